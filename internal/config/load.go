@@ -1,0 +1,138 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"strings"
+)
+
+// The settings by their environment names; Request.Flags uses them as well.
+const (
+	NameDatabaseURL      = "DATABASE_URL"
+	NameRedisURL         = "REDIS_URL"
+	NameKey              = "ENCRYPTION_KEY"
+	NameKeyVersion       = "ENCRYPTION_KEY_VERSION"
+	NameOlderKey         = "ENCRYPTION_KEY_V" // and a version number
+	NameOutput           = "OCMT_OUTPUT"
+	NameOperator         = "OCMT_OPERATOR"
+	NameWorkers          = "OCMT_WORKERS"
+	NameChunkTarget      = "OCMT_CHUNK_TARGET"
+	NameLockTimeout      = "OCMT_LOCK_TIMEOUT"
+	NameStatementTimeout = "OCMT_STATEMENT_TIMEOUT"
+	NameMaxRowsPerSecond = "OCMT_MAX_ROWS_PER_SECOND"
+	NameApplicationName  = "OCMT_APPLICATION_NAME"
+)
+
+const (
+	defaultEnvFile    = ".env"
+	defaultConfigFile = "ocmt.yaml"
+)
+
+// Request is everything that settings are read from.
+type Request struct {
+	// Flags holds the flags that were given, by the name of their setting.
+	Flags map[string]string
+	// Environ is the environment as NAME=value lines.
+	Environ []string
+	// Dir is the folder that relative paths start from.
+	Dir string
+	// EnvFile and ConfigFile are files asked for by flag; they must be there.
+	// Empty: .env and ocmt.yaml in Dir, where there are such.
+	EnvFile, ConfigFile string
+}
+
+// Load reads every setting once. Its errors are *FileError, *InvalidError, or
+// wrap one of them; none holds a value.
+func Load(request Request) (*Settings, error) {
+	r := &resolver{
+		dir:     request.Dir,
+		flags:   request.Flags,
+		environ: environMap(request.Environ),
+		sources: map[string]Source{},
+	}
+	if err := r.openEnvFile(request.EnvFile); err != nil {
+		return nil, err
+	}
+	columns, err := r.openYAML(request.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	settings := &Settings{Columns: columns}
+	for _, read := range []func(*resolver) error{
+		settings.readAddresses, settings.readRun, settings.readEngine, settings.readKeys,
+	} {
+		if err := read(r); err != nil {
+			return nil, err
+		}
+	}
+	settings.Files, settings.sources = r.files, r.sources
+	return settings, nil
+}
+
+func (r *resolver) openEnvFile(asked string) error {
+	path, optional := asked, false
+	if path == "" {
+		path, optional = defaultEnvFile, true
+	}
+	file, err := readEnvFile(r.dir, path)
+	if err != nil {
+		if optional && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	for name, value := range file.values {
+		file.info.Secret = file.info.Secret || (value != "" && holdsSecret(name))
+	}
+	r.envFile = file
+	r.noteFile(file.info)
+	return nil
+}
+
+// holdsSecret tells settings whose value is a secret from the others by name.
+// An env file serves the OCMT servers too, so it holds more than ocmt reads.
+func holdsSecret(name string) bool {
+	upper := strings.ToUpper(name)
+	if upper == NameKeyVersion || strings.HasSuffix(upper, "_FILE") {
+		return false
+	}
+	for _, part := range []string{"KEY", "SECRET", "TOKEN", "PASSWORD", "DATABASE_URL", "REDIS_URL"} {
+		if strings.Contains(upper, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *resolver) openYAML(asked string) ([]Column, error) {
+	path, optional := asked, false
+	if path == "" {
+		path, optional = defaultConfigFile, true
+	}
+	file, err := readYAML(r.dir, path)
+	if err != nil {
+		if optional && errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	r.yamlAt = filepath.ToSlash(path)
+	r.yaml = map[string]string{
+		NameOutput:           file.Output,
+		NameWorkers:          file.Workers,
+		NameChunkTarget:      file.ChunkTarget,
+		NameLockTimeout:      file.LockTimeout,
+		NameStatementTimeout: file.StatementTimeout,
+		NameMaxRowsPerSecond: file.MaxRowsPerSecond,
+		NameApplicationName:  file.ApplicationName,
+	}
+	return file.Columns, nil
+}
+
+// Source returns where the setting of that environment name was found.
+func (s *Settings) Source(name string) Source { return s.sources[name] }
+
+// Sources returns where each setting was found, by environment name.
+func (s *Settings) Sources() map[string]Source { return maps.Clone(s.sources) }

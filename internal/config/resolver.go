@@ -1,0 +1,112 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// resolver looks one name up through all the places, strongest first, and
+// remembers which files it opened.
+type resolver struct {
+	dir     string
+	flags   map[string]string
+	environ map[string]string
+	envFile *envFile // nil where there is none
+	yaml    map[string]string
+	yamlAt  string // path of ocmt.yaml
+	files   []File
+	sources map[string]Source
+}
+
+// lookup returns the value of name, or fallback where nobody set it.
+func (r *resolver) lookup(name, fallback string) (string, error) {
+	value, source, err := r.find(name)
+	if err != nil {
+		return "", err
+	}
+	if source.Kind == NotSet && fallback != "" {
+		value, source = fallback, Source{Kind: FromDefault}
+	}
+	r.sources[name] = source
+	return value, nil
+}
+
+func (r *resolver) find(name string) (string, Source, error) {
+	if value := r.flags[name]; value != "" {
+		return value, Source{Kind: FromFlag}, nil
+	}
+	here := Source{Kind: FromEnvironment}
+	if value, source, err := r.pair(name, r.environ, here); err != nil || value != "" {
+		return value, source, err
+	}
+	if r.envFile != nil {
+		here = Source{Kind: FromEnvFile, Path: r.envFile.info.Path, Line: r.envFile.lines[name]}
+		if value, source, err := r.pair(name, r.envFile.values, here); err != nil || value != "" {
+			return value, source, err
+		}
+	}
+	if value := r.yaml[name]; value != "" {
+		return value, Source{Kind: FromConfigFile, Path: r.yamlAt}, nil
+	}
+	return "", Source{}, nil
+}
+
+// pair looks for NAME and NAME_FILE in one place.
+func (r *resolver) pair(name string, place map[string]string, here Source) (string, Source, error) {
+	value, path := place[name], place[name+"_FILE"]
+	if path == "" {
+		return value, here, nil
+	}
+	via := name + "_FILE"
+	if value != "" {
+		return "", Source{}, &InvalidError{Name: name, Source: here,
+			Reason: "is set, and so is " + via,
+			Advice: fmt.Sprintf("keep one of %s and %s", name, via)}
+	}
+	text, info, err := readSecretFile(r.dir, path)
+	if err != nil {
+		return "", Source{}, fmt.Errorf("following %s: %w", via, err)
+	}
+	r.noteFile(info)
+	return text, Source{Kind: FromSecretFile, Path: path, Via: via}, nil
+}
+
+// noteFile remembers a file once, as secret if any use of it was.
+func (r *resolver) noteFile(info File) {
+	for i := range r.files {
+		if r.files[i].Path == info.Path {
+			r.files[i].Secret = r.files[i].Secret || info.Secret
+			return
+		}
+	}
+	r.files = append(r.files, info)
+}
+
+// names returns every name that begins with prefix and is set in the
+// environment or in the env file, _FILE names without their ending.
+func (r *resolver) names(prefix string) map[string]bool {
+	found := map[string]bool{}
+	places := []map[string]string{r.environ}
+	if r.envFile != nil {
+		places = append(places, r.envFile.values)
+	}
+	for _, place := range places {
+		for name, value := range place {
+			if strings.HasPrefix(name, prefix) && value != "" {
+				found[strings.TrimSuffix(name, "_FILE")] = true
+			}
+		}
+	}
+	return found
+}
+
+// environMap turns NAME=value lines into a map; the last one of a name counts.
+func environMap(environ []string) map[string]string {
+	values := make(map[string]string, len(environ))
+	for _, line := range environ {
+		if name, value, found := strings.Cut(line, "="); found {
+			values[name] = value
+		}
+	}
+	return values
+}

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const redacted = "[redacted]"
+
+// Secret is a text that does not print: every way of formatting, encoding or
+// logging it gives "[redacted]". Only Reveal gives the text itself.
+type Secret string
+
+// Reveal returns the text. Call it where the text is used, not before.
+func (s Secret) Reveal() string { return string(s) }
+
+// IsSet reports whether there is a text at all.
+func (s Secret) IsSet() bool { return s != "" }
+
+// String returns "[redacted]".
+func (s Secret) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (s Secret) GoString() string { return redacted }
+
+// Format writes "[redacted]" for every verb: without it %x and %d would go
+// round String.
+func (s Secret) Format(f fmt.State, _ rune) { writeRedacted(f) }
+
+// MarshalText returns "[redacted]"; JSON and YAML use it too.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON returns "[redacted]" as a JSON string.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// LogValue returns "[redacted]".
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// writeRedacted ignores the write error because fmt.State cannot report one.
+func writeRedacted(w io.Writer) { _, _ = io.WriteString(w, redacted) }

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Settings are all the settings of one run.
+type Settings struct {
+	DatabaseURL URL // empty where not set; see RequireDatabase
+	RedisURL    URL
+	Keys        Keys
+	Output      string // "human" or "json"
+	Operator    string // who runs this, for the ledger; never empty
+	Engine      Engine
+	Columns     []Column // from ocmt.yaml
+	Files       []File   // every file that settings were read from
+
+	sources map[string]Source
+}
+
+// Engine tunes how hard a re-encryption works the database.
+type Engine struct {
+	Workers          int           // at least 1
+	ChunkTarget      time.Duration // how long one transaction should take
+	LockTimeout      time.Duration // longest wait for a row lock
+	StatementTimeout time.Duration // longest run of one statement
+	MaxRowsPerSecond int           // 0: no limit
+	ApplicationName  string        // as pg_stat_activity shows it
+}
+
+// Defaults of Engine. Two workers keep a small database server responsive; a
+// chunk of a quarter of a second keeps row locks short for the live servers.
+const (
+	defaultWorkers          = "2"
+	defaultChunkTarget      = "250ms"
+	defaultLockTimeout      = "5s"
+	defaultStatementTimeout = "60s"
+	defaultMaxRowsPerSecond = "0"
+	defaultApplicationName  = "ocmt"
+
+	maxWorkers = 64
+)
+
+func (s *Settings) readAddresses(r *resolver) error {
+	database, err := r.lookup(NameDatabaseURL, "")
+	if err != nil {
+		return err
+	}
+	redis, err := r.lookup(NameRedisURL, "")
+	if err != nil {
+		return err
+	}
+	s.DatabaseURL, s.RedisURL = URL(database), URL(redis)
+	return nil
+}
+
+// RequireDatabase returns DATABASE_URL, or a *MissingError. There is no default
+// address: a tool that rewrites secrets must not guess which database is meant.
+func (s *Settings) RequireDatabase() (URL, error) {
+	if s.DatabaseURL.IsSet() {
+		return s.DatabaseURL, nil
+	}
+	return "", &MissingError{Name: NameDatabaseURL,
+		Advice: "set DATABASE_URL to the address that the OCMT server uses, such as postgresql://ocmt@localhost:5432/ocmt, in the environment, in .env, or in a file named by DATABASE_URL_FILE"}
+}
+
+func (s *Settings) readRun(r *resolver) error {
+	output, err := r.lookup(NameOutput, "human")
+	if err != nil {
+		return err
+	}
+	if output != "human" && output != "json" {
+		return &InvalidError{Name: NameOutput, Source: r.sources[NameOutput], Reason: "must be human or json"}
+	}
+	operator, err := r.lookup(NameOperator, firstSet(r.environ["SUDO_USER"], r.environ["USER"], "unknown"))
+	if err != nil {
+		return err
+	}
+	s.Output, s.Operator = output, operator
+	return nil
+}
+
+func firstSet(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func (s *Settings) readEngine(r *resolver) error {
+	var err error
+	if s.Engine.Workers, err = r.number(NameWorkers, defaultWorkers, 1, maxWorkers); err != nil {
+		return err
+	}
+	if s.Engine.MaxRowsPerSecond, err = r.number(NameMaxRowsPerSecond, defaultMaxRowsPerSecond, 0, 1_000_000_000); err != nil {
+		return err
+	}
+	if s.Engine.ChunkTarget, err = r.duration(NameChunkTarget, defaultChunkTarget, 10*time.Millisecond, time.Minute); err != nil {
+		return err
+	}
+	if s.Engine.LockTimeout, err = r.duration(NameLockTimeout, defaultLockTimeout, 10*time.Millisecond, time.Hour); err != nil {
+		return err
+	}
+	if s.Engine.StatementTimeout, err = r.duration(NameStatementTimeout, defaultStatementTimeout, 100*time.Millisecond, 24*time.Hour); err != nil {
+		return err
+	}
+	s.Engine.ApplicationName, err = r.lookup(NameApplicationName, defaultApplicationName)
+	return err
+}
+
+// number reads a whole number between low and high.
+func (r *resolver) number(name, fallback string, low, high int) (int, error) {
+	text, err := r.lookup(name, fallback)
+	if err != nil {
+		return 0, err
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < low || value > high {
+		return 0, &InvalidError{Name: name, Source: r.sources[name],
+			Reason: fmt.Sprintf("must be a whole number from %d to %d", low, high)}
+	}
+	return value, nil
+}
+
+// duration reads a time with its unit between low and high.
+func (r *resolver) duration(name, fallback string, low, high time.Duration) (time.Duration, error) {
+	text, err := r.lookup(name, fallback)
+	if err != nil {
+		return 0, err
+	}
+	value, err := time.ParseDuration(text)
+	if err != nil || value < low || value > high {
+		return 0, &InvalidError{Name: name, Source: r.sources[name],
+			Reason: fmt.Sprintf("must be a time with its unit, such as 250ms or 5s, from %s to %s", low, high)}
+	}
+	return value, nil
+}

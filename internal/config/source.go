@@ -1,0 +1,61 @@
+package config
+
+import "fmt"
+
+// SourceKind is the place where a setting was found.
+type SourceKind int
+
+// The places, strongest first. NotSet is the zero value.
+const (
+	NotSet SourceKind = iota
+	FromFlag
+	FromEnvironment
+	FromSecretFile
+	FromEnvFile
+	FromConfigFile
+	FromDefault
+)
+
+// Source says where a setting was found.
+type Source struct {
+	Kind SourceKind
+	Path string // the file it was read from, where it was one
+	Line int    // line in that file, 0 where it is not known
+	Via  string // NAME_FILE, where one pointed at the file
+}
+
+// String returns the place in words: "environment", ".env:3",
+// "/run/secrets/key (ENCRYPTION_KEY_FILE)", "default", "not set".
+func (s Source) String() string {
+	switch s.Kind {
+	case FromFlag:
+		return "flag"
+	case FromEnvironment:
+		return "environment"
+	case FromSecretFile:
+		return fmt.Sprintf("%s (%s)", s.Path, s.Via)
+	case FromEnvFile, FromConfigFile:
+		if s.Line > 0 {
+			return fmt.Sprintf("%s:%d", s.Path, s.Line)
+		}
+		return s.Path
+	case FromDefault:
+		return "default"
+	default:
+		return "not set"
+	}
+}
+
+// File is a file that settings were read from.
+type File struct {
+	Path string // as it was given
+	Mode uint32 // permission bits
+	// Secret says that the file holds at least one secret setting.
+	Secret bool
+}
+
+// ReadableByOthers reports whether any account of the machine may read the file.
+func (f File) ReadableByOthers() bool { return f.Mode&0o004 != 0 }
+
+// ReadableByGroup reports whether the group of the file may read it.
+func (f File) ReadableByGroup() bool { return f.Mode&0o040 != 0 }

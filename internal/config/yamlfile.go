@@ -1,0 +1,114 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/viper"
+)
+
+// Column is a column of encrypted values that a deployment has beside those
+// that every OCMT database has.
+type Column struct {
+	Schema string `mapstructure:"schema"` // empty: found on the search path
+	Table  string `mapstructure:"table"`
+	Key    string `mapstructure:"key"` // primary key column
+	Column string `mapstructure:"column"`
+	// PlaintextAllowed says that values in the clear may stand in the column;
+	// they are counted and left alone.
+	PlaintextAllowed bool `mapstructure:"plaintext_allowed"`
+}
+
+// yamlFile is ocmt.yaml. Every scalar is read as text and checked later by the
+// rules that its flag and its environment variable go through too.
+type yamlFile struct {
+	Output           string   `mapstructure:"output"`
+	Workers          string   `mapstructure:"workers"`
+	ChunkTarget      string   `mapstructure:"chunk_target"`
+	LockTimeout      string   `mapstructure:"lock_timeout"`
+	StatementTimeout string   `mapstructure:"statement_timeout"`
+	MaxRowsPerSecond string   `mapstructure:"max_rows_per_second"`
+	ApplicationName  string   `mapstructure:"application_name"`
+	Columns          []Column `mapstructure:"columns"`
+
+	path string
+}
+
+// knownKeys are the keys of ocmt.yaml, for the message about an unknown one.
+var knownKeys = [...]string{
+	"application_name", "chunk_target", "columns", "lock_timeout",
+	"max_rows_per_second", "output", "statement_timeout", "workers",
+}
+
+// secretLike matches keys that would hold a secret.
+var secretLike = regexp.MustCompile(`(?i)(key$|key_v|key_file|password|passwd|token|secret|database_url|redis_url|dsn)`)
+
+// readYAML reads ocmt.yaml with a viper of its own.
+func readYAML(dir, path string) (*yamlFile, error) {
+	text, _, err := readFile(dir, path)
+	if err != nil {
+		return nil, err
+	}
+	// The delimiter is a byte that no key holds, so that a dot in a key is a dot.
+	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(strings.NewReader(text)); err != nil {
+		return nil, yamlError(path, err, "it is not valid YAML")
+	}
+	if err := checkYAMLKeys(path, v.AllSettings()); err != nil {
+		return nil, err
+	}
+	file := &yamlFile{path: path}
+	if err := v.UnmarshalExact(file); err != nil {
+		return nil, yamlError(path, err, "a setting has the wrong form: the columns are a list of {table, key, column}, every other setting is one value")
+	}
+	return file, checkColumns(path, file.Columns)
+}
+
+// checkYAMLKeys refuses what ocmt does not know: a misspelt limit that is
+// skipped in silence is a limit that does not hold.
+func checkYAMLKeys(path string, settings map[string]any) error {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if slices.Contains(knownKeys[:], name) {
+			continue
+		}
+		if secretLike.MatchString(name) {
+			return &FileError{Path: path,
+				Reason: fmt.Sprintf("%q looks like a secret, and secrets do not belong in this file", name),
+				Advice: "put it in the environment, in a file named by its _FILE variable, or in an env file with mode 0600; if this file was ever committed or shared, make a new secret"}
+		}
+		return &FileError{Path: path,
+			Reason: fmt.Sprintf("unknown setting %q", name),
+			Advice: "known settings: " + strings.Join(knownKeys[:], ", ")}
+	}
+	return nil
+}
+
+func checkColumns(path string, columns []Column) error {
+	for i, column := range columns {
+		if column.Table == "" || column.Key == "" || column.Column == "" {
+			return &FileError{Path: path,
+				Reason: fmt.Sprintf("entry %d of columns needs table, key and column", i+1),
+				Advice: "write it as - {table: notes, key: id, column: body_encrypted}"}
+		}
+	}
+	return nil
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+// yamlError keeps the line number of a parser's message and nothing else of it:
+// those messages quote the file.
+func yamlError(path string, err error, reason string) error {
+	problem := &FileError{Path: path, Reason: reason}
+	var parse viper.ConfigParseError
+	if match := yamlLine.FindStringSubmatch(err.Error()); errors.As(err, &parse) && match != nil {
+		problem.Line, _ = strconv.Atoi(match[1]) // digits only; 0 if there are too many
+	}
+	return problem
+}

@@ -1,0 +1,134 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// ErrDeclined means that the operator answered a question with no.
+var ErrDeclined = errors.New("declined by the operator")
+
+// Question is asked before something is changed.
+type Question struct {
+	Text string // "Re-encrypt 12,345 values?"
+	// Reversible marks work that is guarded and can be taken back: without a
+	// terminal it goes on, as scripts expect. Work that is not reversible needs
+	// --yes there.
+	Reversible bool
+}
+
+// Confirm returns nil if the work may go on. It asks on a terminal, unless --yes
+// answered already. Other results are an *Error with ExitRefused, or the
+// context's cause; in each case nothing has been changed yet.
+func (p *Printer) Confirm(ctx context.Context, question Question) error {
+	switch {
+	case p.options.Yes:
+		return nil
+	case !p.Interactive() && question.Reversible:
+		return nil
+	case !p.Interactive():
+		return &Error{
+			Message: "this cannot be taken back, and nobody can be asked here",
+			Hints:   []string{"add --yes if it is what you want"},
+			Code:    ExitRefused,
+		}
+	}
+	answer, err := p.ask(ctx, Clean(question.Text)+" [y/N] ", p.readLine)
+	if err != nil {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(string(answer))) {
+	case "y", "yes":
+		return nil
+	}
+	return &Error{Message: "stopped: the answer was no, and nothing was changed", Code: ExitRefused, Cause: ErrDeclined}
+}
+
+// ReadSecret asks for a secret without showing what is typed. Without a terminal
+// it is an *Error with ExitUsage. The caller may overwrite the bytes after use.
+func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error) {
+	if !p.Interactive() || p.streams.ReadPassword == nil {
+		return nil, &Error{
+			Message: "a secret is needed, and nobody can be asked here",
+			Hints:   []string{"set it in the environment or in a file"},
+			Code:    ExitUsage,
+		}
+	}
+	secret, err := p.ask(ctx, Clean(prompt)+" ", p.streams.ReadPassword)
+	if err != nil {
+		if p.streams.RestoreTerminal != nil {
+			p.streams.RestoreTerminal()
+		}
+		return nil, err
+	}
+	return secret, nil
+}
+
+// ask shows a prompt, waits for an answer or for the end of the context, and
+// erases the prompt. A read from a terminal cannot be given up, so after an
+// interruption its goroutine stays until the program ends, which is at once.
+func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, error)) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	p.mu.Lock()
+	p.hideLive()
+	p.toErr(prompt)
+	p.mu.Unlock()
+
+	type reply struct {
+		text []byte
+		err  error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		text, err := read()
+		replies <- reply{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		p.toErr("\n")
+		return nil, context.Cause(ctx)
+	case got := <-replies:
+		p.erasePrompt()
+		if got.err != nil {
+			return nil, fmt.Errorf("reading the answer: %w", got.err)
+		}
+		return got.text, nil
+	}
+}
+
+// erasePrompt clears the line of the prompt and of its answer: the answer's
+// newline has moved the cursor one line down.
+func (p *Printer) erasePrompt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.toErr("\x1b[1A\r\x1b[K")
+	p.showLive()
+}
+
+// readLine reads one line byte by byte, so that what stands behind it stays for
+// the next reader. The end of input counts as an empty answer.
+func (p *Printer) readLine() ([]byte, error) {
+	const longest = 4096
+	var line bytes.Buffer
+	one := make([]byte, 1)
+	for line.Len() < longest {
+		n, err := p.streams.In.Read(one)
+		if n == 1 && one[0] == '\n' {
+			return line.Bytes(), nil
+		}
+		line.Write(one[:n])
+		if errors.Is(err, io.EOF) {
+			return line.Bytes(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("the answer is too long")
+}

@@ -1,0 +1,109 @@
+package ui
+
+import (
+	"context"
+	"errors"
+)
+
+// ExitCode is the status a command ends with. Scripts branch on it: a code never
+// changes its meaning.
+type ExitCode int
+
+// The exit codes of ocmt.
+const (
+	ExitDone        ExitCode = 0   // done, or nothing to do
+	ExitFailed      ExitCode = 1   // failed
+	ExitUsage       ExitCode = 2   // wrong usage or settings
+	ExitFound       ExitCode = 3   // checked, and found something
+	ExitPartial     ExitCode = 4   // done in part: some values set aside
+	ExitRefused     ExitCode = 5   // refused for safety; nothing was changed
+	ExitInterrupted ExitCode = 130 // stopped by Ctrl-C or SIGTERM
+)
+
+// Meaning returns the code in words, as every help page prints it.
+func (c ExitCode) Meaning() string {
+	switch c {
+	case ExitDone:
+		return "done, or nothing to do"
+	case ExitFailed:
+		return "failed"
+	case ExitUsage:
+		return "wrong usage or settings"
+	case ExitFound:
+		return "checked, and found something"
+	case ExitPartial:
+		return "done in part: some values were set aside"
+	case ExitRefused:
+		return "refused for safety; nothing was changed"
+	case ExitInterrupted:
+		return "interrupted; safe to run again"
+	default:
+		return "unknown"
+	}
+}
+
+// word is the code as error documents spell it.
+func (c ExitCode) word() string {
+	switch c {
+	case ExitDone:
+		return "done"
+	case ExitUsage:
+		return "usage"
+	case ExitFound:
+		return "found"
+	case ExitPartial:
+		return "partial"
+	case ExitRefused:
+		return "refused"
+	case ExitInterrupted:
+		return "interrupted"
+	default:
+		return "failed"
+	}
+}
+
+// ErrInterrupted is the cause of a context that ended because the operator asked
+// to stop.
+var ErrInterrupted = errors.New("interrupted")
+
+// Error is an error as the operator reads it.
+type Error struct {
+	Message string   // what went wrong, lower case, no full stop
+	Hints   []string // what to do next, a sentence each
+	Code    ExitCode // 0: taken from Cause, else ExitFailed
+	Cause   error    // why; may be nil
+}
+
+// Error returns message and cause in one line.
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// ExitCodeOf decides the status that an error ends the program with. The
+// outermost *Error that names a code decides; then an interruption; all else
+// has failed.
+func ExitCodeOf(err error) ExitCode {
+	if err == nil {
+		return ExitDone
+	}
+	for rest := err; rest != nil; {
+		var told *Error
+		if !errors.As(rest, &told) {
+			break
+		}
+		if told.Code != ExitDone {
+			return told.Code
+		}
+		rest = told.Cause
+	}
+	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
+		return ExitInterrupted
+	}
+	return ExitFailed
+}

@@ -1,0 +1,187 @@
+package ui
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options are what the operator asked of the output.
+type Options struct {
+	JSON     bool // one JSON document instead of text
+	Quiet    bool // no notes and no progress; warnings and errors stay
+	Verbose  bool // details too
+	NoColour bool
+	Yes      bool // questions are answered with yes
+	NoInput  bool // no question is asked
+	// Now is the clock that progress is measured by.
+	Now func() time.Time
+}
+
+// Printer writes the result to standard output and everything else to standard
+// error. It is safe for concurrent use.
+type Printer struct {
+	streams Streams
+	options Options
+
+	mu   sync.Mutex
+	live string // the progress line that stands on the terminal now
+	err  error  // first failure to write the result
+}
+
+// NewPrinter returns a printer on the streams.
+func NewPrinter(streams Streams, options Options) *Printer {
+	return &Printer{streams: streams, options: options}
+}
+
+// JSON reports whether the result is a JSON document.
+func (p *Printer) JSON() bool { return p.options.JSON }
+
+// Interactive reports whether a question can be asked.
+func (p *Printer) Interactive() bool {
+	return p.streams.InTTY && p.streams.ErrTTY && !p.options.NoInput
+}
+
+// Paint gives text a tone, for use in Line.
+func (p *Printer) Paint(tone Tone, text string) string {
+	return paint(p.outColour(), tone, text)
+}
+
+// Line writes a line of the result. In JSON mode it writes nothing: there the
+// result is the document.
+func (p *Printer) Line(format string, args ...any) {
+	if !p.options.JSON {
+		p.result(fmt.Sprintf(format, args...) + "\n")
+	}
+}
+
+// Heading writes an empty line and a heading. In JSON mode it writes nothing.
+func (p *Printer) Heading(text string) { p.Line("\n%s", p.Paint(Strong, text)) }
+
+// Table writes a table as part of the result. In JSON mode it writes nothing.
+func (p *Printer) Table(table Table) {
+	if p.options.JSON {
+		return
+	}
+	width := 0
+	if p.streams.OutTTY {
+		width = p.streams.Width
+	}
+	p.result(strings.Join(table.lines(width, p.outColour()), "\n") + "\n")
+}
+
+// Document writes the result as JSON: the members of document, which must
+// encode as an object, behind "schema": "ocmt/NAME/v1". Outside JSON mode it
+// writes nothing. A command calls it once.
+func (p *Printer) Document(name string, document any) error {
+	if !p.options.JSON {
+		return nil
+	}
+	text, err := encodeDocument(name, document)
+	if err != nil {
+		return err
+	}
+	p.result(string(text))
+	return nil
+}
+
+// Raw writes bytes of the result as they are, in either mode.
+func (p *Printer) Raw(text string) { p.result(text) }
+
+// Note writes a line for people to standard error, unless quiet.
+func (p *Printer) Note(format string, args ...any) {
+	if !p.options.Quiet {
+		p.aside(fmt.Sprintf(format, args...))
+	}
+}
+
+// Detail writes a line to standard error if details were asked for.
+func (p *Printer) Detail(format string, args ...any) {
+	if p.options.Verbose {
+		p.aside(fmt.Sprintf(format, args...))
+	}
+}
+
+// Warn writes a warning to standard error, quiet or not.
+func (p *Printer) Warn(format string, args ...any) {
+	p.aside(paint(p.errColour(), Caution, "warning:") + " " + fmt.Sprintf(format, args...))
+}
+
+// Err returns the first failure to write the result. A result that nobody could
+// read is no success, so a command must not end with 0 over it.
+func (p *Printer) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *Printer) result(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hideLive()
+	if _, err := io.WriteString(p.streams.Out, text); err != nil && p.err == nil {
+		p.err = fmt.Errorf("writing the result: %w", err)
+	}
+	p.showLive()
+}
+
+func (p *Printer) aside(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hideLive()
+	p.toErr(line + "\n")
+	p.showLive()
+}
+
+// toErr writes to standard error. There is nowhere to report that it failed.
+func (p *Printer) toErr(text string) { _, _ = io.WriteString(p.streams.Err, text) }
+
+func (p *Printer) hideLive() {
+	if p.live != "" {
+		p.toErr("\r\x1b[K")
+	}
+}
+
+func (p *Printer) showLive() {
+	if p.live != "" {
+		p.toErr(p.live)
+	}
+}
+
+func (p *Printer) outColour() bool {
+	return p.streams.Colour && p.streams.OutTTY && !p.options.NoColour && !p.options.JSON
+}
+
+func (p *Printer) errColour() bool {
+	return p.streams.Colour && p.streams.ErrTTY && !p.options.NoColour
+}
+
+// encodeDocument puts the schema first, so that a reader meets it first.
+func encodeDocument(name string, document any) ([]byte, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return nil, fmt.Errorf("encoding the %s document: %w", name, err)
+	}
+	members, isObject := bytes.CutPrefix(bytes.TrimSpace(body.Bytes()), []byte("{"))
+	if !isObject {
+		return nil, errors.New("encoding the " + name + " document: not an object")
+	}
+	separator := ","
+	if bytes.Equal(members, []byte("}")) {
+		separator = ""
+	}
+	whole := append([]byte(`{"schema":"ocmt/`+name+`/v1"`+separator), members...)
+	var out bytes.Buffer
+	if err := json.Indent(&out, whole, "", "  "); err != nil {
+		return nil, fmt.Errorf("encoding the %s document: %w", name, err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}

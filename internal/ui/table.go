@@ -1,0 +1,132 @@
+package ui
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Table is rows of cells under headings. Numbers read best aligned right.
+type Table struct {
+	Columns []Column
+	Rows    [][]Cell
+}
+
+// Column is one column of a table.
+type Column struct {
+	Title string
+	Right bool // align right, for numbers
+	// Flexible columns are cut in the middle where the terminal is too narrow.
+	// Into a pipe or a file nothing is ever cut.
+	Flexible bool
+}
+
+// Cell is one text of a table with its tone.
+type Cell struct {
+	Text string
+	Tone Tone
+}
+
+// Row makes cells of plain texts.
+func Row(texts ...string) []Cell {
+	cells := make([]Cell, len(texts))
+	for i, text := range texts {
+		cells[i].Text = text
+	}
+	return cells
+}
+
+// narrowest is what a cut cell keeps at least: enough to tell rows apart.
+const narrowest = 12
+
+const gap = "  "
+
+// lines lays the table out. Width 0 means without limit.
+func (t Table) lines(width int, colour bool) []string {
+	widths := t.widths()
+	t.shrink(widths, width)
+	title := make([]Cell, len(t.Columns))
+	for i, column := range t.Columns {
+		title[i] = Cell{Text: column.Title, Tone: Faint}
+	}
+	lines := []string{t.line(title, widths, colour)}
+	for _, row := range t.Rows {
+		lines = append(lines, t.line(row, widths, colour))
+	}
+	return lines
+}
+
+func (t Table) widths() []int {
+	widths := make([]int, len(t.Columns))
+	for i, column := range t.Columns {
+		widths[i] = utf8.RuneCountInString(column.Title)
+		for _, row := range t.Rows {
+			if i < len(row) {
+				widths[i] = max(widths[i], utf8.RuneCountInString(Clean(row[i].Text)))
+			}
+		}
+	}
+	return widths
+}
+
+// shrink takes columns from the widest flexible column until the table fits or
+// nothing more may be cut.
+func (t Table) shrink(widths []int, limit int) {
+	if limit <= 0 {
+		return
+	}
+	for total(widths) > limit {
+		widest := -1
+		for i, column := range t.Columns {
+			if column.Flexible && widths[i] > narrowest && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+func total(widths []int) int {
+	sum := len(gap) * (len(widths) - 1)
+	for _, width := range widths {
+		sum += width
+	}
+	return sum
+}
+
+func (t Table) line(cells []Cell, widths []int, colour bool) string {
+	var b strings.Builder
+	for i, column := range t.Columns {
+		var cell Cell
+		if i < len(cells) {
+			cell = cells[i]
+		}
+		text := cut(Clean(cell.Text), widths[i])
+		space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
+		if i > 0 {
+			b.WriteString(gap)
+		}
+		switch {
+		case column.Right:
+			b.WriteString(space + paint(colour, cell.Tone, text))
+		case i == len(t.Columns)-1:
+			b.WriteString(paint(colour, cell.Tone, text))
+		default:
+			b.WriteString(paint(colour, cell.Tone, text) + space)
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// cut keeps both ends of a text: keys differ at either.
+func cut(text string, width int) string {
+	runes := []rune(text)
+	if len(runes) <= width {
+		return text
+	}
+	head := (width - 1) / 2
+	tail := width - 1 - head
+	return string(runes[:head]) + "…" + string(runes[len(runes)-tail:])
+}
