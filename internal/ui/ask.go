@@ -37,7 +37,7 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 			Code:    ExitRefused,
 		}
 	}
-	answer, err := p.ask(ctx, Clean(question.Text)+" [y/N] ", p.readLine)
+	answer, err := p.ask(ctx, Clean(question.Text)+" [y/N] ", p.readLine, "\x1b[1A"+eraseLine)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error)
 			Code:    ExitUsage,
 		}
 	}
-	secret, err := p.ask(ctx, Clean(prompt)+" ", p.streams.ReadPassword)
+	secret, err := p.ask(ctx, Clean(prompt)+" ", p.streams.ReadPassword, eraseLine)
 	if err != nil {
 		if p.streams.RestoreTerminal != nil {
 			p.streams.RestoreTerminal()
@@ -69,16 +69,14 @@ func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error)
 }
 
 // ask shows a prompt, waits for an answer or for the end of the context, and
-// erases the prompt. A read from a terminal cannot be given up, so after an
+// erases the prompt: an answer with echo has moved the cursor one line down, one
+// without has not, so the caller says how. A read from a terminal cannot be given up, so after an
 // interruption its goroutine stays until the program ends, which is at once.
-func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, error)) ([]byte, error) {
+func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, error), erase string) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	p.mu.Lock()
-	p.hideLive()
-	p.toErr(prompt)
-	p.mu.Unlock()
+	p.prompt(prompt, "")
 
 	type reply struct {
 		text []byte
@@ -91,10 +89,10 @@ func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, e
 	}()
 	select {
 	case <-ctx.Done():
-		p.toErr("\n")
+		p.prompt("\n", "")
 		return nil, context.Cause(ctx)
 	case got := <-replies:
-		p.erasePrompt()
+		p.prompt("", erase)
 		if got.err != nil {
 			return nil, fmt.Errorf("reading the answer: %w", got.err)
 		}
@@ -102,13 +100,18 @@ func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, e
 	}
 }
 
-// erasePrompt clears the line of the prompt and of its answer: the answer's
-// newline has moved the cursor one line down.
-func (p *Printer) erasePrompt() {
+// prompt writes a prompt in place of the live line, or erases it and brings the
+// live line back.
+func (p *Printer) prompt(text, erase string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.toErr("\x1b[1A\r\x1b[K")
-	p.showLive()
+	if erase != "" {
+		p.toErr(erase)
+		p.showLive()
+		return
+	}
+	p.hideLive()
+	p.toErr(text)
 }
 
 // readLine reads one line byte by byte, so that what stands behind it stays for

@@ -39,12 +39,12 @@ func (p *Printer) Fail(err error) ExitCode {
 }
 
 func (p *Printer) failDocument(body errorBody) {
-	text, err := encodeDocument("error", errorDocument{Error: body})
+	text, err := EncodeDocument("error", errorDocument{Error: body})
 	if err != nil { // cannot happen with plain strings; the text form is better than nothing
 		p.failText(body)
 		return
 	}
-	p.aside(strings.TrimSuffix(string(text), "\n"))
+	p.aside(strings.TrimSuffix(text, "\n"))
 }
 
 func (p *Printer) failText(body errorBody) {

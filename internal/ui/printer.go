@@ -82,11 +82,11 @@ func (p *Printer) Document(name string, document any) error {
 	if !p.options.JSON {
 		return nil
 	}
-	text, err := encodeDocument(name, document)
+	text, err := EncodeDocument(name, document)
 	if err != nil {
 		return err
 	}
-	p.result(string(text))
+	p.result(text)
 	return nil
 }
 
@@ -141,9 +141,12 @@ func (p *Printer) aside(line string) {
 // toErr writes to standard error. There is nowhere to report that it failed.
 func (p *Printer) toErr(text string) { _, _ = io.WriteString(p.streams.Err, text) }
 
+// eraseLine clears the line that the cursor stands on.
+const eraseLine = "\r\x1b[K"
+
 func (p *Printer) hideLive() {
 	if p.live != "" {
-		p.toErr("\r\x1b[K")
+		p.toErr(eraseLine)
 	}
 }
 
@@ -161,17 +164,18 @@ func (p *Printer) errColour() bool {
 	return p.streams.Colour && p.streams.ErrTTY && !p.options.NoColour
 }
 
-// encodeDocument puts the schema first, so that a reader meets it first.
-func encodeDocument(name string, document any) ([]byte, error) {
+// EncodeDocument returns the text of a JSON document: the members of document
+// behind its schema, which comes first so that a reader meets it first.
+func EncodeDocument(name string, document any) (string, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(document); err != nil {
-		return nil, fmt.Errorf("encoding the %s document: %w", name, err)
+		return "", fmt.Errorf("encoding the %s document: %w", name, err)
 	}
 	members, isObject := bytes.CutPrefix(bytes.TrimSpace(body.Bytes()), []byte("{"))
 	if !isObject {
-		return nil, errors.New("encoding the " + name + " document: not an object")
+		return "", errors.New("encoding the " + name + " document: not an object")
 	}
 	separator := ","
 	if bytes.Equal(members, []byte("}")) {
@@ -180,8 +184,8 @@ func encodeDocument(name string, document any) ([]byte, error) {
 	whole := append([]byte(`{"schema":"ocmt/`+name+`/v1"`+separator), members...)
 	var out bytes.Buffer
 	if err := json.Indent(&out, whole, "", "  "); err != nil {
-		return nil, fmt.Errorf("encoding the %s document: %w", name, err)
+		return "", fmt.Errorf("encoding the %s document: %w", name, err)
 	}
 	out.WriteByte('\n')
-	return out.Bytes(), nil
+	return out.String(), nil
 }

@@ -1,0 +1,16 @@
+// Command ocmt is the operator's tool for the secrets of an OCMT deployment.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/ocmt/ocmt/internal/cli"
+)
+
+// version is set by the build: -ldflags "-X main.version=v1.2.3".
+var version string
+
+func main() {
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps(version)))
+}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// App is what the commands of one run share.
+type App struct {
+	deps    Deps
+	stop    Stop
+	globals globals
+	printer *ui.Printer
+}
+
+// globals are the flags that every command has.
+type globals struct {
+	output, envFile, configFile, operator string
+	quiet, verbose, noInput, yes, noColor bool
+}
+
+// settings reads the settings for a command and gives the printer the form that
+// they ask for.
+func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
+	settings, err := config.Load(config.Request{
+		Flags:      overrides(cmd),
+		Environ:    a.deps.Environ,
+		Dir:        a.deps.Dir,
+		EnvFile:    a.globals.envFile,
+		ConfigFile: a.globals.configFile,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.usePrinter(settings.Output == "json")
+	return settings, nil
+}
+
+// usePrinter makes the printer as the flags ask for it.
+func (a *App) usePrinter(asJSON bool) {
+	a.printer = ui.NewPrinter(a.deps.Streams, ui.Options{
+		JSON: asJSON, Quiet: a.globals.quiet, Verbose: a.globals.verbose,
+		NoColour: a.globals.noColor, Yes: a.globals.yes, NoInput: a.globals.noInput,
+		Now: a.deps.Now,
+	})
+}
+
+// useFlagsOnly is for commands that need no settings and must work where those
+// are broken: the form of the result is that of the flag.
+func (a *App) useFlagsOnly(cmd *cobra.Command) error {
+	if output := a.globals.output; output != "" && output != "human" && output != "json" {
+		return usageError(cmd, "--output must be human or json")
+	}
+	a.usePrinter(a.globals.output == "json")
+	return nil
+}

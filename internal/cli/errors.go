@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// usageError says that a command line cannot be understood.
+func usageError(cmd *cobra.Command, message string) *ui.Error {
+	return &ui.Error{
+		Message: message,
+		Cause:   errors.New("usage: " + cmd.UseLine()),
+		Hints:   []string{"run " + cmd.CommandPath() + " --help"},
+		Code:    ui.ExitUsage,
+	}
+}
+
+// flagError is cobra's hook for flags it cannot read. The library repeats the
+// value in its message; a value may be a secret that was given by mistake, so it
+// is left out.
+func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return usageError(cmd, "--"+invalid.GetFlag().Name+" has a value it cannot take"+reasonOf(invalid))
+	}
+	var missing *pflag.ValueRequiredError
+	if errors.As(err, &missing) {
+		return usageError(cmd, "--"+missing.GetSpecifiedName()+" needs a value")
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return usageError(cmd, "unknown flag "+shown(unknown.GetSpecifiedName()))
+	}
+	return usageError(cmd, "a flag cannot be read")
+}
+
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return ": it is not of the right form"
+	case errors.Is(err, strconv.ErrRange):
+		return ": it is too large"
+	}
+	return ""
+}
+
+// longestShown is the length up to which an argument is repeated in an error.
+// Names of commands, kinds and flags are short; most secrets are not.
+const longestShown = 24
+
+// shown quotes an argument for an error, unless it could be a secret.
+func shown(arg string) string {
+	if utf8.RuneCountInString(arg) > longestShown {
+		return "(" + strconv.Itoa(utf8.RuneCountInString(arg)) + " characters, not shown)"
+	}
+	return strconv.Quote(arg)
+}
+
+// noArgs refuses positional arguments. Its name stands in for cobra.NoArgs,
+// whose message repeats the argument.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(cmd, cmd.CommandPath()+" takes no argument, and "+shown(args[0])+" was given")
+	}
+	return nil
+}
+
+// explain turns the typed errors of other packages into what an operator reads.
+// An error that is already such passes as it is.
+func explain(err error) error {
+	var told *ui.Error
+	if errors.As(err, &told) {
+		return err
+	}
+	var missing *config.MissingError
+	var invalid *config.InvalidError
+	var file *config.FileError
+	switch {
+	case errors.Is(err, ui.ErrInterrupted):
+		return &ui.Error{Message: "interrupted", Code: ui.ExitInterrupted}
+	case errors.As(err, &missing):
+		return settingError(err, missing.Advice)
+	case errors.As(err, &invalid):
+		return settingError(err, invalid.Advice)
+	case errors.As(err, &file):
+		return settingError(err, file.Advice)
+	}
+	return err
+}
+
+func settingError(err error, advice string) error {
+	told := &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
+	if advice != "" {
+		told.Hints = []string{advice}
+	}
+	return told
+}

@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// Main runs one command and returns the exit code of the process.
+func Main(ctx context.Context, args []string, deps Deps) int {
+	ctx, stop, release := watchSignals(ctx, deps.Notify)
+	defer release()
+	app := &App{deps: deps, stop: stop}
+	app.printer = ui.NewPrinter(deps.Streams, ui.Options{JSON: asksForJSON(args, deps.Environ), Now: deps.Now})
+	if deps.Harden != nil {
+		if err := deps.Harden(); err != nil {
+			app.printer.Warn("the memory of this process is not protected: %v", err)
+		}
+	}
+	root := newRootCommand(app)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = app.printer.Err()
+	}
+	if err != nil {
+		return int(app.printer.Fail(explain(err)))
+	}
+	return int(ui.ExitDone)
+}
+
+// asksForJSON finds the form of errors that come up before the settings are
+// read.
+func asksForJSON(args, environ []string) bool {
+	at := slices.Index(args, "--output")
+	return slices.Contains(args, "--output=json") ||
+		at >= 0 && at+1 < len(args) && args[at+1] == "json" ||
+		slices.Contains(environ, "OCMT_OUTPUT=json")
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// newRootCommand builds the whole command tree.
+func newRootCommand(app *App) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ocmt COMMAND",
+		Short: "Make, check and rotate the secrets of an OCMT deployment",
+		Long: `ocmt is the operator's tool for the secrets of an OCMT deployment: it makes
+them, checks them, and brings every encrypted value in the database under a new
+key while the servers run.
+
+Settings come from, strongest first: the flag, the environment variable NAME, the
+file that NAME_FILE points at, the env file, ocmt.yaml, the default. A secret is
+never a flag: every account of a machine can read the arguments of a process.`,
+		Example: `  ocmt keygen encryption
+  ocmt validate`,
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetIn(app.deps.Streams.In)
+	root.SetOut(app.deps.Streams.Out)
+	root.SetErr(app.deps.Streams.Err)
+	root.SetHelpTemplate(helpTemplate)
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(newHelpCommand())
+	addGlobalFlags(root.PersistentFlags(), &app.globals)
+	exits(root, ui.ExitDone, ui.ExitUsage)
+	group(root,
+		newKeygenCommand(app, nil),
+		newValidateCommand(app, nil),
+		newVersionCommand(app),
+		newCompletionCommand(),
+	)
+	return root
+}
+
+func addGlobalFlags(flags *pflag.FlagSet, g *globals) {
+	flags.StringVarP(&g.output, "output", "o", "", "form of the result: human or json (default human)")
+	flags.StringVar(&g.envFile, "env-file", "", "file of NAME=value lines (default .env, where there is one)")
+	flags.StringVar(&g.configFile, "config", "", "settings that are no secrets (default ocmt.yaml, where there is one)")
+	flags.StringVar(&g.operator, "operator", "", "who runs this, for the record (default: the account's name)")
+	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no notes and no progress")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
+	flags.BoolVar(&g.noInput, "no-input", false, "ask nothing, even on a terminal")
+	flags.BoolVarP(&g.yes, "yes", "y", false, "answer every question with yes")
+	flags.BoolVar(&g.noColor, "no-color", false, "no colour")
+	markSetting(flags.Lookup("output"), config.NameOutput)
+	markSetting(flags.Lookup("operator"), config.NameOperator)
+}
