@@ -10,6 +10,10 @@ import (
 // assignment matches the first line of a setting in an env file.
 var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z0-9_.]+)\s*[=:]`)
 
+// settingName matches a whole name. The parser also lets spaces into a name, and
+// an empty name pass.
+var settingName = regexp.MustCompile(`^[A-Za-z0-9_.]+$`)
+
 // envFile is a parsed env file: its settings and the line each stands on.
 type envFile struct {
 	info   File
@@ -46,7 +50,7 @@ func parseEnv(path, text string) (map[string]string, error) {
 	}
 	values := make(map[string]string, len(parsed))
 	for name, value := range parsed {
-		if name == "" {
+		if !settingName.MatchString(name) {
 			return nil, envSyntaxError(path, text, nil)
 		}
 		values[name] = strings.ReplaceAll(value, "\x00", "$")

@@ -1,0 +1,188 @@
+package config_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/config"
+)
+
+// marker stands for a secret: it must be in no error and no output.
+const marker = "s3cretMARKERvalue"
+
+func wantInvalid(t *testing.T, err error, name string) {
+	t.Helper()
+	var invalid *config.InvalidError
+	if !errors.As(err, &invalid) || invalid.Name != name {
+		t.Fatalf("error %v, want an *InvalidError about %s", err, name)
+	}
+}
+
+// TestRefusedFiles: a settings file that is half understood gives settings that
+// nobody chose, and an error that quotes it puts its secrets into a log.
+func TestRefusedFiles(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ file, text, want string }{
+		"line without =":       {".env", "A=1\n" + marker + "\n", "line 2"},
+		"odd name":             {".env", "A=1\n" + marker + " x=2\n", "line 2"},
+		"open quote":           {".env", "A=\"" + marker + "\n", "not closed"},
+		"NUL":                  {".env", "A=" + marker + "\x00\n", "NUL"},
+		"yaml unknown":         {"ocmt.yaml", "wokers: 3\n", `unknown setting "wokers"`},
+		"yaml dotted":          {"ocmt.yaml", "columns.x: 3\n", "unknown setting"},
+		"yaml secret":          {"ocmt.yaml", "encryption_key: " + marker + "\n", "do not belong"},
+		"yaml address":         {"ocmt.yaml", "database_url: " + marker + "\n", "do not belong"},
+		"yaml not a map":       {"ocmt.yaml", marker + "\n", "not valid YAML"},
+		"yaml broken":          {"ocmt.yaml", "output: json\n  x: [" + marker + "\n", "line"},
+		"yaml nested scalar":   {"ocmt.yaml", "workers: {a: " + marker + "}\n", "wrong form"},
+		"yaml unknown column":  {"ocmt.yaml", "columns: [{table: a, key: b, column: c, d: " + marker + "}]\n", "wrong form"},
+		"yaml column half":     {"ocmt.yaml", "columns: [{table: a, key: b}]\n", "entry 1"},
+		"yaml columns no list": {"ocmt.yaml", "columns: " + marker + "\n", "wrong form"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, test.file, test.text)
+			_, err := config.Load(config.Request{Dir: dir})
+			var file *config.FileError
+			if !errors.As(err, &file) {
+				t.Fatalf("error %v, want a *FileError", err)
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q does not say %q", err, test.want)
+			}
+			if strings.Contains(err.Error()+file.Advice, marker) {
+				t.Errorf("error holds the secret: %q", err)
+			}
+		})
+	}
+}
+
+// TestAskedFileMustExist: a misspelt --env-file that is skipped runs with the
+// keys of another deployment.
+func TestAskedFileMustExist(t *testing.T) {
+	t.Parallel()
+	for _, request := range []config.Request{
+		{EnvFile: "absent.env"},
+		{ConfigFile: "absent.yaml"},
+		{Environ: []string{"ENCRYPTION_KEY_FILE=absent.key"}},
+	} {
+		request.Dir = t.TempDir()
+		if _, err := config.Load(request); err == nil {
+			t.Errorf("%+v: no error", request)
+		}
+	}
+}
+
+// TestRefusedValues: a limit that is silently replaced by a default is not the
+// limit that the operator set.
+func TestRefusedValues(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"OCMT_WORKERS=0", "OCMT_WORKERS=65", "OCMT_WORKERS=" + marker, "OCMT_WORKERS=2x",
+		"OCMT_MAX_ROWS_PER_SECOND=-1", "OCMT_CHUNK_TARGET=250", "OCMT_CHUNK_TARGET=1ms",
+		"OCMT_LOCK_TIMEOUT=" + marker, "OCMT_STATEMENT_TIMEOUT=0s", "OCMT_OUTPUT=xml",
+	} {
+		name, _, _ := strings.Cut(line, "=")
+		_, err := config.Load(config.Request{Dir: t.TempDir(), Environ: []string{line}})
+		wantInvalid(t, err, name)
+		if strings.Contains(err.Error(), marker) {
+			t.Errorf("error holds the value: %q", err)
+		}
+	}
+}
+
+// TestDollarIsADollar: a password with a dollar sign that is changed on reading
+// fails at the database, and nobody sees why.
+func TestDollarIsADollar(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`REDIS_URL=a$B$(c)${D}e`:        `a$B$(c)${D}e`,
+		`REDIS_URL="a$B$(c)${D}e"`:      `a$B$(c)${D}e`,
+		`REDIS_URL='a$B$(c)${D}e'`:      `a$B$(c)${D}e`,
+		`REDIS_URL="a\$B"`:              `a$B`,
+		"export REDIS_URL = x#y # note": `x#y`,
+	} {
+		dir := t.TempDir()
+		write(t, dir, ".env", "B=wrong\nD=wrong\n"+text+"\n")
+		settings, err := config.Load(config.Request{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := settings.RedisURL.Reveal(); got != want {
+			t.Errorf("%s: read %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestNoDefaultDatabase: with a default address a forgotten variable would
+// rewrite the secrets of whatever runs on this machine.
+func TestNoDefaultDatabase(t *testing.T) {
+	t.Parallel()
+	settings, err := config.Load(config.Request{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing *config.MissingError
+	if _, err := settings.RequireDatabase(); !errors.As(err, &missing) || missing.Name != config.NameDatabaseURL {
+		t.Errorf("error %v, want a *MissingError about DATABASE_URL", err)
+	}
+}
+
+// TestSecretsDoNotPrint: a settings struct that ends up in a log must not give
+// the keys away.
+func TestSecretsDoNotPrint(t *testing.T) {
+	t.Parallel()
+	value := struct {
+		S config.Secret
+		U config.URL
+		M map[string]config.Secret
+	}{marker, "postgresql://u:" + marker + "@h/d?password=" + marker, map[string]config.Secret{"0": marker}}
+	var written strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
+		fmt.Fprintf(&written, verb+verb+verb+"\n", value, value.S, value.U)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written.Write(text)
+	slog.New(slog.NewTextHandler(&written, nil)).Info("x", "s", value.S, "u", value.U, "v", value)
+	slog.New(slog.NewJSONHandler(&written, nil)).Info("x", "s", value.S, "u", value.U, "v", value)
+	for _, form := range []string{marker, fmt.Sprintf("%x", marker), fmt.Sprintf("%X", marker)} {
+		if strings.Contains(written.String(), form) {
+			t.Errorf("printed as %q", form)
+		}
+	}
+	if !strings.Contains(written.String(), "[redacted]") {
+		t.Error("nothing says [redacted]")
+	}
+}
+
+// TestRedacted: an operator tells production from staging by the address that
+// is shown before a run, and the address must not show its password.
+func TestRedacted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"postgresql://ocmt:" + marker + "@db:5432/ocmt?sslmode=require&password=" + marker: "postgresql://ocmt@db:5432/ocmt?sslmode=require",
+		"postgres:///ocmt?host=/run/postgresql&user=ocmt":                                  "postgres:///ocmt?host=/run/postgresql&user=ocmt",
+		"postgres://u:12/" + marker + "@h/d":                                               "[unreadable URL]",
+		"postgres://u:12?" + marker + "@h/d":                                               "[unreadable URL]",
+		"postgres://u:12#" + marker + "@h/d":                                               "[unreadable URL]",
+		"mysql://u:" + marker + "@h/d":                                                     "[unreadable URL]",
+		"host=db port=5432 user=ocmt password='" + marker + " x' dbname=ocmt":              "host=db port=5432 user=ocmt dbname=ocmt",
+		`host=db password=a\ ` + marker + ` dbname=ocmt`:                                   "host=db dbname=ocmt",
+		"host=db password='" + marker:                                                      "[unreadable URL]",
+		"redis://:" + marker + "@cache:6379/0":                                             "redis://cache:6379/0",
+		"rediss://" + marker + "@cache":                                                    "rediss://cache",
+		marker:                                                                             "[unreadable URL]",
+		"":                                                                                 "",
+	} {
+		if got := config.URL(text).Redacted(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
