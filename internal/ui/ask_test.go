@@ -1,0 +1,102 @@
+package ui_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// TestConfirm: work that cannot be taken back must never start unasked, and a
+// script must not hang on a question.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	const goOn = ui.ExitDone
+	for _, test := range []struct {
+		name                 string
+		terminal, reversible bool
+		options              ui.Options
+		answer               string
+		want                 ui.ExitCode
+		asked                bool
+	}{
+		{"yes typed", true, false, ui.Options{}, "y\n", goOn, true},
+		{"yes typed in full", true, true, ui.Options{}, " YES \n", goOn, true},
+		{"no typed", true, true, ui.Options{}, "n\n", ui.ExitRefused, true},
+		{"return typed", true, true, ui.Options{}, "\n", ui.ExitRefused, true},
+		{"end of input", true, true, ui.Options{}, "", ui.ExitRefused, true},
+		{"other word", true, true, ui.Options{}, "yeah\n", ui.ExitRefused, true},
+		{"--yes", true, false, ui.Options{Yes: true}, "", goOn, false},
+		{"script, reversible", false, true, ui.Options{}, "", goOn, false},
+		{"script, for good", false, false, ui.Options{}, "y\n", ui.ExitRefused, false},
+		{"script, for good, --yes", false, false, ui.Options{Yes: true}, "", goOn, false},
+		{"--no-input, for good", true, false, ui.Options{NoInput: true}, "y\n", ui.ExitRefused, false},
+		{"--no-input, reversible", true, true, ui.Options{NoInput: true}, "n\n", goOn, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var out, diagnostics bytes.Buffer
+			p := ui.NewPrinter(ui.Streams{In: strings.NewReader(test.answer), Out: &out, Err: &diagnostics,
+				InTTY: test.terminal, OutTTY: test.terminal, ErrTTY: test.terminal}, test.options)
+			err := p.Confirm(context.Background(), ui.Question{Text: "Go on?", Reversible: test.reversible})
+			if got := ui.ExitCodeOf(err); got != test.want {
+				t.Errorf("code %d (%v), want %d", got, err, test.want)
+			}
+			if asked := strings.Contains(diagnostics.String(), "Go on?"); asked != test.asked {
+				t.Errorf("asked %v, want %v", asked, test.asked)
+			}
+			if test.asked && !strings.HasSuffix(diagnostics.String(), "\x1b[K") {
+				t.Errorf("the question stays on the screen: %q", diagnostics.String())
+			}
+			if out.Len() > 0 {
+				t.Error("question on standard output")
+			}
+		})
+	}
+}
+
+// TestConfirmInterrupted: Ctrl-C at a question must end the program, not wait
+// for an answer.
+func TestConfirmInterrupted(t *testing.T) {
+	t.Parallel()
+	reader, writer := io.Pipe()
+	defer writer.Close() //nolint:errcheck // ends the reader
+	ctx, cancel := context.WithCancelCause(context.Background())
+	p := ui.NewPrinter(ui.Streams{In: reader, Err: notifying{func() { cancel(ui.ErrInterrupted) }}, InTTY: true, ErrTTY: true}, ui.Options{})
+	err := p.Confirm(ctx, ui.Question{Text: "Go on?"})
+	if !errors.Is(err, ui.ErrInterrupted) {
+		t.Errorf("error %v, want an interruption", err)
+	}
+}
+
+// notifying calls a function when something is written, here the question.
+type notifying struct{ called func() }
+
+func (n notifying) Write(text []byte) (int, error) {
+	n.called()
+	return len(text), nil
+}
+
+// TestReadSecret: a secret that is typed must come back whole and be shown
+// nowhere; without a terminal nothing may be taken for it.
+func TestReadSecret(t *testing.T) {
+	t.Parallel()
+	var diagnostics bytes.Buffer
+	streams := ui.Streams{Err: &diagnostics, InTTY: true, ErrTTY: true,
+		ReadPassword: func() ([]byte, error) { return []byte("typed"), nil }}
+	got, err := ui.NewPrinter(streams, ui.Options{}).ReadSecret(context.Background(), "Password:")
+	if err != nil || string(got) != "typed" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if strings.Contains(diagnostics.String(), "typed") || strings.Contains(diagnostics.String(), "\x1b[1A") {
+		t.Errorf("screen %q", diagnostics.String())
+	}
+	_, err = ui.NewPrinter(streams, ui.Options{NoInput: true}).ReadSecret(context.Background(), "Password:")
+	if ui.ExitCodeOf(err) != ui.ExitUsage {
+		t.Errorf("without input: %v", err)
+	}
+}
