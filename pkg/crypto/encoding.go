@@ -1,0 +1,68 @@
+package crypto
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+)
+
+// strictBase64 refuses bits behind the last byte: they would let two texts
+// stand for one value. It is made once because making it allocates.
+var strictBase64 = base64.StdEncoding.Strict()
+
+// decodeBase64 takes the one canonical spelling without allocating, and the
+// others that the server too reads on a slower way.
+func decodeBase64(dst, part []byte) (decoded []byte, canonical bool, err error) {
+	decoded, err = strictBase64.AppendDecode(dst, part)
+	// The length is compared because Go's decoder skips line ends even so.
+	if err == nil && len(part) == base64.StdEncoding.EncodedLen(len(decoded)-len(dst)) {
+		return decoded, true, nil
+	}
+	decoded, err = decodeLooseBase64(dst, part)
+	return decoded, false, err
+}
+
+// decodeLooseBase64 takes Base64 in the standard or URL alphabet, padded fully
+// or not at all, with any bits behind the last byte. Line ends, other
+// characters and half a padding are refused.
+func decodeLooseBase64(dst, part []byte) ([]byte, error) {
+	digits := part
+	if len(part)%4 == 0 {
+		digits = bytes.TrimSuffix(part, []byte("="))
+		if len(digits) < len(part) {
+			digits = bytes.TrimSuffix(digits, []byte("="))
+		}
+	}
+	if bytes.ContainsAny(digits, "\r\n") {
+		return nil, ErrEncoding
+	}
+	standard := bytes.Map(standardDigit, digits)
+	decoded, err := base64.RawStdEncoding.AppendDecode(dst, standard)
+	if err != nil {
+		return nil, ErrEncoding
+	}
+	return decoded, nil
+}
+
+// standardDigit turns the two characters of the URL alphabet (RFC 4648,
+// section 5) into those of the standard one.
+func standardDigit(digit rune) rune {
+	switch digit {
+	case '-':
+		return '+'
+	case '_':
+		return '/'
+	default:
+		return digit
+	}
+}
+
+// decodeHex takes an even number of hexadecimal digits in either case, and
+// nothing behind them.
+func decodeHex(dst, part []byte) (decoded []byte, canonical bool, err error) {
+	decoded, err = hex.AppendDecode(dst, part)
+	if err != nil {
+		return nil, false, ErrEncoding
+	}
+	return decoded, bytes.IndexAny(part, "ABCDEF") < 0, nil
+}

@@ -1,0 +1,126 @@
+package crypto
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// KeySize is the length of a key in bytes; as text it is twice as many
+// hexadecimal characters.
+const KeySize = 32
+
+const (
+	redacted = "[redacted]"
+
+	// fingerprintDomain sets fingerprints apart from any other SHA-256 of the
+	// same 32 bytes, so that one cannot be taken for, or looked up as, another.
+	fingerprintDomain = "ocmt encryption key fingerprint v1\x00"
+	fingerprintBytes  = 8
+)
+
+// Key is one 256-bit encryption key. It does not print: every way of
+// formatting, encoding or logging it gives "[redacted]", and only Reveal gives
+// its text. The zero Key is no key; see IsZero. A Key never changes and may be
+// copied and used by several goroutines.
+type Key struct {
+	// Comparing with == would take a time that tells about the bytes, and
+	// would compare addresses at that: a function makes it a compile error.
+	_ [0]func()
+
+	// The bytes stand behind a pointer because fmt cannot call Format on an
+	// unexported field of somebody else's struct: it walks such a field by
+	// itself, and prints an inner pointer as an address, not as what it holds.
+	secret *[KeySize]byte
+}
+
+// ParseKey reads a key from its 64 hexadecimal characters, in either case and
+// with nothing around them. The error wraps ErrKeyText and says what is wrong
+// without repeating any of the text.
+func ParseKey(text string) (Key, error) {
+	if len(text) != hex.EncodedLen(KeySize) {
+		return Key{}, fmt.Errorf("%w: it has %d characters", ErrKeyText, len(text))
+	}
+	var secret [KeySize]byte
+	if _, err := hex.Decode(secret[:], []byte(text)); err != nil {
+		return Key{}, fmt.Errorf("%w: not every character is a hexadecimal digit", ErrKeyText)
+	}
+	return Key{secret: &secret}, nil
+}
+
+// GenerateKey makes a key from the next 32 bytes of random, which has to be a
+// cryptographic source such as crypto/rand.Reader.
+func GenerateKey(random io.Reader) (Key, error) {
+	var secret [KeySize]byte
+	if _, err := io.ReadFull(random, secret[:]); err != nil {
+		return Key{}, fmt.Errorf("reading random bytes for a key: %w", err)
+	}
+	if secret == ([KeySize]byte{}) {
+		return Key{}, errors.New("reading random bytes for a key: the source gives only zeros")
+	}
+	return Key{secret: &secret}, nil
+}
+
+// IsZero reports whether k is the zero Key, which holds nothing and opens
+// nothing.
+func (k Key) IsZero() bool { return k.secret == nil }
+
+// Equal reports whether k and other are the same key, in a time that does not
+// depend on where they differ. A zero Key equals only a zero Key.
+func (k Key) Equal(other Key) bool {
+	if k.secret == nil || other.secret == nil {
+		return k.secret == nil && other.secret == nil
+	}
+	return subtle.ConstantTimeCompare(k.secret[:], other.secret[:]) == 1
+}
+
+// Fingerprint returns 16 lowercase hexadecimal characters that name the key
+// in reports and records; a zero Key has the empty one. It is the beginning of
+// a SHA-256 over the key and a text of its own. It cannot be turned round: the
+// only way back is to try keys, of which there are 2^256, and each fingerprint
+// belongs to 2^192 of them. A key that a person thought up is another matter:
+// whoever guesses it can see from the fingerprint that the guess is right.
+func (k Key) Fingerprint() string {
+	if k.secret == nil {
+		return ""
+	}
+	hash := sha256.New()
+	hash.Write([]byte(fingerprintDomain))
+	hash.Write(k.secret[:])
+	return hex.EncodeToString(hash.Sum(nil)[:fingerprintBytes])
+}
+
+// Reveal returns the key as 64 lowercase hexadecimal characters, or the empty
+// text for a zero Key. Call it where the text is written, not before.
+func (k Key) Reveal() string {
+	if k.secret == nil {
+		return ""
+	}
+	return hex.EncodeToString(k.secret[:])
+}
+
+// String returns "[redacted]".
+func (k Key) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (k Key) GoString() string { return redacted }
+
+// Format writes "[redacted]" for every verb: without it %x and %d would go
+// round String.
+func (k Key) Format(f fmt.State, _ rune) { writeFixed(f, redacted) }
+
+// MarshalText returns "[redacted]".
+func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON returns "[redacted]" as a JSON string.
+func (k Key) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// LogValue returns "[redacted]".
+func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// writeFixed ignores the write error because fmt.State cannot report one.
+func writeFixed(f fmt.State, text string) { _, _ = io.WriteString(f, text) }

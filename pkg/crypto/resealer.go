@@ -1,0 +1,118 @@
+package crypto
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Resealer brings many values to the current version, and proves each new
+// text before it hands it out. It uses its buffers again from one value to the
+// next, so it serves one goroutine, and what Parse and Open return is good
+// until the next call. Plaintext is wiped from its buffers as soon as it is no
+// longer needed; what Open returned, with the next call.
+type Resealer struct {
+	ring *Keyring
+	ivs  ivSource
+
+	given parser // the text that the caller hands in
+	made  parser // the text that Reseal makes, read again
+
+	// proof has its own ciphers, made from the key a second time: a damaged
+	// key schedule would otherwise agree with itself.
+	proof ciphers
+
+	opened   []byte // plaintext
+	sealed   []byte
+	text     []byte
+	reopened []byte // plaintext
+}
+
+// NewResealer makes a Resealer that opens with the keys of ring and seals under
+// its current version, with IVs from random, which has to be a cryptographic
+// source such as crypto/rand.Reader. It may read ahead from random.
+func NewResealer(ring *Keyring, random io.Reader) *Resealer {
+	return &Resealer{
+		ring:  ring,
+		ivs:   ivSource{random: random},
+		proof: newCiphers(ring.keys[ring.current].key),
+	}
+}
+
+// Parse is the package's Parse, on a text that it neither keeps nor changes.
+// For canonical texts it allocates nothing once its buffer has grown.
+func (r *Resealer) Parse(text []byte) (Ciphertext, error) {
+	r.wipe()
+	return r.given.parse(text)
+}
+
+// Open returns the plaintext of c, with the errors of Keyring.Open.
+func (r *Resealer) Open(c Ciphertext) ([]byte, error) {
+	r.wipe()
+	return r.open(c)
+}
+
+// Reseal opens c, seals what it holds under the current version with a fresh
+// IV, reads the new text again, opens that by another way, compares, and only
+// then appends the new text to dst. The errors are those of Keyring.Open, and
+// ErrReopen when the proof fails; dst is then returned as it was.
+func (r *Resealer) Reseal(dst []byte, c Ciphertext) ([]byte, error) {
+	defer r.wipe()
+	r.wipe()
+	plaintext, err := r.open(c)
+	if err != nil {
+		return dst, err
+	}
+	iv, err := r.ivs.next()
+	if err != nil {
+		return dst, err
+	}
+	r.sealed = slices.Grow(r.sealed[:0], len(plaintext)+TagSize)
+	made, err := r.ring.seal(r.sealed, iv, plaintext)
+	if err != nil {
+		return dst, err
+	}
+	r.text = made.Append(r.text[:0])
+	if err := r.prove(plaintext); err != nil {
+		return dst, err
+	}
+	return append(dst, r.text...), nil
+}
+
+func (r *Resealer) open(c Ciphertext) ([]byte, error) {
+	plaintext, err := r.ring.open(r.opened[:0], c)
+	if err != nil {
+		return nil, err
+	}
+	r.opened = plaintext
+	return plaintext, nil
+}
+
+// prove reads r.text as any other program would, and opens it.
+func (r *Resealer) prove(plaintext []byte) error {
+	made, err := r.made.parse(r.text)
+	if err != nil {
+		return fmt.Errorf("%w: reading it again: %w", ErrReopen, err)
+	}
+	if made.Normalised || made.Format != Versioned || made.Version != r.ring.current {
+		return fmt.Errorf("%w: it is not in the form that OCMT writes", ErrReopen)
+	}
+	reopened, err := r.proof.open(r.reopened[:0], made)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrReopen, err)
+	}
+	r.reopened = reopened
+	if subtle.ConstantTimeCompare(reopened, plaintext) != 1 {
+		return ErrReopen
+	}
+	return nil
+}
+
+// wipe overwrites the plaintext of the value before, and leaves the buffers
+// empty.
+func (r *Resealer) wipe() {
+	clear(r.opened)
+	clear(r.reopened)
+	r.opened, r.reopened = r.opened[:0], r.reopened[:0]
+}

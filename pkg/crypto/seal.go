@@ -1,0 +1,84 @@
+package crypto
+
+import (
+	"crypto/cipher"
+	"fmt"
+	"io"
+)
+
+// Open returns the plaintext of c, as the bytes that were sealed; OCMT writes
+// UTF-8, but that is not asked of them. The error wraps ErrUnknownVersion,
+// ErrAuthentication, or a rule of Parse for a Ciphertext put together by hand.
+func (k *Keyring) Open(c Ciphertext) ([]byte, error) {
+	return k.open(nil, c)
+}
+
+// Seal encrypts plaintext under the current version in the versioned form, with
+// a 16-byte IV read from random. An empty plaintext is ErrEmptyPlaintext.
+func (k *Keyring) Seal(plaintext []byte, random io.Reader) (Ciphertext, error) {
+	iv := make([]byte, IVSize)
+	if _, err := io.ReadFull(random, iv); err != nil {
+		return Ciphertext{}, fmt.Errorf("reading random bytes for an IV: %w", err)
+	}
+	return k.seal(nil, iv, plaintext)
+}
+
+// Reseal opens c and seals what it holds under the current version. It does not
+// prove the result; see Resealer for what is written over something else.
+func (k *Keyring) Reseal(c Ciphertext, random io.Reader) (Ciphertext, error) {
+	plaintext, err := k.Open(c)
+	if err != nil {
+		return Ciphertext{}, err
+	}
+	defer clear(plaintext)
+	return k.Seal(plaintext, random)
+}
+
+// open appends the plaintext of c to dst.
+func (k *Keyring) open(dst []byte, c Ciphertext) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	entry, err := k.ciphersOf(c.Version)
+	if err != nil {
+		return nil, err
+	}
+	return entry.open(dst, c)
+}
+
+// seal encrypts plaintext into the storage of dst, which is written over.
+func (k *Keyring) seal(dst, iv, plaintext []byte) (Ciphertext, error) {
+	if len(plaintext) == 0 {
+		return Ciphertext{}, ErrEmptyPlaintext
+	}
+	entry, err := k.ciphersOf(k.current)
+	if err != nil {
+		return Ciphertext{}, err
+	}
+	sealed := entry.iv16.Seal(dst[:0], iv, plaintext, nil)
+	end := len(plaintext)
+	return Ciphertext{
+		Format: Versioned, Version: k.current,
+		IV: iv, Tag: sealed[end:], Body: sealed[:end:end],
+	}, nil
+}
+
+// open appends the plaintext of c, whose lengths were checked, to dst. It
+// decrypts in place, so that the storage of dst holds nothing else.
+func (x ciphers) open(dst []byte, c Ciphertext) ([]byte, error) {
+	start := len(dst)
+	dst = append(dst, c.Body...)
+	dst = append(dst, c.Tag...)
+	plaintext, err := x.forIV(c.IV).Open(dst[:start], c.IV, dst[start:], nil)
+	if err != nil {
+		return nil, ErrAuthentication
+	}
+	return plaintext, nil
+}
+
+func (x ciphers) forIV(iv []byte) cipher.AEAD {
+	if len(iv) == shortIVSize {
+		return x.iv12
+	}
+	return x.iv16
+}
