@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -33,8 +34,13 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 // asksForJSON finds the form of errors that come up before the settings are
 // read.
 func asksForJSON(args, environ []string) bool {
-	at := slices.Index(args, "--output")
-	return slices.Contains(args, "--output=json") ||
-		at >= 0 && at+1 < len(args) && args[at+1] == "json" ||
-		slices.Contains(environ, "OCMT_OUTPUT=json")
+	for i, arg := range args {
+		switch arg {
+		case "--output=json", "-ojson", "-o=json":
+			return true
+		case "--output", "-o":
+			return i+1 < len(args) && args[i+1] == "json"
+		}
+	}
+	return slices.Contains(environ, config.NameOutput+"=json")
 }

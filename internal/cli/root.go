@@ -17,9 +17,10 @@ func newRootCommand(app *App) *cobra.Command {
 them, checks them, and brings every encrypted value in the database under a new
 key while the servers run.
 
-Settings come from, strongest first: the flag, the environment variable NAME, the
-file that NAME_FILE points at, the env file, ocmt.yaml, the default. A secret is
-never a flag: every account of a machine can read the arguments of a process.`,
+Settings come from, strongest first: the flag, the environment variable NAME,
+the file that NAME_FILE points at, the env file, ocmt.yaml, the default. A
+secret is never a flag: every account of a machine can read the arguments of a
+process.`,
 		Example: `  ocmt keygen encryption
   ocmt validate`,
 		SilenceUsage:               true,

@@ -20,9 +20,12 @@ type versionDocument struct {
 
 func newVersionCommand(app *App) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Show the version of ocmt",
-		Long:    "Show the version of ocmt, the commit it was built from, and the Go release that built it.",
+		Use:   "version",
+		Short: "Show the version of ocmt",
+		Long: `Show the version of ocmt, the commit it was built from, and the Go release that
+built it.
+
+JSON document ocmt/version/v1: version, commit, modified, go, platform.`,
 		Example: "  ocmt version\n  ocmt version --output json",
 		Args:    noArgs,
 	}

@@ -52,7 +52,7 @@ func FuzzRedacted(f *testing.F) {
 			if strings.Contains(before, "@") || strings.Contains(after, "://") {
 				continue
 			}
-			if got := config.URL(prefix + marker + tail).Redacted(); strings.Contains(got, marker) {
+			if got := config.NewURL(prefix + marker + tail).Redacted(); strings.Contains(got, marker) {
 				t.Errorf("shown as %q", got)
 			}
 		}

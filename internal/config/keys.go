@@ -21,7 +21,7 @@ func (s *Settings) readKeys(r *resolver) error {
 	if err != nil {
 		return err
 	}
-	s.Keys = Keys{Current: Secret(current), CurrentVersion: version, Older: map[string]Secret{}}
+	s.Keys = Keys{Current: NewSecret(current), CurrentVersion: version, Older: map[string]Secret{}}
 	for name := range r.names(NameOlderKey) {
 		if name == NameKeyVersion {
 			continue
@@ -30,7 +30,7 @@ func (s *Settings) readKeys(r *resolver) error {
 		if err != nil {
 			return err
 		}
-		s.Keys.Older[strings.TrimPrefix(name, NameOlderKey)] = Secret(text)
+		s.Keys.Older[strings.TrimPrefix(name, NameOlderKey)] = NewSecret(text)
 	}
 	return nil
 }

@@ -136,11 +136,15 @@ func TestNoDefaultDatabase(t *testing.T) {
 // the keys away.
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
+	secret := config.NewSecret(marker)
+	address := config.NewURL("postgresql://u:" + marker + "@h/d?password=" + marker)
 	value := struct {
 		S config.Secret
 		U config.URL
 		M map[string]config.Secret
-	}{marker, "postgresql://u:" + marker + "@h/d?password=" + marker, map[string]config.Secret{"0": marker}}
+		s config.Secret // fmt treats an unexported field in a way of its own
+		u config.URL
+	}{secret, address, map[string]config.Secret{"0": secret}, secret, address}
 	var written strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
 		fmt.Fprintf(&written, verb+verb+verb+"\n", value, value.S, value.U)
@@ -181,7 +185,7 @@ func TestRedacted(t *testing.T) {
 		marker:                                                                             "[unreadable URL]",
 		"":                                                                                 "",
 	} {
-		if got := config.URL(text).Redacted(); got != want {
+		if got := config.NewURL(text).Redacted(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -9,14 +9,32 @@ import (
 const redacted = "[redacted]"
 
 // Secret is a text that does not print: every way of formatting, encoding or
-// logging it gives "[redacted]". Only Reveal gives the text itself.
-type Secret string
+// logging it gives "[redacted]". Only Reveal gives the text itself. The zero
+// Secret is one that is not set.
+type Secret struct {
+	// Behind a pointer, because fmt calls no methods on an unexported field of
+	// another struct: it would print a string there, and prints an address here.
+	text *string
+}
+
+// NewSecret returns a text that does not print. An empty one is not set.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{text: &text}
+}
 
 // Reveal returns the text. Call it where the text is used, not before.
-func (s Secret) Reveal() string { return string(s) }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsSet reports whether there is a text at all.
-func (s Secret) IsSet() bool { return s != "" }
+func (s Secret) IsSet() bool { return s.text != nil }
 
 // String returns "[redacted]".
 func (s Secret) String() string { return redacted }

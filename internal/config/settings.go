@@ -52,7 +52,7 @@ func (s *Settings) readAddresses(r *resolver) error {
 	if err != nil {
 		return err
 	}
-	s.DatabaseURL, s.RedisURL = URL(database), URL(redis)
+	s.DatabaseURL, s.RedisURL = NewURL(database), NewURL(redis)
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (s *Settings) RequireDatabase() (URL, error) {
 	if s.DatabaseURL.IsSet() {
 		return s.DatabaseURL, nil
 	}
-	return "", &MissingError{Name: NameDatabaseURL,
+	return URL{}, &MissingError{Name: NameDatabaseURL,
 		Advice: "set DATABASE_URL to the address that the OCMT server uses, such as postgresql://ocmt@localhost:5432/ocmt, in the environment, in .env, or in a file named by DATABASE_URL_FILE"}
 }
 

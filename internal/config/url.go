@@ -12,14 +12,20 @@ import (
 const unreadable = "[unreadable URL]"
 
 // URL is the address of a database with its password in it. It prints as
-// Redacted does; only Reveal gives the address that can be dialled.
-type URL string
+// Redacted does; only Reveal gives the address that can be dialled. The zero URL
+// is one that is not set.
+type URL struct {
+	whole Secret
+}
+
+// NewURL returns an address that prints without its password.
+func NewURL(text string) URL { return URL{whole: NewSecret(text)} }
 
 // Reveal returns the address with the password.
-func (u URL) Reveal() string { return string(u) }
+func (u URL) Reveal() string { return u.whole.Reveal() }
 
 // IsSet reports whether there is an address at all.
-func (u URL) IsSet() bool { return u != "" }
+func (u URL) IsSet() bool { return u.whole.IsSet() }
 
 // String returns the address without anything secret.
 func (u URL) String() string { return u.Redacted() }
@@ -40,7 +46,7 @@ func (u URL) LogValue() slog.Value { return slog.StringValue(u.Redacted()) }
 // redis URL, or of a PostgreSQL key=value string, and nothing else: a parameter
 // that this package does not know could hold a password.
 func (u URL) Redacted() string {
-	text := strings.TrimSpace(string(u))
+	text := strings.TrimSpace(u.Reveal())
 	switch {
 	case text == "":
 		return ""
