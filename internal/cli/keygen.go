@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/crypto"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // The forms that keygen writes a secret in.
@@ -40,8 +42,14 @@ type keygenDocument struct {
 	File        string `json:"file,omitempty"`
 }
 
-// keyKinds are the secrets that keygen can make.
-var keyKinds = [...]string{"encryption"}
+// kindNames returns the secrets that keygen can make.
+func kindNames() []string {
+	var names []string
+	for _, kind := range secret.Kinds() {
+		names = append(names, kind.Name)
+	}
+	return names
+}
 
 func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error) *cobra.Command {
 	if run == nil {
@@ -51,7 +59,7 @@ func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error)
 	cmd := &cobra.Command{
 		Use:   "keygen KIND",
 		Short: "Make a secret",
-		Long: `Make a secret from the system's random source. KIND is ` + strings.Join(keyKinds[:], ", ") + `.
+		Long: `Make a secret from the system's random source. KIND is ` + strings.Join(kindNames(), ", ") + `.
 
 encryption makes a value for ENCRYPTION_KEY: 32 random bytes as 64 lowercase
 hexadecimal characters. Without --out the secret goes to standard output and
@@ -63,7 +71,7 @@ was given), fingerprint, file (with --out).`,
 		Example: `  ocmt keygen encryption
   ocmt keygen encryption --out /etc/ocmt/encryption.key
   ocmt keygen encryption --format env --key-version 1`,
-		ValidArgs: keyKinds[:],
+		ValidArgs: kindNames(),
 	}
 	cmd.Flags().StringVar(&options.Format, "format", "", "form of the secret: raw, env (NAME=value lines) or json (default raw)")
 	cmd.Flags().StringVar(&options.Out, "out", "", "write the secret into this new file, mode 0600")
@@ -88,14 +96,12 @@ was given), fingerprint, file (with --out).`,
 }
 
 func oneKind(cmd *cobra.Command, args []string) error {
-	known := "known kinds: " + strings.Join(keyKinds[:], ", ")
+	known := "known kinds: " + strings.Join(kindNames(), ", ")
 	if len(args) != 1 {
 		return usageError(cmd, "one kind of secret is needed; "+known)
 	}
-	for _, kind := range keyKinds {
-		if kind == args[0] {
-			return nil
-		}
+	if _, known := secret.Lookup(args[0]); known {
+		return nil
 	}
 	return usageError(cmd, "unknown kind "+shown(args[0])+"; "+known)
 }
@@ -127,9 +133,9 @@ func runKeygen(ctx context.Context, app *App, options *keygenOptions) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	key, err := crypto.GenerateKey(app.deps.Random)
+	key, err := makeKey(options.Kind, app.deps.Random)
 	if err != nil {
-		return fmt.Errorf("making a key: %w", err)
+		return err
 	}
 	text, err := options.render(key)
 	if err != nil {
@@ -144,6 +150,21 @@ func runKeygen(ctx context.Context, app *App, options *keygenOptions) error {
 		app.printer.Note("next: set it as %s on every OCMT server, and keep an offline copy: what it encrypts cannot be read without it", config.NameKey)
 	}
 	return nil
+}
+
+// makeKey takes what the kind makes through the parser, so that nothing leaves
+// keygen that the engine would refuse.
+func makeKey(name string, random io.Reader) (crypto.Key, error) {
+	kind, _ := secret.Lookup(name) // checked with the arguments
+	text, err := kind.Generate(random)
+	if err != nil {
+		return crypto.Key{}, fmt.Errorf("making a key: %w", err)
+	}
+	key, err := crypto.ParseKey(text)
+	if err != nil {
+		return crypto.Key{}, fmt.Errorf("checking the new key: %w", err)
+	}
+	return key, nil
 }
 
 // render gives the key its form.

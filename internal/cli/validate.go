@@ -45,11 +45,6 @@ type validateProblem struct {
 	Fix      string `json:"fix"`
 }
 
-const (
-	severityError   = "error"
-	severityWarning = "warning"
-)
-
 func newValidateCommand(app *App, run func(context.Context, *config.Settings, *validateOptions) error) *cobra.Command {
 	if run == nil {
 		run = func(_ context.Context, settings *config.Settings, options *validateOptions) error {
@@ -108,7 +103,7 @@ func newValidateReport(settings *config.Settings, strict bool) validateDocument 
 	report := validateDocument{Settings: describeKeys(settings), Problems: []validateProblem{}}
 	for _, problem := range secret.CheckEncryptionKeys(settings.Keys.KeySet()) {
 		report.Problems = append(report.Problems, validateProblem{
-			Name: problem.Name, Code: problem.Code, Severity: severityOf(problem.Severity),
+			Name: problem.Name, Code: problem.Code, Severity: problem.Severity.String(),
 			Message: problem.Message, Fix: problem.Fix,
 		})
 	}
@@ -116,7 +111,7 @@ func newValidateReport(settings *config.Settings, strict bool) validateDocument 
 		report.Problems = append(report.Problems, checkFileMode(file)...)
 	}
 	for _, problem := range report.Problems {
-		if problem.Severity == severityError {
+		if problem.Severity == secret.Error.String() {
 			report.Errors++
 		} else {
 			report.Warnings++
@@ -124,13 +119,6 @@ func newValidateReport(settings *config.Settings, strict bool) validateDocument 
 	}
 	report.OK = report.Errors == 0 && (!strict || report.Warnings == 0)
 	return report
-}
-
-func severityOf(severity secret.Severity) string {
-	if severity == secret.Error {
-		return severityError
-	}
-	return severityWarning
 }
 
 // describeKeys lists the key settings with where each was found.
@@ -162,16 +150,16 @@ func checkFileMode(file config.File) []validateProblem {
 		return nil
 	}
 	problem := validateProblem{
-		Name: file.Path, Code: "file_mode", Severity: severityError,
+		Name: file.Path, Code: "file_mode", Severity: secret.Error.String(),
 		Message: fmt.Sprintf("holds secrets and every account of this machine can read it (mode %04o)", file.Mode),
 		Fix:     "chmod 600 " + strconv.Quote(file.Path),
 	}
 	if !file.ReadableByOthers() {
-		problem.Severity = severityWarning
+		problem.Severity = secret.Warning.String()
 		problem.Message = fmt.Sprintf("holds secrets and its group can read it (mode %04o)", file.Mode)
 	}
 	if mountedSecret(file.Path) {
-		problem.Severity = severityWarning
+		problem.Severity = secret.Warning.String()
 		problem.Fix = "give the secret a mode of 0400 where it is mounted"
 	}
 	return []validateProblem{problem}
@@ -190,7 +178,7 @@ func printValidateReport(printer *ui.Printer, report validateDocument) {
 	printer.Table(table)
 	for _, problem := range report.Problems {
 		tone := ui.Caution
-		if problem.Severity == severityError {
+		if problem.Severity == secret.Error.String() {
 			tone = ui.Bad
 		}
 		printer.Line("\n%s %s %s", printer.Paint(tone, problem.Severity+":"), ui.Clean(problem.Name), ui.Clean(problem.Message))

@@ -1,0 +1,127 @@
+package config_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// generator is a seeded source of bytes: the keys of a test are the same in each
+// run, and sound by every rule.
+type generator struct{ state uint64 }
+
+func (g *generator) Read(p []byte) (int, error) {
+	for i := range p {
+		g.state = g.state*6364136223846793005 + 1442695040888963407
+		p[i] = byte(g.state >> 33)
+	}
+	return len(p), nil
+}
+
+func testKey(t *testing.T, seed uint64) crypto.Key {
+	t.Helper()
+	key, err := crypto.GenerateKey(&generator{state: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// TestKeyring: the ring that a run seals with must be the one that the servers
+// have, or they cannot read what it wrote.
+func TestKeyring(t *testing.T) {
+	t.Parallel()
+	a, b, c := testKey(t, 1), testKey(t, 2), testKey(t, 3)
+	zero, one := 0, 1
+	for _, test := range []struct {
+		name     string
+		environ  []string
+		to       *int
+		current  int
+		versions []int
+		sealing  crypto.Key
+	}{
+		{"one key, no version", []string{"ENCRYPTION_KEY=" + a.Reveal()}, nil, 0, []int{0}, a},
+		{"two versions", []string{"ENCRYPTION_KEY=" + b.Reveal(), "ENCRYPTION_KEY_VERSION=1", "ENCRYPTION_KEY_V0=" + a.Reveal()}, nil, 1, []int{0, 1}, b},
+		{"a gap", []string{"ENCRYPTION_KEY=" + b.Reveal(), "ENCRYPTION_KEY_VERSION=3", "ENCRYPTION_KEY_V0=" + a.Reveal()}, nil, 3, []int{0, 3}, b},
+		{"back to version 0", []string{"ENCRYPTION_KEY=" + b.Reveal(), "ENCRYPTION_KEY_VERSION=1", "ENCRYPTION_KEY_V0=" + a.Reveal()}, &zero, 0, []int{0, 1}, a},
+		{"after a rollback", []string{"ENCRYPTION_KEY=" + a.Reveal(), "ENCRYPTION_KEY_V1=" + b.Reveal()}, nil, 0, []int{0, 1}, a},
+		{"forward from there", []string{"ENCRYPTION_KEY=" + a.Reveal(), "ENCRYPTION_KEY_V1=" + c.Reveal()}, &one, 1, []int{0, 1}, c},
+		{"the current one repeated", []string{"ENCRYPTION_KEY=" + a.Reveal(), "ENCRYPTION_KEY_V0=" + a.Reveal()}, nil, 0, []int{0}, a},
+		{"off a weak key", []string{"ENCRYPTION_KEY=" + a.Reveal(), "ENCRYPTION_KEY_VERSION=1", "ENCRYPTION_KEY_V0=" + strings.Repeat("0", 64)}, nil, 1, []int{0, 1}, a},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ring, err := load(t, test.environ).Keyring(test.to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ring.Current() != test.current || !slices.Equal(ring.Versions(), test.versions) {
+				t.Errorf("current %d, versions %v", ring.Current(), ring.Versions())
+			}
+			if key, _ := ring.Key(ring.Current()); !key.Equal(test.sealing) {
+				t.Error("seals with another key")
+			}
+		})
+	}
+}
+
+// TestKeyringRefused: each of these would seal values under a label that does
+// not say which key opens them, or under a key that protects nothing.
+func TestKeyringRefused(t *testing.T) {
+	t.Parallel()
+	a, b := testKey(t, 1).Reveal(), testKey(t, 2).Reveal()
+	seven := 7
+	for _, test := range []struct {
+		name    string
+		environ []string
+		to      *int
+		setting string
+		missing bool
+	}{
+		{"nothing set", nil, nil, "ENCRYPTION_KEY", true},
+		{"no current key", []string{"ENCRYPTION_KEY_V0=" + a}, nil, "ENCRYPTION_KEY", true},
+		{"key of the target missing", []string{"ENCRYPTION_KEY=" + a}, &seven, "ENCRYPTION_KEY_V7", true},
+		{"version with letters", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=1abc"}, nil, "ENCRYPTION_KEY_VERSION", false},
+		{"version with a zero in front", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=01"}, nil, "ENCRYPTION_KEY_VERSION", false},
+		{"negative version", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=-1"}, nil, "ENCRYPTION_KEY_VERSION", false},
+		{"version too large", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=2147483648"}, nil, "ENCRYPTION_KEY_VERSION", false},
+		{"short key", []string{"ENCRYPTION_KEY=" + a[:63]}, nil, "ENCRYPTION_KEY", false},
+		{"short older key", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=1", "ENCRYPTION_KEY_V0=" + b[:63]}, nil, "ENCRYPTION_KEY_V0", false},
+		{"odd name", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_V00=" + b}, nil, "ENCRYPTION_KEY_V00", false},
+		{"one key for two versions", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=1", "ENCRYPTION_KEY_V0=" + a}, nil, "ENCRYPTION_KEY_V0", false},
+		{"version not raised", []string{"ENCRYPTION_KEY=" + b, "ENCRYPTION_KEY_V0=" + a}, nil, "ENCRYPTION_KEY_V0", false},
+		{"weak key to seal with", []string{"ENCRYPTION_KEY=" + strings.Repeat("0", 64)}, nil, "ENCRYPTION_KEY", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, test.environ).Keyring(test.to)
+			var missing *config.MissingError
+			if test.missing {
+				if !errors.As(err, &missing) || missing.Name != test.setting || missing.Advice == "" {
+					t.Fatalf("error %v, want a *MissingError about %s", err, test.setting)
+				}
+				return
+			}
+			wantInvalid(t, err, test.setting)
+			for _, key := range []string{a[:63], b[:63]} {
+				if strings.Contains(err.Error(), key) {
+					t.Error("the error holds a key")
+				}
+			}
+		})
+	}
+}
+
+func load(t *testing.T, environ []string) *config.Settings {
+	t.Helper()
+	settings, err := config.Load(config.Request{Dir: t.TempDir(), Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings
+}
