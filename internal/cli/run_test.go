@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"syscall"
@@ -24,7 +25,7 @@ type result struct {
 }
 
 // testDeps are dependencies without a process: buffers, a fixed clock, an empty
-// folder, and a random source that is none.
+// folder, and a random source that repeats itself.
 func testDeps(t *testing.T, environ ...string) (Deps, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
 	var out, diagnostics bytes.Buffer
@@ -33,20 +34,10 @@ func testDeps(t *testing.T, environ ...string) (Deps, *bytes.Buffer, *bytes.Buff
 		Environ: environ,
 		Dir:     t.TempDir(),
 		Now:     func() time.Time { return time.Unix(1_700_000_000, 0) },
-		Random:  counter{},
+		Random:  rand.NewChaCha8([32]byte{}),
 		Notify:  func(chan<- os.Signal) func() { return func() {} },
 		Version: "v9.9.9",
 	}, &out, &diagnostics
-}
-
-// counter is a random source whose bytes are known.
-type counter struct{}
-
-func (counter) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = byte(i*37 + 11)
-	}
-	return len(p), nil
 }
 
 func runMain(t *testing.T, args []string, environ ...string) result {
@@ -105,6 +96,24 @@ func TestKeygenOptions(t *testing.T) {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestKeygenOnTerminal: whoever makes the first key by hand must be told to keep
+// a copy, and what goes down the pipe must still be the key alone.
+func TestKeygenOnTerminal(t *testing.T) {
+	t.Parallel()
+	deps, out, diagnostics := testDeps(t)
+	deps.Streams.ErrTTY = true
+	if code := Main(context.Background(), []string{"keygen", "encryption"}, deps); code != 0 {
+		t.Fatalf("code %d: %s", code, diagnostics.String())
+	}
+	key := strings.TrimSuffix(out.String(), "\n")
+	if len(key) != 64 {
+		t.Errorf("standard output has %d characters, want 64 and a newline", len(key))
+	}
+	if !strings.Contains(diagnostics.String(), "keep an offline copy") || strings.Contains(diagnostics.String(), key) {
+		t.Error("standard error lacks the advice, or shows the key")
 	}
 }
 

@@ -186,11 +186,12 @@ func printValidateReport(printer *ui.Printer, report validateDocument) {
 			printer.Line("  fix: %s", ui.Clean(problem.Fix))
 		}
 	}
-	if len(report.Problems) == 0 {
+	switch {
+	case len(report.Problems) == 0:
 		printer.Line("\n%s", printer.Paint(ui.Good, "No problem found."))
-		return
+	case report.OK: // else the error that follows counts them
+		printer.Line("\nFound %s.", foundText(report))
 	}
-	printer.Line("\nFound %s.", foundText(report))
 }
 
 func foundText(report validateDocument) string {
