@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -10,21 +11,10 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// generator is a seeded source of bytes: the keys of a test are the same in each
-// run, and sound by every rule.
-type generator struct{ state uint64 }
-
-func (g *generator) Read(p []byte) (int, error) {
-	for i := range p {
-		g.state = g.state*6364136223846793005 + 1442695040888963407
-		p[i] = byte(g.state >> 33)
-	}
-	return len(p), nil
-}
-
-func testKey(t *testing.T, seed uint64) crypto.Key {
+// testKey makes a key that is the same in each run and sound by every rule.
+func testKey(t *testing.T, seed byte) crypto.Key {
 	t.Helper()
-	key, err := crypto.GenerateKey(&generator{state: seed})
+	key, err := crypto.GenerateKey(rand.NewChaCha8([32]byte{seed}))
 	if err != nil {
 		t.Fatal(err)
 	}
