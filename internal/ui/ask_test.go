@@ -64,7 +64,7 @@ func TestConfirm(t *testing.T) {
 func TestConfirmInterrupted(t *testing.T) {
 	t.Parallel()
 	reader, writer := io.Pipe()
-	defer writer.Close() //nolint:errcheck // ends the reader
+	defer writer.Close() // ends the reader
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p := ui.NewPrinter(ui.Streams{In: reader, Err: notifying{func() { cancel(ui.ErrInterrupted) }}, InTTY: true, ErrTTY: true}, ui.Options{})
 	err := p.Confirm(ctx, ui.Question{Text: "Go on?"})

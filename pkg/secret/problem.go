@@ -4,9 +4,9 @@ package secret
 type Severity uint8
 
 const (
-	// Warning: it works, and should be put right.
+	// Warning says that it works, and should be put right.
 	Warning Severity = iota + 1
-	// Error: it does not work, or does not protect.
+	// Error says that it does not work, or does not protect.
 	Error
 )
 

@@ -1,0 +1,70 @@
+# Everything that is done with this repository. `make` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO            ?= go
+TOOLS         := $(CURDIR)/.tools/bin
+TEST_TIMEOUT  ?= 10m
+
+# Pinned, so that a new linter release fails nobody's build by surprise. The
+# version is part of the file name: another version is another file, and make
+# installs it.
+GOLANGCI_VERSION    := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+GOLANGCI            := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+
+.PHONY: help
+help: ## list what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what is missing: PostgreSQL, Redis, PgBouncer, a C compiler
+	@.ci/setup
+
+.PHONY: build
+build: ## build bin/ocmt
+	$(GO) build -trimpath -o bin/ocmt ./cmd/ocmt
+
+.PHONY: test
+test: setup ## run every test with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: check
+check: fmt-check vet lint vuln modules test ## all that must pass before a change goes in
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## lay out the code
+	$(GOLANGCI) fmt ./...
+
+.PHONY: fmt-check
+fmt-check:
+	@found=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
+	if [[ -n "$$found" ]]; then echo "not laid out (run: make fmt):"; echo "$$found"; exit 1; fi
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## run the linters of .golangci.yml
+	$(GOLANGCI) run ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities, where the database can be reached
+	@GO=$(GO) TOOLS=$(TOOLS) .ci/vuln $(GOVULNCHECK_VERSION)
+
+.PHONY: modules
+modules:
+	$(GO) mod verify
+
+.PHONY: clean
+clean: ## remove what was built here, and the tools
+	rm -rf bin .tools
+
+$(GOLANGCI):
+	@echo "installing golangci-lint $(GOLANGCI_VERSION) into .tools/bin (a few minutes, once)"
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/golangci-lint $@
