@@ -1,0 +1,38 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrLocked: another run holds the lock of this database.
+	ErrLocked = errors.New("another run is at work on this database")
+	// ErrLockLost: the connection that holds the lock ended during the run.
+	ErrLockLost = errors.New("the connection that holds the run's lock was lost")
+	// ErrSetAside: a value had to be set aside, and the request says to stop.
+	ErrSetAside = errors.New("a value cannot be moved")
+	// ErrStopped: the run was asked to stop and has finished what was in hand.
+	ErrStopped = errors.New("stopped on request")
+)
+
+// UnknownNameError says that a table or column is not in the catalogue.
+type UnknownNameError struct{ Name string }
+
+// Error names it.
+func (e *UnknownNameError) Error() string {
+	return fmt.Sprintf("the catalogue has no table or column %q", e.Name)
+}
+
+// RefusedError says why nothing was started; nothing has been written.
+type RefusedError struct{ Obstacles []Obstacle }
+
+// Error lists the obstacles.
+func (e *RefusedError) Error() string {
+	texts := make([]string, len(e.Obstacles))
+	for i, obstacle := range e.Obstacles {
+		texts[i] = obstacle.Where + ": " + obstacle.Message
+	}
+	return "refusing to start: " + strings.Join(texts, "; ")
+}

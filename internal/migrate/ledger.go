@@ -1,0 +1,89 @@
+package migrate
+
+import "context"
+
+// Ledger keeps the record of runs in the database.
+type Ledger interface {
+	// Begin records that a run of the plan begins, before its first write.
+	Begin(ctx context.Context, entry LedgerEntry) error
+	// End records how the run that Begin recorded ended.
+	End(ctx context.Context, outcome LedgerOutcome) error
+}
+
+// LedgerEntry is a run as it begins.
+type LedgerEntry struct {
+	To           int
+	Fingerprints map[int]string // of the keys involved, by version
+	Columns      []LedgerColumn // those with values to move
+}
+
+// LedgerColumn is one column of a run.
+type LedgerColumn struct {
+	Table, Column string
+	From          int // the lowest version with values to move
+	Values        int64
+}
+
+// LedgerOutcome is how a run ended.
+type LedgerOutcome struct {
+	Status string // completed, partial, interrupted or failed
+	// SetAside counts the values set aside, by table.column. It says how many
+	// were moved only where Status is completed or partial.
+	SetAside map[string]int64
+	Retired  []int // versions that nothing is under any more
+}
+
+// entry describes the plan for the ledger.
+func (r *run) entry() LedgerEntry {
+	request := r.plan.Request
+	entry := LedgerEntry{To: request.To, Fingerprints: map[int]string{}}
+	note := func(version int) {
+		if key, known := r.Ring.Key(version); known {
+			entry.Fingerprints[version] = key.Fingerprint()
+		}
+	}
+	note(request.To)
+	for _, census := range r.plan.Census {
+		column := LedgerColumn{Table: census.Table, Column: census.Column, From: -1}
+		for version, values := range census.ByVersion {
+			if version == request.To || !request.Leaves(version) {
+				continue
+			}
+			note(version)
+			column.Values += values
+			if column.From < 0 || version < column.From {
+				column.From = version
+			}
+		}
+		if column.Values > 0 {
+			entry.Columns = append(entry.Columns, column)
+		}
+	}
+	return entry
+}
+
+// outcome describes how the run ended.
+func (r *run) outcome(result *Result, failure error) LedgerOutcome {
+	outcome := LedgerOutcome{Status: "completed", SetAside: r.aside.byColumn}
+	switch {
+	case isStop(failure):
+		outcome.Status = "interrupted"
+	case failure != nil:
+		outcome.Status = "failed"
+	case result.Left > 0 || r.aside.count > 0:
+		outcome.Status = "partial"
+	case len(r.plan.Request.Tables)+len(r.plan.Request.Columns) == 0:
+		outcome.Retired = r.leftVersions()
+	}
+	return outcome
+}
+
+func (r *run) leftVersions() []int {
+	var versions []int
+	for _, version := range r.Ring.Versions() {
+		if version != r.plan.Request.To && r.plan.Request.Leaves(version) {
+			versions = append(versions, version)
+		}
+	}
+	return versions
+}

@@ -1,0 +1,114 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// Plan is what a run would do, and what would keep it from starting.
+type Plan struct {
+	Request   Request
+	Tables    []Table
+	Absent    []string // of the catalogue, as table or table.column
+	Census    []Census
+	Obstacles []Obstacle
+}
+
+// Pending returns how many values the run would move.
+func (p *Plan) Pending() (count int64) {
+	for _, census := range p.Census {
+		for version, values := range census.ByVersion {
+			if version != p.Request.To && p.Request.Leaves(version) {
+				count += values
+			}
+		}
+	}
+	return count
+}
+
+// Refusal returns a *RefusedError where there are obstacles, else nil.
+func (p *Plan) Refusal() error {
+	if len(p.Obstacles) == 0 {
+		return nil
+	}
+	return &RefusedError{Obstacles: p.Obstacles}
+}
+
+// MakePlan looks at the database and at the keys, and writes nothing. What it
+// finds wrong is in the plan's Obstacles; an error means that it could not look.
+// The keyring's current version must be request.To.
+func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Request, reporter Reporter) (*Plan, error) {
+	if err := request.Check(); err != nil {
+		return nil, err
+	}
+	selected, err := request.selected()
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{Request: request}
+	if plan.Tables, plan.Absent, err = store.Describe(ctx, selected); err != nil {
+		return nil, err
+	}
+	if plan.Obstacles, err = store.Obstacles(ctx, plan.Tables); err != nil {
+		return nil, err
+	}
+	if len(plan.Tables) == 0 {
+		plan.Obstacles = append(plan.Obstacles, Obstacle{Code: "no_tables", Where: "database",
+			Message: "none of the tables that hold encrypted values is here",
+			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
+	}
+	if unreadable(plan.Obstacles) {
+		return plan, nil
+	}
+	reporter.Phase("reading")
+	session, err := store.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close(ctx)
+	census, drawn, err := takeCensus(ctx, session, ring, plan.Tables, reporter)
+	if err != nil {
+		return nil, err
+	}
+	plan.Census = census
+	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
+	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
+	return plan, nil
+}
+
+// unreadable reports whether an obstacle keeps the values from being read.
+func unreadable(obstacles []Obstacle) bool {
+	for _, obstacle := range obstacles {
+		if obstacle.Code == "missing_select" || obstacle.Code == "row_security" {
+			return true
+		}
+	}
+	return false
+}
+
+// narrow finds columns in which a value would no longer fit.
+func narrow(request Request, tables []Table, census []Census) []Obstacle {
+	var found []Obstacle
+	index := 0
+	for _, table := range tables {
+		for _, column := range table.Columns {
+			counted := census[index]
+			index++
+			needed := 0
+			for version, bytes := range counted.longest {
+				if request.Leaves(version) {
+					needed = max(needed, sealedLength(request.To, bytes))
+				}
+			}
+			if column.MaxLength > 0 && needed > column.MaxLength {
+				found = append(found, Obstacle{Code: "narrow_column", Where: table.String() + "." + column.Name,
+					Message: fmt.Sprintf("holds %d characters at most and the longest value needs %d", column.MaxLength, needed),
+					Fix:     "widen the column first: ALTER TABLE … ALTER COLUMN … TYPE varchar(" + strconv.Itoa(needed) + ")"})
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,19 @@
+package migrate
+
+import "time"
+
+// Result is what a run did.
+type Result struct {
+	Moved    int64         `json:"values_moved"`
+	Rows     int64         `json:"rows_written"`
+	Passes   int           `json:"passes"`
+	Changed  int64         `json:"rows_changed_meanwhile"` // met again in a later pass
+	Left     int64         `json:"still_leaving"`          // values that the last pass still found to move
+	SetAside int64         `json:"set_aside"`
+	List     []SetAside    `json:"set_aside_list"` // the first ones
+	Elapsed  time.Duration `json:"-"`
+	DryRun   bool          `json:"dry_run"`
+}
+
+// Complete reports whether the last pass found nothing left to do.
+func (r *Result) Complete() bool { return r.Left == 0 && r.SetAside == 0 }

@@ -1,0 +1,241 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// mostPasses bounds how often a run looks again. Each pass takes what the
+// servers wrote during the one before; one that still finds values after so many
+// means that a server writes them all the time.
+const mostPasses = 10
+
+// Runner carries out a plan.
+type Runner struct {
+	Store    Store
+	Ring     *crypto.Keyring // its current version is the plan's target
+	Random   io.Reader       // a cryptographic source, safe for several goroutines
+	Reporter Reporter
+	Ledger   Ledger // not written by a dry run
+	Clock    Clock
+	Stop     <-chan struct{} // closed: finish the chunk in hand and return ErrStopped
+}
+
+// run is the state of one Run.
+type run struct {
+	Runner
+	plan  *Plan
+	write func(Session) Writer
+	total int64
+
+	moved, rows, changed, left atomic.Int64
+	aside                      *setAsideList
+	done                       atomic.Int64
+}
+
+// Run brings every value that the plan speaks of to its target version. It takes
+// the lock, so that there is one run at a time, and returns when all that it
+// wrote is safe on disk. On an error the Result says how far it came; running
+// again goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost,
+// ErrStopped, ErrSetAside, and those of the Store.
+func (r Runner) Run(ctx context.Context, plan *Plan) (*Result, error) {
+	return r.start(ctx, plan, func(s Session) Writer { return s })
+}
+
+// DryRun does what Run does but writes nothing: every value that would be moved
+// is opened, sealed, and opened again.
+func (r Runner) DryRun(ctx context.Context, plan *Plan) (*Result, error) {
+	result, err := r.start(ctx, plan, func(Session) Writer { return pretender{} })
+	result.DryRun = true
+	return result, err
+}
+
+// pretender is the Writer of a dry run.
+type pretender struct{}
+
+func (pretender) Write(_ context.Context, _ Table, _ *PageRange, changes []Change) (int64, error) {
+	return int64(len(changes)), nil
+}
+
+func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Writer) (*Result, error) {
+	state := &run{Runner: r, plan: plan, write: write, total: plan.Pending(), aside: &setAsideList{}}
+	result := &Result{}
+	if err := plan.Refusal(); err != nil {
+		return result, err
+	}
+	held, release, err := r.Store.Lock(ctx)
+	if err != nil {
+		return result, err
+	}
+	defer release()
+	began := r.Clock()
+	err = state.recorded(held, result)
+	if err != nil && held.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrLockLost, err)
+	}
+	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
+	result.SetAside, result.List = state.aside.count, state.aside.list
+	result.Elapsed = r.Clock().Sub(began)
+	return result, err
+}
+
+// recorded makes the passes between the two entries of the ledger. The second is
+// written even when the passes were cut off, if the database still answers.
+func (r *run) recorded(ctx context.Context, result *Result) error {
+	if r.dry() {
+		return r.passes(ctx, result)
+	}
+	if err := r.Ledger.Begin(ctx, r.entry()); err != nil {
+		return fmt.Errorf("recording the run before it begins: %w", err)
+	}
+	failure := r.passes(ctx, result)
+	if failure == nil || isStop(failure) {
+		if err := r.Store.Flush(ctx); err != nil {
+			failure = errors.Join(failure, err)
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	if err := r.Ledger.End(last, r.outcome(result, failure)); err != nil && failure == nil {
+		return fmt.Errorf("recording the run, which has moved its values: %w", err)
+	}
+	return failure
+}
+
+// lastWords bounds how long an ended run tries to record its end.
+const lastWords = 5 * time.Second
+
+func isStop(err error) bool {
+	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)
+}
+
+func (r *run) dry() bool {
+	_, dry := r.write(nil).(pretender)
+	return dry
+}
+
+// passes goes over the pages once, and then over what is pending until a pass
+// finds nothing. A dry run has no use for more than one: what it does not write
+// is found every time.
+func (r *run) passes(ctx context.Context, result *Result) error {
+	dry := r.dry()
+	if !dry {
+		r.Reporter.Phase("moving")
+		result.Passes++
+		if err := r.eachTable(ctx, r.sweepPages); err != nil {
+			return err
+		}
+	}
+	for result.Passes < mostPasses {
+		r.Reporter.Phase(passName(result.Passes))
+		result.Passes++
+		r.aside = &setAsideList{}
+		r.left.Store(0)
+		if err := r.eachTable(ctx, r.sweepPending); err != nil {
+			return err
+		}
+		result.Left = r.left.Load()
+		if dry {
+			result.Left = 0
+		}
+		if result.Left == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+func passName(before int) string {
+	if before == 0 {
+		return "trying"
+	}
+	return fmt.Sprintf("looking again, pass %d", before+1)
+}
+
+func (r *run) eachTable(ctx context.Context, sweep func(context.Context, Table) error) error {
+	for _, table := range r.plan.Tables {
+		if err := sweep(ctx, table); err != nil {
+			return fmt.Errorf("moving the values of %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// stopping reports whether the operator asked to stop.
+func (r *run) stopping() bool {
+	select {
+	case <-r.Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// workers runs work on so many sessions at once.
+func (r *run) workers(ctx context.Context, work func(context.Context, *mover) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for range r.plan.Request.Workers {
+		group.Go(func() error {
+			session, err := r.Store.Open(ctx)
+			if err != nil {
+				return err
+			}
+			defer session.Close(context.WithoutCancel(ctx))
+			return work(ctx, &mover{run: r, session: session, writer: r.write(session),
+				resealer: crypto.NewResealer(r.Ring, r.Random)})
+		})
+	}
+	return group.Wait()
+}
+
+// pageQueue hands out the page ranges of a table.
+type pageQueue struct {
+	mu     sync.Mutex
+	leaves []Leaf
+	at     int64
+}
+
+// pagesPerRange is a megabyte of heap: long enough that a statement's own cost
+// does not count, short enough that its rows are locked for little time.
+const pagesPerRange = 128
+
+func (q *pageQueue) next() (PageRange, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.leaves) > 0 {
+		leaf := q.leaves[0]
+		if leaf.ByPages && q.at < leaf.Pages {
+			from := q.at
+			q.at += pagesPerRange
+			return PageRange{Leaf: leaf, From: from, To: q.at}, true
+		}
+		q.leaves, q.at = q.leaves[1:], 0
+	}
+	return PageRange{}, false
+}
+
+// sweepPages takes every page range once. Tables whose server has no page
+// ranges are left to sweepPending.
+func (r *run) sweepPages(ctx context.Context, table Table) error {
+	queue := &pageQueue{leaves: table.Leaves}
+	return r.workers(ctx, func(ctx context.Context, m *mover) error {
+		for pages, more := queue.next(); more; pages, more = queue.next() {
+			if err := m.movePages(ctx, table, pages); err != nil {
+				return err
+			}
+			if r.stopping() {
+				return ErrStopped
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,117 @@
+package migrate
+
+import (
+	"context"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/ocmt"
+)
+
+// Table is a catalogue table as a database really has it.
+type Table struct {
+	Schema, Name string
+	Key          string // the column that names a row
+	KeyType      string // its type as the database writes it, such as uuid
+	Columns      []Column
+	Leaves       []Leaf // where the rows lie: the table itself, or its partitions
+}
+
+// String returns schema.name.
+func (t Table) String() string { return t.Schema + "." + t.Name }
+
+// Column is an encrypted column of a Table.
+type Column struct {
+	Name             string
+	PlaintextAllowed bool
+	MaxLength        int // in characters; 0 where there is no limit
+}
+
+// Leaf is a heap of pages that can be read by page ranges.
+type Leaf struct {
+	Schema, Name string
+	Pages        int64
+	ByPages      bool // the server reads a page range without reading the rest
+}
+
+// Row is a row as it was read. Values has one entry a column of its table, nil
+// for NULL. All bytes are good only until the next row is read, unless said
+// otherwise.
+type Row struct {
+	Place  []byte // where in its Leaf the row lies; nil where that is not known
+	Key    []byte // as text
+	Values [][]byte
+}
+
+// Change replaces the values of one row. New has nil where a value stays.
+type Change struct {
+	Row Row
+	New [][]byte
+}
+
+// PageRange is the pages From (included) to To (not included) of a Leaf. After
+// is the place of the last row of it that was taken already, or nil.
+type PageRange struct {
+	Leaf     Leaf
+	From, To int64
+	After    []byte
+}
+
+// Obstacle is a reason not to start.
+type Obstacle struct {
+	Code    string // stable, for machines
+	Where   string // a table, a column, a key version
+	Message string
+	Fix     string
+}
+
+// Reader reads encrypted rows.
+type Reader interface {
+	// Scan visits every row of a table that has a value: all of them, or, with
+	// pendingFor a version, only rows that hold a value without that version's
+	// label. It sees one snapshot.
+	Scan(ctx context.Context, table Table, pendingFor *int, visit func(Row) error) error
+}
+
+// Writer writes changes by compare-and-swap.
+type Writer interface {
+	// Write replaces the values of each row whose key and values are all still
+	// as they were read, and returns how many rows that were. Rows that lie in
+	// pages, where it is given, are found there; others by their key.
+	Write(ctx context.Context, table Table, pages *PageRange, changes []Change) (int64, error)
+}
+
+// Session is one connection of a worker.
+type Session interface {
+	Reader
+	Writer
+	// ReadPages visits the rows of a page range that hold a value without the
+	// label of the version.
+	ReadPages(ctx context.Context, table Table, pages PageRange, pendingFor int, visit func(Row) error) error
+	Close(ctx context.Context)
+}
+
+// Store is the database.
+type Store interface {
+	// Describe returns those of the catalogue's tables that exist, under their
+	// name, their old name or both, and what the catalogue has and the database
+	// lacks, as table or table.column.
+	Describe(ctx context.Context, catalogue []ocmt.Table) (found []Table, absent []string, err error)
+	// Obstacles returns what would keep these tables from being written.
+	Obstacles(ctx context.Context, tables []Table) ([]Obstacle, error)
+	// Open makes a session.
+	Open(ctx context.Context) (Session, error)
+	// Lock takes the one lock of the database, or returns ErrLocked. The context
+	// that it returns ends when the lock is lost.
+	Lock(ctx context.Context) (held context.Context, release func(), err error)
+	// Flush returns when all that was written before is safe on disk.
+	Flush(ctx context.Context) error
+}
+
+// Reporter is told how a run goes on. It is called by several goroutines.
+type Reporter interface {
+	Phase(name string)
+	Progress(done, total int64)
+}
+
+// Clock tells the time, for durations in results.
+type Clock func() time.Time

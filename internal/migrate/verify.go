@@ -1,0 +1,180 @@
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// Verification is what opening every value came to.
+type Verification struct {
+	Opened    int64         `json:"opened"`    // open under the target key alone
+	Plaintext int64         `json:"plaintext"` // in the clear, as OCMT itself writes them
+	Versions  map[int]int64 `json:"under_other_versions"`
+	SetAside  int64         `json:"not_opened"` // neither of these
+	List      []SetAside    `json:"not_opened_list"`
+	Absent    []string      `json:"absent"`
+	Obstacles []Obstacle    `json:"-"` // why the values could not be looked at
+}
+
+// Proven reports whether every value opens under the target key alone.
+func (v *Verification) Proven() bool {
+	return v.SetAside == 0 && len(v.Versions) == 0 && len(v.Obstacles) == 0
+}
+
+// rowsPerHand is how many rows go from the reader to a worker at once.
+const rowsPerHand = 256
+
+// Verify opens every value of the catalogue's columns with the key of
+// request.To alone and tells what does not open. It writes nothing and keeps
+// nothing of the plaintext. request.From is not looked at.
+func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Request, reporter Reporter) (*Verification, error) {
+	alone, err := ring.Only(request.To)
+	if err != nil {
+		return nil, err
+	}
+	selected, err := request.selected()
+	if err != nil {
+		return nil, err
+	}
+	tables, absent, err := store.Describe(ctx, selected)
+	if err != nil {
+		return nil, err
+	}
+	result := &Verification{Versions: map[int]int64{}, Absent: absent}
+	if result.Obstacles, err = readObstacles(ctx, store, tables); err != nil || len(result.Obstacles) > 0 {
+		return result, err
+	}
+	session, err := store.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close(context.WithoutCancel(ctx))
+	reporter.Phase("opening every value")
+	v := &verifier{ring: alone, target: request.To, result: result, reporter: reporter}
+	for _, table := range tables {
+		if err := v.table(ctx, session, table, request.Workers); err != nil {
+			return nil, err
+		}
+	}
+	result.SetAside, result.List = v.aside.count, v.aside.list
+	return result, nil
+}
+
+// readObstacles keeps those obstacles that hide values from a reader, and adds
+// one where there is no table at all: nothing found is not proof.
+func readObstacles(ctx context.Context, store Store, tables []Table) ([]Obstacle, error) {
+	all, err := store.Obstacles(ctx, tables)
+	if err != nil {
+		return nil, err
+	}
+	var kept []Obstacle
+	for _, obstacle := range all {
+		if unreadable([]Obstacle{obstacle}) {
+			kept = append(kept, obstacle)
+		}
+	}
+	if len(tables) == 0 {
+		kept = append(kept, Obstacle{Code: "no_tables", Where: "database",
+			Message: "none of the tables that hold encrypted values is here", Fix: "check that DATABASE_URL names the OCMT database"})
+	}
+	return kept, nil
+}
+
+type verifier struct {
+	ring     *crypto.Keyring
+	target   int
+	result   *Verification
+	reporter Reporter
+	aside    setAsideList
+	mu       sync.Mutex
+	rows     atomic.Int64
+}
+
+func (v *verifier) table(ctx context.Context, reader Reader, table Table, workers int) error {
+	hands := make(chan []Row, workers)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(hands)
+		return readHands(ctx, reader, table, hands)
+	})
+	for range workers {
+		group.Go(func() error {
+			opener := crypto.NewResealer(v.ring, nil)
+			for rows := range hands {
+				for _, row := range rows {
+					v.row(opener, table, row)
+				}
+				v.reporter.Progress(v.rows.Add(int64(len(rows))), 0)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func readHands(ctx context.Context, reader Reader, table Table, hands chan<- []Row) error {
+	hand := make([]Row, 0, rowsPerHand)
+	size := 0
+	pass := func() error {
+		select {
+		case hands <- hand:
+			hand, size = make([]Row, 0, rowsPerHand), 0
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := reader.Scan(ctx, table, nil, func(row Row) error {
+		kept := Row{Key: bytes.Clone(row.Key), Values: make([][]byte, len(row.Values))}
+		for i, text := range row.Values {
+			kept.Values[i] = bytes.Clone(text)
+			size += len(text)
+		}
+		if hand = append(hand, kept); len(hand) < rowsPerHand && size < keptBytes {
+			return nil
+		}
+		return pass()
+	})
+	if err != nil {
+		return err
+	}
+	return pass()
+}
+
+func (v *verifier) row(opener *crypto.Resealer, table Table, row Row) {
+	for i, text := range row.Values {
+		if text == nil {
+			continue
+		}
+		column := table.Columns[i]
+		c, err := opener.Parse(text)
+		if err != nil && column.PlaintextAllowed && crypto.Reason(err) == crypto.Reason(crypto.ErrNotCiphertext) {
+			v.count(func() { v.result.Plaintext++ })
+			continue
+		}
+		if err == nil && c.Version != v.target {
+			v.count(func() { v.result.Versions[c.Version]++ })
+			continue
+		}
+		if err == nil {
+			_, err = opener.Open(c)
+		}
+		if err == nil {
+			v.count(func() { v.result.Opened++ })
+			continue
+		}
+		v.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: string(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
+	}
+}
+
+func (v *verifier) count(change func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change()
+}

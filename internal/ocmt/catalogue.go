@@ -1,0 +1,44 @@
+package ocmt
+
+// Table is a table with columns that OCMT encrypts under ENCRYPTION_KEY.
+type Table struct {
+	Schema  string // "" for the first schema of the search path that has it
+	Name    string
+	OldName string // what the table was called before OCMT renamed it; "" if never
+	Key     string // the column that names a row: unique and never NULL
+	Columns []Column
+}
+
+// Column is one encrypted column of a table.
+type Column struct {
+	Name string
+	// PlaintextAllowed says that OCMT itself also stores values in the clear
+	// here and compares them as they stand, so that sealing one would break it.
+	PlaintextAllowed bool
+}
+
+// Catalogue returns the tables that every OCMT release is known to encrypt. A
+// deployment may lack some of them, hold one under its old name, or both.
+func Catalogue() []Table {
+	return []Table{
+		{Name: "users", Key: "id", Columns: []Column{{Name: "gateway_token", PlaintextAllowed: true}}},
+		{Name: "secrets", Key: "key", Columns: columns("value_encrypted")},
+		{Name: "user_integrations", Key: "id",
+			Columns: columns("access_token_encrypted", "refresh_token_encrypted", "api_key_encrypted")},
+		{Name: "group_resources", OldName: "org_resources", Key: "id", Columns: columns("auth_config_encrypted")},
+		{Name: "device_keys", Key: "id", Columns: columns("encrypted_device_key")},
+		{Name: "recovery_methods", Key: "id", Columns: columns("config_encrypted")},
+		{Name: "recovery_contacts", Key: "id", Columns: columns("shard_encrypted")},
+		{Name: "group_unlock_requests", OldName: "org_unlock_requests", Key: "id", Columns: columns("session_key_encrypted")},
+		{Name: "alert_channels", Key: "id", Columns: columns("config_encrypted")},
+		{Name: "user_mfa", Key: "id", Columns: columns("totp_secret_encrypted")},
+	}
+}
+
+func columns(names ...string) []Column {
+	list := make([]Column, len(names))
+	for i, name := range names {
+		list[i].Name = name
+	}
+	return list
+}

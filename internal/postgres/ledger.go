@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// Ledger keeps OCMT's own two tables of key versions and migrations, and adds an
+// entry to its audit log for each run. It makes the two tables where the
+// migration that brings them was never applied.
+type Ledger struct {
+	store *Store
+	entry migrate.LedgerEntry
+	ids   []string // of the rows of encryption_migrations, one a column
+}
+
+// Ledger returns the ledger for one run.
+func (s *Store) Ledger() *Ledger { return &Ledger{store: s} }
+
+// The tables as OCMT's security migration makes them.
+const (
+	keysTable = `create table encryption_keys (
+	id uuid primary key default gen_random_uuid(),
+	version integer not null unique,
+	key_id varchar(64) not null unique,
+	algorithm varchar(50) not null default 'aes-256-gcm',
+	status varchar(20) not null default 'active',
+	created_at timestamptz default now(),
+	rotated_at timestamptz,
+	expires_at timestamptz,
+	metadata jsonb default '{}'
+)`
+	migrationsTable = `create table encryption_migrations (
+	id uuid primary key default gen_random_uuid(),
+	table_name varchar(100) not null,
+	column_name varchar(100) not null,
+	from_version integer not null,
+	to_version integer not null,
+	rows_total integer default 0,
+	rows_migrated integer default 0,
+	started_at timestamptz default now(),
+	completed_at timestamptz,
+	status varchar(20) default 'running',
+	error_message text
+)`
+)
+
+// Begin implements migrate.Ledger.
+func (l *Ledger) Begin(ctx context.Context, entry migrate.LedgerEntry) error {
+	l.entry = entry
+	return l.store.with(ctx, func(conn *pgconn.PgConn) error {
+		if err := makeLedger(ctx, conn); err != nil {
+			return err
+		}
+		for version, fingerprint := range entry.Fingerprints {
+			_, err := rowsOf(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
+				values ($1, $2, 'aes-256-gcm', 'active', '{"recorded_by": "ocmt"}') on conflict do nothing`,
+				strconv.Itoa(version), fingerprint)
+			if err != nil {
+				return fmt.Errorf("recording key version %d: %w", version, err)
+			}
+		}
+		for _, column := range entry.Columns {
+			rows, err := rowsOf(ctx, conn, `insert into encryption_migrations
+				(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, status)
+				values ($1, $2, $3, $4, $5, 0, now(), 'running') returning id`, column.Table, column.Column,
+				strconv.Itoa(column.From), strconv.Itoa(entry.To), strconv.FormatInt(column.Values, 10))
+			if err != nil {
+				return fmt.Errorf("recording %s.%s: %w", column.Table, column.Column, err)
+			}
+			l.ids = append(l.ids, rows[0][0])
+		}
+		return nil
+	})
+}
+
+func makeLedger(ctx context.Context, conn *pgconn.PgConn) error {
+	rows, err := rowsOf(ctx, conn, "select to_regclass('encryption_keys') is null, to_regclass('encryption_migrations') is null")
+	if err != nil {
+		return err
+	}
+	for i, statement := range []string{keysTable, migrationsTable} {
+		if rows[0][i] != "t" {
+			continue
+		}
+		if _, err := conn.Exec(ctx, statement).ReadAll(); err != nil {
+			return fmt.Errorf("making the ledger's tables: %w", err)
+		}
+	}
+	return nil
+}
+
+// End implements migrate.Ledger.
+func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) error {
+	return l.store.with(ctx, func(conn *pgconn.PgConn) error {
+		for i, id := range l.ids {
+			column := l.entry.Columns[i]
+			moved := column.Values - outcome.SetAside[column.Table+"."+column.Column]
+			if outcome.Status != "completed" && outcome.Status != "partial" {
+				moved = 0
+			}
+			_, err := rowsOf(ctx, conn, "update encryption_migrations set completed_at = now(), status = $2, rows_migrated = $3 where id = $1",
+				id, outcome.Status, strconv.FormatInt(max(moved, 0), 10))
+			if err != nil {
+				return fmt.Errorf("recording the end of %s.%s: %w", column.Table, column.Column, err)
+			}
+		}
+		for _, version := range outcome.Retired {
+			_, err := rowsOf(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status = 'active'",
+				strconv.Itoa(version))
+			if err != nil {
+				return fmt.Errorf("recording key version %d: %w", version, err)
+			}
+		}
+		return l.audit(ctx, conn, outcome)
+	})
+}
+
+// audit adds an entry to OCMT's audit log, where there is one that the account
+// may write. The operator stands in the details: the log's own column takes only
+// the ids of OCMT's users.
+func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, outcome migrate.LedgerOutcome) error {
+	rows, err := rowsOf(ctx, conn, "select coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false)")
+	if err != nil || rows[0][0] != "t" {
+		return err
+	}
+	details, err := json.Marshal(map[string]any{
+		"tool": "ocmt", "operator": l.store.options.Operator, "to_version": l.entry.To,
+		"columns": len(l.entry.Columns), "status": outcome.Status, "retired_versions": outcome.Retired,
+	})
+	if err != nil {
+		return fmt.Errorf("writing the details of the audit entry: %w", err)
+	}
+	if _, err = rowsOf(ctx, conn, `insert into audit_log ("timestamp", action, details) values (now(), 'encryption.migrated', $1::jsonb)`, string(details)); err != nil {
+		return fmt.Errorf("adding to the audit log: %w", err)
+	}
+	return nil
+}

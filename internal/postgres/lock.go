@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// lockNumber names the lock among the advisory locks of a database. It is the
+// ASCII text "ocmtkeys".
+const lockNumber = "8026379307689802099"
+
+// lockCheck is how often the connection that holds the lock is asked whether it
+// lives. Losing the lock unseen would let a second run in; compare-and-swap
+// keeps even that from doing harm.
+const lockCheck = 2 * time.Second
+
+// Lock implements migrate.Store. The lock belongs to an open transaction, not to
+// a session, so that it holds behind a pool that hands out transactions. The
+// transaction has no snapshot and no number, and so holds no clean-up back.
+func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	results, err := conn.Exec(ctx, "begin; set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
+	if err != nil {
+		_ = conn.Close(ctx)
+		return nil, nil, fmt.Errorf("taking the lock: %w", err)
+	}
+	if string(results[2].Rows[0][0]) != "t" {
+		_ = conn.Close(ctx)
+		return nil, nil, migrate.ErrLocked
+	}
+	held, lose := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		watch(held, conn, lose)
+	}()
+	release := func() {
+		lose(context.Canceled)
+		<-watched
+		_ = conn.Close(context.WithoutCancel(ctx))
+	}
+	return held, release, nil
+}
+
+func watch(held context.Context, conn *pgconn.PgConn, lose context.CancelCauseFunc) {
+	ticker := time.NewTicker(lockCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-held.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := conn.Exec(held, "select 1").ReadAll(); err != nil {
+			lose(fmt.Errorf("%w: %w", migrate.ErrLockLost, err))
+			return
+		}
+	}
+}
+
+// Flush implements migrate.Store: a transaction that has written to the log and
+// commits synchronously returns when everything before it is on disk too.
+func (s *Store) Flush(ctx context.Context) error {
+	err := s.with(ctx, func(conn *pgconn.PgConn) error {
+		_, err := conn.Exec(ctx, "begin; set local synchronous_commit = on; select pg_logical_emit_message(true, 'ocmt', ''); commit").ReadAll()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("making sure that the run is on disk: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// ErrAddress: DATABASE_URL cannot be read. Nothing of it is repeated.
+var ErrAddress = errors.New("DATABASE_URL is not an address that PostgreSQL understands")
+
+// Options tune the statements that write.
+type Options struct {
+	ApplicationName  string
+	LockTimeout      time.Duration // longest wait for a row lock
+	StatementTimeout time.Duration // longest run of one statement
+	Operator         string        // who runs this, for the ledger
+}
+
+// Store is an OCMT database.
+type Store struct {
+	config  *pgconn.Config
+	options Options
+}
+
+// NewStore returns the database at an address. It dials nothing.
+func NewStore(address string, options Options) (*Store, error) {
+	config, err := pgconn.ParseConfig(address)
+	if err != nil {
+		return nil, ErrAddress
+	}
+	config.RuntimeParams["application_name"] = options.ApplicationName
+	config.RuntimeParams["client_encoding"] = "UTF8"
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second
+	}
+	return &Store{config: config, options: options}, nil
+}
+
+// Open makes a session on a connection of its own.
+func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{conn: conn, prelude: s.prelude()}, nil
+}
+
+func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {
+	conn, err := pgconn.ConnectConfig(ctx, s.config)
+	if err != nil {
+		return nil, &ConnectError{Host: s.config.Host, Port: s.config.Port, Database: s.config.Database, Cause: err}
+	}
+	return conn, nil
+}
+
+// ConnectError says which server could not be reached.
+type ConnectError struct {
+	Host     string
+	Port     uint16
+	Database string
+	Cause    error
+}
+
+// Error names the server and the cause.
+func (e *ConnectError) Error() string {
+	cause := e.Cause.Error()
+	var answer *pgconn.PgError
+	if errors.As(e.Cause, &answer) {
+		cause = answer.Message
+	} else if inner := innermost(e.Cause); inner != nil {
+		cause = inner.Error()
+	}
+	return fmt.Sprintf("connecting to database %q at %s port %d: %s", e.Database, e.Host, e.Port, cause)
+}
+
+// Unwrap returns the cause.
+func (e *ConnectError) Unwrap() error { return e.Cause }
+
+func innermost(err error) error {
+	for {
+		if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 0 {
+			err = many.Unwrap()[0]
+			continue
+		}
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+// prelude sets, for one transaction only, what a write needs.
+func (s *Store) prelude() string {
+	return fmt.Sprintf("select set_config('synchronous_commit','off',true), set_config('lock_timeout','%d',true), set_config('statement_timeout','%d',true)",
+		s.options.LockTimeout.Milliseconds(), s.options.StatementTimeout.Milliseconds())
+}
+
+// quoted returns a name as SQL writes it.
+func quoted(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
+
+// with runs work on a connection of its own.
+func (s *Store) with(ctx context.Context, work func(*pgconn.PgConn) error) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return work(conn)
+}
+
+// rowsOf runs a statement and returns its rows as texts, "" for NULL.
+func rowsOf(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) ([][]string, error) {
+	params := make([][]byte, len(args))
+	for i, arg := range args {
+		params[i] = []byte(arg)
+	}
+	result := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
+	if result.Err != nil {
+		return nil, result.Err
+	}
+	rows := make([][]string, len(result.Rows))
+	for i, row := range result.Rows {
+		rows[i] = make([]string, len(row))
+		for j, text := range row {
+			rows[i][j] = string(text)
+		}
+	}
+	return rows, nil
+}
+
+func number(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64) // the server wrote it
+	return n
+}
