@@ -1,0 +1,144 @@
+package archtest_test
+
+import (
+	"bufio"
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ocmt/ocmt/"
+
+// Libraries, each with the one place that may use it.
+const (
+	cobra = "github.com/spf13/cobra"
+	viper = "github.com/spf13/viper"
+	term  = "golang.org/x/term"
+	pgx   = "github.com/jackc/pgx"
+	redis = "github.com/redis/go-redis"
+)
+
+// rules says what a package must not depend on, at any depth. A package that
+// does not exist breaks no rule.
+var rules = []struct {
+	pkg    string
+	why    string
+	forbid []string
+}{
+	{"pkg/crypto", "others import it, and cannot import what is internal", []string{module + "internal"}},
+	{"pkg/secret", "others import it, and cannot import what is internal", []string{module + "internal", cobra, viper, term, pgx, redis}},
+	{"internal/config", "reading settings dials nothing and shows nothing", []string{module + "internal/cli", module + "internal/ui", cobra, term, pgx, redis}},
+	{"internal/ui", "showing things knows nothing of what is shown", []string{module + "internal/cli", module + "internal/config", cobra, viper, pgx, redis}},
+	{"internal/ocmt", domain, domainForbids},
+	{"internal/migrate", domain, domainForbids},
+	{"internal/rotation", domain, domainForbids},
+	{"internal/audit", domain, domainForbids},
+	{"internal/session", domain, domainForbids},
+	{"internal/postgres", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, redis}},
+	{"internal/redis", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, pgx}},
+	{"cmd/ocmt", "what only tests use stays out of the program", []string{"testing", "github.com/rogpeppe/go-internal"}},
+}
+
+const domain = "the domain takes values and gives values: it reads no settings, shows nothing and knows no database driver"
+
+var domainForbids = []string{
+	module + "internal/cli", module + "internal/ui", module + "internal/config",
+	module + "internal/postgres", module + "internal/redis",
+	cobra, viper, term, pgx, redis,
+}
+
+// TestLayers: a layer that reaches past its neighbours is how a test of the
+// engine begins to need a terminal, and how a secret finds a way to be printed.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	watch(t)
+	present := list(t, "./...")
+	for _, rule := range rules {
+		if !present[module+rule.pkg] {
+			continue
+		}
+		t.Run(rule.pkg, func(t *testing.T) {
+			t.Parallel()
+			for dependency := range list(t, "-deps", "./"+rule.pkg) {
+				for _, forbidden := range rule.forbid {
+					if within(dependency, forbidden) {
+						t.Errorf("%s depends on %s: %s", rule.pkg, dependency, rule.why)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestCryptoIsStandardLibrary: whoever reviews how secrets are encrypted must
+// have to read one package and nothing that somebody else can change.
+func TestCryptoIsStandardLibrary(t *testing.T) {
+	t.Parallel()
+	for dependency := range list(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./pkg/crypto") {
+		if dependency != module+"pkg/crypto" {
+			t.Errorf("pkg/crypto depends on %s", dependency)
+		}
+	}
+}
+
+// TestOnlyMainImportsCLI: the command line is the outermost layer; what imports
+// it cannot be used without it.
+func TestOnlyMainImportsCLI(t *testing.T) {
+	t.Parallel()
+	for line := range list(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		importer, imports, _ := strings.Cut(line, " ")
+		if strings.HasPrefix(importer, module+"cmd/") {
+			continue
+		}
+		for imported := range strings.FieldsSeq(imports) {
+			if within(imported, module+"internal/cli") && !within(importer, module+"internal/cli") {
+				t.Errorf("%s imports %s", importer, imported)
+			}
+		}
+	}
+}
+
+// watch looks at each Go file of the module, so that the go command knows that
+// the result hangs on them: else it would print an old one from its cache.
+func watch(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(entry.Name()) != ".go" {
+			return err
+		}
+		_, err = os.Stat(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// within reports whether path is the package root or below it.
+func within(path, root string) bool {
+	return path == root || strings.HasPrefix(path, root+"/")
+}
+
+// list runs go list at the top of the module and returns its lines.
+func list(t *testing.T, args ...string) map[string]bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	lines := map[string]bool{}
+	for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
+		if line := strings.TrimSpace(scanner.Text()); line != "" {
+			lines[line] = true
+		}
+	}
+	return lines
+}
