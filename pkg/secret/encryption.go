@@ -12,8 +12,8 @@ import (
 const (
 	keyCharacters = 2 * crypto.KeySize
 
-	fixMakeKey  = "make a key with ocmt keygen encryption, and rotate to it"
-	fixCopyKey  = "copy it again, whole and without spaces, quotes or line ends, from where it is kept"
+	fixMakeKey = "make a key with ocmt keygen encryption, and rotate to it"
+	fixCopyKey = "copy it again, whole and without spaces, quotes or line ends, from where it is kept"
 )
 
 // encryption is the key that values in the database are sealed with.
