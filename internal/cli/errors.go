@@ -79,6 +79,9 @@ func explain(err error) error {
 	if errors.As(err, &told) {
 		return err
 	}
+	if told := explainEngine(err); told != nil {
+		return told
+	}
 	var missing *config.MissingError
 	var invalid *config.InvalidError
 	var file *config.FileError

@@ -22,7 +22,8 @@ the file that NAME_FILE points at, the env file, ocmt.yaml, the default. A
 secret is never a flag: every account of a machine can read the arguments of a
 process.`,
 		Example: `  ocmt keygen encryption
-  ocmt validate`,
+  ocmt validate
+  ocmt rotate --from-version 0`,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -39,6 +40,8 @@ process.`,
 	group(root,
 		newKeygenCommand(app, nil),
 		newValidateCommand(app, nil),
+		newRotateCommand(app),
+		newMigrateCommand(app),
 		newVersionCommand(app),
 		newCompletionCommand(),
 	)

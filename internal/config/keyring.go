@@ -154,3 +154,16 @@ func keyName(version, configured int) string {
 	}
 	return NameOlderKey + strconv.Itoa(version)
 }
+
+// ErrVersion: a key version is not written as a plain whole number.
+var ErrVersion = errors.New("a key version is a plain whole number such as 0 or 1")
+
+// ParseVersion reads a key version by the rule that ENCRYPTION_KEY_VERSION goes
+// through. The error is ErrVersion.
+func ParseVersion(text string) (int, error) {
+	version, ok := plainVersion(text)
+	if !ok {
+		return 0, ErrVersion
+	}
+	return version, nil
+}

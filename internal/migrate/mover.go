@@ -83,11 +83,14 @@ func (m *mover) writeOne(ctx context.Context, table Table, pages *PageRange, par
 	if len(part) == 0 {
 		return nil
 	}
+	r := m.run
+	if err := r.pace(ctx, len(part)); err != nil {
+		return err
+	}
 	written, err := m.writer.Write(ctx, table, pages, part)
 	if err != nil {
 		return err
 	}
-	r := m.run
 	r.rows.Add(written)
 	r.changed.Add(int64(len(part)) - written)
 	var values int64

@@ -9,14 +9,15 @@ import (
 
 // Request says what is to be brought where.
 type Request struct {
-	From            *int     // the version to leave; nil for every version below To
-	To              int      // the version to reach
-	Tables          []string // only these tables; empty for all
-	Columns         []string // only these columns; empty for all
-	Catalogue       []ocmt.Table
-	Workers         int
-	StopOnSetAside  bool // end at the first value that must be set aside
-	AllowUnopenable bool // go on where a version's sample does not open
+	From             *int     // the version to leave; nil for every version below To
+	To               int      // the version to reach
+	Tables           []string // only these tables; empty for all
+	Columns          []string // only these columns; empty for all
+	Catalogue        []ocmt.Table
+	Workers          int
+	MaxRowsPerSecond int  // 0 for no limit
+	StopOnSetAside   bool // end at the first value that must be set aside
+	AllowUnopenable  bool // go on where a version's sample does not open
 }
 
 // Check refuses a request that contradicts itself. It asks no database.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -40,6 +41,7 @@ type run struct {
 	moved, rows, changed, left atomic.Int64
 	aside                      *setAsideList
 	done                       atomic.Int64
+	limit                      *rate.Limiter
 }
 
 // Run brings every value that the plan speaks of to its target version. It takes
@@ -67,7 +69,7 @@ func (pretender) Write(_ context.Context, _ Table, _ *PageRange, changes []Chang
 }
 
 func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Writer) (*Result, error) {
-	state := &run{Runner: r, plan: plan, write: write, total: plan.Pending(), aside: &setAsideList{}}
+	state := &run{Runner: r, plan: plan, write: write, total: plan.Pending(), aside: &setAsideList{}, limit: newLimit(plan.Request.MaxRowsPerSecond)}
 	result := &Result{}
 	if err := plan.Refusal(); err != nil {
 		return result, err
@@ -238,4 +240,25 @@ func (r *run) sweepPages(ctx context.Context, table Table) error {
 		}
 		return nil
 	})
+}
+
+// newLimit spreads rows evenly.
+func newLimit(rowsPerSecond int) *rate.Limiter {
+	if rowsPerSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(rowsPerSecond), 1)
+}
+
+// pace waits until so many rows more may be written.
+func (r *run) pace(ctx context.Context, rows int) error {
+	for range rows {
+		if r.limit.Limit() == rate.Inf {
+			return nil
+		}
+		if err := r.limit.Wait(ctx); err != nil {
+			return fmt.Errorf("waiting for the row limit: %w", err)
+		}
+	}
+	return nil
 }

@@ -42,3 +42,16 @@ func columns(names ...string) []Column {
 	}
 	return list
 }
+
+// Add returns the tables with one more, or with its columns in the table of the
+// same schema and name where there is one.
+func Add(tables []Table, extra Table) []Table {
+	for i, table := range tables {
+		if table.Name == extra.Name && table.Schema == extra.Schema && table.Key == extra.Key {
+			merged := append([]Table(nil), tables...)
+			merged[i].Columns = append(append([]Column(nil), table.Columns...), extra.Columns...)
+			return merged
+		}
+	}
+	return append(tables, extra)
+}

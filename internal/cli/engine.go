@@ -1,0 +1,273 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// engineOptions are the flags of the commands that work the engine.
+type engineOptions struct {
+	From, To        version
+	Tables, Columns []string
+	DryRun          bool
+	OnError         string
+	AllowUnopenable bool
+	AllowDowngrade  bool
+}
+
+// The values of --on-error.
+const (
+	onErrorReport = "report"
+	onErrorStop   = "stop"
+)
+
+// version is a flag that holds a key version, or none.
+type version struct {
+	set    bool
+	number int
+}
+
+func (v *version) pointer() *int {
+	if !v.set {
+		return nil
+	}
+	number := v.number
+	return &number
+}
+
+// Set reads a plain whole number.
+func (v *version) Set(text string) error {
+	number, err := config.ParseVersion(text)
+	if err != nil {
+		return err
+	}
+	*v = version{set: true, number: number}
+	return nil
+}
+
+// String returns the number, or nothing.
+func (v *version) String() string {
+	if !v.set {
+		return ""
+	}
+	return fmt.Sprint(v.number)
+}
+
+// Type names the kind of value in help texts.
+func (v *version) Type() string { return "N" }
+
+// Validate refuses options that contradict each other.
+func (o *engineOptions) Validate(cmd *cobra.Command) error {
+	if o.OnError != onErrorReport && o.OnError != onErrorStop {
+		return usageError(cmd, "--on-error must be report or stop")
+	}
+	if o.From.set && o.To.set && o.From.number == o.To.number {
+		return usageError(cmd, "--from-version and --to-version are the same")
+	}
+	return nil
+}
+
+func addSelectionFlags(cmd *cobra.Command, o *engineOptions) {
+	cmd.Flags().Var(&o.To, "to-version", "the key version to reach (default: ENCRYPTION_KEY_VERSION)")
+	cmd.Flags().StringSliceVar(&o.Tables, "table", nil, "only this table; may be given again")
+	cmd.Flags().StringSliceVar(&o.Columns, "column", nil, "only this column; may be given again")
+	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default 2)")
+}
+
+func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
+	cmd.Flags().Var(&o.From, "from-version", "the key version to leave (default: every one below the version to reach)")
+	addSelectionFlags(cmd, o)
+	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
+	cmd.Flags().BoolVar(&o.AllowDowngrade, "allow-downgrade", false, "reach a version older than that of the servers or of the values")
+	o.OnError = onErrorReport
+}
+
+func addRunFlags(cmd *cobra.Command, o *engineOptions) {
+	addPlanFlags(cmd, o)
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "open and seal every value, and write none")
+	cmd.Flags().StringVar(&o.OnError, "on-error", onErrorReport, "for values that cannot be moved: report, or stop at the first")
+	settingFlag(cmd, "max-rows-per-second", config.NameMaxRowsPerSecond, "write no more than this, 0 for no limit (default 0)")
+	settingFlag(cmd, "lock-timeout", config.NameLockTimeout, "longest wait for a row that a server holds (default 5s)")
+	settingFlag(cmd, "statement-timeout", config.NameStatementTimeout, "longest run of one statement that writes (default 60s)")
+}
+
+// engine is what the commands of the engine work with.
+type engine struct {
+	app      *App
+	settings *config.Settings
+	store    *postgres.Store
+	ring     *crypto.Keyring
+	request  migrate.Request
+}
+
+// engine reads the settings, puts the keys together and makes the request. It
+// dials nothing.
+func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error) {
+	if err := options.Validate(cmd); err != nil {
+		return nil, err
+	}
+	settings, err := a.settings(cmd)
+	if err != nil {
+		return nil, err
+	}
+	store, err := a.store(settings)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := settings.Keyring(nil)
+	if err != nil {
+		return nil, err
+	}
+	configured := ring.Current()
+	if options.To.set && options.To.number > configured {
+		return nil, &ui.Error{Code: ui.ExitRefused,
+			Message: fmt.Sprintf("version %d is newer than ENCRYPTION_KEY_VERSION, which is %d", options.To.number, configured),
+			Hints:   []string{"servers on an older version cannot read it: switch them all first, then set ENCRYPTION_KEY_VERSION here as they have it"}}
+	}
+	if options.To.set {
+		if ring, err = settings.Keyring(options.To.pointer()); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkDirection(options, ring.Current(), configured); err != nil {
+		return nil, err
+	}
+	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
+		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
+		Catalogue: catalogue(settings), Workers: settings.Engine.Workers,
+		MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
+		StopOnSetAside:   options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
+	}}, nil
+}
+
+// checkDirection refuses to go backwards unless that is what was asked for.
+func checkDirection(options *engineOptions, to, configured int) error {
+	if options.AllowDowngrade {
+		return nil
+	}
+	if to < configured {
+		return &ui.Error{Code: ui.ExitRefused,
+			Message: fmt.Sprintf("version %d is older than ENCRYPTION_KEY_VERSION, which is %d", to, configured),
+			Hints:   []string{"add --allow-downgrade to go backwards"}}
+	}
+	if options.From.set && options.From.number > to {
+		return &ui.Error{Code: ui.ExitRefused,
+			Message: fmt.Sprintf("from version %d to version %d goes backwards", options.From.number, to),
+			Hints:   []string{"add --allow-downgrade if that is meant; else check ENCRYPTION_KEY_VERSION"}}
+	}
+	return nil
+}
+
+func (a *App) store(settings *config.Settings) (*postgres.Store, error) {
+	address, err := settings.RequireDatabase()
+	if err != nil {
+		return nil, err
+	}
+	return postgres.NewStore(address.Reveal(), postgres.Options{
+		ApplicationName: settings.Engine.ApplicationName, LockTimeout: settings.Engine.LockTimeout,
+		StatementTimeout: settings.Engine.StatementTimeout, Operator: settings.Operator,
+	})
+}
+
+// catalogue is what every OCMT has, and what this deployment adds.
+func catalogue(settings *config.Settings) []ocmt.Table {
+	tables := ocmt.Catalogue()
+	for _, extra := range settings.Columns {
+		tables = ocmt.Add(tables, ocmt.Table{Schema: extra.Schema, Name: extra.Table, Key: extra.Key,
+			Columns: []ocmt.Column{{Name: extra.Column, PlaintextAllowed: extra.PlaintextAllowed}}})
+	}
+	return tables
+}
+
+// runner is the engine's own, with this process's clock and randomness.
+func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
+	return migrate.Runner{Store: e.store, Ring: e.ring, Random: rand.Reader, Reporter: reporter,
+		Ledger: e.store.Ledger(), Clock: migrate.Clock(e.app.deps.Now), Stop: e.app.stop.Graceful}
+}
+
+// plan makes the plan, with progress.
+func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
+	ctx, cancel := e.app.stop.Context(ctx)
+	defer cancel()
+	progress := e.app.newEngineProgress("reading", "rows")
+	defer progress.end()
+	plan, err := migrate.MakePlan(ctx, e.store, e.ring, e.request, progress)
+	return plan, causeOf(ctx, err)
+}
+
+// verify opens every value of the catalogue under the target key alone.
+func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.Verification, error) {
+	ctx, cancel := e.app.stop.Context(ctx)
+	defer cancel()
+	progress := e.app.newEngineProgress("opening every value", "rows")
+	defer progress.end()
+	result, err := migrate.Verify(ctx, e.store, e.ring, request, progress)
+	return result, causeOf(ctx, err)
+}
+
+// causeOf returns why a context ended, where that is why work failed.
+func causeOf(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), ui.ErrInterrupted) {
+		return ui.ErrInterrupted
+	}
+	return err
+}
+
+// engineProgress shows an engine's progress.
+type engineProgress struct{ display *ui.Progress }
+
+func (a *App) newEngineProgress(label, unit string) engineProgress {
+	return engineProgress{a.printer.Progress(label, unit)}
+}
+
+// Phase implements migrate.Reporter.
+func (p engineProgress) Phase(name string) { p.display.Phase(name) }
+
+// Progress implements migrate.Reporter.
+func (p engineProgress) Progress(done, total int64) { p.display.Update(done, total, "") }
+
+// end takes the display away.
+func (p engineProgress) end() { p.display.End() }
+
+// explainEngine turns the engine's errors into what an operator reads, and
+// returns nil for any other.
+func explainEngine(err error) *ui.Error {
+	var refused *migrate.RefusedError
+	var unknown *migrate.UnknownNameError
+	var connect *postgres.ConnectError
+	switch {
+	case errors.As(err, &refused):
+		told := &ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused}
+		for _, obstacle := range refused.Obstacles {
+			told.Hints = append(told.Hints, fmt.Sprintf("%s: %s: %s", obstacle.Where, obstacle.Message, obstacle.Fix))
+		}
+		return told
+	case errors.Is(err, migrate.ErrLocked):
+		return &ui.Error{Message: migrate.ErrLocked.Error() + "; nothing was written", Code: ui.ExitRefused,
+			Hints: []string{"wait for it to end; ocmt migrate status shows it"}}
+	case errors.Is(err, migrate.ErrStopped):
+		return &ui.Error{Message: "stopped after the chunk in hand; what was moved is safe", Code: ui.ExitInterrupted,
+			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrSetAside):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
+			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
+	case errors.As(err, &unknown):
+		return &ui.Error{Message: unknown.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt migrate columns lists what there is"}}
+	case errors.As(err, &connect):
+		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{"check DATABASE_URL and that the server is up"}}
+	case errors.Is(err, postgres.ErrAddress):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user@host:5432/ocmt"}}
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+func newMigrateCommand(app *App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate COMMAND",
+		Short: "Re-encrypt the database piece by piece",
+		Long: `The engine under ocmt rotate, in its pieces: look, move, prove. The servers keep
+running. Each value names its key version, so a run that ends early is resumed
+by running again.`,
+		Example: `  ocmt migrate plan
+  ocmt migrate run --from-version 0
+  ocmt migrate verify`,
+	}
+	exits(cmd, ui.ExitDone, ui.ExitUsage)
+	group(cmd, newMigratePlanCommand(app), newMigrateRunCommand(app), newMigrateVerifyCommand(app),
+		newMigrateStatusCommand(app), newMigrateColumnsCommand(app))
+	return cmd
+}

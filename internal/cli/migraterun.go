@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// runDocument is the JSON form of a run.
+type runDocument struct {
+	From    *int    `json:"from_version"`
+	To      int     `json:"to_version"`
+	Seconds float64 `json:"seconds"`
+	*migrate.Result
+}
+
+func newMigrateRunCommand(app *App) *cobra.Command {
+	options := &engineOptions{}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Move values to the current key version",
+		Long: `Make the plan, and bring every value to the version of ENCRYPTION_KEY (or
+--to-version) while the servers run. Without --from-version it takes every older
+version. Each new value is opened again before it is written, and a row is
+written only while it is still what was read. Values that cannot be moved are
+reported and left as they are (exit status 4).
+
+On a terminal it asks first; without one it goes on.
+
+JSON document ocmt/migrate-run/v1: from_version, to_version, seconds,
+values_moved, rows_written, passes, rows_changed_meanwhile, still_leaving,
+set_aside, set_aside_list (table, column, key, reason, detail), dry_run.`,
+		Example: `  ocmt migrate run --dry-run
+  ocmt migrate run --from-version 0
+  ocmt migrate run --table user_integrations --yes`,
+		Args: noArgs,
+	}
+	addRunFlags(cmd, options)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runMigrateRun(cmd.Context(), cmd, app, options) }
+	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func runMigrateRun(ctx context.Context, cmd *cobra.Command, app *App, options *engineOptions) error {
+	engine, err := app.engine(cmd, options)
+	if err != nil {
+		return err
+	}
+	_, result, err := engine.run(ctx, options.DryRun)
+	if result != nil {
+		if failed := app.printer.Document("migrate-run", newRunDocument(engine.request, result)); failed != nil {
+			return failed
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return outcome(engine.request, result)
+}
+
+// run makes the plan, asks, and carries it out. The result is nil where nothing
+// was begun.
+func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Result, error) {
+	plan, err := e.plan(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	printPlan(e.app.printer, plan)
+	if err := plan.Refusal(); err != nil {
+		return plan, nil, err
+	}
+	if !dry {
+		question := ui.Question{Reversible: true, Text: fmt.Sprintf("Move %s to version %d now?",
+			ui.Count(plan.Pending(), "value", "values"), plan.Request.To)}
+		if err := e.app.printer.Confirm(ctx, question); err != nil {
+			return plan, nil, err
+		}
+	}
+	progress := e.app.newEngineProgress("moving", "values")
+	runner := e.runner(progress)
+	run := runner.Run
+	if dry {
+		run = runner.DryRun
+	}
+	result, err := run(ctx, plan)
+	progress.end()
+	printResult(e.app.printer, e.request, result)
+	return plan, result, causeOf(ctx, err)
+}
+
+func newRunDocument(request migrate.Request, result *migrate.Result) runDocument {
+	if result.List == nil {
+		result.List = []migrate.SetAside{}
+	}
+	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Result: result}
+}
+
+// printResult shows what happened.
+func printResult(printer *ui.Printer, request migrate.Request, result *migrate.Result) {
+	done := "Moved"
+	if result.DryRun {
+		done = "Dry run, nothing written: would move"
+	}
+	printer.Line("\n%s %s in %s to version %d, in %s and %s.", done, ui.Count(result.Moved, "value", "values"),
+		ui.Count(result.Rows, "row", "rows"), request.To, ui.Duration(result.Elapsed), ui.Count(int64(result.Passes), "pass", "passes"))
+	if result.Changed > 0 {
+		printer.Line("%s changed or locked by the servers meanwhile and met again.", ui.Count(result.Changed, "row was", "rows were"))
+	}
+	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
+}
+
+// shownSetAside is how many the screen lists; JSON has more.
+const shownSetAside = 20
+
+func printSetAside(printer *ui.Printer, title string, count int64, list []migrate.SetAside) {
+	if count == 0 {
+		return
+	}
+	printer.Line("\n%s", title)
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN"}, {Title: "ROW"}, {Title: "REASON", Flexible: true}}}
+	for _, entry := range list[:min(len(list), shownSetAside)] {
+		table.Rows = append(table.Rows, ui.Row(entry.Table+"."+entry.Column, entry.Key, entry.Detail))
+	}
+	printer.Table(table)
+	if count > shownSetAside {
+		printer.Line("… and %s more; --output json lists the first 1,000.", ui.Number(count-shownSetAside))
+	}
+}
+
+// outcome is the error that a run ends with though nothing failed, or nil.
+func outcome(request migrate.Request, result *migrate.Result) error {
+	switch {
+	case result.Left > 0:
+		return &ui.Error{Code: ui.ExitPartial,
+			Message: fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes),
+			Hints:   []string{fmt.Sprintf("a server has not been switched to version %d: switch it, then run this again", request.To)}}
+	case result.SetAside > 0:
+		return &ui.Error{Code: ui.ExitPartial,
+			Message: ui.Count(result.SetAside, "value was", "values were") + " set aside and left as they are",
+			Hints:   []string{"keep every old key until they are dealt with", "ocmt migrate verify lists them again"}}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// verifyDocument is the JSON form of a verification.
+type verifyDocument struct {
+	To     int  `json:"version"`
+	Proven bool `json:"proven"`
+	*migrate.Verification
+}
+
+func newMigrateVerifyCommand(app *App) *cobra.Command {
+	options := &engineOptions{OnError: onErrorReport, AllowDowngrade: true}
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Open every value with the current key alone",
+		Long: `Open every encrypted value with the key of the current version (or --to-version)
+and no other, and list what does not open. It writes nothing. Status 0 means that
+no value needs an older key.
+
+JSON document ocmt/migrate-verify/v1: version, proven, opened, plaintext,
+under_other_versions, not_opened, not_opened_list, absent.`,
+		Example: `  ocmt migrate verify
+  ocmt migrate verify --output json`,
+		Args: noArgs,
+	}
+	addSelectionFlags(cmd, options)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runMigrateVerify(cmd.Context(), cmd, app, options) }
+	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func runMigrateVerify(ctx context.Context, cmd *cobra.Command, app *App, options *engineOptions) error {
+	engine, err := app.engine(cmd, options)
+	if err != nil {
+		return err
+	}
+	result, err := engine.verify(ctx, engine.request)
+	if err != nil {
+		return err
+	}
+	printVerification(app.printer, engine.request, result)
+	if err := app.printer.Document("migrate-verify", newVerifyDocument(engine.request, result)); err != nil {
+		return err
+	}
+	return verdict(engine.request, result)
+}
+
+func newVerifyDocument(request migrate.Request, result *migrate.Verification) verifyDocument {
+	if result.List == nil {
+		result.List = []migrate.SetAside{}
+	}
+	if result.Absent == nil {
+		result.Absent = []string{}
+	}
+	return verifyDocument{To: request.To, Proven: result.Proven(), Verification: result}
+}
+
+func printVerification(printer *ui.Printer, request migrate.Request, result *migrate.Verification) {
+	printer.Line("\n%s with the key of version %d alone; %s in the clear, as OCMT writes them.",
+		ui.Count(result.Opened, "value opens", "values open"), request.To, ui.Count(result.Plaintext, "value stands", "values stand"))
+	for _, version := range slices.Sorted(maps.Keys(result.Versions)) {
+		printer.Line("%s under version %d.", ui.Count(result.Versions[version], "value is", "values are"), version)
+	}
+	printSetAside(printer, "Not opened:", result.SetAside, result.List)
+}
+
+// verdict is nil where everything is proven.
+func verdict(request migrate.Request, result *migrate.Verification) error {
+	if result.Proven() {
+		return nil
+	}
+	if len(result.Obstacles) > 0 {
+		return &ui.Error{Code: ui.ExitFailed, Message: "the values could not be looked at", Hints: obstacleHints(result.Obstacles)}
+	}
+	var parts []string
+	var others int64
+	for _, count := range result.Versions {
+		others += count
+	}
+	if others > 0 {
+		parts = append(parts, ui.Count(others, "value is", "values are")+" under another version")
+	}
+	if result.SetAside > 0 {
+		parts = append(parts, ui.Count(result.SetAside, "value does", "values do")+" not open")
+	}
+	return &ui.Error{Code: ui.ExitFound, Message: strings.Join(parts, " and "),
+		Hints: []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", request.To)}}
+}

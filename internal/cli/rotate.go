@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// rotateDocument is the JSON form of ocmt rotate.
+type rotateDocument struct {
+	Run      runDocument    `json:"run"`
+	Verified verifyDocument `json:"verified"`
+	// Retirable are the versions that nothing in the database is under.
+	Retirable []int `json:"retirable_versions"`
+}
+
+func newRotateCommand(app *App) *cobra.Command {
+	options := &engineOptions{}
+	cmd := &cobra.Command{
+		Use:   "rotate --from-version N",
+		Short: "Bring every secret in the database under the new key, and prove it",
+		Long: `Show the plan, ask, move every value from version N to the version of
+ENCRYPTION_KEY (or --to-version), then open every value with the new key alone
+and say which key may be retired. The servers keep running: each must have both
+keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on the
+old version cannot read the new values.
+
+JSON document ocmt/rotate/v1: run (as migrate run), verified (as migrate verify),
+retirable_versions.`,
+		Example: `  ocmt rotate --from-version 0
+  ocmt rotate --from-version 0 --dry-run
+  ocmt rotate --from-version 1 --to-version 2 --yes --output json`,
+		Args: noArgs,
+	}
+	addRunFlags(cmd, options)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runRotate(cmd.Context(), cmd, app, options) }
+	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engineOptions) error {
+	if !options.From.set {
+		return usageError(cmd, "--from-version is needed: the key version to leave")
+	}
+	engine, err := app.engine(cmd, options)
+	if err != nil {
+		return err
+	}
+	_, result, err := engine.run(ctx, options.DryRun)
+	if err != nil {
+		return err
+	}
+	if options.DryRun {
+		if err := app.printer.Document("rotate", rotateDocument{Run: newRunDocument(engine.request, result), Retirable: []int{}}); err != nil {
+			return err
+		}
+		return outcome(engine.request, result)
+	}
+	verified, err := engine.verify(ctx, engine.whole())
+	if err != nil {
+		return err
+	}
+	printVerification(app.printer, engine.request, verified)
+	retirable := engine.retirable(verified)
+	printRetirement(app.printer, engine.request, retirable)
+	document := rotateDocument{Run: newRunDocument(engine.request, result), Verified: newVerifyDocument(engine.request, verified), Retirable: retirable}
+	if err := app.printer.Document("rotate", document); err != nil {
+		return err
+	}
+	if err := outcome(engine.request, result); err != nil {
+		return err
+	}
+	return verdict(engine.request, verified)
+}
+
+// whole is the request without its narrowing: a key may be retired only if
+// nothing anywhere needs it.
+func (e *engine) whole() migrate.Request {
+	request := e.request
+	request.Tables, request.Columns = nil, nil
+	return request
+}
+
+// retirable lists the left version if nothing is under it. A value that does not
+// open might be under any key, so one is enough to keep them all.
+func (e *engine) retirable(verified *migrate.Verification) []int {
+	from := *e.request.From
+	if verified.SetAside > 0 || len(verified.Obstacles) > 0 || verified.Versions[from] > 0 {
+		return []int{}
+	}
+	return []int{from}
+}
+
+// printRetirement is the last screen: what may go, and what must keep the key.
+func printRetirement(printer *ui.Printer, request migrate.Request, retirable []int) {
+	printer.Heading("Next")
+	name := "ENCRYPTION_KEY_V" + strconv.Itoa(*request.From)
+	if len(retirable) == 0 {
+		printer.Line("Keep %s on every server: something in the database may still need it.", name)
+		return
+	}
+	printer.Line("%s", fmt.Sprintf(`Nothing in the database is under version %d. Once every server runs with
+ENCRYPTION_KEY_VERSION=%d, %s may be removed from the servers.
+Keep that key offline: database backups made before this run still need it.
+Watch users.gateway_token: a server without the right key does not fail there, it
+takes the encrypted text itself for the token. Run ocmt migrate verify before you
+remove the key.`, *request.From, request.To, name))
+}

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// RecordedMove is one column of a run, as encryption_migrations has it.
+type RecordedMove struct {
+	Table     string `json:"table"`
+	Column    string `json:"column"`
+	From      int    `json:"from_version"`
+	To        int    `json:"to_version"`
+	Total     int64  `json:"total"`
+	Moved     int64  `json:"moved"`
+	Started   string `json:"started"`
+	Completed string `json:"completed"` // "" while it has not ended
+	Status    string `json:"status"`
+}
+
+// recordedMoves is how many entries Status returns.
+const recordedMoves = "30"
+
+// Status returns whether a run holds the lock of the database, and the last
+// entries of the record, newest first.
+func (s *Store) Status(ctx context.Context) (running bool, moves []RecordedMove, err error) {
+	moves = []RecordedMove{}
+	err = s.with(ctx, func(conn *pgconn.PgConn) error {
+		held, err := rowsOf(ctx, conn, `select count(*) from pg_locks where locktype = 'advisory' and granted
+			and database = (select oid from pg_database where datname = current_database())
+			and classid::bigint = ($1::bigint >> 32) and objid::bigint = ($1::bigint & 4294967295)`, lockNumber)
+		if err != nil {
+			return fmt.Errorf("asking for the lock: %w", err)
+		}
+		running = held[0][0] != "0"
+		there, err := rowsOf(ctx, conn, "select to_regclass('encryption_migrations') is not null")
+		if err != nil || there[0][0] != "t" {
+			return err
+		}
+		rows, err := rowsOf(ctx, conn, `select table_name, column_name, from_version, to_version, rows_total, rows_migrated,
+			to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status
+			from encryption_migrations order by started_at desc, table_name, column_name limit `+recordedMoves)
+		if err != nil {
+			return fmt.Errorf("reading encryption_migrations: %w", err)
+		}
+		for _, row := range rows {
+			moves = append(moves, RecordedMove{Table: row[0], Column: row[1], From: int(number(row[2])), To: int(number(row[3])),
+				Total: number(row[4]), Moved: number(row[5]), Started: row[6], Completed: row[7], Status: row[8]})
+		}
+		return nil
+	})
+	return running, moves, err
+}
