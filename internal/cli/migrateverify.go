@@ -26,8 +26,8 @@ func newMigrateVerifyCommand(app *App) *cobra.Command {
 		Use:   "verify",
 		Short: "Open every value with the current key alone",
 		Long: `Open every encrypted value with the key of the current version (or --to-version)
-and no other, and list what does not open. It writes nothing. Status 0 means that
-no value needs an older key.
+and no other, and list what does not open. It writes nothing. Status 0 means
+that no value needs an older key.
 
 JSON document ocmt/migrate-verify/v1: version, proven, opened, plaintext,
 under_other_versions, not_opened, not_opened_list, absent.`,

@@ -27,11 +27,11 @@ func newRotateCommand(app *App) *cobra.Command {
 		Long: `Show the plan, ask, move every value from version N to the version of
 ENCRYPTION_KEY (or --to-version), then open every value with the new key alone
 and say which key may be retired. The servers keep running: each must have both
-keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on the
-old version cannot read the new values.
+keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on
+the old version cannot read the new values.
 
-JSON document ocmt/rotate/v1: run (as migrate run), verified (as migrate verify),
-retirable_versions.`,
+JSON document ocmt/rotate/v1: run (as migrate run), verified (as migrate
+verify), retirable_versions.`,
 		Example: `  ocmt rotate --from-version 0
   ocmt rotate --from-version 0 --dry-run
   ocmt rotate --from-version 1 --to-version 2 --yes --output json`,
