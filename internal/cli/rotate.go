@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -39,7 +40,7 @@ verify), retirable_versions.`,
 	}
 	addRunFlags(cmd, options)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runRotate(cmd.Context(), cmd, app, options) }
-	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -75,7 +76,17 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 	if err := outcome(engine.request, result); err != nil {
 		return err
 	}
-	return verdict(engine.request, verified)
+	return partly(verdict(engine.request, verified))
+}
+
+// partly gives what the verification found the status of a rotation that is done
+// in part.
+func partly(err error) error {
+	var found *ui.Error
+	if errors.As(err, &found) && found.Code == ui.ExitFound {
+		found.Code = ui.ExitPartial
+	}
+	return err
 }
 
 // whole is the request without its narrowing: a key may be retired only if
