@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 				Dir:                 folder,
 				RequireExplicitExec: true,
 				RequireUniqueNames:  true,
-				Cmds:                scriptCommands(),
+				Cmds:                scriptCommands(t),
 			})
 		})
 	}
@@ -73,12 +74,15 @@ func scriptFolders(t *testing.T) []string {
 }
 
 // scriptCommands are the commands that scripts have beside those of testscript.
-func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){
+func scriptCommands(t *testing.T) map[string]func(*testscript.TestScript, bool, []string) {
+	t.Helper()
+	commands := databaseCommands(t)
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"exitcode": exitCode,
 		"mode":     fileMode,
 		"fresh":    freshKey,
-	}
+	})
+	return commands
 }
 
 // exitCode runs a program that must end with one code:

@@ -10,7 +10,9 @@ import (
 
 // A version whose sample fails in part has either damaged values, which are set
 // aside one by one, or a second key under the same label, which must stop the
-// run. Damage on this scale is not expected of a database that is in use.
+// run. Damage on this scale is not expected of a database that is in use. Fewer
+// than fewestForShare that fail are what an earlier run left behind: they are set
+// aside again, and a key that opens nothing writes nothing.
 const (
 	fewestForShare = 8
 	largestShare   = 5 // one in so many
@@ -99,15 +101,12 @@ func judge(request Request, ring *crypto.Keyring, version int, t *tally, count i
 	}
 	all := t.tried > 0 && t.failed == t.tried
 	many := t.tried >= fewestForShare && t.failed*largestShare >= t.tried
-	if !all && !many {
-		return nil
-	}
 	for _, other := range ring.Versions() {
-		if n := t.openedBy[other]; n*largestShare >= t.tried {
+		if n := t.openedBy[other]; (all || many) && n > 0 && n*largestShare >= t.tried {
 			return []Obstacle{otherKeyOpens(where, version, other, all && n == t.tried)}
 		}
 	}
-	if request.AllowUnopenable {
+	if !many || request.AllowUnopenable {
 		return nil
 	}
 	if all {

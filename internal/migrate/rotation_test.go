@@ -223,7 +223,7 @@ func (d *database) checksums() []string {
 	var sums []string
 	for _, table := range slices.Sorted(maps.Keys(byTable)) {
 		row := "row(" + strings.Join(byTable[table], ", ") + ")::text"
-		sums = append(sums, table+" "+d.texts("select count(*) || ' ' || coalesce(md5(string_agg("+row+", ',' order by "+row+")), '') from "+table)[0])
+		sums = append(sums, table+" "+d.texts("select count(*) || ' ' || coalesce(md5(string_agg(" + row + ", ',' order by " + row + ")), '') from " + table)[0])
 	}
 	return sums
 }

@@ -67,7 +67,7 @@ func baseFolder(durable bool) string {
 }
 
 func (p *Postgres) startGuard() error {
-	p.guard = exec.Command("/bin/sh", "-c", guardScript, "sh", p.programs, p.folder) //nolint:gosec,noctx // it must outlive every context
+	p.guard = exec.Command("/bin/sh", "-c", guardScript, "sh", p.programs, p.folder) // no context: it must outlive every one
 	p.account.apply(p.guard, "/")
 	input, err := p.guard.StdinPipe()
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *Postgres) start(ctx context.Context) error {
 
 // run runs one of the server's programs to its end.
 func (p *Postgres) run(ctx context.Context, program string, args ...string) error {
-	command := exec.CommandContext(ctx, filepath.Join(p.programs, program), args...) //nolint:gosec // found by postgresFolder
+	command := exec.CommandContext(ctx, filepath.Join(p.programs, program), args...)
 	p.account.apply(command, p.folder)
 	// A file, not a pipe: the server inherits it, and a pipe would stay open.
 	output, err := os.CreateTemp("", "ocmt-pg-*.log")
