@@ -21,11 +21,13 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 	t.Helper()
 	server := func() *testenv.Postgres { return testenv.Shared(t) }
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"database": func(ts *testscript.TestScript, negated bool, args []string) { makeDatabase(server(), ts, negated, args) },
-		"standby":  func(ts *testscript.TestScript, negated bool, args []string) { makeStandby(ts, negated, args) },
-		"seal":     sealValues,
-		"sql":      runSQL,
-		"lock":     holdLock,
+		"database": func(ts *testscript.TestScript, negated bool, args []string) {
+			makeDatabase(server(), ts, negated, args)
+		},
+		"standby": func(ts *testscript.TestScript, negated bool, args []string) { makeStandby(ts, negated, args) },
+		"seal":    sealValues,
+		"sql":     runSQL,
+		"lock":    holdLock,
 	}
 }
 

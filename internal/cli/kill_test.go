@@ -1,0 +1,143 @@
+package cli_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/testenv"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+const (
+	kills      = 50
+	killedRows = 40000
+)
+
+// If this fails, an operator whose machine dies during a rotation has lost
+// secrets, or cannot go on.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	server := testenv.Shared(t)
+	schema, err := os.ReadFile("../../testdata/schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := server.CreateDatabase(ctx, string(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[int]crypto.Key{}
+	for version := range 2 {
+		if keys[version], err = crypto.GenerateKey(rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	url := server.URL("postgres", name)
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	fillSecrets(t, conn, keys[0])
+	environ := append(os.Environ(), "DATABASE_URL="+url, "ENCRYPTION_KEY_VERSION=1",
+		"ENCRYPTION_KEY="+keys[1].Reveal(), "ENCRYPTION_KEY_V0="+keys[0].Reveal())
+
+	between := 0
+	for range kills {
+		command := exec.Command("ocmt", "rotate", "--from-version", "0", "--max-rows-per-second", "4000")
+		command.Env, command.Dir = environ, t.TempDir()
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// The moment is what is tested: it must fall anywhere.
+		time.AfterFunc(time.Duration(mathrand.IntN(600))*time.Millisecond, func() { _ = command.Process.Kill() })
+		_ = command.Wait()
+		if moved := countMoved(t, conn); moved > 0 && moved < killedRows {
+			between++
+		}
+	}
+	t.Logf("%d of %d runs were killed with the work half done", between, kills)
+	if between < kills/5 {
+		t.Error("no run was killed with its work half done: the test proves nothing")
+	}
+	command := exec.Command("ocmt", "rotate", "--from-version", "0")
+	command.Env, command.Dir = environ, t.TempDir()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		output, err := command.CombinedOutput()
+		if err == nil {
+			break
+		}
+		// The server may need a moment to see that the last killed run is gone
+		// and to give its lock back.
+		if command.ProcessState.ExitCode() != 5 || time.Now().After(deadline) {
+			t.Fatalf("running again: %v\n%s", err, output)
+		}
+		command = exec.Command("ocmt", "rotate", "--from-version", "0")
+		command.Env, command.Dir = environ, t.TempDir()
+	}
+	checkSecrets(t, conn, keys[1])
+}
+
+func fillSecrets(t *testing.T, conn *pgx.Conn, key crypto.Key) {
+	t.Helper()
+	ring, err := crypto.NewKeyring(0, map[int]crypto.Key{0: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.CopyFrom(context.Background(), pgx.Identifier{"secrets"}, []string{"key", "value_encrypted"},
+		pgx.CopyFromSlice(killedRows, func(n int) ([]any, error) {
+			name := fmt.Sprintf("secret %d", n)
+			c, err := ring.Seal([]byte("plaintext of "+name), rand.Reader)
+			return []any{name, c.String()}, err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func countMoved(t *testing.T, conn *pgx.Conn) (moved int) {
+	t.Helper()
+	err := conn.QueryRow(context.Background(), "select count(*) from secrets where value_encrypted like 'v1:%'").Scan(&moved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return moved
+}
+
+func checkSecrets(t *testing.T, conn *pgx.Conn, key crypto.Key) {
+	t.Helper()
+	ring, err := crypto.NewKeyring(1, map[int]crypto.Key{1: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(context.Background(), "select key, value_encrypted from secrets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name, text string
+	count := 0
+	_, err = pgx.ForEachRow(rows, []any{&name, &text}, func() error {
+		count++
+		c, err := crypto.Parse(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		plain, err := ring.Open(c)
+		if err == nil && string(plain) != "plaintext of "+name {
+			err = fmt.Errorf("%s opens to another plaintext", name)
+		}
+		return err
+	})
+	if err != nil || count != killedRows {
+		t.Errorf("%d of %d secrets open with the new key: %v", count, killedRows, err)
+	}
+}
