@@ -31,6 +31,12 @@ build: ## build bin/ocmt
 test: setup ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
+ROWS ?= 300000
+
+.PHONY: bench
+bench: setup build ## measure a run against one plain UPDATE (ROWS=300000)
+	$(GO) run ./internal/bench -rows $(ROWS) -json bin/bench.json
+
 .PHONY: check
 check: fmt-check vet lint vuln modules test ## all that must pass before a change goes in
 

@@ -97,6 +97,7 @@ func addRunFlags(cmd *cobra.Command, o *engineOptions) {
 	addPlanFlags(cmd, o)
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "open and seal every value, and write none")
 	cmd.Flags().StringVar(&o.OnError, "on-error", onErrorReport, "for values that cannot be moved: report, or stop at the first")
+	settingFlag(cmd, "chunk-target", config.NameChunkTarget, "how long one chunk of a worker should take (default 250ms)")
 	settingFlag(cmd, "max-rows-per-second", config.NameMaxRowsPerSecond, "write no more than this, 0 for no limit (default 0)")
 	settingFlag(cmd, "lock-timeout", config.NameLockTimeout, "longest wait for a row that a server holds (default 5s)")
 	settingFlag(cmd, "statement-timeout", config.NameStatementTimeout, "longest run of one statement that writes (default 60s)")
@@ -146,8 +147,8 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
 		Catalogue: catalogue(settings), Workers: settings.Engine.Workers,
-		MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
-		StopOnSetAside:   options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
+		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
+		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
 	}}, nil
 }
 

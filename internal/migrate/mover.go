@@ -1,10 +1,11 @@
 package migrate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -12,11 +13,15 @@ import (
 // keptBytes bounds what one worker holds of the values it has read.
 const keptBytes = 4 << 20
 
-// subBatches is in how many interleaved parts a page range is written. Between
-// two parts the next one's read of the range lets PostgreSQL prune the versions
-// that the part before left dead, so that new versions fit on their own page and
-// no index has to be touched (heap-only updates).
-const subBatches = 8
+// parts is in how many interleaved parts a page range is written. Each takes a
+// row or so of every page. Before each the server is made to prune the range:
+// the versions that the part before left dead make room for the new ones on
+// their own page, and no index has to be touched (heap-only updates).
+const parts = 16
+
+// halves of a page range are written in turn: while one is written, transactions
+// that might still see the dead versions of the other come to their end.
+const halves = 2
 
 // rowsPerWrite bounds a statement that finds its rows by key.
 const rowsPerWrite = 500
@@ -30,8 +35,15 @@ type mover struct {
 	session  Session
 	writer   Writer
 	resealer *crypto.Resealer
-	held     int // bytes
-	changes  []Change
+	waited   time.Duration // for the row limit, in the chunk in hand
+
+	held  int // bytes
+	bytes arena[byte]
+	lists arena[[]byte]
+	fresh []byte // the value sealed last
+
+	changes []Change
+	parts   [halves][parts][]Change
 }
 
 // movePages reads a page range, reseals what is to be moved and writes it. Where
@@ -54,7 +66,7 @@ func (m *mover) movePages(ctx context.Context, table Table, pages PageRange) err
 		if err != nil && !full {
 			return err
 		}
-		if err := m.writeParts(ctx, table, &pages); err != nil {
+		if err := m.writeParts(ctx, table, pages); err != nil {
 			return err
 		}
 		if !full {
@@ -65,18 +77,43 @@ func (m *mover) movePages(ctx context.Context, table Table, pages PageRange) err
 }
 
 // writeParts writes what is held in interleaved parts.
-func (m *mover) writeParts(ctx context.Context, table Table, pages *PageRange) error {
-	part := make([]Change, 0, len(m.changes)/subBatches+1)
-	for first := range subBatches {
-		part = part[:0]
-		for i := first; i < len(m.changes); i += subBatches {
-			part = append(part, m.changes[i])
-		}
-		if err := m.writeOne(ctx, table, pages, part); err != nil {
-			return err
+func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) error {
+	middle := (pages.From + pages.To) / 2
+	first, second := pages, pages
+	first.To, second.From = middle, middle
+	split := slices.IndexFunc(m.changes, func(c Change) bool { return c.Row.Page >= middle })
+	if split < 0 {
+		split = len(m.changes)
+	}
+	ranges := [halves]PageRange{first, second}
+	m.interleave(0, m.changes[:split])
+	m.interleave(1, m.changes[split:])
+	for part := range parts {
+		for half := range ranges {
+			if err := m.writeOne(ctx, table, &ranges[half], m.parts[half][part]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// interleave spreads the rows of each page of a half over the parts. The first
+// part finds its pages full, so it is the one that gets the fewest.
+func (m *mover) interleave(half int, changes []Change) {
+	list := &m.parts[half]
+	for part := range list {
+		list[part] = list[part][:0]
+	}
+	page, nth := int64(-1), 0
+	for _, change := range changes {
+		if change.Row.Page != page {
+			page, nth = change.Row.Page, 0
+		}
+		part := parts - 1 - nth%parts
+		list[part] = append(list[part], change)
+		nth++
+	}
 }
 
 func (m *mover) writeOne(ctx context.Context, table Table, pages *PageRange, part []Change) error {
@@ -84,9 +121,11 @@ func (m *mover) writeOne(ctx context.Context, table Table, pages *PageRange, par
 		return nil
 	}
 	r := m.run
-	if err := r.pace(ctx, len(part)); err != nil {
+	waited, err := r.pace(ctx, len(part))
+	if err != nil {
 		return err
 	}
+	m.waited += waited
 	written, err := m.writer.Write(ctx, table, pages, part)
 	if err != nil {
 		return err
@@ -126,9 +165,10 @@ func (m *mover) take(table Table, row Row) error {
 			continue
 		}
 		if resealed == nil {
-			resealed = make([][]byte, len(row.Values))
+			resealed = m.lists.take(len(row.Values))
+			clear(resealed)
 		}
-		resealed[i] = fresh
+		resealed[i] = m.bytes.copied(fresh)
 		m.held += len(fresh)
 	}
 	if resealed != nil {
@@ -137,7 +177,8 @@ func (m *mover) take(table Table, row Row) error {
 	return nil
 }
 
-// reseal returns the new text of a value, or nil where it stays as it is.
+// reseal returns the new text of a value, which is good until the next one, or
+// nil where it stays as it is.
 func (m *mover) reseal(table Table, column Column, row Row, text []byte) ([]byte, error) {
 	request := m.run.plan.Request
 	c, what, err := inspect(m.resealer, request, m.run.Ring, column, text)
@@ -148,17 +189,17 @@ func (m *mover) reseal(table Table, column Column, row Row, text []byte) ([]byte
 	default:
 		return nil, nil
 	}
-	fresh, err := m.resealer.Reseal(nil, c)
+	m.fresh, err = m.resealer.Reseal(m.fresh[:0], c)
 	switch {
 	case errors.Is(err, crypto.ErrAuthentication):
 		return nil, m.setAside(table, column, row, err)
 	case err != nil:
 		return nil, fmt.Errorf("sealing a value of %s.%s again: %w", table, column.Name, err)
 	}
-	if column.MaxLength > 0 && len(fresh) > column.MaxLength {
+	if column.MaxLength > 0 && len(m.fresh) > column.MaxLength {
 		return nil, m.setAside(table, column, row, errTooLong)
 	}
-	return fresh, nil
+	return m.fresh, nil
 }
 
 var errTooLong = errors.New("sealed again, the value would not fit the column")
@@ -168,18 +209,18 @@ func (m *mover) setAside(table Table, column Column, row Row, reason error) erro
 	if errors.Is(reason, errTooLong) {
 		word = "too_long"
 	}
-	m.run.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: string(row.Key), Reason: word, Detail: reason.Error()})
+	m.run.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: table.KeyText(row.Key), Reason: word, Detail: reason.Error()})
 	if m.run.plan.Request.StopOnSetAside {
-		return fmt.Errorf("%w: %s.%s of row %s: %w", ErrSetAside, table.Name, column.Name, row.Key, reason)
+		return fmt.Errorf("%w: %s.%s of row %s: %w", ErrSetAside, table.Name, column.Name, table.KeyText(row.Key), reason)
 	}
 	return nil
 }
 
 // keep copies a row, whose bytes are the reader's.
 func (m *mover) keep(row Row) Row {
-	kept := Row{Place: bytes.Clone(row.Place), Key: bytes.Clone(row.Key), Values: make([][]byte, len(row.Values))}
+	kept := Row{Page: row.Page, Place: m.bytes.copied(row.Place), Key: m.bytes.copied(row.Key), Values: m.lists.take(len(row.Values))}
 	for i, text := range row.Values {
-		kept.Values[i] = bytes.Clone(text)
+		kept.Values[i] = m.bytes.copied(text)
 		m.held += len(text)
 	}
 	return kept
@@ -187,5 +228,7 @@ func (m *mover) keep(row Row) Row {
 
 func (m *mover) reset() {
 	m.held = 0
+	m.bytes.reset()
+	m.lists.reset()
 	m.changes = m.changes[:0]
 }

@@ -66,7 +66,8 @@ func (m *mover) readPending(ctx context.Context, table Table, batches chan<- []C
 func (m *mover) hand(ctx context.Context, batches chan<- []Change) error {
 	batch := m.changes
 	m.run.left.Add(int64(len(batch)))
-	m.changes, m.held = nil, 0
+	// The batch goes to another goroutine, and the memory with it.
+	m.changes, m.held, m.bytes, m.lists = nil, 0, arena[byte]{}, arena[[]byte]{}
 	select {
 	case batches <- batch:
 	case <-ctx.Done():

@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ocmt/ocmt/internal/ocmt"
 )
@@ -15,9 +16,10 @@ type Request struct {
 	Columns          []string // only these columns; empty for all
 	Catalogue        []ocmt.Table
 	Workers          int
-	MaxRowsPerSecond int  // 0 for no limit
-	StopOnSetAside   bool // end at the first value that must be set aside
-	AllowUnopenable  bool // go on where a version's sample does not open
+	ChunkTarget      time.Duration // how long one chunk of a worker should take
+	MaxRowsPerSecond int           // 0 for no limit
+	StopOnSetAside   bool          // end at the first value that must be set aside
+	AllowUnopenable  bool          // go on where a version's sample does not open
 }
 
 // Check refuses a request that contradicts itself. It asks no database.
@@ -25,6 +27,8 @@ func (r Request) Check() error {
 	switch {
 	case r.Workers < 1:
 		return fmt.Errorf("checking the request: at least one worker is needed, not %d", r.Workers)
+	case r.ChunkTarget <= 0:
+		return fmt.Errorf("checking the request: a chunk takes time, not %s", r.ChunkTarget)
 	case r.To < 0:
 		return fmt.Errorf("checking the request: a key version is not negative")
 	case r.From != nil && *r.From < 0:

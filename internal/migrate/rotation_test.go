@@ -125,7 +125,7 @@ func (silent) Progress(int64, int64) {}
 
 func (d *database) request() migrate.Request {
 	from := 0
-	return migrate.Request{From: &from, To: 1, Catalogue: ocmt.Catalogue(), Workers: 2}
+	return migrate.Request{From: &from, To: 1, Catalogue: ocmt.Catalogue(), Workers: 2, ChunkTarget: time.Second}
 }
 
 func (d *database) runner(ring *crypto.Keyring) migrate.Runner {

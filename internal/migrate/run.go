@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -199,41 +198,19 @@ func (r *run) workers(ctx context.Context, work func(context.Context, *mover) er
 	return group.Wait()
 }
 
-// pageQueue hands out the page ranges of a table.
-type pageQueue struct {
-	mu     sync.Mutex
-	leaves []Leaf
-	at     int64
-}
-
-// pagesPerRange is a megabyte of heap: long enough that a statement's own cost
-// does not count, short enough that its rows are locked for little time.
-const pagesPerRange = 128
-
-func (q *pageQueue) next() (PageRange, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.leaves) > 0 {
-		leaf := q.leaves[0]
-		if leaf.ByPages && q.at < leaf.Pages {
-			from := q.at
-			q.at += pagesPerRange
-			return PageRange{Leaf: leaf, From: from, To: q.at}, true
-		}
-		q.leaves, q.at = q.leaves[1:], 0
-	}
-	return PageRange{}, false
-}
-
 // sweepPages takes every page range once. Tables whose server has no page
 // ranges are left to sweepPending.
 func (r *run) sweepPages(ctx context.Context, table Table) error {
 	queue := &pageQueue{leaves: table.Leaves}
 	return r.workers(ctx, func(ctx context.Context, m *mover) error {
-		for pages, more := queue.next(); more; pages, more = queue.next() {
+		size := chunkSize{pages: mostPages / 2, target: r.plan.Request.ChunkTarget}
+		for pages, more := queue.next(size.pages); more; pages, more = queue.next(size.pages) {
+			m.waited = 0
+			began := r.Clock()
 			if err := m.movePages(ctx, table, pages); err != nil {
 				return err
 			}
+			size.learn(r.Clock().Sub(began) - m.waited)
 			if r.stopping() {
 				return ErrStopped
 			}
@@ -251,17 +228,18 @@ func newLimit(rowsPerSecond int) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(rowsPerSecond), max(1, rowsPerSecond/10))
 }
 
-// pace waits until so many rows more may be written.
-func (r *run) pace(ctx context.Context, rows int) error {
+// pace waits until so many rows more may be written, and returns how long.
+func (r *run) pace(ctx context.Context, rows int) (time.Duration, error) {
 	if r.limit.Limit() == rate.Inf {
-		return nil
+		return 0, nil
 	}
+	began := r.Clock()
 	for rows > 0 {
 		some := min(rows, r.limit.Burst())
 		if err := r.limit.WaitN(ctx, some); err != nil {
-			return fmt.Errorf("waiting for the row limit: %w", err)
+			return 0, fmt.Errorf("waiting for the row limit: %w", err)
 		}
 		rows -= some
 	}
-	return nil
+	return r.Clock().Sub(began), nil
 }

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/ocmt"
@@ -12,12 +13,21 @@ type Table struct {
 	Schema, Name string
 	Key          string // the column that names a row
 	KeyType      string // its type as the database writes it, such as uuid
+	KeyIsUUID    bool   // the keys of rows are 16 bytes each, not text
 	Columns      []Column
 	Leaves       []Leaf // where the rows lie: the table itself, or its partitions
 }
 
 // String returns schema.name.
 func (t Table) String() string { return t.Schema + "." + t.Name }
+
+// KeyText returns the key of a row as the database writes it.
+func (t Table) KeyText(key []byte) string {
+	if !t.KeyIsUUID || len(key) != 16 {
+		return string(key)
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", key[:4], key[4:6], key[6:8], key[8:10], key[10:])
+}
 
 // Column is an encrypted column of a Table.
 type Column struct {
@@ -37,8 +47,9 @@ type Leaf struct {
 // for NULL. All bytes are good only until the next row is read, unless said
 // otherwise.
 type Row struct {
-	Place  []byte // where in its Leaf the row lies; nil where that is not known
-	Key    []byte // as text
+	Page   int64  // of its Leaf, and
+	Place  []byte // where there the row lies; nil where that is not known
+	Key    []byte // see Table.KeyText
 	Values [][]byte
 }
 
@@ -75,8 +86,9 @@ type Reader interface {
 // Writer writes changes by compare-and-swap.
 type Writer interface {
 	// Write replaces the values of each row whose key and values are all still
-	// as they were read, and returns how many rows that were. Rows that lie in
-	// pages, where it is given, are found there; others by their key.
+	// as they were read, and returns how many rows that were. Where pages is
+	// given, the rows are found by their places, and room is made in the pages
+	// first; else by their keys.
 	Write(ctx context.Context, table Table, pages *PageRange, changes []Change) (int64, error)
 }
 

@@ -169,7 +169,7 @@ func (v *verifier) row(opener *crypto.Resealer, table Table, row Row) {
 			v.count(func() { v.result.Opened++ })
 			continue
 		}
-		v.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: string(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
+		v.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: table.KeyText(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
 	}
 }
 

@@ -86,7 +86,7 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 	if types[entry.Key] == "" {
 		return nil, fmt.Errorf("it has no column %q to name its rows by", entry.Key)
 	}
-	table.KeyType = types[entry.Key]
+	table.KeyType, table.KeyIsUUID = types[entry.Key], types[entry.Key] == "uuid"
 	var absent []string
 	for _, column := range entry.Columns {
 		switch types[column.Name] {

@@ -50,7 +50,12 @@ func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{conn: conn, prelude: s.prelude()}, nil
+	direct, err := isDirect(ctx, conn)
+	if err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
+	return &Session{conn: conn, store: s, direct: direct}, nil
 }
 
 func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {
@@ -96,12 +101,6 @@ func innermost(err error) error {
 		}
 		err = next
 	}
-}
-
-// prelude sets, for one transaction only, what a write needs.
-func (s *Store) prelude() string {
-	return fmt.Sprintf("select set_config('synchronous_commit','off',true), set_config('lock_timeout','%d',true), set_config('statement_timeout','%d',true)",
-		s.options.LockTimeout.Milliseconds(), s.options.StatementTimeout.Milliseconds())
 }
 
 // quoted returns a name as SQL writes it.

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ocmtRun runs the program as an operator does, from start to end: plan, run,
+// and the pass that finds nothing left.
+func (b *bench) ocmtRun(ctx context.Context, url string) (effort, error) {
+	program, err := filepath.Abs(b.program)
+	if err != nil {
+		return effort{}, err
+	}
+	args := append([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags)...)
+	command := exec.CommandContext(ctx, program, args...)
+	command.Env = append(os.Environ(), "DATABASE_URL="+url, "ENCRYPTION_KEY_VERSION=1",
+		"ENCRYPTION_KEY="+b.keys[1].Reveal(), "ENCRYPTION_KEY_V0="+b.keys[0].Reveal())
+	var output bytes.Buffer
+	command.Stdout, command.Stderr, command.Dir = &output, &output, os.TempDir()
+	began := time.Now()
+	if err := command.Start(); err != nil {
+		return effort{}, err
+	}
+	ended := make(chan struct{})
+	peak := make(chan int64)
+	go func() { peak <- watchPeak(command.Process.Pid, ended) }()
+	err = command.Wait()
+	elapsed := time.Since(began)
+	close(ended)
+	most := <-peak
+	if err != nil {
+		return effort{}, fmt.Errorf("%w: %s", err, output.String())
+	}
+	cpu := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+	return effort{rows: b.rows, elapsed: elapsed, cpu: cpu, peak: most}, nil
+}
+
+// watchPeak asks for the most memory that a process held, until it has ended.
+// What the system reports of an ended child is no use: it counts this process's
+// own memory from before the child became another program.
+func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
+	for {
+		peak = max(peak, peakOf(pid))
+		select {
+		case <-ended:
+			return peak
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// peakOf is 0 where the system does not tell.
+func peakOf(pid int) int64 {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kilobytes, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 10, 64)
+			return kilobytes << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// binaryForm asks for all columns of a result in their binary form, which for
+// text is the text itself.
+var binaryForm = []int16{1}
+
+// Scan implements migrate.Reader.
+func (s *Session) Scan(ctx context.Context, table migrate.Table, pendingFor *int, visit func(migrate.Row) error) error {
+	where := anyValue(table)
+	if pendingFor != nil {
+		where = pending(table, *pendingFor)
+	}
+	sql := "select " + keyAndValues(table) + " from " + quoted(table.Schema, table.Name) + " t where " + where
+	// Ending the context is what stops a long result half-way.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rows := s.conn.ExecParams(ctx, sql, nil, nil, nil, binaryForm)
+	for rows.NextRow() {
+		values := rows.Values()
+		if err := visit(migrate.Row{Key: values[0], Values: values[1:]}); err != nil {
+			cancel()
+			_, _ = rows.Close()
+			return err
+		}
+	}
+	if _, err := rows.Close(); err != nil {
+		return fmt.Errorf("reading %s: %w", table, err)
+	}
+	return nil
+}
+
+// ReadPages implements migrate.Session. After an error of visit the rest of the
+// range is read and dropped, so that the connection can go on.
+func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migrate.PageRange, pendingFor int, visit func(migrate.Row) error) error {
+	from, compare := pageStart(pages.From), ">="
+	if pages.After != nil {
+		from, compare = pages.After, ">"
+	}
+	sql := "select t.ctid, " + keyAndValues(table) + " from only " + quoted(pages.Leaf.Schema, pages.Leaf.Name) +
+		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + pending(table, pendingFor) + ")"
+	rows := s.conn.ExecParams(ctx, sql, [][]byte{from, pageStart(pages.To)}, nil, []int16{1, 1}, binaryForm)
+	var failed error
+	for rows.NextRow() {
+		if failed != nil {
+			continue
+		}
+		values := rows.Values()
+		failed = visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
+	}
+	if _, err := rows.Close(); err != nil {
+		return fmt.Errorf("reading %s: %w", table, err)
+	}
+	return failed
+}
+
+// pageStart is the place before the first row of a page, in the binary form of a
+// tid: the page in four bytes and the number of the row there in two.
+func pageStart(page int64) []byte {
+	place := binary.BigEndian.AppendUint32(nil, uint32(min(page, lastPage))) //nolint:gosec // bounded
+	return append(place, 0, 0)
+}
+
+// lastPage is the highest page that a heap can have, and one more.
+const lastPage = 1<<32 - 1
+
+func pageOf(place []byte) int64 { return int64(binary.BigEndian.Uint32(place)) }
+
+func keyAndValues(table migrate.Table) string {
+	var b strings.Builder
+	b.WriteString("t." + quoted(table.Key))
+	if !table.KeyIsUUID {
+		b.WriteString("::text")
+	}
+	for _, column := range table.Columns {
+		b.WriteString(", t." + quoted(column.Name) + "::text")
+	}
+	return b.String()
+}
+
+func anyValue(table migrate.Table) string {
+	terms := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		terms[i] = "t." + quoted(column.Name) + " is not null"
+	}
+	return strings.Join(terms, " or ")
+}
+
+// pending is true for rows with a value that does not carry the version's
+// label. NULL is like nothing and so never pending.
+func pending(table migrate.Table, version int) string {
+	terms := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		terms[i] = "not starts_with(t." + quoted(column.Name) + "::text, 'v" + strconv.Itoa(version) + ":')"
+	}
+	return strings.Join(terms, " or ")
+}

@@ -1,0 +1,56 @@
+package sampledata
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// usualLegacy is the share of legacy values, one in so many: those that were
+// written before values named their key version.
+const usualLegacy = 4
+
+// sealer seals plaintexts as the servers of an older deployment did. It keeps
+// the first error, so that a row can be put together without asking each time.
+type sealer struct {
+	ring        *crypto.Keyring
+	legacyEvery int // one value in so many is in the legacy form; 0 for none
+	sealed      int
+	legacy      int
+	err         error
+}
+
+// seal returns a ciphertext under the keyring's current version; where that is
+// 0, some are in the legacy form.
+func (s *sealer) seal(plaintext string) string {
+	c, err := s.ring.Seal([]byte(plaintext), rand.Reader)
+	if err != nil {
+		if s.err == nil {
+			s.err = fmt.Errorf("sealing a sample value: %w", err)
+		}
+		return ""
+	}
+	s.sealed++
+	if s.legacyEvery > 0 && c.Version == 0 && s.sealed%s.legacyEvery == 0 {
+		s.legacy++
+		c.Format = crypto.Legacy
+	}
+	return c.String()
+}
+
+// token returns random text of so many bytes' worth, as providers make tokens.
+func token(prefix string, bytes int) string {
+	return prefix + base64.RawURLEncoding.EncodeToString(noise(bytes))
+}
+
+// hexToken returns random hexadecimal text.
+func hexToken(bytes int) string { return hex.EncodeToString(noise(bytes)) }
+
+func noise(bytes int) []byte {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // it never fails: it ends the program instead
+	return b
+}
