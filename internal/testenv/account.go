@@ -10,7 +10,8 @@ import (
 )
 
 // ErrNoAccount: there is no unprivileged account to run a server under.
-var ErrNoAccount = errors.New("PostgreSQL refuses to run as root, and there is neither an account postgres nor nobody to run it as")
+var ErrNoAccount = errors.New("PostgreSQL and PgBouncer refuse to run as root, and there is neither an account postgres nor nobody: " +
+	"run as another user, or add one of these accounts")
 
 // account is whom the server runs as; nil for whoever runs the test.
 type account struct{ uid, gid uint32 }
@@ -37,12 +38,20 @@ func unprivileged() (*account, error) {
 	return nil, ErrNoAccount
 }
 
-// own gives a folder to the account.
-func (a *account) own(folder string) error {
+// own gives a file or folder to the account.
+func (a *account) own(path string) error {
 	if a == nil {
 		return nil
 	}
-	return os.Chown(folder, int(a.uid), int(a.gid))
+	return os.Chown(path, int(a.uid), int(a.gid))
+}
+
+// write makes a file that only the account can read.
+func (a *account) write(path, content string) error {
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		return err
+	}
+	return a.own(path)
 }
 
 // apply makes a command run as the account, in a process group of its own so

@@ -12,6 +12,34 @@ import (
 var ErrNoPostgres = errors.New("no PostgreSQL server was found (initdb, pg_ctl): run `make setup`, " +
 	"or install it: apt-get install postgresql, dnf install postgresql-server, brew install postgresql")
 
+// ErrNoRedis: no Redis or Valkey server is installed.
+var ErrNoRedis = errors.New("no Redis server was found (redis-server, valkey-server): run `make setup`, " +
+	"or install it: apt-get install redis-server, dnf install valkey, brew install redis")
+
+// ErrNoPgBouncer: PgBouncer is not installed.
+var ErrNoPgBouncer = errors.New("no PgBouncer was found (pgbouncer): run `make setup`, " +
+	"or install it: apt-get install pgbouncer, dnf install pgbouncer, brew install pgbouncer")
+
+// programFolders are where a server may lie that is not on PATH: sbin is not on
+// that of an ordinary user.
+var programFolders = [...]string{"/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
+
+// program returns the path of the first of the names that is installed, or what
+// is missing.
+func program(missing error, names ...string) (string, error) {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path)
+		}
+		for _, folder := range programFolders {
+			if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+				return path, nil
+			}
+		}
+	}
+	return "", missing
+}
+
 // distributionFolders are where distributions keep the server's programs, which
 // they leave out of PATH.
 var distributionFolders = [...]string{

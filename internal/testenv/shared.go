@@ -3,7 +3,6 @@ package testenv
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // TB is the part of testing.TB that is needed, so that no program links the
@@ -14,13 +13,16 @@ type TB interface {
 	Cleanup(func())
 }
 
-// startTime bounds how long a server may take to start.
-const startTime = 2 * time.Minute
-
 var shared = sync.OnceValues(func() (*Postgres, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	return StartPostgres(ctx, false)
+})
+
+var sharedRedis = sync.OnceValues(func() (*Redis, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	return StartRedis(ctx)
 })
 
 // Shared returns the one server of this test binary. It ends with the process.
@@ -29,6 +31,17 @@ func Shared(t TB) *Postgres {
 	server, err := shared()
 	if err != nil {
 		t.Fatalf("starting PostgreSQL: %v", err)
+	}
+	return server
+}
+
+// SharedRedis returns the one Redis of this test binary. It ends with the
+// process.
+func SharedRedis(t TB) *Redis {
+	t.Helper()
+	server, err := sharedRedis()
+	if err != nil {
+		t.Fatalf("starting Redis: %v", err)
 	}
 	return server
 }

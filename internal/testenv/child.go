@@ -1,0 +1,79 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// childScript runs the server $2 with the file config, once a line says that it
+// is written. The server is a child of the guard, which so knows its process
+// from the first moment on; nothing hangs on a pid file that is not there yet.
+// The file ended says that the server is no more, so that its pid, which may be
+// another's by then, is not killed.
+const childScript = `
+exec 3<&0
+if read -r go <&3; then
+	"$2" "$folder/config" </dev/null 3<&- >"$folder/log" 2>&1 &
+	server=$!
+	( cat <&3 >/dev/null; [ -e "$folder/ended" ] || kill -9 "$server" ) &
+	wait "$server"
+	: >"$folder/ended"
+	wait
+fi
+rm -rf "$folder"`
+
+// errEnded: the server ended instead of answering.
+var errEnded = errors.New("the server ended at once")
+
+// child is a server that stays in the foreground.
+type child struct {
+	name, program string
+	// files are written into its folder before it starts; config is its own.
+	files   func(folder string) map[string]string
+	answers func(ctx context.Context, folder string) error
+}
+
+// start starts the server under a guard and waits until it answers.
+func (c child) start(ctx context.Context) (*guard, error) {
+	g, err := startGuard(baseFolder(false), c.name, childScript, c.program)
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range c.files(g.folder) {
+		err = errors.Join(err, g.account.write(filepath.Join(g.folder, name), content))
+	}
+	if err == nil {
+		_, err = io.WriteString(g.alive, "go\n")
+	}
+	if err == nil {
+		err = g.awaitChild(ctx, c.answers)
+	}
+	if err != nil {
+		g.Stop()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *guard) awaitChild(ctx context.Context, answers func(ctx context.Context, folder string) error) error {
+	err := poll(ctx, func(ctx context.Context) error {
+		err := answers(ctx, g.folder)
+		if err == nil {
+			return nil
+		}
+		if _, missing := os.Stat(filepath.Join(g.folder, "ended")); !errors.Is(missing, fs.ErrNotExist) {
+			return final{fmt.Errorf("%w: %w", errEnded, err)}
+		}
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	said, _ := os.ReadFile(filepath.Join(g.folder, "log"))
+	return fmt.Errorf("waiting for an answer: %w\n%s", err, lastLines(said))
+}

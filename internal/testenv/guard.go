@@ -1,0 +1,92 @@
+package testenv
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// guard is a shell that outlives this process: its input ends when this process
+// does, for whatever reason, SIGKILL among them, and then it ends the server
+// and removes its folder.
+type guard struct {
+	folder  string
+	account *account
+	shell   *exec.Cmd
+	alive   *os.File // the other end of its input
+	stop    sync.Once
+}
+
+// folderScript comes before each script. The guard makes the folder, and not
+// this process, so that there is none without a guard; it says which even where
+// nobody listens any more.
+const folderScript = `
+trap '' PIPE
+folder=$(mktemp -d "$1" 2>&1) || { echo "$folder"; exit 1; }
+echo "$folder"
+exec >/dev/null 2>&1
+`
+
+// startGuard runs the script, which has its folder in $folder and the argument
+// in $2.
+func startGuard(base, name, script, argument string) (*guard, error) {
+	who, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{account: who}
+	pattern := filepath.Join(base, "ocmt-"+name+"-XXXXXXXXXX")
+	g.shell = exec.Command("/bin/sh", "-c", folderScript+script, "sh", pattern, argument) // no context: it must outlive every one
+	who.apply(g.shell, "/")
+	if err := g.begin(); err != nil {
+		return nil, fmt.Errorf("guarding a server: %w", err)
+	}
+	return g, nil
+}
+
+// begin starts the shell and reads the name of its folder.
+func (g *guard) begin() error {
+	output, err := g.shell.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	input, alive, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = input.Close() }()
+	g.shell.Stdin, g.alive = input, alive
+	if err := g.shell.Start(); err != nil {
+		return errors.Join(err, alive.Close())
+	}
+	said, err := bufio.NewReader(output).ReadString('\n')
+	g.folder = strings.TrimSpace(said)
+	if err != nil || !filepath.IsAbs(g.folder) {
+		g.Stop()
+		return fmt.Errorf("%w: %s", errNoFolder, said)
+	}
+	return nil
+}
+
+var errNoFolder = errors.New("no folder could be made; look whether /tmp and /dev/shm can be written and are not full")
+
+// Stop ends the server and removes its folder. It may be called again.
+func (g *guard) Stop() {
+	g.stop.Do(func() {
+		_ = g.alive.Close()
+		_ = g.shell.Wait()
+	})
+}
+
+// baseFolder has a short path: a socket's may have 100 bytes or so.
+func baseFolder(durable bool) string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() && !durable {
+		return "/dev/shm"
+	}
+	return "/tmp"
+}

@@ -1,0 +1,45 @@
+package testenv
+
+import (
+	"errors"
+	"net"
+	"testing"
+)
+
+var errStart = errors.New("it did not start")
+
+// Two test binaries that choose the same port would otherwise fail now and
+// then, and nobody would know why.
+func TestTakenPortIsTriedElsewhere(t *testing.T) {
+	t.Parallel()
+	var ports []int
+	err := onFreePort(func(port int) error {
+		ports = append(ports, port)
+		if len(ports) > 1 {
+			return nil
+		}
+		other, err := net.Listen("tcp", hostPort(port)) // somebody was quicker
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { other.Close() })
+		return errStart
+	})
+	if err != nil || len(ports) != 2 || ports[0] == ports[1] {
+		t.Errorf("tried %v: %v", ports, err)
+	}
+}
+
+// A server that fails for another reason must say so the first time, not after
+// twenty.
+func TestOtherFailureIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	tries := 0
+	err := onFreePort(func(int) error {
+		tries++
+		return errStart
+	})
+	if !errors.Is(err, errStart) || tries != 1 {
+		t.Errorf("%d tries: %v", tries, err)
+	}
+}
