@@ -151,7 +151,7 @@ func findDuplicates(currentText string, current int, known bool, older []olderKe
 func findGaps(current int, older []olderKey) []Problem {
 	var problems []Problem
 	next := -1 // the version that should come now, once there is an oldest
-	for _, key := range append(older, olderKey{version: current, plain: true}) {
+	for _, key := range slices.Concat(older, []olderKey{{version: current, plain: true}}) {
 		if !key.plain || key.version > current || key.text == "" && key.version < current {
 			continue
 		}
