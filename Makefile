@@ -31,6 +31,10 @@ build: ## build bin/ocmt
 test: setup ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
+.PHONY: demo
+demo: setup build ## show a whole rotation on a throwaway database
+	@bin/ocmt demo
+
 ROWS ?= 300000
 
 .PHONY: bench

@@ -15,14 +15,19 @@ import (
 // ocmtRun runs the program as an operator does, from start to end: plan, run,
 // and the pass that finds nothing left.
 func (b *bench) ocmtRun(ctx context.Context, url string) (effort, error) {
+	args := append([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags)...)
+	return b.runOcmt(ctx, url, 1, args...)
+}
+
+// runOcmt runs the program with both keys and a current version.
+func (b *bench) runOcmt(ctx context.Context, url string, version int, args ...string) (effort, error) {
 	program, err := filepath.Abs(b.program)
 	if err != nil {
 		return effort{}, err
 	}
-	args := append([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags)...)
 	command := exec.CommandContext(ctx, program, args...)
-	command.Env = append(os.Environ(), "DATABASE_URL="+url, "ENCRYPTION_KEY_VERSION=1",
-		"ENCRYPTION_KEY="+b.keys[1].Reveal(), "ENCRYPTION_KEY_V0="+b.keys[0].Reveal())
+	command.Env = append(os.Environ(), "DATABASE_URL="+url, "ENCRYPTION_KEY_VERSION="+strconv.Itoa(version),
+		"ENCRYPTION_KEY="+b.keys[version].Reveal(), "ENCRYPTION_KEY_V0="+b.keys[0].Reveal())
 	var output bytes.Buffer
 	command.Stdout, command.Stderr, command.Dir = &output, &output, os.TempDir()
 	began := time.Now()

@@ -17,6 +17,8 @@ type Report struct {
 	Ocmt  []Figures `json:"ocmt_migrate_run"`
 	Loop  Figures   `json:"row_at_a_time"`
 
+	Verify Verification `json:"verify"`
+
 	// Ratios of rows per second. That to the plain UPDATE is the median over
 	// the pairs.
 	ToPlain float64 `json:"ratio_to_plain_update"`
@@ -67,6 +69,8 @@ func (r *Report) print(out io.Writer) {
 	_ = w.Flush()
 	_, _ = fmt.Fprintf(out, "\n%d rows, median of %d pairs: %.2f times the plain UPDATE, %.0f times row at a time, %.0f%% of the plain UPDATE's WAL\n",
 		r.Rows, r.Pairs, r.ToPlain, r.ToLoop, 100*r.WAL)
+	_, _ = fmt.Fprintf(out, "ocmt migrate verify: %.1f s, %.2f times a binary COPY of the same columns (%.1f s)\n",
+		median(r.Verify.Verify), r.Verify.Ratio, median(r.Verify.Copy))
 }
 
 func (r *Report) save(path string) error {

@@ -100,5 +100,8 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 		return fmt.Errorf("measuring the loop: %w", err)
 	}
 	report.Loop = loop
+	if report.Verify, err = b.measureVerify(ctx); err != nil {
+		return fmt.Errorf("measuring ocmt migrate verify: %w", err)
+	}
 	return nil
 }

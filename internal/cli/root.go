@@ -42,6 +42,7 @@ process.`,
 		newValidateCommand(app, nil),
 		newRotateCommand(app),
 		newMigrateCommand(app),
+		newDemoCommand(app),
 		newVersionCommand(app),
 		newCompletionCommand(),
 	)

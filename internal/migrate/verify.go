@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -26,9 +25,6 @@ type Verification struct {
 func (v *Verification) Proven() bool {
 	return v.SetAside == 0 && len(v.Versions) == 0 && len(v.Obstacles) == 0
 }
-
-// rowsPerHand is how many rows go from the reader to a worker at once.
-const rowsPerHand = 256
 
 // Verify opens every value of the catalogue's columns with the key of
 // request.To alone and tells what does not open. It writes nothing and keeps
@@ -97,57 +93,27 @@ type verifier struct {
 }
 
 func (v *verifier) table(ctx context.Context, reader Reader, table Table, workers int) error {
-	hands := make(chan []Row, workers)
+	passed := newHands(workers)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(hands)
-		return readHands(ctx, reader, table, hands)
-	})
+	group.Go(func() error { return passed.read(ctx, reader, table) })
 	for range workers {
 		group.Go(func() error {
 			opener := crypto.NewResealer(v.ring, nil)
-			for rows := range hands {
+			passed.each(func(rows []Row) {
+				counted := Verification{Versions: map[int]int64{}}
 				for _, row := range rows {
-					v.row(opener, table, row)
+					v.row(opener, table, row, &counted)
 				}
+				v.add(counted)
 				v.reporter.Progress(v.rows.Add(int64(len(rows))), 0)
-			}
+			})
 			return nil
 		})
 	}
 	return group.Wait()
 }
 
-func readHands(ctx context.Context, reader Reader, table Table, hands chan<- []Row) error {
-	hand := make([]Row, 0, rowsPerHand)
-	size := 0
-	pass := func() error {
-		select {
-		case hands <- hand:
-			hand, size = make([]Row, 0, rowsPerHand), 0
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	err := reader.Scan(ctx, table, nil, func(row Row) error {
-		kept := Row{Key: bytes.Clone(row.Key), Values: make([][]byte, len(row.Values))}
-		for i, text := range row.Values {
-			kept.Values[i] = bytes.Clone(text)
-			size += len(text)
-		}
-		if hand = append(hand, kept); len(hand) < rowsPerHand && size < keptBytes {
-			return nil
-		}
-		return pass()
-	})
-	if err != nil {
-		return err
-	}
-	return pass()
-}
-
-func (v *verifier) row(opener *crypto.Resealer, table Table, row Row) {
+func (v *verifier) row(opener *crypto.Resealer, table Table, row Row, counted *Verification) {
 	for i, text := range row.Values {
 		if text == nil {
 			continue
@@ -155,26 +121,31 @@ func (v *verifier) row(opener *crypto.Resealer, table Table, row Row) {
 		column := table.Columns[i]
 		c, err := opener.Parse(text)
 		if err != nil && column.PlaintextAllowed && crypto.Reason(err) == crypto.Reason(crypto.ErrNotCiphertext) {
-			v.count(func() { v.result.Plaintext++ })
+			counted.Plaintext++
 			continue
 		}
 		if err == nil && c.Version != v.target {
-			v.count(func() { v.result.Versions[c.Version]++ })
+			counted.Versions[c.Version]++
 			continue
 		}
 		if err == nil {
 			_, err = opener.Open(c)
 		}
 		if err == nil {
-			v.count(func() { v.result.Opened++ })
+			counted.Opened++
 			continue
 		}
 		v.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: table.KeyText(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
 	}
 }
 
-func (v *verifier) count(change func()) {
+// add adds what one worker counted.
+func (v *verifier) add(counted Verification) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	change()
+	v.result.Opened += counted.Opened
+	v.result.Plaintext += counted.Plaintext
+	for version, values := range counted.Versions {
+		v.result.Versions[version] += values
+	}
 }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Verification is how long opening every value takes against how long
+// PostgreSQL takes to hand out the same columns, in seconds.
+type Verification struct {
+	Copy   []float64 `json:"binary_copy_seconds"`
+	Verify []float64 `json:"ocmt_migrate_verify_seconds"`
+	Ratio  float64   `json:"ratio_to_binary_copy"` // median of the pairs
+}
+
+func (b *bench) measureVerify(ctx context.Context) (v Verification, err error) {
+	// The template is read only, and all of it is under version 0.
+	url := b.server.URL("postgres", b.template)
+	var ratios []float64
+	for n := range b.pairs {
+		b.note("pair %d of %d: binary COPY, and ocmt migrate verify", n+1, b.pairs)
+		bare, err := bareCopy(ctx, url)
+		if err != nil {
+			return v, err
+		}
+		done, err := b.runOcmt(ctx, url, 0, "migrate", "verify", "--quiet", "--table", "user_integrations")
+		if err != nil {
+			return v, err
+		}
+		v.Copy, v.Verify = append(v.Copy, bare.Seconds()), append(v.Verify, done.elapsed.Seconds())
+		ratios = append(ratios, done.elapsed.Seconds()/bare.Seconds())
+	}
+	v.Ratio = median(ratios)
+	return v, nil
+}
+
+// bareCopy hands out the columns that verify reads, to nobody.
+func bareCopy(ctx context.Context, url string) (time.Duration, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	began := time.Now()
+	_, err = conn.PgConn().CopyTo(ctx, io.Discard, `copy (select id, access_token_encrypted, refresh_token_encrypted,
+		api_key_encrypted from user_integrations) to stdout (format binary)`)
+	return time.Since(began), err
+}
