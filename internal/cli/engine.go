@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +72,12 @@ func (v *version) Type() string { return "N" }
 func (o *engineOptions) Validate(cmd *cobra.Command) error {
 	if o.OnError != onErrorReport && o.OnError != onErrorStop {
 		return usageError(cmd, "--on-error must be report or stop")
+	}
+	if slices.Contains(o.Tables, "") || cmd.Flags().Changed("table") && len(o.Tables) == 0 {
+		return usageError(cmd, "--table is empty")
+	}
+	if slices.Contains(o.Columns, "") || cmd.Flags().Changed("column") && len(o.Columns) == 0 {
+		return usageError(cmd, "--column is empty")
 	}
 	if o.From.set && o.To.set && o.From.number == o.To.number {
 		return usageError(cmd, "--from-version and --to-version are the same")
@@ -186,7 +193,7 @@ func catalogue(settings *config.Settings) []ocmt.Table {
 	tables := ocmt.Catalogue()
 	for _, extra := range settings.Columns {
 		tables = ocmt.Add(tables, ocmt.Table{Schema: extra.Schema, Name: extra.Table, Key: extra.Key,
-			Columns: []ocmt.Column{{Name: extra.Column, PlaintextAllowed: extra.PlaintextAllowed}}})
+			Columns: []ocmt.Column{{Name: extra.Column, PlaintextAllowed: extra.PlaintextAllowed, Required: true}}})
 	}
 	return tables
 }
@@ -258,17 +265,18 @@ func explainEngine(err error) *ui.Error {
 		return &ui.Error{Message: migrate.ErrLocked.Error() + "; nothing was written", Code: ui.ExitRefused,
 			Hints: []string{"wait for it to end; ocmt migrate status shows it"}}
 	case errors.Is(err, migrate.ErrStopped):
-		return &ui.Error{Message: "stopped after the chunk in hand; what was moved is safe", Code: ui.ExitInterrupted,
+		return &ui.Error{Message: "stopped after what was in hand; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
 	case errors.Is(err, migrate.ErrSetAside):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
 			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
 	case errors.As(err, &unknown):
-		return &ui.Error{Message: unknown.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt migrate columns lists what there is"}}
+		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
+			Hints: []string{"ocmt migrate columns lists what there is"}}
 	case errors.As(err, &connect):
 		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{"check DATABASE_URL and that the server is up"}}
 	case errors.Is(err, postgres.ErrAddress):
-		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user@host:5432/ocmt"}}
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user:password@host:5432/ocmt", "in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // usageError says that a command line cannot be understood.
@@ -52,8 +53,8 @@ func reasonOf(err error) string {
 }
 
 // longestShown is the length up to which an argument is repeated in an error.
-// Names of commands, kinds and flags are short; most secrets are not.
-const longestShown = 24
+// Names of commands, kinds and flags are short; secrets are not.
+const longestShown = 20
 
 // shown quotes an argument for an error, unless it could be a secret.
 func shown(arg string) string {
@@ -61,6 +62,15 @@ func shown(arg string) string {
 		return "(" + strconv.Itoa(utf8.RuneCountInString(arg)) + " characters, not shown)"
 	}
 	return strconv.Quote(arg)
+}
+
+// shownName quotes the name of a table or a column for an error, unless it could
+// be a secret.
+func shownName(name string) string {
+	if secret.Resembles(name) {
+		return "(" + strconv.Itoa(utf8.RuneCountInString(name)) + " characters, not shown)"
+	}
+	return strconv.Quote(name)
 }
 
 // noArgs refuses positional arguments. Its name stands in for cobra.NoArgs,

@@ -11,8 +11,9 @@ import (
 
 // columnsDocument is the JSON form of the catalogue.
 type columnsDocument struct {
-	Columns []columnEntry `json:"columns"`
-	Absent  []string      `json:"absent"`
+	Columns   []columnEntry `json:"columns"`
+	Absent    []string      `json:"absent"`
+	Obstacles []obstacle    `json:"obstacles"`
 }
 
 type columnEntry struct {
@@ -32,13 +33,13 @@ every OCMT release, under their name or the one before it, and those that
 ocmt.yaml adds under columns.
 
 JSON document ocmt/migrate-columns/v1: columns (table, column, key,
-plaintext_allowed, max_length), absent.`,
+plaintext_allowed, max_length), absent, obstacles (code, where, message, fix).`,
 		Example: `  ocmt migrate columns
   ocmt migrate columns --output json`,
 		Args: noArgs,
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runMigrateColumns(cmd.Context(), cmd, app) }
-	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -53,13 +54,13 @@ func runMigrateColumns(ctx context.Context, cmd *cobra.Command, app *App) error 
 	}
 	ctx, cancel := app.stop.Context(ctx)
 	defer cancel()
-	tables, absent, err := store.Describe(ctx, catalogue(settings))
+	found, err := store.Describe(ctx, catalogue(settings))
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	document := columnsDocument{Columns: []columnEntry{}, Absent: slices.Concat([]string{}, absent)}
+	document := columnsDocument{Columns: []columnEntry{}, Absent: slices.Concat([]string{}, found.Absent), Obstacles: obstacles(found.Obstacles)}
 	shown := ui.Table{Columns: []ui.Column{{Title: "TABLE"}, {Title: "COLUMN", Flexible: true}, {Title: "KEY"}, {Title: "PLAINTEXT TOO"}}}
-	for _, table := range tables {
+	for _, table := range found.Tables {
 		for _, column := range table.Columns {
 			document.Columns = append(document.Columns, columnEntry{Table: table.Name, Column: column.Name, Key: table.Key,
 				PlaintextAllowed: column.PlaintextAllowed, MaxLength: column.MaxLength})
@@ -71,8 +72,15 @@ func runMigrateColumns(ctx context.Context, cmd *cobra.Command, app *App) error 
 		}
 	}
 	app.printer.Table(shown)
-	for _, name := range absent {
+	for _, name := range found.Absent {
 		app.printer.Line("not in this database: %s", ui.Clean(name))
 	}
-	return app.printer.Document("migrate-columns", document)
+	if err := app.printer.Document("migrate-columns", document); err != nil {
+		return err
+	}
+	if len(found.Obstacles) > 0 {
+		return &ui.Error{Message: "a run would refuse to start: found " + ui.Count(int64(len(found.Obstacles)), "obstacle", "obstacles"),
+			Hints: obstacleHints(found.Obstacles), Code: ui.ExitFound}
+	}
+	return nil
 }

@@ -83,17 +83,23 @@ func obstacleHints(list []migrate.Obstacle) []string {
 
 func newPlanDocument(plan *migrate.Plan) planDocument {
 	document := planDocument{From: plan.Request.From, To: plan.Request.To, Pending: plan.Pending(),
-		Columns: plan.Census, Absent: plan.Absent, Obstacles: []obstacle{}}
+		Columns: plan.Census, Absent: plan.Absent, Obstacles: obstacles(plan.Obstacles)}
 	if document.Columns == nil {
 		document.Columns = []migrate.Census{}
 	}
 	if document.Absent == nil {
 		document.Absent = []string{}
 	}
-	for _, o := range plan.Obstacles {
-		document.Obstacles = append(document.Obstacles, obstacle(o))
-	}
 	return document
+}
+
+// obstacles is their JSON form.
+func obstacles(list []migrate.Obstacle) []obstacle {
+	documents := make([]obstacle, len(list))
+	for i, o := range list {
+		documents[i] = obstacle(o)
+	}
+	return documents
 }
 
 // printPlan shows what was found and what will happen.
@@ -106,11 +112,15 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 	if len(plan.Absent) > 0 {
 		printer.Line("Not in this database: %s.", ui.Clean(strings.Join(plan.Absent, ", ")))
 	}
-	leaving := "every older version"
-	if plan.Request.From != nil {
-		leaving = "version " + strconv.Itoa(*plan.Request.From)
+	printer.Line("\n%s to move from %s to version %d.", ui.Count(plan.Pending(), "value", "values"), leavingName(plan.Request), plan.Request.To)
+}
+
+// leavingName says what a request leaves.
+func leavingName(request migrate.Request) string {
+	if request.From != nil {
+		return "version " + strconv.Itoa(*request.From)
 	}
-	printer.Line("\n%s to move from %s to version %d.", ui.Count(plan.Pending(), "value", "values"), leaving, plan.Request.To)
+	return "an older version"
 }
 
 // byVersion writes a census as "v0 1,200 (300 legacy)  v1 5".

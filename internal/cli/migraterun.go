@@ -101,6 +101,10 @@ func newRunDocument(request migrate.Request, result *migrate.Result) runDocument
 
 // printResult shows what happened.
 func printResult(printer *ui.Printer, request migrate.Request, result *migrate.Result) {
+	if result.Moved == 0 && result.SetAside == 0 && result.Left == 0 {
+		printer.Line("\nNothing to do: no value is under %s.", leavingName(request))
+		return
+	}
 	done := "Moved"
 	if result.DryRun {
 		done = "Dry run, nothing written: would move"

@@ -68,6 +68,9 @@ func newVerifyDocument(request migrate.Request, result *migrate.Verification) ve
 }
 
 func printVerification(printer *ui.Printer, request migrate.Request, result *migrate.Verification) {
+	if len(result.Obstacles) > 0 {
+		return // nothing was looked at, so there is nothing to say of it
+	}
 	printer.Line("\n%s with the key of version %d alone; %s in the clear, as OCMT writes them.",
 		ui.Count(result.Opened, "value opens", "values open"), request.To, ui.Count(result.Plaintext, "value stands", "values stand"))
 	for _, version := range slices.Sorted(maps.Keys(result.Versions)) {

@@ -135,7 +135,11 @@ func describeKeys(settings *config.Settings) []validateSetting {
 }
 
 func describeKey(settings *config.Settings, name string, text config.Secret) validateSetting {
-	described := validateSetting{Name: name, Source: settings.Source(name).String()}
+	shown := name
+	if secret.Resembles(name) {
+		shown = config.NameOlderKey + "[not shown]"
+	}
+	described := validateSetting{Name: shown, Source: settings.Source(name).String()}
 	if key, err := crypto.ParseKey(text.Reveal()); err == nil {
 		described.Fingerprint = key.Fingerprint()
 	}

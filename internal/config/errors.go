@@ -1,6 +1,19 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// shownName is a name or a path for an error. What may be a secret in the wrong
+// place is not repeated.
+func shownName(text string) string {
+	if secret.Resembles(text) {
+		return "[not shown: it may be a secret]"
+	}
+	return text
+}
 
 // MissingError says that a setting is needed and nobody gave it.
 type MissingError struct {
@@ -22,7 +35,7 @@ type InvalidError struct {
 
 // Error names the setting, where it was found, and the rule it breaks.
 func (e *InvalidError) Error() string {
-	return fmt.Sprintf("%s (%s) %s", e.Name, e.Source, e.Reason)
+	return fmt.Sprintf("%s (%s) %s", shownName(e.Name), e.Source, e.Reason)
 }
 
 // FileError says that a file with settings cannot be used. It never holds what
@@ -37,7 +50,7 @@ type FileError struct {
 
 // Error names the file, the line and the rule it breaks.
 func (e *FileError) Error() string {
-	place := fmt.Sprintf("reading settings file %q", e.Path)
+	place := fmt.Sprintf("reading settings file %q", shownName(e.Path))
 	if e.Line > 0 {
 		place = fmt.Sprintf("%s, line %d", place, e.Line)
 	}

@@ -33,12 +33,12 @@ func (s Source) String() string {
 	case FromEnvironment:
 		return "environment"
 	case FromSecretFile:
-		return fmt.Sprintf("%s (%s)", s.Path, s.Via)
+		return fmt.Sprintf("%s (%s)", shownName(s.Path), s.Via)
 	case FromEnvFile, FromConfigFile:
 		if s.Line > 0 {
-			return fmt.Sprintf("%s:%d", s.Path, s.Line)
+			return fmt.Sprintf("%s:%d", shownName(s.Path), s.Line)
 		}
-		return s.Path
+		return shownName(s.Path)
 	case FromDefault:
 		return "default"
 	default:

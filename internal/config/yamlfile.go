@@ -79,11 +79,11 @@ func checkYAMLKeys(path string, settings map[string]any) error {
 		}
 		if secretLike.MatchString(name) {
 			return &FileError{Path: path,
-				Reason: fmt.Sprintf("%q looks like a secret, and secrets do not belong in this file", name),
+				Reason: fmt.Sprintf("%q looks like a secret, and secrets do not belong in this file", shownName(name)),
 				Advice: "put it in the environment, in a file named by its _FILE variable, or in an env file with mode 0600; if this file was ever committed or shared, make a new secret"}
 		}
 		return &FileError{Path: path,
-			Reason: fmt.Sprintf("unknown setting %q", name),
+			Reason: fmt.Sprintf("unknown setting %q", shownName(name)),
 			Advice: "known settings: " + strings.Join(knownKeys[:], ", ")}
 	}
 	return nil

@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -17,13 +16,12 @@ var (
 	ErrStopped = errors.New("stopped on request")
 )
 
-// UnknownNameError says that a table or column is not in the catalogue.
-type UnknownNameError struct{ Name string }
+// UnknownNameError says that a table or column is not in the catalogue. The name
+// is as it was given, and could be anything.
+type UnknownNameError struct{ Kind, Name string } // table or column
 
-// Error names it.
-func (e *UnknownNameError) Error() string {
-	return fmt.Sprintf("the catalogue has no table or column %q", e.Name)
-}
+// Error says which kind of name it is.
+func (e *UnknownNameError) Error() string { return "the catalogue has no such " + e.Kind }
 
 // RefusedError says why nothing was started; nothing has been written.
 type RefusedError struct{ Obstacles []Obstacle }

@@ -31,6 +31,7 @@ type LedgerOutcome struct {
 	// were moved only where Status is completed or partial.
 	SetAside map[string]int64
 	Retired  []int // versions that nothing is under any more
+	Changed  bool  // something was written
 }
 
 // entry describes the plan for the ledger.
@@ -64,7 +65,7 @@ func (r *run) entry() LedgerEntry {
 
 // outcome describes how the run ended.
 func (r *run) outcome(result *Result, failure error) LedgerOutcome {
-	outcome := LedgerOutcome{Status: "completed", SetAside: r.aside.byColumn}
+	outcome := LedgerOutcome{Status: "completed", SetAside: r.aside.byColumn, Changed: r.rows.Load() > 0}
 	switch {
 	case isStop(failure):
 		outcome.Status = "interrupted"

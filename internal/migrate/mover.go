@@ -76,7 +76,8 @@ func (m *mover) movePages(ctx context.Context, table Table, pages PageRange) err
 	}
 }
 
-// writeParts writes what is held in interleaved parts.
+// writeParts writes what is held in interleaved parts. Between two of them it
+// can be asked to stop: what is not written yet is met again.
 func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) error {
 	middle := (pages.From + pages.To) / 2
 	first, second := pages, pages
@@ -90,6 +91,9 @@ func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) er
 	m.interleave(1, m.changes[split:])
 	for part := range parts {
 		for half := range ranges {
+			if m.run.stopping() {
+				return ErrStopped
+			}
 			if err := m.writeOne(ctx, table, &ranges[half], m.parts[half][part]); err != nil {
 				return err
 			}

@@ -49,12 +49,16 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	plan := &Plan{Request: request}
-	if plan.Tables, plan.Absent, err = store.Describe(ctx, selected); err != nil {
+	found, err := store.Describe(ctx, selected)
+	if err != nil {
 		return nil, err
 	}
-	if plan.Obstacles, err = store.Obstacles(ctx, plan.Tables); err != nil {
+	plan.Tables, plan.Absent = found.Tables, found.Absent
+	obstacles, err := store.Obstacles(ctx, plan.Tables)
+	if err != nil {
 		return nil, err
 	}
+	plan.Obstacles = append(found.Obstacles, obstacles...)
 	if len(plan.Tables) == 0 {
 		plan.Obstacles = append(plan.Obstacles, Obstacle{Code: "no_tables", Where: "database",
 			Message: "none of the tables that hold encrypted values is here",

@@ -51,34 +51,63 @@ func (r Request) Leaves(version int) bool {
 // refuses a name that the catalogue does not have: a slip must not read as
 // nothing to do.
 func (r Request) selected() ([]ocmt.Table, error) {
-	left := map[string]bool{}
-	for _, name := range slices.Concat(r.Tables, r.Columns) {
-		left[name] = true
-	}
 	var tables []ocmt.Table
+	foundTables, foundColumns := map[string]bool{}, map[string]bool{}
 	for _, table := range r.Catalogue {
-		if len(r.Tables) > 0 && !slices.Contains(r.Tables, table.Name) && !slices.Contains(r.Tables, table.OldName) {
+		table, asked := r.named(table, foundTables)
+		if !asked {
 			continue
 		}
-		delete(left, table.Name)
-		delete(left, table.OldName)
-		columns := table.Columns
-		if len(r.Columns) > 0 {
-			columns = nil
-			for _, column := range table.Columns {
-				if slices.Contains(r.Columns, column.Name) {
-					columns = append(columns, column)
-					delete(left, column.Name)
-				}
-			}
-		}
-		if len(columns) > 0 {
-			table.Columns = columns
+		table.Columns = r.columnsOf(table, foundColumns)
+		if len(table.Columns) > 0 {
 			tables = append(tables, table)
 		}
 	}
-	for name := range left {
-		return nil, &UnknownNameError{Name: name}
+	for _, name := range r.Tables {
+		if !foundTables[name] {
+			return nil, &UnknownNameError{Kind: "table", Name: name}
+		}
+	}
+	for _, name := range r.Columns {
+		if !foundColumns[name] {
+			return nil, &UnknownNameError{Kind: "column", Name: name}
+		}
 	}
 	return tables, nil
+}
+
+// named keeps those names of a table that were asked for.
+func (r Request) named(table ocmt.Table, found map[string]bool) (ocmt.Table, bool) {
+	if len(r.Tables) == 0 {
+		return table, true
+	}
+	byName := slices.Contains(r.Tables, table.Name)
+	byOldName := table.OldName != "" && slices.Contains(r.Tables, table.OldName)
+	if byName {
+		found[table.Name] = true
+	}
+	if byOldName {
+		found[table.OldName] = true
+	}
+	switch {
+	case byName && !byOldName:
+		table.OldName = ""
+	case byOldName && !byName:
+		table.Name, table.OldName = table.OldName, ""
+	}
+	return table, byName || byOldName
+}
+
+func (r Request) columnsOf(table ocmt.Table, found map[string]bool) []ocmt.Column {
+	if len(r.Columns) == 0 {
+		return table.Columns
+	}
+	var columns []ocmt.Column
+	for _, column := range table.Columns {
+		if slices.Contains(r.Columns, column.Name) {
+			columns = append(columns, column)
+			found[column.Name] = true
+		}
+	}
+	return columns
 }

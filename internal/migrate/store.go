@@ -75,6 +75,13 @@ type Obstacle struct {
 	Fix     string
 }
 
+// Description is a catalogue as a database really has it.
+type Description struct {
+	Tables    []Table
+	Absent    []string   // what the database lacks, as table or table.column
+	Obstacles []Obstacle // what is there and cannot be worked on
+}
+
 // Reader reads encrypted rows.
 type Reader interface {
 	// Scan visits every row of a table that has a value: all of them, or, with
@@ -104,10 +111,9 @@ type Session interface {
 
 // Store is the database.
 type Store interface {
-	// Describe returns those of the catalogue's tables that exist, under their
-	// name, their old name or both, and what the catalogue has and the database
-	// lacks, as table or table.column.
-	Describe(ctx context.Context, catalogue []ocmt.Table) (found []Table, absent []string, err error)
+	// Describe looks for the catalogue's tables, under their name, their old name
+	// or both.
+	Describe(ctx context.Context, catalogue []ocmt.Table) (*Description, error)
 	// Obstacles returns what would keep these tables from being written.
 	Obstacles(ctx context.Context, tables []Table) ([]Obstacle, error)
 	// Open makes a session.

@@ -38,12 +38,12 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 	if err != nil {
 		return nil, err
 	}
-	tables, absent, err := store.Describe(ctx, selected)
+	found, err := store.Describe(ctx, selected)
 	if err != nil {
 		return nil, err
 	}
-	result := &Verification{Versions: map[int]int64{}, Absent: absent}
-	if result.Obstacles, err = readObstacles(ctx, store, tables); err != nil || len(result.Obstacles) > 0 {
+	result := &Verification{Versions: map[int]int64{}, Absent: found.Absent}
+	if result.Obstacles, err = readObstacles(ctx, store, found); err != nil || len(result.Obstacles) > 0 {
 		return result, err
 	}
 	session, err := store.Open(ctx)
@@ -53,7 +53,7 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 	defer session.Close(context.WithoutCancel(ctx))
 	reporter.Phase("opening every value")
 	v := &verifier{ring: alone, target: request.To, result: result, reporter: reporter}
-	for _, table := range tables {
+	for _, table := range found.Tables {
 		if err := v.table(ctx, session, table, request.Workers); err != nil {
 			return nil, err
 		}
@@ -64,18 +64,18 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 
 // readObstacles keeps those obstacles that hide values from a reader, and adds
 // one where there is no table at all: nothing found is not proof.
-func readObstacles(ctx context.Context, store Store, tables []Table) ([]Obstacle, error) {
-	all, err := store.Obstacles(ctx, tables)
+func readObstacles(ctx context.Context, store Store, found *Description) ([]Obstacle, error) {
+	all, err := store.Obstacles(ctx, found.Tables)
 	if err != nil {
 		return nil, err
 	}
-	var kept []Obstacle
+	kept := found.Obstacles
 	for _, obstacle := range all {
 		if unreadable([]Obstacle{obstacle}) {
 			kept = append(kept, obstacle)
 		}
 	}
-	if len(tables) == 0 {
+	if len(found.Tables) == 0 {
 		kept = append(kept, Obstacle{Code: "no_tables", Where: "database",
 			Message: "none of the tables that hold encrypted values is here", Fix: "check that DATABASE_URL names the OCMT database"})
 	}

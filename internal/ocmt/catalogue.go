@@ -1,5 +1,7 @@
 package ocmt
 
+import "slices"
+
 // Table is a table with columns that OCMT encrypts under ENCRYPTION_KEY.
 type Table struct {
 	Schema  string // "" for the first schema of the search path that has it
@@ -15,6 +17,9 @@ type Column struct {
 	// PlaintextAllowed says that OCMT itself also stores values in the clear
 	// here and compares them as they stand, so that sealing one would break it.
 	PlaintextAllowed bool
+	// Required says that a database without the column is not the one that is
+	// meant: the deployment itself names it.
+	Required bool
 }
 
 // Catalogue returns the tables that every OCMT release is known to encrypt. A
@@ -44,14 +49,22 @@ func columns(names ...string) []Column {
 }
 
 // Add returns the tables with one more, or with its columns in the table of the
-// same schema and name where there is one.
+// same schema, name and key where there is one. A column that is there already
+// stays as it is.
 func Add(tables []Table, extra Table) []Table {
 	for i, table := range tables {
-		if table.Name == extra.Name && table.Schema == extra.Schema && table.Key == extra.Key {
-			merged := append([]Table(nil), tables...)
-			merged[i].Columns = append(append([]Column(nil), table.Columns...), extra.Columns...)
-			return merged
+		if table.Name != extra.Name || table.Schema != extra.Schema || table.Key != extra.Key {
+			continue
 		}
+		merged := slices.Clone(tables)
+		merged[i].Columns = slices.Clone(table.Columns)
+		for _, column := range extra.Columns {
+			there := slices.ContainsFunc(table.Columns, func(c Column) bool { return c.Name == column.Name })
+			if !there {
+				merged[i].Columns = append(merged[i].Columns, column)
+			}
+		}
+		return merged
 	}
-	return append(tables, extra)
+	return append(slices.Clone(tables), extra)
 }

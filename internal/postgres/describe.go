@@ -12,67 +12,91 @@ import (
 )
 
 // Describe implements migrate.Store.
-func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (found []migrate.Table, absent []string, err error) {
-	err = s.with(ctx, func(conn *pgconn.PgConn) error {
+func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.Description, error) {
+	found := &migrate.Description{}
+	err := s.with(ctx, func(conn *pgconn.PgConn) error {
 		for _, entry := range catalogue {
-			tables, lacking, err := describeEntry(ctx, conn, entry)
-			if err != nil {
+			if err := describeEntry(ctx, conn, entry, found); err != nil {
 				return fmt.Errorf("describing table %s: %w", entry.Name, err)
 			}
-			found, absent = append(found, tables...), append(absent, lacking...)
 		}
 		return nil
 	})
-	return found, absent, err
+	return found, err
 }
 
 // describeEntry looks for a table under both of its names: a deployment can
 // have both.
-func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table) ([]migrate.Table, []string, error) {
-	var tables []migrate.Table
-	var absent []string
+func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, found *migrate.Description) error {
+	seen := false
 	for _, name := range []string{entry.Name, entry.OldName} {
 		if name == "" {
 			continue
 		}
-		table, lacking, err := describeTable(ctx, conn, entry, name)
+		there, err := describeTable(ctx, conn, entry, name, found)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		absent = append(absent, lacking...)
-		if table != nil {
-			tables = append(tables, *table)
+		seen = seen || there
+	}
+	if !seen {
+		found.Absent = append(found.Absent, entry.Name)
+		for _, column := range entry.Columns {
+			require(entry.Name, column, found)
 		}
 	}
-	if len(tables) == 0 && len(absent) == 0 {
-		absent = []string{entry.Name}
-	}
-	return tables, absent, nil
+	return nil
 }
 
-func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string) (*migrate.Table, []string, error) {
+// require makes the absence of a column that the deployment itself names an
+// obstacle: a slip in its name must not read as nothing to do.
+func require(table string, column ocmt.Column, found *migrate.Description) {
+	if column.Required {
+		found.Obstacles = append(found.Obstacles, migrate.Obstacle{Code: "unknown_column", Where: table + "." + column.Name,
+			Message: "ocmt.yaml names this column and the database does not have it",
+			Fix:     "look for a slip in its name, its table or its schema, or take it out of ocmt.yaml"})
+	}
+}
+
+// describeTable adds the table of a name to what is found, and reports whether
+// there is one.
+func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, found *migrate.Description) (bool, error) {
 	path := quoted(name)
 	if entry.Schema != "" {
 		path = quoted(entry.Schema, name)
 	}
 	rows, err := rowsOf(ctx, conn, `select c.oid, n.nspname, c.relname, c.relkind from pg_class c
-		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) and c.relkind in ('r','p')`, path)
+		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, path)
 	if err != nil || len(rows) == 0 {
-		return nil, nil, err
+		return false, err
 	}
-	oid, partitioned := rows[0][0], rows[0][3] == "p"
+	oid, kind := rows[0][0], rows[0][3]
 	table := &migrate.Table{Schema: rows[0][1], Name: rows[0][2], Key: entry.Key}
-	absent, err := describeColumns(ctx, conn, oid, entry, table)
-	if err != nil || len(table.Columns) == 0 {
-		return nil, absent, err
+	if kind != "r" && kind != "p" {
+		found.Obstacles = append(found.Obstacles, migrate.Obstacle{Code: "not_a_table", Where: table.String(),
+			Message: "it is a view, a foreign table or an index, and values can be replaced safely in a table only",
+			Fix:     "name the table behind it under columns in ocmt.yaml, and leave this one out with --table"})
+		return true, nil
 	}
-	table.Leaves, err = describeLeaves(ctx, conn, oid, partitioned)
-	return table, absent, err
+	absent, err := describeColumns(ctx, conn, oid, entry, table)
+	if err != nil {
+		return true, err
+	}
+	for _, column := range absent {
+		found.Absent = append(found.Absent, table.Name+"."+column.Name)
+		require(table.Name, column, found)
+	}
+	if len(table.Columns) == 0 {
+		return true, nil
+	}
+	table.Leaves, err = describeLeaves(ctx, conn, oid, kind == "p")
+	found.Tables = append(found.Tables, *table)
+	return true, err
 }
 
 // describeColumns fills in the key's type and those columns that exist, and
 // returns those that do not.
-func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) ([]string, error) {
+func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) ([]ocmt.Column, error) {
 	rows, err := rowsOf(ctx, conn, `select attname, atttypid::regtype,
 		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end
 		from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped`, oid)
@@ -87,11 +111,11 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 		return nil, fmt.Errorf("it has no column %q to name its rows by", entry.Key)
 	}
 	table.KeyType, table.KeyIsUUID = types[entry.Key], types[entry.Key] == "uuid"
-	var absent []string
+	var absent []ocmt.Column
 	for _, column := range entry.Columns {
 		switch types[column.Name] {
 		case "":
-			absent = append(absent, table.Name+"."+column.Name)
+			absent = append(absent, column)
 		case "text", "character varying":
 			table.Columns = append(table.Columns, migrate.Column{Name: column.Name,
 				PlaintextAllowed: column.PlaintextAllowed, MaxLength: lengths[column.Name]})

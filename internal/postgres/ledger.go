@@ -12,7 +12,7 @@ import (
 )
 
 // Ledger keeps OCMT's own two tables of key versions and migrations, and adds an
-// entry to its audit log for each run. It makes the two tables where the
+// entry to its audit log for each run that changed something. It makes the two tables where the
 // migration that brings them was never applied.
 type Ledger struct {
 	store *Store
@@ -117,6 +117,9 @@ func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) error {
 			if err != nil {
 				return fmt.Errorf("recording key version %d: %w", version, err)
 			}
+		}
+		if !outcome.Changed {
+			return nil
 		}
 		return l.audit(ctx, conn, outcome)
 	})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,12 +38,22 @@ func NewStore(address string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, ErrAddress
 	}
+	if misread(address) {
+		return nil, ErrAddress
+	}
 	config.RuntimeParams["application_name"] = options.ApplicationName
 	config.RuntimeParams["client_encoding"] = "UTF8"
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
 	return &Store{config: config, options: options}, nil
+}
+
+// misread reports whether a password that was not escaped made the address fall
+// into the wrong parts: there is an @, and no account before it.
+func misread(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme != "" && parsed.User == nil && strings.Contains(address, "@")
 }
 
 // Open makes a session on a connection of its own.

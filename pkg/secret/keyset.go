@@ -72,7 +72,7 @@ func olderKeys(texts map[string]string) []olderKey {
 	keys := make([]olderKey, 0, len(texts))
 	for _, suffix := range slices.Sorted(maps.Keys(texts)) {
 		version, plain := plainVersion(suffix)
-		keys = append(keys, olderKey{name: nameOlderKey + suffix, text: texts[suffix], version: version, plain: plain})
+		keys = append(keys, olderKey{name: nameOlderKey + printable(suffix), text: texts[suffix], version: version, plain: plain})
 	}
 	slices.SortStableFunc(keys, func(a, b olderKey) int {
 		if a.plain != b.plain {
