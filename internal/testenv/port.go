@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"syscall"
+	"time"
 )
 
 // Ports are taken from below those that Linux and macOS give to outgoing
@@ -33,12 +35,14 @@ func onFreePort(start func(port int) error) error {
 	return errNoPort
 }
 
+// isFree asks and does not listen: a process that is forked in that moment would
+// hold the port a little longer, and the server could not have it.
 func isFree(port int) bool {
-	listener, err := net.Listen("tcp", hostPort(port))
-	if err != nil {
-		return false
+	conn, err := net.DialTimeout("tcp", hostPort(port), time.Second)
+	if err == nil {
+		_ = conn.Close()
 	}
-	return listener.Close() == nil
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func hostPort(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

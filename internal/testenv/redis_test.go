@@ -46,12 +46,14 @@ func TestRedisRequiresItsPassword(t *testing.T) {
 	if found := redisClient(t, server.URL()).ConfigGet(t.Context(), "appendonly").Val()["appendonly"]; found != "yes" {
 		t.Errorf("appendonly is %q", found)
 	}
-	for _, user := range []*url.Userinfo{nil, url.UserPassword("", "wrong")} {
-		address, err := url.Parse(server.URL())
-		must(t, err)
-		address.User = user
-		if err := redisClient(t, address.String()).Ping(t.Context()).Err(); err == nil {
-			t.Errorf("it answers %s", address)
+	for _, known := range []string{server.URL(), testenv.SharedRedis(t).URL()} {
+		for _, user := range []*url.Userinfo{nil, url.UserPassword("", "wrong")} {
+			address, err := url.Parse(known)
+			must(t, err)
+			address.User = user
+			if err := redisClient(t, address.String()).Ping(t.Context()).Err(); err == nil {
+				t.Errorf("it answers %s", address)
+			}
 		}
 	}
 }
