@@ -28,17 +28,21 @@
 //	uppercase hexadecimal, legacy           opens    accepted, normalised
 //	IV of 12 bytes                          opens    accepted, normalised
 //	label with more than digits: v1abc:     opens    ErrVersionLabel
-//	tag of 4 to 15 bytes                    opens    ErrTagLength
-//	hexadecimal with anything behind it     opens    ErrEncoding
+//	tag of 4, 8 or 12 to 15 bytes           opens    ErrTagLength
 //	half a padding, line ends or junk       opens    ErrEncoding
+//	anything behind a legacy IV or tag      opens    ErrEncoding
+//	even number behind a legacy body: …zz   opens    ErrEncoding
+//	odd number behind a legacy body: …z     throws   ErrEncoding
 //	IV of another length                    opens    ErrIVLength
+//	no IV, or one over 128 bytes            throws   ErrIVLength
 //	no or negative version: v:, v-1:        throws   ErrVersionLabel
-//	version over 32 bits                    throws   ErrVersionLabel
-//	odd number of hexadecimal digits        throws   ErrEncoding
+//	version above 2147483647                throws   ErrVersionLabel
 //	Base64 in the legacy form               throws   ErrEncoding
-//	empty or overlong tag                   throws   ErrTagLength
-//	empty body                              throws   ErrEmptyBody
-//	two or five parts, V1:, space in front  throws   ErrNotCiphertext
+//	tag of another length, or none          throws   ErrTagLength
+//	empty body whose tag fits               opens    ErrEmptyBody
+//	empty body whose tag does not fit       throws   ErrEmptyBody
+//	two or five parts, V1:, space before v  throws   ErrNotCiphertext
+//	space before the legacy form            throws   ErrEncoding
 //	three parts that begin with v           throws   ErrNotCiphertext
 //	version without a key                   throws   ErrUnknownVersion
 //	wrong key, or any bit changed           throws   ErrAuthentication
@@ -57,11 +61,13 @@
 // # Keys
 //
 // A Key is 256 bits, as text 64 hexadecimal characters. It prints as
-// "[redacted]" whatever prints it, also from inside other structures; Reveal is
-// the only way to its text. Its Fingerprint stands for it in reports: 64 bits
-// of a SHA-256 that is computed for this purpose only, from which a random key
-// cannot be found. A Keyring holds the keys by version and refuses one key under two
-// versions, since nothing would then say which of them a value needs.
+// "[redacted]" whatever prints it, also from inside other structures, and as an
+// address from an unexported field, where nobody is asked how to print it;
+// Reveal is the only way to its text. Its Fingerprint stands for it in reports:
+// 64 bits of a SHA-256 that is computed for this purpose only, from which a
+// random key cannot be found. A Keyring holds the keys by version and refuses
+// one key under two versions, since nothing would then say which of them a value
+// needs.
 //
 // # What is promised
 //

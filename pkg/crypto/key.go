@@ -24,18 +24,22 @@ const (
 )
 
 // Key is one 256-bit encryption key. It does not print: every way of
-// formatting, encoding or logging it gives "[redacted]", and only Reveal gives
-// its text. The zero Key is no key; see IsZero. A Key never changes and may be
-// copied and used by several goroutines.
+// formatting, encoding or logging it gives "[redacted]", or an address where it
+// is an unexported field of something else, and only Reveal gives its text. The
+// zero Key is no key; see IsZero. A Key never changes and may be copied and used
+// by several goroutines.
 type Key struct {
-	// Comparing with == would take a time that tells about the bytes, and
-	// would compare addresses at that: a function makes it a compile error.
-	_ [0]func()
-
-	// The bytes stand behind a pointer because fmt cannot call Format on an
+	// The bytes stand behind a function because fmt cannot call Format on an
 	// unexported field of somebody else's struct: it walks such a field by
-	// itself, and prints an inner pointer as an address, not as what it holds.
-	secret *[KeySize]byte
+	// itself, and follows an inner pointer where the verb does not fit one, as
+	// %s and %q do not. Nothing follows a function. It also makes == a compile
+	// error, whose time would tell about the bytes.
+	secret func() *[KeySize]byte
+}
+
+// keyOf wraps secret, which nobody may change any more.
+func keyOf(secret *[KeySize]byte) Key {
+	return Key{secret: func() *[KeySize]byte { return secret }}
 }
 
 // ParseKey reads a key from its 64 hexadecimal characters, in either case and
@@ -49,7 +53,7 @@ func ParseKey(text string) (Key, error) {
 	if _, err := hex.Decode(secret[:], []byte(text)); err != nil {
 		return Key{}, fmt.Errorf("%w: not every character is a hexadecimal digit", ErrKeyText)
 	}
-	return Key{secret: &secret}, nil
+	return keyOf(&secret), nil
 }
 
 // GenerateKey makes a key from the next 32 bytes of random, which has to be a
@@ -62,7 +66,7 @@ func GenerateKey(random io.Reader) (Key, error) {
 	if secret == ([KeySize]byte{}) {
 		return Key{}, errors.New("reading random bytes for a key: the source gives only zeros")
 	}
-	return Key{secret: &secret}, nil
+	return keyOf(&secret), nil
 }
 
 // IsZero reports whether k is the zero Key, which holds nothing and opens
@@ -75,7 +79,7 @@ func (k Key) Equal(other Key) bool {
 	if k.secret == nil || other.secret == nil {
 		return k.secret == nil && other.secret == nil
 	}
-	return subtle.ConstantTimeCompare(k.secret[:], other.secret[:]) == 1
+	return subtle.ConstantTimeCompare(k.secret()[:], other.secret()[:]) == 1
 }
 
 // Fingerprint returns 16 lowercase hexadecimal characters that name the key
@@ -90,7 +94,7 @@ func (k Key) Fingerprint() string {
 	}
 	hash := sha256.New()
 	hash.Write([]byte(fingerprintDomain))
-	hash.Write(k.secret[:])
+	hash.Write(k.secret()[:])
 	return hex.EncodeToString(hash.Sum(nil)[:fingerprintBytes])
 }
 
@@ -100,7 +104,7 @@ func (k Key) Reveal() string {
 	if k.secret == nil {
 		return ""
 	}
-	return hex.EncodeToString(k.secret[:])
+	return hex.EncodeToString(k.secret()[:])
 }
 
 // String returns "[redacted]".

@@ -27,10 +27,10 @@ type keyed struct {
 	ciphers ciphers
 }
 
-// ciphers are AES-256-GCM under one key, for the two IV lengths that open.
-type ciphers struct {
-	iv16, iv12 cipher.AEAD
-}
+// ciphers gives AES-256-GCM under one key, for an IV of one of the two lengths
+// that open. It is a function for the reason that Key holds one: a prepared
+// cipher begins with the key, and fmt would print it.
+type ciphers func(iv []byte) cipher.AEAD
 
 // NewKeyring makes a keyring that seals under the version current. It refuses
 // versions that are negative or over 32 bits, zero keys, a current version
@@ -103,7 +103,7 @@ func (k *Keyring) WithCurrent(version int) (*Keyring, error) {
 func (k *Keyring) ciphersOf(version int) (ciphers, error) {
 	entry, ok := k.keys[version]
 	if !ok {
-		return ciphers{}, &UnknownVersionError{Version: version}
+		return nil, &UnknownVersionError{Version: version}
 	}
 	return entry.ciphers, nil
 }
@@ -111,7 +111,7 @@ func (k *Keyring) ciphersOf(version int) (ciphers, error) {
 // newCiphers panics only where AES does not take 32 bytes, which is never: a
 // Key that is not zero always has that many.
 func newCiphers(key Key) ciphers {
-	block, err := aes.NewCipher(key.secret[:])
+	block, err := aes.NewCipher(key.secret()[:])
 	if err != nil {
 		panic("crypto: AES refuses a 256-bit key")
 	}
@@ -123,7 +123,12 @@ func newCiphers(key Key) ciphers {
 	if err != nil {
 		panic("crypto: GCM refuses a 12-byte IV")
 	}
-	return ciphers{iv16: iv16, iv12: iv12}
+	return func(iv []byte) cipher.AEAD {
+		if len(iv) == shortIVSize {
+			return iv12
+		}
+		return iv16
+	}
 }
 
 // String returns the version numbers: "keyring of versions 0, 1, sealing under 1".

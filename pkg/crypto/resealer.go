@@ -40,6 +40,13 @@ func NewResealer(ring *Keyring, random io.Reader) *Resealer {
 	}
 }
 
+// String returns which versions its keyring has.
+func (r *Resealer) String() string { return "resealer with a " + r.ring.String() }
+
+// Format writes what String returns, for every verb: the buffers hold plaintext
+// after Open.
+func (r *Resealer) Format(f fmt.State, _ rune) { writeFixed(f, r.String()) }
+
 // Parse is the package's Parse, on a text that it neither keeps nor changes.
 // For canonical texts it allocates nothing once its buffer has grown.
 func (r *Resealer) Parse(text []byte) (Ciphertext, error) {

@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"crypto/cipher"
 	"fmt"
 	"io"
 )
@@ -55,7 +54,7 @@ func (k *Keyring) seal(dst, iv, plaintext []byte) (Ciphertext, error) {
 	if err != nil {
 		return Ciphertext{}, err
 	}
-	sealed := entry.iv16.Seal(dst[:0], iv, plaintext, nil)
+	sealed := entry(iv).Seal(dst[:0], iv, plaintext, nil)
 	end := len(plaintext)
 	return Ciphertext{
 		Format: Versioned, Version: k.current,
@@ -69,16 +68,9 @@ func (x ciphers) open(dst []byte, c Ciphertext) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, c.Body...)
 	dst = append(dst, c.Tag...)
-	plaintext, err := x.forIV(c.IV).Open(dst[:start], c.IV, dst[start:], nil)
+	plaintext, err := x(c.IV).Open(dst[:start], c.IV, dst[start:], nil)
 	if err != nil {
 		return nil, ErrAuthentication
 	}
 	return plaintext, nil
-}
-
-func (x ciphers) forIV(iv []byte) cipher.AEAD {
-	if len(iv) == shortIVSize {
-		return x.iv12
-	}
-	return x.iv16
 }
