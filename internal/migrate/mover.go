@@ -23,6 +23,11 @@ const parts = 16
 // that might still see the dead versions of the other come to their end.
 const halves = 2
 
+// partsPerTrip is how many parts go to the server at once, so that it need not
+// wait for the next one. Under a row limit they go one by one, so that the rows
+// come evenly.
+const partsPerTrip = 8
+
 // rowsPerWrite bounds a statement that finds its rows by key.
 const rowsPerWrite = 500
 
@@ -89,17 +94,29 @@ func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) er
 	ranges := [halves]PageRange{first, second}
 	m.interleave(0, m.changes[:split])
 	m.interleave(1, m.changes[split:])
+	most := partsPerTrip
+	if m.run.limited() {
+		most = 1
+	}
+	trip := make([]Part, 0, most)
 	for part := range parts {
 		for half := range ranges {
+			if changes := m.parts[half][part]; len(changes) > 0 {
+				trip = append(trip, Part{Pages: &ranges[half], Changes: changes})
+			}
+			if len(trip) < most {
+				continue
+			}
 			if m.run.stopping() {
 				return ErrStopped
 			}
-			if err := m.writeOne(ctx, table, &ranges[half], m.parts[half][part]); err != nil {
+			if err := m.write(ctx, table, trip); err != nil {
 				return err
 			}
+			trip = trip[:0]
 		}
 	}
-	return nil
+	return m.write(ctx, table, trip)
 }
 
 // interleave spreads the rows of each page of a half over the parts. The first
@@ -120,37 +137,25 @@ func (m *mover) interleave(half int, changes []Change) {
 	}
 }
 
-func (m *mover) writeOne(ctx context.Context, table Table, pages *PageRange, part []Change) error {
-	if len(part) == 0 {
+// write writes parts in one trip to the server, and counts what became of them.
+func (m *mover) write(ctx context.Context, table Table, trip []Part) error {
+	rows := 0
+	for _, part := range trip {
+		rows += len(part.Changes)
+	}
+	if rows == 0 {
 		return nil
 	}
-	r := m.run
-	waited, err := r.pace(ctx, len(part))
+	waited, err := m.run.pace(ctx, rows)
 	if err != nil {
 		return err
 	}
 	m.waited += waited
-	written, err := m.writer.Write(ctx, table, pages, part)
-	if err != nil {
-		return err
+	err = m.writer.Write(ctx, table, trip)
+	for _, part := range trip {
+		m.run.count(part)
 	}
-	r.rows.Add(written)
-	r.changed.Add(int64(len(part)) - written)
-	var values int64
-	for _, change := range part {
-		for _, text := range change.New {
-			if text != nil {
-				values++
-			}
-		}
-	}
-	if written == int64(len(part)) {
-		r.moved.Add(values)
-	} else {
-		r.moved.Add(values * written / int64(len(part)))
-	}
-	r.Reporter.Progress(r.done.Add(values), r.total)
-	return nil
+	return err
 }
 
 // take reseals the values of a row that are to be moved, and keeps the row if

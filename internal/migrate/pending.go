@@ -28,7 +28,7 @@ func (r *run) sweepPending(ctx context.Context, table Table) error {
 	group.Go(func() error {
 		writer := &mover{run: r, session: writing, writer: r.write(writing)}
 		for batch := range batches {
-			if err := writer.writeOne(ctx, table, nil, batch); err != nil {
+			if err := writer.write(ctx, table, []Part{{Changes: batch}}); err != nil {
 				return err
 			}
 		}

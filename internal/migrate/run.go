@@ -63,8 +63,11 @@ func (r Runner) DryRun(ctx context.Context, plan *Plan) (*Result, error) {
 // pretender is the Writer of a dry run.
 type pretender struct{}
 
-func (pretender) Write(_ context.Context, _ Table, _ *PageRange, changes []Change) (int64, error) {
-	return int64(len(changes)), nil
+func (pretender) Write(_ context.Context, _ Table, parts []Part) error {
+	for i := range parts {
+		parts[i].Written = int64(len(parts[i].Changes))
+	}
+	return nil
 }
 
 func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Writer) (*Result, error) {
@@ -228,9 +231,11 @@ func newLimit(rowsPerSecond int) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(rowsPerSecond), max(1, rowsPerSecond/10))
 }
 
+func (r *run) limited() bool { return r.limit.Limit() != rate.Inf }
+
 // pace waits until so many rows more may be written, and returns how long.
 func (r *run) pace(ctx context.Context, rows int) (time.Duration, error) {
-	if r.limit.Limit() == rate.Inf {
+	if !r.limited() {
 		return 0, nil
 	}
 	began := r.Clock()
@@ -242,4 +247,21 @@ func (r *run) pace(ctx context.Context, rows int) (time.Duration, error) {
 		rows -= some
 	}
 	return r.Clock().Sub(began), nil
+}
+
+// count adds what became of a part.
+func (r *run) count(part Part) {
+	rows := int64(len(part.Changes))
+	r.rows.Add(part.Written)
+	r.changed.Add(rows - part.Written)
+	var values int64
+	for _, change := range part.Changes {
+		for _, text := range change.New {
+			if text != nil {
+				values++
+			}
+		}
+	}
+	r.moved.Add(values * part.Written / rows)
+	r.Reporter.Progress(r.done.Add(values), r.total)
 }

@@ -59,6 +59,15 @@ type Change struct {
 	New [][]byte
 }
 
+// Part is changes that are written in one transaction. Where Pages is given, the
+// rows are found by their places, and room is made in the pages first; else they
+// are found by their keys.
+type Part struct {
+	Pages   *PageRange
+	Changes []Change
+	Written int64 // rows, once the part was written
+}
+
 // PageRange is the pages From (included) to To (not included) of a Leaf. After
 // is the place of the last row of it that was taken already, or nil.
 type PageRange struct {
@@ -92,11 +101,10 @@ type Reader interface {
 
 // Writer writes changes by compare-and-swap.
 type Writer interface {
-	// Write replaces the values of each row whose key and values are all still
-	// as they were read, and returns how many rows that were. Where pages is
-	// given, the rows are found by their places, and room is made in the pages
-	// first; else by their keys.
-	Write(ctx context.Context, table Table, pages *PageRange, changes []Change) (int64, error)
+	// Write writes the parts one after the other. It replaces the values of each
+	// row whose key and values are all still as they were read, and sets how many
+	// rows that were. On an error it may have written some of the parts.
+	Write(ctx context.Context, table Table, parts []Part) error
 }
 
 // Session is one connection of a worker.

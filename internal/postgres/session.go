@@ -33,20 +33,20 @@ func isDirect(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	return rows[0][0] == strconv.FormatUint(uint64(conn.PID()), 10), nil
 }
 
-// prepare returns the name of a prepared statement. Only on direct connections.
-func (s *Session) prepare(ctx context.Context, sql string) (string, error) {
-	if name, done := s.prepared[sql]; done {
-		return name, nil
+// prepare prepares a statement once. Only on direct connections.
+func (s *Session) prepare(ctx context.Context, sql string) error {
+	if s.prepared[sql] != "" {
+		return nil
 	}
 	name := "ocmt_" + strconv.Itoa(len(s.prepared))
 	if _, err := s.conn.Prepare(ctx, name, sql, nil); err != nil {
-		return "", err
+		return err
 	}
 	if s.prepared == nil {
 		s.prepared = map[string]string{}
 	}
 	s.prepared[sql] = name
-	return name, nil
+	return nil
 }
 
 // settings are what writing needs: commits that need not wait for the disk (a

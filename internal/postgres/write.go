@@ -20,53 +20,114 @@ type statement struct {
 
 // Write implements migrate.Writer. Rows that another transaction holds, or that
 // the server asks to try again, are left and count as not written.
-func (s *Session) Write(ctx context.Context, table migrate.Table, pages *migrate.PageRange, changes []migrate.Change) (int64, error) {
-	var work []statement
-	if pages == nil {
-		work = []statement{{updateByKey(table), s.params(table, false, changes)}}
-	} else {
-		work = []statement{
-			{prune(pages.Leaf), [][]byte{pageStart(pages.From), pageStart(pages.To)}},
-			{updateByPlace(table, pages.Leaf), s.params(table, true, changes)},
-		}
+func (s *Session) Write(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
+	write := s.writePooled
+	if s.direct {
+		write = s.writeDirect
 	}
-	batch, err := s.transaction(ctx, work)
-	if err != nil {
-		return 0, fmt.Errorf("writing %s: %w", table, err)
+	if err := write(ctx, table, parts); err != nil {
+		return fmt.Errorf("writing %s: %w", table, err)
 	}
-	results, err := s.conn.ExecBatch(ctx, batch).ReadAll()
-	if err == nil {
-		return results[len(results)-1].CommandTag.RowsAffected(), nil
-	}
-	if tryLater(err) {
-		return 0, nil
-	}
-	return 0, fmt.Errorf("writing %s: %w", table, err)
+	return nil
 }
 
-// transaction puts statements into one batch, which is one transaction and one
-// trip to the server. Behind a pool nothing outlives a transaction, so each
-// brings its settings along.
-func (s *Session) transaction(ctx context.Context, work []statement) (*pgconn.Batch, error) {
-	batch := &pgconn.Batch{}
-	if !s.direct {
+// texts are the statements of one part's transaction.
+func texts(table migrate.Table, part migrate.Part) []string {
+	if part.Pages == nil {
+		return []string{updateByKey(table)}
+	}
+	return []string{prune(part.Pages.Leaf), updateByPlace(table, part.Pages.Leaf)}
+}
+
+// statements are those of one part's transaction with their parameters, which
+// are good until the next call.
+func (s *Session) statements(table migrate.Table, part migrate.Part) []statement {
+	sql := texts(table, part)
+	if part.Pages == nil {
+		return []statement{{sql[0], s.params(table, false, part.Changes)}}
+	}
+	return []statement{
+		{sql[0], [][]byte{pageStart(part.Pages.From), pageStart(part.Pages.To)}},
+		{sql[1], s.params(table, true, part.Changes)},
+	}
+}
+
+// writePooled makes one trip for each part. Behind a pool nothing outlives a
+// transaction, so each brings its settings along.
+func (s *Session) writePooled(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
+	for i := range parts {
+		batch := &pgconn.Batch{}
 		batch.ExecParams(s.store.settings(true), nil, nil, nil, nil)
-		for _, one := range work {
+		for _, one := range s.statements(table, parts[i]) {
 			batch.ExecParams(one.sql, one.params, nil, binaryForm, nil)
 		}
-		return batch, nil
-	}
-	if err := s.tune(ctx); err != nil {
-		return nil, err
-	}
-	for _, one := range work {
-		name, err := s.prepare(ctx, one.sql)
-		if err != nil {
-			return nil, err
+		results, err := s.conn.ExecBatch(ctx, batch).ReadAll()
+		if err != nil && !tryLater(err) {
+			return err
 		}
-		batch.ExecPrepared(name, one.params, binaryForm, nil)
+		if err == nil {
+			parts[i].Written = results[len(results)-1].CommandTag.RowsAffected()
+		}
 	}
-	return batch, nil
+	return nil
+}
+
+// writeDirect sends all parts at once, each a transaction that ends with a
+// synchronization of its own, so that one that fails takes no other with it.
+func (s *Session) writeDirect(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
+	if err := s.tune(ctx); err != nil {
+		return err
+	}
+	for i := range parts {
+		for _, sql := range texts(table, parts[i]) {
+			if err := s.prepare(ctx, sql); err != nil {
+				return err
+			}
+		}
+	}
+	pipeline := s.conn.StartPipeline(ctx)
+	for i := range parts {
+		for _, one := range s.statements(table, parts[i]) {
+			pipeline.SendQueryPrepared(s.prepared[one.sql], one.params, binaryForm, nil)
+		}
+		pipeline.SendPipelineSync()
+	}
+	err := pipeline.Flush()
+	for i := 0; i < len(parts) && err == nil; i++ {
+		parts[i].Written, err = partResult(pipeline)
+	}
+	return errors.Join(err, pipeline.Close())
+}
+
+// partResult reads the results of one part up to its synchronization: how many
+// rows its last statement wrote.
+func partResult(pipeline *pgconn.Pipeline) (written int64, err error) {
+	later := false
+	for {
+		result, err := pipeline.GetResults()
+		switch result := result.(type) {
+		case *pgconn.ResultReader:
+			tag, err := result.Close()
+			if err != nil && !tryLater(err) {
+				return 0, err
+			}
+			later = later || err != nil
+			written = tag.RowsAffected()
+		case *pgconn.PipelineSync:
+			if later {
+				return 0, nil
+			}
+			return written, nil
+		case nil:
+			if err == nil {
+				return 0, errors.New("the server's answer ended early")
+			}
+			if !tryLater(err) {
+				return 0, err
+			}
+			later = true
+		}
+	}
 }
 
 // tryLater reports whether nothing was written for a reason that passes: a lock
