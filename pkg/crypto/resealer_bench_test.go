@@ -50,7 +50,8 @@ const maxAllocations = 0
 
 // If a value cost allocations, a table of millions would keep the garbage
 // collector busy, and copies of plaintext would lie about in memory until it
-// comes round.
+// comes round. It is not parallel, because AllocsPerRun counts what every
+// goroutine allocates.
 func TestResealAllocations(t *testing.T) {
 	resealer, text := shortValue(t)
 	out := make([]byte, 0, 2*len(text))

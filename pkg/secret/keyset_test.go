@@ -1,0 +1,165 @@
+package secret_test
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// Random keys of no deployment, beside soundKey.
+const (
+	secondKey = "5be0971c3fd2a846709e1bc8f4532da6e81f7c0459b3d62ea7903f64cb158d0e"
+	thirdKey  = "f27a4d81069cbe35d8e1503fb2974c6a1e83d05f7b42a9c60d5ee8913a64f7cb"
+)
+
+// Short names for settings in the tables.
+const (
+	current = "ENCRYPTION_KEY"
+	version = "ENCRYPTION_KEY_VERSION"
+	older   = "ENCRYPTION_KEY_V"
+)
+
+type keySetTest struct {
+	set  secret.KeySet
+	want []finding
+}
+
+func runKeySets(t *testing.T, tests map[string]keySetTest) {
+	t.Helper()
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			texts := append(slices.Collect(maps.Values(test.set.Older)), test.set.Current)
+			wantFindings(t, secret.CheckEncryptionKeys(test.set), test.want, texts...)
+		})
+	}
+}
+
+// If a sound set of keys were reported, operators would learn to overlook what
+// ocmt reports.
+func TestSoundKeySets(t *testing.T) {
+	t.Parallel()
+	runKeySets(t, map[string]keySetTest{
+		"one key":                  {secret.KeySet{Current: soundKey}, nil},
+		"one key, version 0":       {secret.KeySet{Current: soundKey, CurrentVersion: "0"}, nil},
+		"before a rotation":        {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey}}, nil},
+		"after it":                 {secret.KeySet{Current: soundKey, CurrentVersion: "1"}, nil},
+		"retired below the oldest": {secret.KeySet{Current: soundKey, CurrentVersion: "12", Older: map[string]string{"11": secondKey, "10": thirdKey}}, nil},
+	})
+}
+
+// If a bad key passed because of where it stands, its values would be lost or
+// open to anybody; if no setting were named, the operator would change the
+// wrong one.
+func TestKeySetNamesTheSetting(t *testing.T) {
+	t.Parallel()
+	const example = "a1b2c3d4e5f6789012345678901234567890abcdef1234567890abcdef123456"
+	runKeySets(t, map[string]keySetTest{
+		"nothing set": {secret.KeySet{}, []finding{{current, "missing", secret.Error}}},
+		"current key is the example": {secret.KeySet{Current: example},
+			[]finding{{current, "documented_example", secret.Error}}},
+		"older key of zeros": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": fill("0")}},
+			[]finding{{older + "0", "all_equal", secret.Error}}},
+		"older key cut short": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey[:63]}},
+			[]finding{{older + "0", "length", secret.Error}}},
+		"older key empty": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": ""}},
+			[]finding{{older + "0", "missing", secret.Error}}},
+		"uppercase": {secret.KeySet{Current: strings.ToUpper(soundKey), CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(secondKey)}},
+			[]finding{{current, "uppercase", secret.Warning}, {older + "0", "uppercase", secret.Warning}}},
+		"by number, not by text": {secret.KeySet{Current: soundKey, CurrentVersion: "11",
+			Older: map[string]string{"10": fill("1"), "9": fill("2"), "old": thirdKey}},
+			[]finding{{older + "9", "all_equal", secret.Error}, {older + "10", "all_equal", secret.Error}, {older + "old", "version_number", secret.Error}}},
+	})
+}
+
+// If one key under two versions passed, a rotation between them would report
+// success while every value stays under the key that leaked.
+func TestDuplicateKeys(t *testing.T) {
+	t.Parallel()
+	runKeySets(t, map[string]keySetTest{
+		"old key kept as the new one": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": soundKey}},
+			[]finding{{older + "0", "duplicate_key", secret.Error}}},
+		"in another case": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(soundKey)}},
+			[]finding{{older + "0", "uppercase", secret.Warning}, {older + "0", "duplicate_key", secret.Error}}},
+		"two older ones": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": secondKey}},
+			[]finding{{older + "1", "duplicate_key", secret.Error}}},
+		"all three": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": soundKey, "1": soundKey}},
+			[]finding{{older + "0", "duplicate_key", secret.Error}, {older + "1", "duplicate_key", secret.Error}}},
+		"under a name that is not read": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"00": soundKey}},
+			[]finding{{older + "00", "version_number", secret.Error}, {older + "00", "duplicate_key", secret.Error}}},
+	})
+}
+
+// If a gap went unnamed, values under that version would come to light only
+// when a server fails to open them.
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	runKeySets(t, map[string]keySetTest{
+		"one version": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey}},
+			[]finding{{older + "1", "gap", secret.Warning}}},
+		"however many": {secret.KeySet{Current: soundKey, CurrentVersion: "2147483647", Older: map[string]string{"0": secondKey}},
+			[]finding{{older + "1", "gap", secret.Warning}}},
+		"two gaps": {secret.KeySet{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey, "4": thirdKey}},
+			[]finding{{older + "2", "gap", secret.Warning}, {older + "5", "gap", secret.Warning}}},
+		"an empty key closes none": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": ""}},
+			[]finding{{older + "1", "missing", secret.Error}, {older + "1", "gap", secret.Warning}}},
+	})
+	wide := secret.KeySet{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey}}
+	problems := secret.CheckEncryptionKeys(wide)
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "up to version 8") {
+		t.Error("does not say where the gap ends")
+	}
+}
+
+// If a text were taken for a number that it merely begins with, ocmt and the
+// server would seal under different versions.
+func TestVersionNumbers(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"1abc", "01", "+1", "-1", "1.0", "1e3", "0x1", " 1", "1 ", "1\n", "v1", "one", "1_0", "١",
+		"2147483648", "4294967297", "18446744073709551617"} {
+		t.Run(strconv.Quote(text), func(t *testing.T) {
+			t.Parallel()
+			as := secret.KeySet{Current: soundKey, CurrentVersion: text, Older: map[string]string{"0": secondKey}}
+			wantFindings(t, secret.CheckEncryptionKeys(as), []finding{{version, "version_number", secret.Error}}, soundKey, secondKey)
+			behind := secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{text: secondKey}}
+			wantFindings(t, secret.CheckEncryptionKeys(behind), []finding{{older + text, "version_number", secret.Error}}, soundKey, secondKey)
+		})
+	}
+	behind := secret.KeySet{Current: soundKey, Older: map[string]string{"": secondKey}}
+	wantFindings(t, secret.CheckEncryptionKeys(behind), []finding{{older, "version_number", secret.Error}}, soundKey, secondKey)
+}
+
+// If a changed key under an unchanged number went unseen, two keys would stand
+// behind one label, and what the old one sealed would be taken for damaged.
+func TestKeysThatTheServerIgnores(t *testing.T) {
+	t.Parallel()
+	runKeySets(t, map[string]keySetTest{
+		"above the current version": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"2": secondKey}},
+			[]finding{{older + "2", "ignored", secret.Warning}}},
+		"version not set at all": {secret.KeySet{Current: soundKey, Older: map[string]string{"1": secondKey}},
+			[]finding{{older + "1", "ignored", secret.Warning}}},
+		"the current key once more": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": soundKey}},
+			[]finding{{older + "1", "ignored", secret.Warning}}},
+		"another key of the current version": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": secondKey}},
+			[]finding{{older + "1", "version_not_raised", secret.Error}}},
+		"the key changed, the number not": {secret.KeySet{Current: soundKey, Older: map[string]string{"0": secondKey}},
+			[]finding{{older + "0", "version_not_raised", secret.Error}}},
+	})
+}
+
+// If checking changed the settings that it looks at, what is used afterwards
+// would not be what was checked.
+func TestCheckChangesNothing(t *testing.T) {
+	t.Parallel()
+	given := map[string]string{"0": secondKey, "2": thirdKey, "x": soundKey}
+	kept := maps.Clone(given)
+	set := secret.KeySet{Current: soundKey, CurrentVersion: "3", Older: given}
+	first, second := secret.CheckEncryptionKeys(set), secret.CheckEncryptionKeys(set)
+	if !maps.Equal(given, kept) || !slices.Equal(first, second) {
+		t.Error("changed the settings, or says something else the second time")
+	}
+}
