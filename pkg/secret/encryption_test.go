@@ -184,6 +184,7 @@ func TestWeakKeys(t *testing.T) {
 		"zeros and ones":            {"0110100110010110100101100110100110010110011010010110100110010111", "few_values"},
 		"one digit and a number":    {strings.Repeat("1", 60) + "2345", "few_values"},
 		"eight digits":              {"2017460351726435071263540716253407165234017625341076523417062534", "few_values"},
+		"ten bytes":                 {"7fb3d90a642ed9d9c10aeeb3c17feeee58b32ed9b37fc1b3b37f2eb3b358d917", "few_values"},
 		"short key filled up":       {soundKey[:48] + strings.Repeat("0", 16), "long_run"},
 		"hole of zeros":             {soundKey[:24] + strings.Repeat("00", 8) + soundKey[40:], "long_run"},
 	} {
