@@ -12,9 +12,10 @@ const redacted = "[redacted]"
 // logging it gives "[redacted]". Only Reveal gives the text itself. The zero
 // Secret is one that is not set.
 type Secret struct {
-	// Behind a pointer, because fmt calls no methods on an unexported field of
-	// another struct: it would print a string there, and prints an address here.
-	text *string
+	// Behind a function, because fmt calls no methods on an unexported field of
+	// another struct: it would print a string there, and follow a pointer for a
+	// verb that fits none. Nothing follows a function.
+	text func() string
 }
 
 // NewSecret returns a text that does not print. An empty one is not set.
@@ -22,7 +23,7 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{text: &text}
+	return Secret{text: func() string { return text }}
 }
 
 // Reveal returns the text. Call it where the text is used, not before.
@@ -30,7 +31,7 @@ func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
 	}
-	return *s.text
+	return s.text()
 }
 
 // IsSet reports whether there is a text at all.
