@@ -187,8 +187,8 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
 		Catalogue: catalogue(settings), Workers: settings.Engine.Workers,
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
-		MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
-		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade,
+		HolderPatience: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
+		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade, KeyConfirmed: options.ExpectKey != "",
 		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
 	}}, nil
 }
@@ -315,6 +315,12 @@ func explainEngine(err error) *ui.Error {
 	case errors.Is(err, migrate.ErrStopped):
 		return &ui.Error{Message: "stopped after what was in hand; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrLockLost):
+		return &ui.Error{Message: migrate.ErrLockLost.Error() + ", so the run ended itself; what was moved is safe", Code: ui.ExitFailed,
+			Hints: []string{"look why the server or a pool closed the connection, then run the same command again: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrChangedOnWrite):
+		return &ui.Error{Message: err.Error() + "; that was taken back, and nothing was lost", Code: ui.ExitFailed,
+			Hints: []string{"look at the triggers of this table; disable for the time of the run the one that writes the encrypted columns"}}
 	case errors.Is(err, migrate.ErrAborted):
 		return &ui.Error{Message: "aborted from outside, with ocmt migrate abort; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}

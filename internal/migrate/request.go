@@ -18,11 +18,13 @@ type Request struct {
 	Workers          int
 	ChunkTarget      time.Duration // how long one chunk of a worker should take
 	MaxRowsPerSecond int           // 0 for no limit
+	HolderPatience   time.Duration // how long to wait for transactions that have written and not ended
 	MaxReplicaLag    time.Duration // wait while a standby is further behind; 0 for no limit
 	MaxWALBacklog    int64         // bytes; wait while more log than this is held back; 0 for no limit
 	Backwards        bool          // leave every version above To, not below
 	AllowDowngrade   bool          // go on where most values carry a newer version than To
 	StopOnSetAside   bool          // end at the first value that must be set aside
+	KeyConfirmed     bool          // the operator has named the key to reach by its fingerprint
 	AllowUnopenable  bool          // go on where a version's sample does not open
 }
 

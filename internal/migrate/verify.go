@@ -46,7 +46,9 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 	if result.Obstacles, err = readObstacles(ctx, store, found); err != nil || len(result.Obstacles) > 0 {
 		return result, err
 	}
-	session, err := store.Open(ctx)
+	// One snapshot for all tables: a value that moves from one to another while
+	// they are read must not be missed in both.
+	session, err := store.OpenSnapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
