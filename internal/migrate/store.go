@@ -129,6 +129,8 @@ type Store interface {
 	// Lock takes the one lock of the database, or returns ErrLocked. The context
 	// that it returns ends when the lock is lost.
 	Lock(ctx context.Context) (held context.Context, release func(), err error)
+	// Searcher makes a connection that looks for values in any table.
+	Searcher(ctx context.Context) (Searcher, error)
 	// Flush returns when all that was written before is safe on disk.
 	Flush(ctx context.Context) error
 }
