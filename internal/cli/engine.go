@@ -185,7 +185,7 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	}
 	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
-		Catalogue: catalogue(settings), Workers: settings.Engine.Workers,
+		Catalogue: catalogue(settings), Known: known(settings), Workers: settings.Engine.Workers,
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderPatience: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
 		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade, KeyConfirmed: options.ExpectKey != "",
@@ -243,6 +243,16 @@ func catalogue(settings *config.Settings) []ocmt.Table {
 	return tables
 }
 
+// known is what every OCMT has that looks encrypted under its key and is not,
+// and what this deployment says of its own.
+func known(settings *config.Settings) []ocmt.Known {
+	list := ocmt.KnownColumns()
+	for _, extra := range settings.Known {
+		list = append(list, ocmt.Known{Schema: extra.Schema, Table: extra.Table, Column: extra.Column, Reason: extra.Reason})
+	}
+	return list
+}
+
 // runner is the engine's own, with this process's clock and randomness.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 	return migrate.Runner{Store: e.store, Ring: e.ring, Random: rand.Reader, Reporter: reporter,
@@ -256,6 +266,9 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	progress := e.app.newEngineProgress("reading", "rows")
 	defer progress.end()
 	plan, err := migrate.MakePlan(ctx, e.store, e.ring, e.request, progress)
+	if plan != nil && plan.Discovery != nil {
+		hideKeys(plan.Discovery)
+	}
 	return plan, causeOf(ctx, err)
 }
 

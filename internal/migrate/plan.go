@@ -15,6 +15,7 @@ type Plan struct {
 	Absent    []string // of the catalogue, as table or table.column
 	Census    []Census
 	Obstacles []Obstacle
+	Discovery *Discovery // nil where the catalogue's own tables could not be read
 }
 
 // Pending returns how many values the run would move.
@@ -86,6 +87,13 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
 	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
 	plan.Obstacles = append(plan.Obstacles, backwards(request, census)...)
+	// However narrow the request is, the whole database is looked through: a key
+	// is retired for all of it.
+	plan.Discovery, err = Discover(ctx, store, ring, DiscoverRequest{Catalogue: request.Catalogue, Known: request.Known}, reporter)
+	if err != nil {
+		return nil, err
+	}
+	plan.Obstacles = append(plan.Obstacles, plan.Discovery.unlisted(ring)...)
 	return plan, nil
 }
 

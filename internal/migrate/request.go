@@ -15,6 +15,7 @@ type Request struct {
 	Tables           []string // only these tables; empty for all
 	Columns          []string // only these columns; empty for all
 	Catalogue        []ocmt.Table
+	Known            []ocmt.Known // columns that look encrypted and are not to be moved
 	Workers          int
 	ChunkTarget      time.Duration // how long one chunk of a worker should take
 	MaxRowsPerSecond int           // 0 for no limit
