@@ -59,7 +59,7 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 	if err != nil {
 		return nil, err
 	}
-	plan.Obstacles = append(found.Obstacles, obstacles...)
+	plan.Obstacles = append(request.unknown(found.Obstacles), obstacles...)
 	if len(plan.Tables) == 0 {
 		plan.Obstacles = append(plan.Obstacles, Obstacle{Code: "no_tables", Where: "database",
 			Message: "none of the tables that hold encrypted values is here",

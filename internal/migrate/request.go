@@ -121,3 +121,20 @@ func (r Request) columnsOf(table ocmt.Table, found map[string]bool) []ocmt.Colum
 	}
 	return columns
 }
+
+// unknown leaves out the tables of other schemas that the deployment knows of: a
+// column of them is listed as one that is not to be moved.
+func (r Request) unknown(obstacles []Obstacle) []Obstacle {
+	var list []Obstacle
+	for _, obstacle := range obstacles {
+		listed := slices.ContainsFunc(r.Known, func(k ocmt.Known) bool { return k.Schema+"."+k.Table == obstacle.Where })
+		if obstacle.Code != codeOtherSchema || !listed {
+			list = append(list, obstacle)
+		}
+	}
+	return list
+}
+
+// codeOtherSchema is that of an obstacle by which a store tells of a table with
+// a name of the catalogue in a schema that is not looked in.
+const codeOtherSchema = "other_schema"

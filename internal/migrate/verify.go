@@ -43,7 +43,7 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 		return nil, err
 	}
 	result := &Verification{Versions: map[int]int64{}, Absent: found.Absent}
-	if result.Obstacles, err = readObstacles(ctx, store, found); err != nil || len(result.Obstacles) > 0 {
+	if result.Obstacles, err = readObstacles(ctx, store, request, found); err != nil || len(result.Obstacles) > 0 {
 		return result, err
 	}
 	// One snapshot for all tables: a value that moves from one to another while
@@ -66,12 +66,12 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 
 // readObstacles keeps those obstacles that hide values from a reader, and adds
 // one where there is no table at all: nothing found is not proof.
-func readObstacles(ctx context.Context, store Store, found *Description) ([]Obstacle, error) {
+func readObstacles(ctx context.Context, store Store, request Request, found *Description) ([]Obstacle, error) {
 	all, err := store.Obstacles(ctx, found.Tables)
 	if err != nil {
 		return nil, err
 	}
-	kept := found.Obstacles
+	kept := request.unknown(found.Obstacles)
 	for _, obstacle := range all {
 		if unreadable([]Obstacle{obstacle}) {
 			kept = append(kept, obstacle)

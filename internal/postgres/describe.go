@@ -36,7 +36,7 @@ func overlooked(found *migrate.Description) {
 		}
 		found.Obstacles = append(found.Obstacles, migrate.Obstacle{Code: "other_schema", Where: name,
 			Message: "it has the name and a column of a table that OCMT encrypts, and is not the one on the search path",
-			Fix:     "add its columns with their schema to ocmt.yaml, so that they are moved too; or drop or rename it"})
+			Fix:     "add its columns with their schema to ocmt.yaml, so that they are moved too; or list one of them there under known; or drop or rename it"})
 	}
 }
 
