@@ -25,6 +25,8 @@ type engineOptions struct {
 	OnError         string
 	AllowUnopenable bool
 	AllowDowngrade  bool
+	AllowEmpty      bool
+	Plan            string // file with the plan to hold the run to
 }
 
 // The values of --on-error.
@@ -79,6 +81,9 @@ func (o *engineOptions) Validate(cmd *cobra.Command) error {
 	if slices.Contains(o.Columns, "") || cmd.Flags().Changed("column") && len(o.Columns) == 0 {
 		return usageError(cmd, "--column is empty")
 	}
+	if cmd.Flags().Changed("plan") && o.Plan == "" {
+		return usageError(cmd, "--plan is empty")
+	}
 	if o.From.set && o.To.set && o.From.number == o.To.number {
 		return usageError(cmd, "--from-version and --to-version are the same")
 	}
@@ -97,11 +102,13 @@ func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
 	addSelectionFlags(cmd, o)
 	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
 	cmd.Flags().BoolVar(&o.AllowDowngrade, "allow-downgrade", false, "reach a version older than that of the servers or of the values")
+	cmd.Flags().BoolVar(&o.AllowEmpty, "allow-empty", false, "go on where a table that held values before has none")
 	o.OnError = onErrorReport
 }
 
 func addRunFlags(cmd *cobra.Command, o *engineOptions) {
 	addPlanFlags(cmd, o)
+	cmd.Flags().StringVar(&o.Plan, "plan", "", "refuse if anything differs from the plan in this file")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "open and seal every value, and write none")
 	cmd.Flags().StringVar(&o.OnError, "on-error", onErrorReport, "for values that cannot be moved: report, or stop at the first")
 	settingFlag(cmd, "chunk-target", config.NameChunkTarget, "how long one chunk of a worker should take (default 250ms)")
@@ -117,6 +124,7 @@ type engine struct {
 	store    *postgres.Store
 	ring     *crypto.Keyring
 	request  migrate.Request
+	planned  *migrate.Outline // what the run is held to; nil for nothing
 }
 
 // engine reads the settings, puts the keys together and makes the request. It
@@ -128,6 +136,12 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	settings, err := a.settings(cmd)
 	if err != nil {
 		return nil, err
+	}
+	var planned *migrate.Outline
+	if options.Plan != "" {
+		if planned, err = a.readPlan(options.Plan); err != nil {
+			return nil, err
+		}
 	}
 	store, err := a.store(settings)
 	if err != nil {
@@ -151,11 +165,11 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	if err := checkDirection(options, ring.Current(), configured); err != nil {
 		return nil, err
 	}
-	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
+	return &engine{app: a, settings: settings, store: store, ring: ring, planned: planned, request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
 		Catalogue: catalogue(settings), Known: known(settings), Workers: settings.Engine.Workers,
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
-		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
+		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable, AllowEmpty: options.AllowEmpty,
 	}}, nil
 }
 
@@ -214,7 +228,8 @@ func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 		Ledger: e.store.Ledger(), Clock: migrate.Clock(e.app.deps.Now), Stop: e.app.stop.Graceful}
 }
 
-// plan makes the plan, with progress.
+// plan makes the plan, with progress, and holds it to the earlier one that was
+// given.
 func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
@@ -223,6 +238,9 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	plan, err := migrate.MakePlan(ctx, e.store, e.ring, e.request, progress)
 	if plan != nil && plan.Discovery != nil {
 		hideKeys(plan.Discovery)
+	}
+	if plan != nil && e.planned != nil {
+		plan.Obstacles = append(plan.Obstacles, migrate.Drift(*e.planned, plan.Outline, e.request.AllowEmpty)...)
 	}
 	return plan, causeOf(ctx, err)
 }

@@ -20,6 +20,7 @@ type Request struct {
 	ChunkTarget      time.Duration // how long one chunk of a worker should take
 	MaxRowsPerSecond int           // 0 for no limit
 	StopOnSetAside   bool          // end at the first value that must be set aside
+	AllowEmpty       bool          // go on where a table that held values has none
 	AllowUnopenable  bool          // go on where a version's sample does not open
 }
 

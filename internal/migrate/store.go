@@ -124,6 +124,8 @@ type Store interface {
 	Describe(ctx context.Context, catalogue []ocmt.Table) (*Description, error)
 	// Obstacles returns what would keep these tables from being written.
 	Obstacles(ctx context.Context, tables []Table) ([]Obstacle, error)
+	// Survey returns what the database is, and what the tables are like.
+	Survey(ctx context.Context, tables []Table) (*Survey, error)
 	// Open makes a session.
 	Open(ctx context.Context) (Session, error)
 	// Lock takes the one lock of the database, or returns ErrLocked. The context

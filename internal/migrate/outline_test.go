@@ -1,0 +1,48 @@
+package migrate_test
+
+import (
+	"context"
+	"crypto/rand"
+	"strconv"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// If this fails, an operator who made room for the WAL that the plan told of has
+// the disk of the server full in the middle of the rotation.
+func TestPlanTellsWhatARunCosts(t *testing.T) {
+	t.Parallel()
+	const rows = 20_000
+	d, ring := newDatabase(t), readVectors(t).ring(t, 1, 0, 1)
+	older, err := ring.WithCurrent(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.conn.CopyFrom(context.Background(), pgx.Identifier{"secrets"}, []string{"key", "value_encrypted"}, pgx.CopyFromSlice(rows, func(n int) ([]any, error) {
+		c, err := older.Seal(make([]byte, 100), rand.Reader)
+		return []any{strconv.Itoa(n), c.String()}, err
+	})); err != nil {
+		t.Fatal(err)
+	}
+	d.exec("analyze secrets")
+	plan := d.plan(ring, d.request())
+	var told migrate.TableOutline
+	for _, table := range plan.Outline.Tables {
+		if table.Table == "secrets" {
+			told = table
+		}
+	}
+	if told.RowsToWrite != rows || told.RowsEstimate != rows || told.Values != rows || told.HeapBytes < rows*200 || told.Seconds != 0.4 {
+		t.Errorf("%+v", told)
+	}
+	// Other tests write to the same server, so its WAL as a whole tells nothing:
+	// what this run logs is counted from its own sessions.
+	written := d.walOfRun(ring, plan)
+	if told.WALBytes < written/2 || told.WALBytes > written*3 {
+		t.Errorf("the plan tells of %d bytes of WAL, and the run wrote %d", told.WALBytes, written)
+	}
+	t.Logf("told %d bytes of WAL, wrote %d", told.WALBytes, written)
+}
