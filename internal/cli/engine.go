@@ -240,7 +240,7 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 		hideKeys(plan.Discovery)
 	}
 	if plan != nil && e.planned != nil {
-		plan.Obstacles = append(plan.Obstacles, migrate.Drift(*e.planned, plan.Outline, e.request.AllowEmpty)...)
+		plan.HoldTo(*e.planned)
 	}
 	return plan, causeOf(ctx, err)
 }

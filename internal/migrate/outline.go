@@ -146,10 +146,22 @@ func emptyTable(table TableOutline, before int64, who string) Obstacle {
 		Fix:     "check that this is the database that is meant, and that nothing hides its rows; if it was emptied, add --allow-empty"}
 }
 
-// Drift returns how a database differs from what an earlier plan was made for, as
-// obstacles of a run that is held to that plan. How many values there are may
-// have changed; that there are none any more may not, unless allowEmpty.
-func Drift(before, now Outline, allowEmpty bool) []Obstacle {
+// HoldTo makes obstacles of what differs from an earlier plan. How many values
+// there are may have changed; that a table has none any more may not, unless the
+// request allows it.
+func (p *Plan) HoldTo(before Outline) {
+	allowEmpty := p.Request.AllowEmpty || p.Census == nil // nothing was counted
+	for _, found := range driftOf(before, p.Outline, allowEmpty) {
+		told := slices.ContainsFunc(p.Obstacles, func(o Obstacle) bool {
+			return found.Code == "empty_table" && o.Code == found.Code && o.Where == found.Where
+		})
+		if !told {
+			p.Obstacles = append(p.Obstacles, found)
+		}
+	}
+}
+
+func driftOf(before, now Outline, allowEmpty bool) []Obstacle {
 	d := &drift{}
 	if before.Database.Name != now.Database.Name {
 		d.add("database", "the plan is for database %q, and this is %q", before.Database.Name, now.Database.Name)
