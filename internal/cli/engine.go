@@ -29,6 +29,8 @@ type engineOptions struct {
 	AllowDowngrade  bool
 	ExpectKey       string
 	Backwards       bool // not a flag: what rotate rollback does
+	AllowEmpty      bool
+	Plan            string // file with the plan to hold the run to
 }
 
 // The values of --on-error.
@@ -89,6 +91,9 @@ func (o *engineOptions) Validate(cmd *cobra.Command) error {
 	if o.ExpectKey != "" && !fingerprintForm.MatchString(o.ExpectKey) {
 		return usageError(cmd, "--expect-key must be a fingerprint: 16 hexadecimal characters, as ocmt validate shows them")
 	}
+	if cmd.Flags().Changed("plan") && o.Plan == "" {
+		return usageError(cmd, "--plan is empty")
+	}
 	if o.From.set && o.To.set && o.From.number == o.To.number {
 		return usageError(cmd, "--from-version and --to-version are the same")
 	}
@@ -109,15 +114,17 @@ func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
 	addKeyFlags(cmd, o)
 }
 
-// addKeyFlags adds what says how far the keys are trusted.
+// addKeyFlags adds what says how far keys and data are trusted.
 func addKeyFlags(cmd *cobra.Command, o *engineOptions) {
 	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
+	cmd.Flags().BoolVar(&o.AllowEmpty, "allow-empty", false, "go on where a table that held values before has none")
 	cmd.Flags().StringVar(&o.ExpectKey, "expect-key", "", "go on only if the key to reach has this fingerprint")
 	o.OnError = onErrorReport
 }
 
 func addRunFlags(cmd *cobra.Command, o *engineOptions) {
 	addPlanFlags(cmd, o)
+	cmd.Flags().StringVar(&o.Plan, "plan", "", "refuse if anything differs from the plan in this file")
 	addThrottleFlags(cmd, o)
 }
 
@@ -146,6 +153,7 @@ type engine struct {
 	store    *postgres.Store
 	ring     *crypto.Keyring
 	request  migrate.Request
+	planned  *migrate.Outline // what the run is held to; nil for nothing
 }
 
 // engine reads the settings, puts the keys together and makes the request. It
@@ -157,6 +165,12 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	settings, err := a.settings(cmd)
 	if err != nil {
 		return nil, err
+	}
+	var planned *migrate.Outline
+	if options.Plan != "" {
+		if planned, err = a.readPlan(options.Plan); err != nil {
+			return nil, err
+		}
 	}
 	store, err := a.store(settings)
 	if err != nil {
@@ -183,13 +197,13 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	if err := checkFingerprint(options.ExpectKey, ring); err != nil {
 		return nil, err
 	}
-	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
+	return &engine{app: a, settings: settings, store: store, ring: ring, planned: planned, request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
 		Catalogue: catalogue(settings), Known: known(settings), Workers: settings.Engine.Workers,
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderPatience: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
 		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade, KeyConfirmed: options.ExpectKey != "",
-		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
+		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable, AllowEmpty: options.AllowEmpty,
 	}}, nil
 }
 
@@ -259,7 +273,8 @@ func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 		Ledger: e.store.Ledger(), Control: e.store.Control(e.request.To), Clock: migrate.Clock(e.app.deps.Now), Stop: e.app.stop.Graceful}
 }
 
-// plan makes the plan, with progress.
+// plan makes the plan, with progress, and holds it to the earlier one that was
+// given.
 func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
@@ -268,6 +283,9 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	plan, err := migrate.MakePlan(ctx, e.store, e.ring, e.request, progress)
 	if plan != nil && plan.Discovery != nil {
 		hideKeys(plan.Discovery)
+	}
+	if plan != nil && e.planned != nil {
+		plan.HoldTo(*e.planned)
 	}
 	return plan, causeOf(ctx, err)
 }

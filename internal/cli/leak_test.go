@@ -65,7 +65,7 @@ var leakCommands = map[string]leakCommand{
 }
 
 // namingFlags take a name or a path, which any text can be.
-var namingFlags = []string{"table", "column", "out", "env-file", "config", "operator"}
+var namingFlags = []string{"table", "column", "out", "plan", "env-file", "config", "operator"}
 
 // situation is one way to run every command.
 type situation struct {
@@ -281,6 +281,9 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "address as the path of an address", environ: []string{"DATABASE_URL=", "DATABASE_URL_FILE=" + away}, want: settings(2)},
 		{name: "key as the number of a key", environ: []string{"ENCRYPTION_KEY_V" + older + "=x"}, want: keys(2, 3)},
 		{name: "key as a table", args: []string{"--table", current}, only: movers, want: map[string]int{"ocmt rotate": 2, "ocmt migrate run": 2}},
+		{name: "key as the path of a plan", args: []string{"--plan", current}, only: movers, want: map[string]int{"ocmt rotate": 2, "ocmt migrate run": 2}},
+		{name: "a secret as a plan", args: []string{"--plan", "p"}, files: map[string]string{"p": l.slip}, only: movers, want: map[string]int{"ocmt rotate": 2, "ocmt migrate run": 2}},
+		{name: "a plan in a file", args: []string{"--out", "p"}, only: []string{"ocmt migrate plan"}},
 		{name: "key as a setting in ocmt.yaml", files: map[string]string{"ocmt.yaml": current + ": 1\n"}, want: settings(2)},
 		{name: "unknown TLS mode", environ: []string{"DATABASE_URL=" + away + "?sslmode=" + l.slip}, want: fromDatabase(2)},
 

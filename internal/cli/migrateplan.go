@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,14 +16,20 @@ import (
 
 // planDocument is the JSON form of a plan.
 type planDocument struct {
-	From      *int             `json:"from_version"` // null: every older one
-	To        int              `json:"to_version"`
+	migrate.Outline
 	Pending   int64            `json:"values_to_move"`
 	Columns   []migrate.Census `json:"columns"`
 	Absent    []string         `json:"absent"`
 	Obstacles []obstacle       `json:"obstacles"`
 	// Discovery is null where the catalogue's own tables could not be read.
 	Discovery *migrate.Discovery `json:"discovery"`
+}
+
+// planOptions are the flags of ocmt migrate plan.
+type planOptions struct {
+	engineOptions
+	Out   string // file to write
+	Force bool   // replace it
 }
 
 type obstacle struct {
@@ -33,7 +40,7 @@ type obstacle struct {
 }
 
 func newMigratePlanCommand(app *App) *cobra.Command {
-	options := &engineOptions{}
+	options := &planOptions{}
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what a run would do, and what would stop it",
@@ -42,21 +49,32 @@ that is set for it, and look for what would stop a run: a wrong, swapped or
 missing key, missing rights, a read-only server, a column too narrow, encrypted
 values in columns that nothing lists. It writes nothing.
 
-JSON document ocmt/migrate-plan/v1: from_version, to_version, values_to_move,
-columns (table, column, versions, legacy, plaintext, not_read, values), absent,
-obstacles (code, where, message, fix), discovery (as migrate columns).`,
+With --out the plan is also written into a file: ocmt migrate run --plan and
+rotate --plan hold a run to it, and refuse where the database, its columns,
+their triggers or the keys are others than it says.
+
+JSON document ocmt/migrate-plan/v1: from_version, to_version, database, keys
+(fingerprints), tables (what each is like and what it costs),
+replication_slots, values_to_move, columns (table, column, versions, legacy,
+plaintext, not_read, values), absent, obstacles (code, where, message, fix),
+discovery (as migrate columns).`,
 		Example: `  ocmt migrate plan
-  ocmt migrate plan --from-version 0 --output json`,
+  ocmt migrate plan --from-version 0 --out plan.json`,
 		Args: noArgs,
 	}
-	addPlanFlags(cmd, options)
+	addPlanFlags(cmd, &options.engineOptions)
+	cmd.Flags().StringVar(&options.Out, "out", "", "also write the plan into this new file, mode 0600")
+	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runMigratePlan(cmd.Context(), cmd, app, options) }
 	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
 }
 
-func runMigratePlan(ctx context.Context, cmd *cobra.Command, app *App, options *engineOptions) error {
-	engine, err := app.engine(cmd, options)
+func runMigratePlan(ctx context.Context, cmd *cobra.Command, app *App, options *planOptions) error {
+	if options.Force && options.Out == "" {
+		return usageError(cmd, "--force is for --out, and there is none")
+	}
+	engine, err := app.engine(cmd, &options.engineOptions)
 	if err != nil {
 		return err
 	}
@@ -65,7 +83,14 @@ func runMigratePlan(ctx context.Context, cmd *cobra.Command, app *App, options *
 		return err
 	}
 	printPlan(app.printer, plan)
-	if err := app.printer.Document("migrate-plan", newPlanDocument(plan)); err != nil {
+	printCost(app.printer, plan.Outline)
+	document := newPlanDocument(plan)
+	if options.Out != "" {
+		if err := app.writePlan(options, document); err != nil {
+			return err
+		}
+	}
+	if err := app.printer.Document("migrate-plan", document); err != nil {
 		return err
 	}
 	if len(plan.Obstacles) > 0 {
@@ -84,7 +109,7 @@ func obstacleHints(list []migrate.Obstacle) []string {
 }
 
 func newPlanDocument(plan *migrate.Plan) planDocument {
-	document := planDocument{From: plan.Request.From, To: plan.Request.To, Pending: plan.Pending(),
+	document := planDocument{Outline: plan.Outline, Pending: plan.Pending(),
 		Columns: plan.Census, Absent: plan.Absent, Obstacles: obstacles(plan.Obstacles), Discovery: plan.Discovery}
 	if document.Columns == nil {
 		document.Columns = []migrate.Census{}
@@ -116,6 +141,30 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 	}
 	printUnread(printer, plan.Discovery)
 	printer.Line("\n%s to move from %s to version %d.", ui.Count(plan.Pending(), "value", "values"), leavingName(plan.Request), plan.Request.To)
+}
+
+// printCost says what a run would cost, and who else would notice it.
+func printCost(printer *ui.Printer, outline migrate.Outline) {
+	var rows, wal int64
+	var seconds float64
+	var triggers []string
+	for _, table := range outline.Tables {
+		rows, wal, seconds = rows+table.RowsToWrite, wal+table.WALBytes, seconds+table.Seconds
+		for _, trigger := range table.Triggers {
+			triggers = append(triggers, table.String()+" "+trigger)
+		}
+	}
+	if rows == 0 {
+		return
+	}
+	printer.Line("Some %s to write, %s MiB of WAL, %s.", ui.Count(rows, "row", "rows"), ui.Number((wal+1<<20-1)>>20),
+		ui.Duration(time.Duration(seconds*float64(time.Second))))
+	if len(triggers) > 0 {
+		printer.Line("Triggers that fire at every row: %s.", ui.Clean(strings.Join(triggers, ", ")))
+	}
+	if len(outline.Slots) > 0 {
+		printer.Line("Logical replication slots that would carry the writes: %s.", ui.Clean(strings.Join(outline.Slots, ", ")))
+	}
 }
 
 // printUnread says what of the database was not looked through for values that

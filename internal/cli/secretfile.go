@@ -19,12 +19,19 @@ func (a *App) path(name string) string {
 	return filepath.Join(a.deps.Dir, name)
 }
 
-// writeSecretFile makes a file of mode 0600 that holds text, on disk, or leaves
+// writeSecretFile makes a file that holds a secret, see writePrivateFile.
+func writeSecretFile(path, text string, replace bool) error {
+	return writePrivateFile(path, text, replace,
+		"name another file, or add --force if the secret in it is needed by nothing, old backups of the database included")
+}
+
+// writePrivateFile makes a file of mode 0600 that holds text, on disk, or leaves
 // everything as it was. A file that is there is refused, or with replace put
 // aside for good in one step; a symbolic link or a device is always refused, for
-// the secret would land where nobody meant it to. The file is read back.
-func writeSecretFile(path, text string, replace bool) (err error) {
-	if err := checkTarget(path, replace); err != nil {
+// the text would land where nobody meant it to. The file is read back. Where one
+// is there, the advice says what to do.
+func writePrivateFile(path, text string, replace bool, advice string) (err error) {
+	if err := checkTarget(path, replace, advice); err != nil {
 		return err
 	}
 	temporary, err := writeTemporary(filepath.Dir(path), text)
@@ -36,7 +43,7 @@ func writeSecretFile(path, text string, replace bool) (err error) {
 			err = fmt.Errorf("removing the temporary file: %w", removeErr)
 		}
 	}()
-	if err := place(temporary, path, replace); err != nil {
+	if err := place(temporary, path, replace, advice); err != nil {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(path)); err != nil {
@@ -45,7 +52,7 @@ func writeSecretFile(path, text string, replace bool) (err error) {
 	return readBack(path, text)
 }
 
-func checkTarget(path string, replace bool) error {
+func checkTarget(path string, replace bool, advice string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -56,15 +63,14 @@ func checkTarget(path string, replace bool) error {
 		return &ui.Error{Message: fmt.Sprintf("%q is no plain file (a link, a folder or a device)", path),
 			Hints: []string{"name the file itself"}, Code: ui.ExitRefused}
 	case !replace:
-		return existsError(path)
+		return existsError(path, advice)
 	}
 	return nil
 }
 
-func existsError(path string) error {
+func existsError(path, advice string) error {
 	return &ui.Error{Message: fmt.Sprintf("%q is there already, and nothing was written", path),
-		Hints: []string{"name another file, or add --force if the secret in it is needed by nothing, old backups of the database included"},
-		Code:  ui.ExitRefused}
+		Hints: []string{advice}, Code: ui.ExitRefused}
 }
 
 // writeTemporary writes text into a new file of mode 0600 beside the target.
@@ -88,7 +94,7 @@ func writeTemporary(folder, text string) (name string, err error) {
 
 // place gives the temporary file its name. A hard link, unlike a rename, fails
 // where the name is taken, even if it was taken a moment ago.
-func place(temporary, path string, replace bool) error {
+func place(temporary, path string, replace bool, advice string) error {
 	if replace {
 		if err := os.Rename(temporary, path); err != nil {
 			return fmt.Errorf("replacing the output file: %w", err)
@@ -97,7 +103,7 @@ func place(temporary, path string, replace bool) error {
 	}
 	err := os.Link(temporary, path)
 	if errors.Is(err, fs.ErrExist) {
-		return existsError(path)
+		return existsError(path, advice)
 	}
 	if err != nil {
 		return fmt.Errorf("naming the output file: %w", err)

@@ -57,22 +57,29 @@ func (s *samples) offer(key sampleKey, text []byte) {
 	}
 }
 
-// takeCensus reads every value of the tables once and opens none.
-func takeCensus(ctx context.Context, reader Reader, ring *crypto.Keyring, tables []Table, reporter Reporter) ([]Census, *samples, error) {
+// takeCensus reads every value of the tables once and opens none. It also counts,
+// by table, the rows that the request would write.
+func takeCensus(ctx context.Context, reader Reader, ring *crypto.Keyring, request Request, tables []Table, reporter Reporter) ([]Census, []int64, *samples, error) {
 	var list []Census
+	toWrite := make([]int64, len(tables))
 	drawn := newSamples()
 	parser := crypto.NewResealer(ring, nil)
 	var rows int64
-	for _, table := range tables {
+	for n, table := range tables {
 		first := len(list)
 		for _, column := range table.Columns {
 			list = append(list, Census{Table: table.Name, Column: column.Name, ByVersion: map[int]int64{}, longest: map[int]int{}})
 		}
 		err := reader.Scan(ctx, table, nil, func(row Row) error {
+			leaving := false
 			for i, text := range row.Values {
 				if text != nil {
-					list[first+i].count(parser, drawn, first+i, table.Columns[i], text)
+					version := list[first+i].count(parser, drawn, first+i, table.Columns[i], text)
+					leaving = leaving || version >= 0 && version != request.To && request.Leaves(version)
 				}
+			}
+			if leaving {
+				toWrite[n]++
 			}
 			if rows++; rows%10_000 == 0 {
 				reporter.Progress(rows, 0)
@@ -80,13 +87,14 @@ func takeCensus(ctx context.Context, reader Reader, ring *crypto.Keyring, tables
 			return nil
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
-	return list, drawn, nil
+	return list, toWrite, drawn, nil
 }
 
-func (c *Census) count(parser *crypto.Resealer, drawn *samples, index int, column Column, text []byte) {
+// count counts a value, and returns its version, or -1 where it has none.
+func (c *Census) count(parser *crypto.Resealer, drawn *samples, index int, column Column, text []byte) int {
 	c.Values++
 	parsed, err := parser.Parse(text)
 	if err != nil {
@@ -95,7 +103,7 @@ func (c *Census) count(parser *crypto.Resealer, drawn *samples, index int, colum
 		} else {
 			c.NotRead++
 		}
-		return
+		return -1
 	}
 	c.ByVersion[parsed.Version]++
 	if parsed.Format == crypto.Legacy {
@@ -103,6 +111,7 @@ func (c *Census) count(parser *crypto.Resealer, drawn *samples, index int, colum
 	}
 	c.longest[parsed.Version] = max(c.longest[parsed.Version], len(parsed.Body))
 	drawn.offer(sampleKey{index, parsed.Version}, text)
+	return parsed.Version
 }
 
 // sealedLength is how many characters a plaintext of so many bytes takes under

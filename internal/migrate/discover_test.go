@@ -14,6 +14,8 @@ import (
 
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -253,5 +255,34 @@ func TestSampleIsSpreadAndQuick(t *testing.T) {
 	t.Logf("everything took %s: %d values", time.Since(began), whole.LookedAt)
 	if len(whole.Unlisted) != 1 || whole.Unlisted[0].Values != 10 || whole.Unlisted[0].Opened != 10 || whole.LookedAt < 600000 {
 		t.Errorf("everything: %+v", whole)
+	}
+}
+
+// If this fails, the settings of the search stay behind in a pool's connections:
+// the servers that share them can write nothing, or wait for nothing.
+func TestSearchLeavesNothingInAPool(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d, ring := newDatabase(t), readVectors(t).ring(t, 1, 0, 1)
+	bouncer, err := testenv.StartPgBouncer(ctx, testenv.Shared(t), "transaction", "default_pool_size = 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bouncer.Stop)
+	versioned, _ := sealedPair(t, ring)
+	d.exec("create table notes (id int primary key, v text)")
+	d.exec("insert into notes values (1, $1)", versioned)
+	var name string
+	if err := d.conn.QueryRow(ctx, "select current_database()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	if d.store, err = postgres.NewStore(bouncer.URL("postgres", name), postgres.Options{ApplicationName: "ocmt-test", LockTimeout: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"public.notes.v"}, names(discover(t, d, ring, false).Unlisted)); diff != "" {
+		t.Errorf("through the pool (-want +got):\n%s", diff)
+	}
+	if err := testenv.Exec(ctx, bouncer.URL("postgres", name), "delete from notes"); err != nil {
+		t.Errorf("writing through the pool afterwards: %v", err)
 	}
 }

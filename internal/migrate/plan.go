@@ -15,6 +15,7 @@ type Plan struct {
 	Absent    []string // of the catalogue, as table or table.column
 	Census    []Census
 	Obstacles []Obstacle
+	Outline   Outline
 	Discovery *Discovery // nil where the catalogue's own tables could not be read
 }
 
@@ -65,7 +66,12 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 			Message: "none of the tables that hold encrypted values is here",
 			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
 	}
+	survey, err := store.Survey(ctx, plan.Tables)
+	if err != nil {
+		return nil, err
+	}
 	if unreadable(plan.Obstacles) {
+		plan.Outline = plan.outline(ring, survey, nil)
 		return plan, nil
 	}
 	reporter.Phase("reading")
@@ -74,7 +80,7 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	defer session.Close(ctx)
-	census, drawn, err := takeCensus(ctx, session, ring, plan.Tables, reporter)
+	census, rows, drawn, err := takeCensus(ctx, session, ring, request, plan.Tables, reporter)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +90,10 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	plan.Obstacles = append(plan.Obstacles, otherKeyRecorded(request, ring, recorded)...)
+	plan.Outline = plan.outline(ring, survey, rows)
+	if !request.AllowEmpty {
+		plan.Obstacles = append(plan.Obstacles, emptied(plan.Outline, survey.Recorded)...)
+	}
 	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
 	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
 	plan.Obstacles = append(plan.Obstacles, backwards(request, census)...)

@@ -26,6 +26,7 @@ type Request struct {
 	AllowDowngrade   bool          // go on where most values carry a newer version than To
 	StopOnSetAside   bool          // end at the first value that must be set aside
 	KeyConfirmed     bool          // the operator has named the key to reach by its fingerprint
+	AllowEmpty       bool          // go on where a table that held values has none
 	AllowUnopenable  bool          // go on where a version's sample does not open
 }
 

@@ -73,12 +73,16 @@ type database struct {
 
 func newDatabase(t *testing.T) *database {
 	t.Helper()
+	return newDatabaseOn(t, testenv.Shared(t))
+}
+
+func newDatabaseOn(t *testing.T, server *testenv.Postgres) *database {
+	t.Helper()
 	ctx := context.Background()
 	schema, err := os.ReadFile("../../testdata/schema.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := testenv.Shared(t)
 	name, err := server.CreateDatabase(ctx, string(schema))
 	if err != nil {
 		t.Fatal(err)

@@ -142,6 +142,8 @@ type Store interface {
 	// Holders returns the transactions, prepared ones among them, that have
 	// written to the tables and have not ended: what they wrote is not to be seen.
 	Holders(ctx context.Context, tables []Table) ([]Holder, error)
+	// Survey returns what the database is, and what the tables are like.
+	Survey(ctx context.Context, tables []Table) (*Survey, error)
 	// Open makes a session.
 	Open(ctx context.Context) (Session, error)
 	// OpenSnapshot makes a session that reads, and sees the database as it is at

@@ -1,0 +1,66 @@
+package migrate_test
+
+import (
+	"context"
+	"crypto/rand"
+	"strconv"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/testenv"
+)
+
+// If this fails, an operator who made room for the WAL that the plan told of has
+// the disk of the server full in the middle of the rotation.
+func TestPlanTellsWhatARunCosts(t *testing.T) {
+	t.Parallel()
+	const rows = 20_000
+	// A server of its own: what others log would count, and pages in full must.
+	server, err := testenv.StartPostgres(context.Background(), false, "full_page_writes = on")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	d, ring := newDatabaseOn(t, server), readVectors(t).ring(t, 1, 0, 1)
+	older, err := ring.WithCurrent(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.conn.CopyFrom(context.Background(), pgx.Identifier{"secrets"}, []string{"key", "value_encrypted"}, pgx.CopyFromSlice(rows, func(n int) ([]any, error) {
+		c, err := older.Seal(make([]byte, 100), rand.Reader)
+		return []any{strconv.Itoa(n), c.String()}, err
+	})); err != nil {
+		t.Fatal(err)
+	}
+	d.exec("analyze secrets")
+	plan := d.plan(ring, d.request())
+	var told migrate.TableOutline
+	for _, table := range plan.Outline.Tables {
+		if table.Table == "secrets" {
+			told = table
+		}
+	}
+	if told.RowsToWrite != rows || told.RowsEstimate != rows || told.Values != rows || told.HeapBytes < rows*200 || told.Seconds != 0.4 {
+		t.Errorf("%+v", told)
+	}
+	d.exec("checkpoint")
+	before := d.walPosition()
+	if _, err := d.runner(ring).Run(context.Background(), plan); err != nil {
+		t.Fatal(err)
+	}
+	written := d.walPosition() - before
+	if told.WALBytes < written/2 || told.WALBytes > written*3 {
+		t.Errorf("the plan tells of %d bytes of WAL, and the run wrote %d", told.WALBytes, written)
+	}
+	t.Logf("told %d bytes of WAL, wrote %d", told.WALBytes, written)
+}
+
+func (d *database) walPosition() (bytes int64) {
+	d.t.Helper()
+	if err := d.conn.QueryRow(context.Background(), "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn").Scan(&bytes); err != nil {
+		d.t.Fatal(err)
+	}
+	return bytes
+}
