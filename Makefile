@@ -39,7 +39,7 @@ ROWS ?= 300000
 
 .PHONY: bench
 bench: setup build ## measure a run against one plain UPDATE (ROWS=300000)
-	$(GO) run ./internal/bench -rows $(ROWS) -json bin/bench.json
+	$(GO) run ./internal/bench -rows $(ROWS) -live -json bin/bench.json
 
 .PHONY: check
 check: fmt-check vet lint vuln modules test ## all that must pass before a change goes in

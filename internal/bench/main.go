@@ -19,6 +19,7 @@ func main() {
 	flag.StringVar(&o.program, "ocmt", "bin/ocmt", "the program to measure")
 	flag.StringVar(&o.json, "json", "", "write the figures into this file too")
 	flag.StringVar(&o.flags, "flags", "", "more flags for ocmt migrate run")
+	flag.BoolVar(&o.live, "live", false, "also measure how long the writes of live servers take beside a run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := o.run(ctx, os.Stdout)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,12 @@ import (
 // ocmtRun runs the program as an operator does, from start to end: plan, run,
 // and the pass that finds nothing left.
 func (b *bench) ocmtRun(ctx context.Context, url string) (effort, error) {
-	args := append([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags)...)
-	return b.runOcmt(ctx, url, 1, args...)
+	return b.ocmtRunWith()(ctx, url)
+}
+
+func (b *bench) ocmtRunWith(flags ...string) contender {
+	args := slices.Concat([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags), flags)
+	return func(ctx context.Context, url string) (effort, error) { return b.runOcmt(ctx, url, 1, args...) }
 }
 
 // runOcmt runs the program with both keys and a current version.

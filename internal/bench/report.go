@@ -18,6 +18,7 @@ type Report struct {
 	Loop  Figures   `json:"row_at_a_time"`
 
 	Verify Verification `json:"verify"`
+	Live   *Live        `json:"live_servers,omitempty"`
 
 	// Ratios of rows per second. That to the plain UPDATE is the median over
 	// the pairs.
@@ -71,6 +72,15 @@ func (r *Report) print(out io.Writer) {
 		r.Rows, r.Pairs, r.ToPlain, r.ToLoop, 100*r.WAL)
 	_, _ = fmt.Fprintf(out, "ocmt migrate verify: %.1f s, %.2f times a binary COPY of the same columns (%.1f s)\n",
 		median(r.Verify.Verify), r.Verify.Ratio, median(r.Verify.Copy))
+	if r.Live == nil {
+		return
+	}
+	for _, one := range []struct {
+		name string
+		of   Latency
+	}{{"alone", r.Live.Alone}, {"beside a run", r.Live.Beside}, {"beside a run at a quarter of its speed", r.Live.Throttled}} {
+		_, _ = fmt.Fprintf(out, "a live write %s: p50 %.2f ms, p99 %.2f ms (%d writes)\n", one.name, one.of.P50, one.of.P99, one.of.Writes)
+	}
 }
 
 func (r *Report) save(path string) error {

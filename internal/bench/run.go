@@ -17,6 +17,7 @@ import (
 type options struct {
 	rows, pairs, sample  int
 	program, json, flags string
+	live                 bool
 }
 
 // serverSettings are those of a small server that is tuned for writing. Vacuum
@@ -103,5 +104,10 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 	if report.Verify, err = b.measureVerify(ctx); err != nil {
 		return fmt.Errorf("measuring ocmt migrate verify: %w", err)
 	}
-	return nil
+	if !b.live {
+		return nil
+	}
+	report.Live = &Live{}
+	*report.Live, err = b.measureLive(ctx, typical(report.Ocmt).RowsPerSecond)
+	return err
 }
