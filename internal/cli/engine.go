@@ -254,6 +254,7 @@ func explainEngine(err error) *ui.Error {
 	var refused *migrate.RefusedError
 	var unknown *migrate.UnknownNameError
 	var connect *postgres.ConnectError
+	var failure *postgres.FailureError
 	switch {
 	case errors.As(err, &refused):
 		told := &ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused}
@@ -270,11 +271,16 @@ func explainEngine(err error) *ui.Error {
 	case errors.Is(err, migrate.ErrSetAside):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
 			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
+	case errors.Is(err, migrate.ErrLockLost):
+		return &ui.Error{Message: migrate.ErrLockLost.Error() + ", and with it the lock; the run has stopped", Code: ui.ExitFailed,
+			Hints: []string{goOn}}
 	case errors.As(err, &unknown):
 		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate columns lists what there is"}}
 	case errors.As(err, &connect):
 		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{"check DATABASE_URL and that the server is up"}}
+	case errors.As(err, &failure):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: failureHints(failure.Kind)}
 	case errors.Is(err, postgres.ErrAddress):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user:password@host:5432/ocmt", "in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
 	}

@@ -88,7 +88,9 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	}
 	result, err := run(ctx, plan)
 	progress.end()
-	printResult(e.app.printer, e.request, result)
+	if err == nil || result.Rows > 0 { // one that failed before it wrote has not found nothing to do
+		printResult(e.app.printer, e.request, result)
+	}
 	return plan, result, causeOf(ctx, err)
 }
 
@@ -139,9 +141,14 @@ func printSetAside(printer *ui.Printer, title string, count int64, list []migrat
 func outcome(request migrate.Request, result *migrate.Result) error {
 	switch {
 	case result.Left > 0:
-		return &ui.Error{Code: ui.ExitPartial,
+		told := &ui.Error{Code: ui.ExitPartial,
 			Message: fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes),
 			Hints:   []string{fmt.Sprintf("a server has not been switched to version %d: switch it, then run this again", request.To)}}
+		if result.Changed > 0 {
+			told.Message += ", or something else holds them"
+			told.Hints = append(told.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
+		}
+		return told
 	case result.SetAside > 0:
 		return &ui.Error{Code: ui.ExitPartial,
 			Message: ui.Count(result.SetAside, "value was", "values were") + " set aside and left as they are",

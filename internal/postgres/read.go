@@ -34,7 +34,7 @@ func (s *Session) Scan(ctx context.Context, table migrate.Table, pendingFor *int
 		}
 	}
 	if _, err := rows.Close(); err != nil {
-		return fmt.Errorf("reading %s: %w", table, err)
+		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 		failed = visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
 	}
 	if _, err := rows.Close(); err != nil {
-		return fmt.Errorf("reading %s: %w", table, err)
+		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
 	return failed
 }

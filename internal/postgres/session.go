@@ -79,7 +79,7 @@ func (s *Session) tune(ctx context.Context) error {
 		return nil
 	}
 	if _, err := s.conn.Exec(ctx, s.store.settings(false)).ReadAll(); err != nil {
-		return fmt.Errorf("preparing to write: %w", err)
+		return fmt.Errorf("preparing to write: %w", plain(err))
 	}
 	s.tuned = true
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -94,6 +95,9 @@ func (e *ConnectError) Error() string {
 		cause = answer.Message
 	} else if inner := innermost(e.Cause); inner != nil {
 		cause = inner.Error()
+		if errors.Is(inner, io.EOF) || errors.Is(inner, io.ErrUnexpectedEOF) {
+			cause = "it closed the connection at once"
+		}
 	}
 	return fmt.Sprintf("connecting to database %q at %s port %d: %s", e.Database, e.Host, e.Port, cause)
 }
@@ -136,7 +140,7 @@ func rowsOf(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string
 	}
 	result := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
 	if result.Err != nil {
-		return nil, result.Err
+		return nil, plain(result.Err)
 	}
 	rows := make([][]string, len(result.Rows))
 	for i, row := range result.Rows {

@@ -26,7 +26,7 @@ func (s *Session) Write(ctx context.Context, table migrate.Table, parts []migrat
 		write = s.writeDirect
 	}
 	if err := write(ctx, table, parts); err != nil {
-		return fmt.Errorf("writing %s: %w", table, err)
+		return fmt.Errorf("writing %s: %w", table, plain(err))
 	}
 	return nil
 }
@@ -96,7 +96,10 @@ func (s *Session) writeDirect(ctx context.Context, table migrate.Table, parts []
 	for i := 0; i < len(parts) && err == nil; i++ {
 		parts[i].Written, err = partResult(pipeline)
 	}
-	return errors.Join(err, pipeline.Close())
+	if closed := pipeline.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // partResult reads the results of one part up to its synchronization: how many
