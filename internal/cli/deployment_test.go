@@ -42,8 +42,12 @@ type deployment struct {
 
 func newDeployment(t *testing.T) *deployment {
 	t.Helper()
+	return newDeploymentOn(t, testenv.Shared(t))
+}
+
+func newDeploymentOn(t *testing.T, server *testenv.Postgres) *deployment {
+	t.Helper()
 	ctx := context.Background()
-	server := testenv.Shared(t)
 	schema, err := os.ReadFile("../../testdata/schema.sql")
 	if err != nil {
 		t.Fatal(err)

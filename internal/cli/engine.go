@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,8 @@ type engineOptions struct {
 	OnError         string
 	AllowUnopenable bool
 	AllowDowngrade  bool
+	ExpectKey       string
+	Backwards       bool // not a flag: what rotate rollback does
 }
 
 // The values of --on-error.
@@ -68,6 +72,9 @@ func (v *version) String() string {
 // Type names the kind of value in help texts.
 func (v *version) Type() string { return "N" }
 
+// fingerprintForm is that of crypto.Key.Fingerprint.
+var fingerprintForm = regexp.MustCompile(`^[0-9a-fA-F]{16}$`)
+
 // Validate refuses options that contradict each other.
 func (o *engineOptions) Validate(cmd *cobra.Command) error {
 	if o.OnError != onErrorReport && o.OnError != onErrorStop {
@@ -78,6 +85,9 @@ func (o *engineOptions) Validate(cmd *cobra.Command) error {
 	}
 	if slices.Contains(o.Columns, "") || cmd.Flags().Changed("column") && len(o.Columns) == 0 {
 		return usageError(cmd, "--column is empty")
+	}
+	if o.ExpectKey != "" && !fingerprintForm.MatchString(o.ExpectKey) {
+		return usageError(cmd, "--expect-key must be a fingerprint: 16 hexadecimal characters, as ocmt validate shows them")
 	}
 	if o.From.set && o.To.set && o.From.number == o.To.number {
 		return usageError(cmd, "--from-version and --to-version are the same")
@@ -95,17 +105,36 @@ func addSelectionFlags(cmd *cobra.Command, o *engineOptions) {
 func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
 	cmd.Flags().Var(&o.From, "from-version", "the key version to leave (default: every one below the version to reach)")
 	addSelectionFlags(cmd, o)
-	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
 	cmd.Flags().BoolVar(&o.AllowDowngrade, "allow-downgrade", false, "reach a version older than that of the servers or of the values")
+	addKeyFlags(cmd, o)
+}
+
+// addKeyFlags adds what says how far the keys are trusted.
+func addKeyFlags(cmd *cobra.Command, o *engineOptions) {
+	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
+	cmd.Flags().StringVar(&o.ExpectKey, "expect-key", "", "go on only if the key to reach has this fingerprint")
 	o.OnError = onErrorReport
 }
 
 func addRunFlags(cmd *cobra.Command, o *engineOptions) {
 	addPlanFlags(cmd, o)
+	addThrottleFlags(cmd, o)
+}
+
+// addMoveFlags adds those of a run that has its own way to choose versions.
+func addMoveFlags(cmd *cobra.Command, o *engineOptions) {
+	addKeyFlags(cmd, o)
+	addThrottleFlags(cmd, o)
+}
+
+// addThrottleFlags adds what holds a run back.
+func addThrottleFlags(cmd *cobra.Command, o *engineOptions) {
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "open and seal every value, and write none")
 	cmd.Flags().StringVar(&o.OnError, "on-error", onErrorReport, "for values that cannot be moved: report, or stop at the first")
 	settingFlag(cmd, "chunk-target", config.NameChunkTarget, "how long one chunk of a worker should take (default 250ms)")
 	settingFlag(cmd, "max-rows-per-second", config.NameMaxRowsPerSecond, "write no more than this, 0 for no limit (default 0)")
+	settingFlag(cmd, "max-replica-lag", config.NameMaxReplicaLag, "wait while a standby is further behind, 0s for no limit (default 0s)")
+	settingFlag(cmd, "max-wal-backlog", config.NameMaxWALBacklog, "wait while a slot or the archiver holds back more, such as 4GB (default 0)")
 	settingFlag(cmd, "lock-timeout", config.NameLockTimeout, "longest wait for a row that a server holds (default 5s)")
 	settingFlag(cmd, "statement-timeout", config.NameStatementTimeout, "longest run of one statement that writes (default 60s)")
 }
@@ -151,10 +180,15 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	if err := checkDirection(options, ring.Current(), configured); err != nil {
 		return nil, err
 	}
+	if err := checkFingerprint(options.ExpectKey, ring); err != nil {
+		return nil, err
+	}
 	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
 		Catalogue: catalogue(settings), Workers: settings.Engine.Workers,
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
+		MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
+		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade,
 		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
 	}}, nil
 }
@@ -175,6 +209,17 @@ func checkDirection(options *engineOptions, to, configured int) error {
 			Hints:   []string{"add --allow-downgrade if that is meant; else check ENCRYPTION_KEY_VERSION"}}
 	}
 	return nil
+}
+
+// checkFingerprint refuses a key to reach that is not the one that was meant.
+func checkFingerprint(expected string, ring *crypto.Keyring) error {
+	key, _ := ring.Key(ring.Current())
+	if expected == "" || strings.EqualFold(expected, key.Fingerprint()) {
+		return nil
+	}
+	return &ui.Error{Code: ui.ExitRefused,
+		Message: fmt.Sprintf("the key of version %d has the fingerprint %s, and --expect-key says another one", ring.Current(), key.Fingerprint()),
+		Hints:   []string{"ocmt validate shows the fingerprints here; run it on a server too, and compare"}}
 }
 
 func (a *App) store(settings *config.Settings) (*postgres.Store, error) {
@@ -201,7 +246,7 @@ func catalogue(settings *config.Settings) []ocmt.Table {
 // runner is the engine's own, with this process's clock and randomness.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 	return migrate.Runner{Store: e.store, Ring: e.ring, Random: rand.Reader, Reporter: reporter,
-		Ledger: e.store.Ledger(), Clock: migrate.Clock(e.app.deps.Now), Stop: e.app.stop.Graceful}
+		Ledger: e.store.Ledger(), Control: e.store.Control(e.request.To), Clock: migrate.Clock(e.app.deps.Now), Stop: e.app.stop.Graceful}
 }
 
 // plan makes the plan, with progress.
@@ -245,6 +290,9 @@ func (p engineProgress) Phase(name string) { p.display.Phase(name) }
 // Progress implements migrate.Reporter.
 func (p engineProgress) Progress(done, total int64) { p.display.Update(done, total, "") }
 
+// Waiting implements migrate.Reporter.
+func (p engineProgress) Waiting(reason string) { p.display.Waiting(reason) }
+
 // end takes the display away.
 func (p engineProgress) end() { p.display.End() }
 
@@ -268,6 +316,12 @@ func explainEngine(err error) *ui.Error {
 	case errors.Is(err, migrate.ErrStopped):
 		return &ui.Error{Message: "stopped after what was in hand; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrAborted):
+		return &ui.Error{Message: "aborted from outside, with ocmt migrate abort; what was moved is safe", Code: ui.ExitInterrupted,
+			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, postgres.ErrNoRun):
+		return &ui.Error{Message: err.Error() + ": there is nothing to steer", Code: ui.ExitFailed,
+			Hints: []string{"ocmt migrate status shows what was recorded; a dry run cannot be steered"}}
 	case errors.Is(err, migrate.ErrSetAside):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
 			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}

@@ -56,6 +56,11 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate plan":    {args: []string{"migrate", "plan"}, reach: toKeys},
 	"ocmt migrate run":     {args: []string{"migrate", "run"}, reach: toKeys},
 	"ocmt migrate verify":  {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
+	"ocmt rotate rollback": {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
+	"ocmt migrate pause":   {args: []string{"migrate", "pause"}, reach: toDatabase, code: 1},
+	"ocmt migrate resume":  {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},
+	"ocmt migrate set":     {args: []string{"migrate", "set", "rate=5"}, reach: toDatabase, code: 1},
+	"ocmt migrate abort":   {args: []string{"migrate", "abort"}, reach: toDatabase, code: 1},
 	"ocmt rotate":          {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
 }
 
@@ -239,11 +244,11 @@ func (l *leakTest) situations(t *testing.T) []situation {
 	keys := func(engine, validate int) map[string]int {
 		return map[string]int{string(toKeys): engine, string(toSettings): validate}
 	}
-	unfit := map[string]int{"ocmt rotate": 5, "ocmt migrate run": 5, "ocmt migrate plan": 3, "ocmt migrate verify": 3}
+	unfit := map[string]int{"ocmt rotate": 5, "ocmt rotate rollback": 5, "ocmt migrate run": 5, "ocmt migrate plan": 3, "ocmt migrate verify": 3}
 	nowhere := map[string]int{string(toNothing): 2, string(toSettings): 2, string(toDatabase): 2, string(toKeys): 2}
 	return []situation{
 		{name: "sound"},
-		{name: "damaged values", damaged: true, want: map[string]int{"ocmt rotate": 4, "ocmt migrate run": 4}},
+		{name: "damaged values", damaged: true, want: map[string]int{"ocmt rotate rollback": 5, "ocmt rotate": 4, "ocmt migrate run": 4}},
 		{name: "stop at damaged values", damaged: true, args: []string{"--on-error", "stop"}, only: movers, want: map[string]int{"ocmt rotate": 4, "ocmt migrate run": 4}},
 		{name: "dry run over damaged values", damaged: true, args: []string{"--dry-run"}, only: movers, want: map[string]int{"ocmt rotate": 4, "ocmt migrate run": 4}},
 		{name: "keys in files", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_FILE=key"}, files: map[string]string{"key": current + "\n"}},

@@ -12,13 +12,14 @@ func newMigrateCommand(app *App) *cobra.Command {
 		Short: "Re-encrypt the database piece by piece",
 		Long: `The engine under ocmt rotate, in its pieces: look, move, prove. The servers keep
 running. Each value names its key version, so a run that ends early is resumed
-by running again.`,
+by running again. A run that is at work can be steered from another terminal.`,
 		Example: `  ocmt migrate plan
   ocmt migrate run --from-version 0
   ocmt migrate verify`,
 	}
 	exits(cmd, ui.ExitDone, ui.ExitUsage)
 	group(cmd, newMigratePlanCommand(app), newMigrateRunCommand(app), newMigrateVerifyCommand(app),
-		newMigrateStatusCommand(app), newMigrateColumnsCommand(app))
+		newMigrateStatusCommand(app), newMigrateColumnsCommand(app),
+		newMigratePauseCommand(app), newMigrateResumeCommand(app), newMigrateSetCommand(app), newMigrateAbortCommand(app))
 	return cmd
 }

@@ -120,6 +120,9 @@ func leavingName(request migrate.Request) string {
 	if request.From != nil {
 		return "version " + strconv.Itoa(*request.From)
 	}
+	if request.Backwards {
+		return "a newer version"
+	}
 	return "an older version"
 }
 

@@ -41,6 +41,7 @@ verify), retirable_versions.`,
 	addRunFlags(cmd, options)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runRotate(cmd.Context(), cmd, app, options) }
 	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	cmd.AddCommand(newRotateRollbackCommand(app))
 	return cmd
 }
 
@@ -52,11 +53,17 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 	if err != nil {
 		return err
 	}
-	_, result, err := engine.run(ctx, options.DryRun)
+	return engine.rotate(ctx, options.DryRun)
+}
+
+// rotate runs, verifies everything, and says what is next.
+func (e *engine) rotate(ctx context.Context, dry bool) error {
+	engine, app := e, e.app
+	_, result, err := engine.run(ctx, dry)
 	if err != nil {
 		return err
 	}
-	if options.DryRun {
+	if dry {
 		if err := app.printer.Document("rotate", rotateDocument{Run: newRunDocument(engine.request, result), Retirable: []int{}}); err != nil {
 			return err
 		}
@@ -68,7 +75,11 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 	}
 	printVerification(app.printer, engine.request, verified)
 	retirable := engine.retirable(verified)
-	printRetirement(app.printer, engine.request, retirable)
+	if engine.request.Backwards {
+		printRollback(app.printer, engine.request)
+	} else {
+		printRetirement(app.printer, engine.request, retirable)
+	}
 	document := rotateDocument{Run: newRunDocument(engine.request, result), Verified: newVerifyDocument(engine.request, verified), Retirable: retirable}
 	if err := app.printer.Document("rotate", document); err != nil {
 		return err
@@ -100,6 +111,9 @@ func (e *engine) whole() migrate.Request {
 // retirable lists the left version if nothing is under it. A value that does not
 // open might be under any key, so one is enough to keep them all.
 func (e *engine) retirable(verified *migrate.Verification) []int {
+	if e.request.Backwards {
+		return []int{} // what was gone back from is what comes next
+	}
 	from := *e.request.From
 	if verified.SetAside > 0 || len(verified.Obstacles) > 0 || verified.Versions[from] > 0 {
 		return []int{}

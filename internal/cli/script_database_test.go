@@ -3,10 +3,12 @@ package cli_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,6 +30,7 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 		"seal":    sealValues,
 		"sql":     runSQL,
 		"lock":    holdLock,
+		"until":   waitUntil,
 	}
 }
 
@@ -115,6 +118,25 @@ func runSQL(ts *testscript.TestScript, negated bool, args []string) {
 		for _, row := range result.Rows {
 			_, err := ts.Stdout().Write([]byte(strings.TrimSpace(string(row[0])) + "\n"))
 			ts.Check(err)
+		}
+	}
+}
+
+// waitUntil returns when a statement's first column is true.
+//
+//	until 'select count(*) > 20 from secrets'
+func waitUntil(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: until STATEMENT")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, ts.Getenv("DATABASE_URL"))
+	ts.Check(err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	for so := false; !so; {
+		if err := conn.QueryRow(ctx, args[0]).Scan(&so); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			ts.Fatalf("waiting until %s: %v", args[0], err)
 		}
 	}
 }

@@ -22,6 +22,8 @@ const (
 	NameLockTimeout      = "OCMT_LOCK_TIMEOUT"
 	NameStatementTimeout = "OCMT_STATEMENT_TIMEOUT"
 	NameMaxRowsPerSecond = "OCMT_MAX_ROWS_PER_SECOND"
+	NameMaxReplicaLag    = "OCMT_MAX_REPLICA_LAG"
+	NameMaxWALBacklog    = "OCMT_MAX_WAL_BACKLOG"
 	NameApplicationName  = "OCMT_APPLICATION_NAME"
 )
 
@@ -126,6 +128,8 @@ func (r *resolver) openYAML(asked string) ([]Column, error) {
 		NameLockTimeout:      file.LockTimeout,
 		NameStatementTimeout: file.StatementTimeout,
 		NameMaxRowsPerSecond: file.MaxRowsPerSecond,
+		NameMaxReplicaLag:    file.MaxReplicaLag,
+		NameMaxWALBacklog:    file.MaxWALBacklog,
 		NameApplicationName:  file.ApplicationName,
 	}
 	return file.Columns, nil

@@ -135,6 +135,8 @@ chunk_target: 100ms
 lock_timeout: 2s
 statement_timeout: 20s
 max_rows_per_second: 500
+max_replica_lag: 3s
+max_wal_backlog: 2GB
 application_name: nightly
 columns:
   - {table: notes, key: id, column: body, schema: app, plaintext_allowed: true}
@@ -143,7 +145,7 @@ columns:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Engine{Workers: 5, ChunkTarget: 1e8, LockTimeout: 2e9, StatementTimeout: 2e10, MaxRowsPerSecond: 500, ApplicationName: "nightly"}
+	want := config.Engine{Workers: 5, ChunkTarget: 1e8, LockTimeout: 2e9, StatementTimeout: 2e10, MaxRowsPerSecond: 500, MaxReplicaLag: 3e9, MaxWALBacklog: 2 << 30, ApplicationName: "nightly"}
 	if diff := cmp.Diff(want, settings.Engine); diff != "" {
 		t.Errorf("engine (-want +got):\n%s", diff)
 	}

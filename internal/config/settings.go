@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -27,6 +28,8 @@ type Engine struct {
 	LockTimeout      time.Duration // longest wait for a row lock
 	StatementTimeout time.Duration // longest run of one statement
 	MaxRowsPerSecond int           // 0: no limit
+	MaxReplicaLag    time.Duration // 0: no limit
+	MaxWALBacklog    int64         // bytes; 0: no limit
 	ApplicationName  string        // as pg_stat_activity shows it
 }
 
@@ -108,6 +111,12 @@ func (s *Settings) readEngine(r *resolver) error {
 	if s.Engine.StatementTimeout, err = r.duration(NameStatementTimeout, defaultStatementTimeout, 100*time.Millisecond, 24*time.Hour); err != nil {
 		return err
 	}
+	if s.Engine.MaxReplicaLag, err = r.duration(NameMaxReplicaLag, "0s", 0, 24*time.Hour); err != nil {
+		return err
+	}
+	if s.Engine.MaxWALBacklog, err = r.size(NameMaxWALBacklog, "0"); err != nil {
+		return err
+	}
 	s.Engine.ApplicationName, err = r.lookup(NameApplicationName, defaultApplicationName)
 	return err
 }
@@ -138,4 +147,24 @@ func (r *resolver) duration(name, fallback string, low, high time.Duration) (tim
 			Reason: fmt.Sprintf("must be a time with its unit, such as 250ms or 5s, from %s to %s", low, high)}
 	}
 	return value, nil
+}
+
+// sizeForm is a number of megabytes or gigabytes.
+var sizeForm = regexp.MustCompile(`^([0-9]{1,7})(MB|GB)$`)
+
+// size reads a number of bytes, in PostgreSQL's units.
+func (r *resolver) size(name, fallback string) (int64, error) {
+	text, err := r.lookup(name, fallback)
+	if err != nil || text == "0" {
+		return 0, err
+	}
+	match := sizeForm.FindStringSubmatch(text)
+	if match == nil {
+		return 0, &InvalidError{Name: name, Source: r.sources[name], Reason: "must be a size with its unit, such as 512MB or 4GB, or 0"}
+	}
+	value, _ := strconv.ParseInt(match[1], 10, 64) // seven digits at most
+	if match[2] == "GB" {
+		return value << 30, nil
+	}
+	return value << 20, nil
 }

@@ -33,6 +33,8 @@ type yamlFile struct {
 	LockTimeout      string   `mapstructure:"lock_timeout"`
 	StatementTimeout string   `mapstructure:"statement_timeout"`
 	MaxRowsPerSecond string   `mapstructure:"max_rows_per_second"`
+	MaxReplicaLag    string   `mapstructure:"max_replica_lag"`
+	MaxWALBacklog    string   `mapstructure:"max_wal_backlog"`
 	ApplicationName  string   `mapstructure:"application_name"`
 	Columns          []Column `mapstructure:"columns"`
 
@@ -42,7 +44,7 @@ type yamlFile struct {
 // knownKeys are the keys of ocmt.yaml, for the message about an unknown one.
 var knownKeys = [...]string{
 	"application_name", "chunk_target", "columns", "lock_timeout",
-	"max_rows_per_second", "output", "statement_timeout", "workers",
+	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "statement_timeout", "workers",
 }
 
 // secretLike matches keys that would hold a secret.

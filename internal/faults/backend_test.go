@@ -9,7 +9,9 @@ import (
 // else may end.
 const (
 	oneWorker = `select pid from pg_stat_activity where datname = current_database() and application_name like 'ocmt%'
-		and pid not in (select pid from pg_locks where locktype = 'advisory') limit 1`
+		and query like '%"secrets"%' limit 1`
+	steering = `select pid from pg_stat_activity where datname = current_database() and application_name like 'ocmt%'
+		and query like '%encryption_keys%' limit 1`
 	lockHolder = `select pid from pg_locks where locktype = 'advisory' and granted
 		and database = (select oid from pg_database where datname = current_database())`
 )
@@ -27,7 +29,7 @@ func TestBackendTerminated(t *testing.T) {
 			t.Parallel()
 			d := newDeployment(t, nil)
 			d.fill(4000, 0)
-			run := d.rotate("--max-rows-per-second", "400")
+			run := d.rotate("--max-rows-per-second", slowly)
 			run.untilMoved()
 			d.exec("select pg_terminate_backend(pid) from (" + c.which + ") ended")
 			run.ends(1, c.says, "next: run the same command again")
@@ -39,6 +41,26 @@ func TestBackendTerminated(t *testing.T) {
 	}
 }
 
+// If this fails, the connection over which a run can be paused takes the whole
+// run with it, or the run cannot be paused any more and does not say so.
+func TestSteeringBackendTerminated(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, nil)
+	d.fill(3000, 0)
+	run := d.rotate("--max-rows-per-second", slowly)
+	run.untilMoved()
+	d.exec("select pg_terminate_backend(pid) from (" + steering + ") ended")
+	d.start("migrate", "pause").ends(0)
+	eventually(t, "the run to be paused", func() bool {
+		return run.over() || d.number("select (metadata->'run'->>'orders_seen')::int from encryption_keys where version = 1") == 1
+	})
+	run.mustRun()
+	d.start("migrate", "resume").ends(0)
+	run.hurry()
+	run.ends(0)
+	d.goOn()
+}
+
 // If this fails, a backend that crashes, or that the kernel kills for its memory,
 // and takes every other connection of the server with it, has cost a secret.
 func TestBackendKilled(t *testing.T) {
@@ -46,7 +68,7 @@ func TestBackendKilled(t *testing.T) {
 	server := startServer(t, true)
 	d := newDeployment(t, server)
 	d.fill(4000, 0)
-	run := d.rotate("--max-rows-per-second", "400")
+	run := d.rotate("--max-rows-per-second", slowly)
 	run.untilMoved()
 	if err := syscall.Kill(d.number(oneWorker), syscall.SIGKILL); err != nil {
 		t.Fatal(err)

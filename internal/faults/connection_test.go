@@ -125,7 +125,7 @@ func TestAnswerToCommitLost(t *testing.T) {
 func TestSlowConnection(t *testing.T) {
 	t.Parallel()
 	for name, slow := range map[string]func(*proxy){
-		"latency":   func(p *proxy) { p.latency = 20 * time.Millisecond },
+		"latency":   func(p *proxy) { p.latency = 5 * time.Millisecond },
 		"bandwidth": func(p *proxy) { p.bandwidth = rate.NewLimiter(500_000, 16<<10) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +138,6 @@ func TestSlowConnection(t *testing.T) {
 			d.through(p.serve())
 			d.rotate().ends(0)
 			d.url = direct
-			d.allMoved()
 			d.goOn()
 		})
 	}

@@ -1,11 +1,14 @@
 package faults_test
 
 import (
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +29,10 @@ func pick(short, long int) int {
 	return short
 }
 
+// slowly is a row limit under which a few thousand rows take many seconds: more
+// than any test needs to do harm meanwhile.
+const slowly = "200"
+
 // programFolder is where the program under test is built.
 var programFolder string
 
@@ -40,6 +47,14 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(programFolder) }()
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		// Most of the time is spent waiting for limits and servers.
+		if err := parallel.Value.Set("4"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	return m.Run()
 }
 

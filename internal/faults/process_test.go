@@ -95,6 +95,14 @@ var ciphertext = regexp.MustCompile(`v[0-9]+:[A-Za-z0-9+/=]{8,}|[0-9a-f]{32}:[0-
 // raw matches what is meant for programmers: SQL states, driver and Go words.
 var raw = regexp.MustCompile(`SQLSTATE|ERROR:|FATAL:|pgconn|\*errors\.|unexpected EOF|goroutine |DATA RACE|panic:`)
 
+// hurry takes the limit of a run away that was to be slow for a while. However
+// slow the machine, the run was still at work until then.
+func (p *process) hurry() {
+	p.d.t.Helper()
+	p.mustRun()
+	p.d.start("migrate", "set", "rate=0").ends(0)
+}
+
 // ends waits for the end of a run, which must be with that code, say those words
 // on standard error, or on standard output where it is done, and show no secret.
 func (p *process) ends(code int, words ...string) {
@@ -138,11 +146,18 @@ func (d *deployment) noSecret(said string) {
 	}
 }
 
-// untilMoved returns once the run has moved some rows and has not ended.
+// untilMoved returns once the run has its lock and rows have moved, and it has
+// not ended.
 func (p *process) untilMoved() {
 	p.d.t.Helper()
-	eventually(p.d.t, "rows to move", func() bool { return p.over() || p.d.moved() > 0 })
+	eventually(p.d.t, "rows to move", func() bool { return p.over() || p.d.locked() && p.d.moved() > 0 })
 	p.mustRun()
+}
+
+// locked reports whether a run holds the lock of the database.
+func (d *deployment) locked() bool {
+	d.t.Helper()
+	return d.number("select count(*) from ("+lockHolder+") holder") > 0
 }
 
 func (p *process) mustRun() {

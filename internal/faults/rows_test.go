@@ -14,8 +14,8 @@ import (
 func TestRowDeletedInFlight(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t, nil)
-	d.fill(2000, 0)
-	run := d.rotate("--max-rows-per-second", "500")
+	d.fill(3000, 0)
+	run := d.rotate("--max-rows-per-second", slowly)
 	run.untilMoved()
 	// What is read and not yet written is in hand: all the rest of so small a table.
 	rows, err := d.connect().Query(context.Background(), `delete from secrets where key in
@@ -30,6 +30,7 @@ func TestRowDeletedInFlight(t *testing.T) {
 	for _, name := range deleted {
 		d.record.remove(place{"secrets", "value_encrypted", name})
 	}
+	run.hurry()
 	run.ends(0, "met again")
 	d.allMoved()
 	d.goOn()
@@ -69,7 +70,7 @@ func TestRowMovedToOtherPartition(t *testing.T) {
 	other := map[string]string{"east": "west", "west": "east"}
 	// One row is on its way when the run comes to it, and arrives while it waits.
 	moving := d.hold("update tenant_integrations set region = 'west' where id = (select id from tenant_integrations_east order by ctid limit 1)")
-	run := d.rotate("--max-rows-per-second", "400", "--lock-timeout", "1h", "--statement-timeout", "2h")
+	run := d.rotate("--max-rows-per-second", slowly, "--lock-timeout", "1h", "--statement-timeout", "2h")
 	run.untilWaiting()
 	if err := moving.Commit(context.Background()); err != nil {
 		t.Fatal(err)
@@ -79,6 +80,7 @@ func TestRowMovedToOtherPartition(t *testing.T) {
 		d.exec(fmt.Sprintf(`update tenant_integrations set region = '%s' where id in (select id from tenant_integrations_%s
 			where starts_with(access_token_encrypted, 'v0:') limit 50)`, to, from))
 	}
+	run.hurry()
 	run.ends(0, "met again")
 	d.allMoved()
 	d.goOn()

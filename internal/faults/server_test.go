@@ -28,7 +28,7 @@ func TestServerKilledInChunk(t *testing.T) {
 	d.fill(4000, 0)
 	for range pick(2, 10) {
 		before := d.moved()
-		run := d.rotate("--max-rows-per-second", "400")
+		run := d.rotate("--max-rows-per-second", slowly)
 		eventually(t, "rows to move", func() bool { return run.over() || d.moved() > before })
 		run.mustRun()
 		d.crash()

@@ -36,7 +36,7 @@ func TestFailover(t *testing.T) {
 	standby := d.startStandby()
 	d.fill(4000, 0)
 	d.received(standby, func(lsn string) error { return standby.WaitReplayed(t.Context(), lsn) })
-	run := d.rotate("--max-rows-per-second", "400")
+	run := d.rotate("--max-rows-per-second", slowly)
 	run.untilMoved()
 	d.crash()
 	run.ends(1, "next: run the same command again")

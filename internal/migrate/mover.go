@@ -40,7 +40,7 @@ type mover struct {
 	session  Session
 	writer   Writer
 	resealer *crypto.Resealer
-	waited   time.Duration // for the row limit, in the chunk in hand
+	waited   time.Duration // at the gate and for the row limit, in the chunk in hand
 
 	held  int // bytes
 	bytes arena[byte]
@@ -95,7 +95,7 @@ func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) er
 	m.interleave(0, m.changes[:split])
 	m.interleave(1, m.changes[split:])
 	most := partsPerTrip
-	if m.run.limited() {
+	if m.run.limit.rate() > 0 {
 		most = 1
 	}
 	trip := make([]Part, 0, most)
@@ -146,7 +146,7 @@ func (m *mover) write(ctx context.Context, table Table, trip []Part) error {
 	if rows == 0 {
 		return nil
 	}
-	waited, err := m.run.pace(ctx, rows)
+	waited, err := m.run.admit(ctx, rows)
 	if err != nil {
 		return err
 	}

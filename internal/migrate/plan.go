@@ -80,6 +80,7 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 	plan.Census = census
 	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
 	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
+	plan.Obstacles = append(plan.Obstacles, backwards(request, census)...)
 	return plan, nil
 }
 
@@ -91,6 +92,26 @@ func unreadable(obstacles []Obstacle) bool {
 		}
 	}
 	return false
+}
+
+// backwards finds that most values carry a newer version than the one to reach:
+// then it is the settings of this machine that are old, and not the values.
+func backwards(request Request, census []Census) []Obstacle {
+	var newer, all int64
+	for _, counted := range census {
+		for version, values := range counted.ByVersion {
+			all += values
+			if version > request.To {
+				newer += values
+			}
+		}
+	}
+	if request.AllowDowngrade || newer*2 <= all {
+		return nil
+	}
+	return []Obstacle{{Code: "downgrade", Where: "key version " + strconv.Itoa(request.To),
+		Message: fmt.Sprintf("%d of %d values carry a newer version: this would go backwards", newer, all),
+		Fix:     "check ENCRYPTION_KEY_VERSION; add --allow-downgrade if going back is meant"}}
 }
 
 // narrow finds columns in which a value would no longer fit.

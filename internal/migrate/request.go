@@ -18,6 +18,10 @@ type Request struct {
 	Workers          int
 	ChunkTarget      time.Duration // how long one chunk of a worker should take
 	MaxRowsPerSecond int           // 0 for no limit
+	MaxReplicaLag    time.Duration // wait while a standby is further behind; 0 for no limit
+	MaxWALBacklog    int64         // bytes; wait while more log than this is held back; 0 for no limit
+	Backwards        bool          // leave every version above To, not below
+	AllowDowngrade   bool          // go on where most values carry a newer version than To
 	StopOnSetAside   bool          // end at the first value that must be set aside
 	AllowUnopenable  bool          // go on where a version's sample does not open
 }
@@ -43,6 +47,9 @@ func (r Request) Check() error {
 func (r Request) Leaves(version int) bool {
 	if r.From != nil {
 		return version == *r.From
+	}
+	if r.Backwards {
+		return version > r.To
 	}
 	return version < r.To
 }

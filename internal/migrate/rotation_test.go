@@ -122,6 +122,7 @@ type silent struct{}
 
 func (silent) Phase(string)          {}
 func (silent) Progress(int64, int64) {}
+func (silent) Waiting(string)        {}
 
 func (d *database) request() migrate.Request {
 	from := 0

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -27,7 +27,8 @@ type Runner struct {
 	Reporter Reporter
 	Ledger   Ledger // not written by a dry run
 	Clock    Clock
-	Stop     <-chan struct{} // closed: finish the chunk in hand and return ErrStopped
+	Control  Control         // may be nil: nobody can steer the run
+	Stop     <-chan struct{} // closed: finish what is in hand and return ErrStopped
 }
 
 // run is the state of one Run.
@@ -40,14 +41,19 @@ type run struct {
 	moved, rows, changed, left atomic.Int64
 	aside                      *setAsideList
 	done                       atomic.Int64
-	limit                      *rate.Limiter
+	limit                      *rowLimit
+	gate                       *gate
+
+	mu    sync.Mutex
+	phase string
+	pass  int
 }
 
 // Run brings every value that the plan speaks of to its target version. It takes
 // the lock, so that there is one run at a time, and returns when all that it
 // wrote is safe on disk. On an error the Result says how far it came; running
 // again goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost,
-// ErrStopped, ErrSetAside, and those of the Store.
+// ErrStopped, ErrAborted, ErrSetAside, and those of the Store.
 func (r Runner) Run(ctx context.Context, plan *Plan) (*Result, error) {
 	return r.start(ctx, plan, func(s Session) Writer { return s })
 }
@@ -71,7 +77,7 @@ func (pretender) Write(_ context.Context, _ Table, parts []Part) error {
 }
 
 func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Writer) (*Result, error) {
-	state := &run{Runner: r, plan: plan, write: write, total: plan.Pending(), aside: &setAsideList{}, limit: newLimit(plan.Request.MaxRowsPerSecond)}
+	state := &run{Runner: r, plan: plan, write: write, total: plan.Pending(), aside: &setAsideList{}, limit: newRowLimit(plan.Request.MaxRowsPerSecond), gate: newGate()}
 	result := &Result{}
 	if err := plan.Refusal(); err != nil {
 		return result, err
@@ -101,7 +107,7 @@ func (r *run) recorded(ctx context.Context, result *Result) error {
 	if err := r.Ledger.Begin(ctx, r.entry()); err != nil {
 		return fmt.Errorf("recording the run before it begins: %w", err)
 	}
-	failure := r.passes(ctx, result)
+	failure := r.steered(ctx, result)
 	if failure == nil || isStop(failure) {
 		if err := r.Store.Flush(ctx); err != nil {
 			failure = errors.Join(failure, err)
@@ -115,11 +121,29 @@ func (r *run) recorded(ctx context.Context, result *Result) error {
 	return failure
 }
 
+// steered makes the passes while orders from outside are followed.
+func (r *run) steered(ctx context.Context, result *Result) error {
+	steering, end := context.WithCancel(ctx)
+	h := &helm{run: r, gate: r.gate, started: r.Clock()}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.steer(steering)
+	}()
+	err := r.passes(ctx, result)
+	end()
+	<-ended
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	h.end(last)
+	return err
+}
+
 // lastWords bounds how long an ended run tries to record its end.
 const lastWords = 5 * time.Second
 
 func isStop(err error) bool {
-	return errors.Is(err, ErrStopped) || errors.Is(err, context.Canceled)
+	return errors.Is(err, ErrStopped) || errors.Is(err, ErrAborted) || errors.Is(err, context.Canceled)
 }
 
 func (r *run) dry() bool {
@@ -133,16 +157,16 @@ func (r *run) dry() bool {
 func (r *run) passes(ctx context.Context, result *Result) error {
 	dry := r.dry()
 	if !dry {
-		r.Reporter.Phase("moving")
 		result.Passes++
+		r.enter("moving", result.Passes)
 		if err := r.eachTable(ctx, r.sweepPages); err != nil {
 			return err
 		}
 	}
 	for result.Passes < mostPasses {
-		r.Reporter.Phase(passName(result.Passes))
 		result.Passes++
-		r.aside = &setAsideList{}
+		r.enter(passName(result.Passes), result.Passes)
+		r.freshAside()
 		r.left.Store(0)
 		if err := r.eachTable(ctx, r.sweepPending); err != nil {
 			return err
@@ -158,11 +182,38 @@ func (r *run) passes(ctx context.Context, result *Result) error {
 	return nil
 }
 
-func passName(before int) string {
-	if before == 0 {
+func passName(pass int) string {
+	if pass == 1 {
 		return "trying"
 	}
-	return fmt.Sprintf("looking again, pass %d", before+1)
+	return fmt.Sprintf("looking again, pass %d", pass)
+}
+
+func (r *run) enter(phase string, pass int) {
+	r.mu.Lock()
+	r.phase, r.pass = phase, pass
+	r.mu.Unlock()
+	r.Reporter.Phase(phase)
+}
+
+func (r *run) phaseNow() (phase string, pass int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.phase, r.pass
+}
+
+// freshAside begins the list anew: each pass over everything finds them again.
+func (r *run) freshAside() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.aside = &setAsideList{}
+}
+
+func (r *run) asideCount() int64 {
+	r.mu.Lock()
+	list := r.aside
+	r.mu.Unlock()
+	return list.number()
 }
 
 func (r *run) eachTable(ctx context.Context, sweep func(context.Context, Table) error) error {
@@ -222,31 +273,24 @@ func (r *run) sweepPages(ctx context.Context, table Table) error {
 	})
 }
 
-// newLimit lets a tenth of a second's rows go at once: waiting row by row would
-// cost more than the rows do.
-func newLimit(rowsPerSecond int) *rate.Limiter {
-	if rowsPerSecond == 0 {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	return rate.NewLimiter(rate.Limit(rowsPerSecond), max(1, rowsPerSecond/10))
-}
-
-func (r *run) limited() bool { return r.limit.Limit() != rate.Inf }
-
-// pace waits until so many rows more may be written, and returns how long.
-func (r *run) pace(ctx context.Context, rows int) (time.Duration, error) {
-	if !r.limited() {
+// admit waits until so many rows more may be written, and returns how long.
+func (r *run) admit(ctx context.Context, rows int) (time.Duration, error) {
+	if r.limit.rate() == 0 && r.gate.waiting() == "" && !r.aborted() {
 		return 0, nil
 	}
 	began := r.Clock()
-	for rows > 0 {
-		some := min(rows, r.limit.Burst())
-		if err := r.limit.WaitN(ctx, some); err != nil {
-			return 0, fmt.Errorf("waiting for the row limit: %w", err)
-		}
-		rows -= some
+	if err := r.gate.pass(ctx, r.Stop, r.Reporter.Waiting); err != nil {
+		return 0, err
+	}
+	if err := r.limit.wait(ctx, rows); err != nil {
+		return 0, err
 	}
 	return r.Clock().Sub(began), nil
+}
+
+func (r *run) aborted() bool {
+	aborted, _, _ := r.gate.look()
+	return aborted
 }
 
 // count adds what became of a part.

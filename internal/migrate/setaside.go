@@ -24,6 +24,12 @@ type setAsideList struct {
 	byColumn map[string]int64
 }
 
+func (s *setAsideList) number() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
 func (s *setAsideList) add(entry SetAside) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -133,6 +133,8 @@ type Store interface {
 	// Lock takes the one lock of the database, or returns ErrLocked. The context
 	// that it returns ends when the lock is lost.
 	Lock(ctx context.Context) (held context.Context, release func(), err error)
+	// Pressure asks how far those are that live on the server's log.
+	Pressure(ctx context.Context) (Pressure, error)
 	// Flush returns when all that was written before is safe on disk.
 	Flush(ctx context.Context) error
 }
@@ -141,6 +143,8 @@ type Store interface {
 type Reporter interface {
 	Phase(name string)
 	Progress(done, total int64)
+	// Waiting says what the run waits for, and "" when it goes on.
+	Waiting(reason string)
 }
 
 // Clock tells the time, for durations in results.

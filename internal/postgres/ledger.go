@@ -66,6 +66,9 @@ func (l *Ledger) Begin(ctx context.Context, entry migrate.LedgerEntry) error {
 				return fmt.Errorf("recording key version %d: %w", version, err)
 			}
 		}
+		if err := clearControl(ctx, conn, entry.To); err != nil {
+			return fmt.Errorf("taking away the orders of an earlier run: %w", err)
+		}
 		for _, column := range entry.Columns {
 			rows, err := rowsOf(ctx, conn, `insert into encryption_migrations
 				(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, status)

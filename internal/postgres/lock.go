@@ -78,6 +78,17 @@ func answers(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
+// lockHeld reports whether a run holds the lock of the database.
+func lockHeld(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	rows, err := rowsOf(ctx, conn, `select count(*) from pg_locks where locktype = 'advisory' and granted
+		and database = (select oid from pg_database where datname = current_database())
+		and classid::bigint = ($1::bigint >> 32) and objid::bigint = ($1::bigint & 4294967295)`, lockNumber)
+	if err != nil {
+		return false, fmt.Errorf("asking for the lock: %w", err)
+	}
+	return rows[0][0] != "0", nil
+}
+
 // Flush implements migrate.Store: a transaction that has written to the log and
 // commits synchronously returns when everything before it is on disk too.
 func (s *Store) Flush(ctx context.Context) error {

@@ -33,6 +33,41 @@ func isDirect(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	return rows[0][0] == strconv.FormatUint(uint64(conn.PID()), 10), nil
 }
 
+// isolation is what the engine works in whatever the account's default is: a
+// write proves what it replaces by comparing, and a serializable transaction that
+// only reads would be ended for what others write.
+const isolation = "isolation level read committed"
+
+// settle makes the isolation the default of a direct connection.
+func (s *Session) settle(ctx context.Context) error {
+	if !s.direct {
+		return nil
+	}
+	if _, err := s.conn.Exec(ctx, "set session characteristics as transaction "+isolation).ReadAll(); err != nil {
+		return fmt.Errorf("preparing to read: %w", plain(err))
+	}
+	return nil
+}
+
+// beginRead begins a transaction to read in where the default of the connection
+// is not ours to set.
+func (s *Session) beginRead(ctx context.Context) error {
+	if s.direct {
+		return nil
+	}
+	_, err := s.conn.Exec(ctx, "begin "+isolation+" read only").ReadAll()
+	return err
+}
+
+// endRead ends it.
+func (s *Session) endRead(ctx context.Context) error {
+	if s.direct {
+		return nil
+	}
+	_, err := s.conn.Exec(ctx, "commit").ReadAll()
+	return err
+}
+
 // prepare prepares a statement once. Only on direct connections.
 func (s *Session) prepare(ctx context.Context, sql string) error {
 	if s.prepared[sql] != "" {

@@ -28,13 +28,10 @@ const recordedMoves = "30"
 func (s *Store) Status(ctx context.Context) (running bool, moves []RecordedMove, err error) {
 	moves = []RecordedMove{}
 	err = s.with(ctx, func(conn *pgconn.PgConn) error {
-		held, err := rowsOf(ctx, conn, `select count(*) from pg_locks where locktype = 'advisory' and granted
-			and database = (select oid from pg_database where datname = current_database())
-			and classid::bigint = ($1::bigint >> 32) and objid::bigint = ($1::bigint & 4294967295)`, lockNumber)
-		if err != nil {
-			return fmt.Errorf("asking for the lock: %w", err)
+		var err error
+		if running, err = lockHeld(ctx, conn); err != nil {
+			return err
 		}
-		running = held[0][0] != "0"
 		there, err := rowsOf(ctx, conn, "select to_regclass('encryption_migrations') is not null")
 		if err != nil || there[0][0] != "t" {
 			return err

@@ -68,7 +68,12 @@ func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
 		_ = conn.Close(ctx)
 		return nil, err
 	}
-	return &Session{conn: conn, store: s, direct: direct}, nil
+	session := &Session{conn: conn, store: s, direct: direct}
+	if err := session.settle(ctx); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
+	return session, nil
 }
 
 func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {

@@ -90,6 +90,24 @@ func (p *Printer) Document(name string, document any) error {
 	return nil
 }
 
+// DocumentLine writes a document like Document, in one line: for a command that
+// writes one after the other.
+func (p *Printer) DocumentLine(name string, document any) error {
+	if !p.options.JSON {
+		return nil
+	}
+	text, err := EncodeDocument(name, document)
+	if err != nil {
+		return err
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, []byte(text)); err != nil {
+		return fmt.Errorf("encoding the %s document: %w", name, err)
+	}
+	p.result(line.String() + "\n")
+	return nil
+}
+
 // Raw writes bytes of the result as they are, in either mode.
 func (p *Printer) Raw(text string) { p.result(text) }
 

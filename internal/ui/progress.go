@@ -25,6 +25,7 @@ type Progress struct {
 	started time.Time
 	drawn   time.Time
 	samples []sample
+	waiting string
 	ended   bool
 }
 
@@ -73,6 +74,22 @@ func (g *Progress) Update(done, total int64, note string) {
 	g.drawn = at
 	g.remember(sample{at: at, done: done})
 	g.draw(g.describe(done, total, note))
+}
+
+// Waiting says what the work waits for, at once and in a line of its own; "" says
+// that it goes on. It tells each reason once.
+func (g *Progress) Waiting(reason string) {
+	g.printer.mu.Lock()
+	same := g.waiting == reason
+	g.waiting = reason
+	g.printer.mu.Unlock()
+	switch {
+	case same:
+	case reason == "":
+		g.printer.Note("going on")
+	default:
+		g.printer.Note("waiting for %s", reason)
+	}
 }
 
 // End takes the live line away. Calling it twice does no harm.

@@ -1,0 +1,47 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+)
+
+// rowLimit holds a run to so many rows a second. It may be changed at any time.
+type rowLimit struct {
+	limiter *rate.Limiter
+	perSec  atomic.Int64 // 0 for no limit
+}
+
+func newRowLimit(rowsPerSecond int) *rowLimit {
+	l := &rowLimit{limiter: rate.NewLimiter(rate.Inf, 0)}
+	l.set(rowsPerSecond)
+	return l
+}
+
+// set lets a tenth of a second's rows go at once: waiting row by row would cost
+// more than the rows do.
+func (l *rowLimit) set(rowsPerSecond int) {
+	l.perSec.Store(int64(rowsPerSecond))
+	if rowsPerSecond == 0 {
+		l.limiter.SetLimit(rate.Inf)
+		return
+	}
+	l.limiter.SetBurst(max(1, rowsPerSecond/10))
+	l.limiter.SetLimit(rate.Limit(rowsPerSecond))
+}
+
+func (l *rowLimit) rate() int { return int(l.perSec.Load()) }
+
+// wait waits until so many rows more may be written.
+func (l *rowLimit) wait(ctx context.Context, rows int) error {
+	for rows > 0 && l.rate() > 0 {
+		some := min(rows, max(1, l.limiter.Burst()))
+		if err := l.limiter.WaitN(ctx, some); err != nil {
+			return fmt.Errorf("waiting for the row limit: %w", err)
+		}
+		rows -= some
+	}
+	return nil
+}
