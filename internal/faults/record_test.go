@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -107,18 +106,4 @@ func (r *record) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.plain)
-}
-
-// names returns the rows of secrets that the record has, in one order.
-func (r *record) names() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var list []string
-	for p := range r.plain {
-		if p.table == "secrets" {
-			list = append(list, p.key)
-		}
-	}
-	slices.Sort(list)
-	return list
 }

@@ -26,7 +26,7 @@ func TestServerKilledInChunk(t *testing.T) {
 	server := startServer(t, true)
 	d := newDeployment(t, server)
 	d.fill(4000, 0)
-	for range pick(2, 10) {
+	for range pick(1, 10) {
 		before := d.moved()
 		run := d.rotate("--max-rows-per-second", slowly)
 		eventually(t, "rows to move", func() bool { return run.over() || d.moved() > before })
@@ -47,7 +47,7 @@ func TestServerKilledAroundCommit(t *testing.T) {
 	d := newDeployment(t, server)
 	d.fill(wideRows, wideSize)
 	direct := d.url
-	for range pick(3, 20) {
+	for range pick(2, 20) {
 		// The commit is on its way to the server, which dies at once: whether it
 		// was carried out is a matter of luck, and both must do.
 		sent := make(chan struct{}, 1)
