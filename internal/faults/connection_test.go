@@ -131,7 +131,7 @@ func TestSlowConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDeployment(t, nil)
-			d.fill(pick(300, 10_000), wideSize)
+			d.fill(pick(300, 3_000), wideSize)
 			direct := d.url
 			p := startProxy(t, socket(t, d.server), nil)
 			slow(p)
