@@ -185,10 +185,10 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	}
 	return &engine{app: a, settings: settings, store: store, ring: ring, request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
-		Catalogue: catalogue(settings), Workers: settings.Engine.Workers,
+		Catalogue: catalogue(settings), Known: known(settings), Workers: settings.Engine.Workers,
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
-		MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
-		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade,
+		HolderPatience: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
+		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade, KeyConfirmed: options.ExpectKey != "",
 		StopOnSetAside: options.OnError == onErrorStop, AllowUnopenable: options.AllowUnopenable,
 	}}, nil
 }
@@ -243,6 +243,16 @@ func catalogue(settings *config.Settings) []ocmt.Table {
 	return tables
 }
 
+// known is what every OCMT has that looks encrypted under its key and is not,
+// and what this deployment says of its own.
+func known(settings *config.Settings) []ocmt.Known {
+	list := ocmt.KnownColumns()
+	for _, extra := range settings.Known {
+		list = append(list, ocmt.Known{Schema: extra.Schema, Table: extra.Table, Column: extra.Column, Reason: extra.Reason})
+	}
+	return list
+}
+
 // runner is the engine's own, with this process's clock and randomness.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 	return migrate.Runner{Store: e.store, Ring: e.ring, Random: rand.Reader, Reporter: reporter,
@@ -256,6 +266,9 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	progress := e.app.newEngineProgress("reading", "rows")
 	defer progress.end()
 	plan, err := migrate.MakePlan(ctx, e.store, e.ring, e.request, progress)
+	if plan != nil && plan.Discovery != nil {
+		hideKeys(plan.Discovery)
+	}
 	return plan, causeOf(ctx, err)
 }
 
@@ -316,6 +329,12 @@ func explainEngine(err error) *ui.Error {
 	case errors.Is(err, migrate.ErrStopped):
 		return &ui.Error{Message: "stopped after what was in hand; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrLockLost):
+		return &ui.Error{Message: migrate.ErrLockLost.Error() + ", so the run ended itself; what was moved is safe", Code: ui.ExitFailed,
+			Hints: []string{"look why the server or a pool closed the connection, then run the same command again: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrChangedOnWrite):
+		return &ui.Error{Message: err.Error() + "; that was taken back, and nothing was lost", Code: ui.ExitFailed,
+			Hints: []string{"look at the triggers of this table; disable for the time of the run the one that writes the encrypted columns"}}
 	case errors.Is(err, migrate.ErrAborted):
 		return &ui.Error{Message: "aborted from outside, with ocmt migrate abort; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
@@ -325,9 +344,6 @@ func explainEngine(err error) *ui.Error {
 	case errors.Is(err, migrate.ErrSetAside):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
 			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
-	case errors.Is(err, migrate.ErrLockLost):
-		return &ui.Error{Message: migrate.ErrLockLost.Error() + ", and with it the lock; the run has stopped", Code: ui.ExitFailed,
-			Hints: []string{goOn}}
 	case errors.As(err, &unknown):
 		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate columns lists what there is"}}

@@ -74,6 +74,7 @@ type situation struct {
 	environ []string          // beside the good settings, and stronger
 	files   map[string]string // in the folder that ocmt runs in
 	damaged bool              // there are values that cannot be moved
+	other   bool              // there is a table that nothing lists, whose key is a secret
 	only    []string          // only these commands; empty for all
 	// want holds the exit code by the path of a command or by its reach. A
 	// command that is in neither way there ends as where nothing is wrong.
@@ -251,6 +252,10 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "damaged values", damaged: true, want: map[string]int{"ocmt rotate rollback": 5, "ocmt rotate": 4, "ocmt migrate run": 4}},
 		{name: "stop at damaged values", damaged: true, args: []string{"--on-error", "stop"}, only: movers, want: map[string]int{"ocmt rotate": 4, "ocmt migrate run": 4}},
 		{name: "dry run over damaged values", damaged: true, args: []string{"--dry-run"}, only: movers, want: map[string]int{"ocmt rotate": 4, "ocmt migrate run": 4}},
+		{name: "discovering", args: []string{"--discover", "--full"}, only: []string{"ocmt migrate columns"}},
+		{name: "discovering in a table of its own", other: true, args: []string{"--discover"}, only: []string{"ocmt migrate columns"}, want: map[string]int{string(toDatabase): 3}},
+		{name: "an unlisted table", other: true, only: slices.Concat(movers, []string{"ocmt migrate plan"}),
+			want: map[string]int{"ocmt rotate": 5, "ocmt migrate run": 5, "ocmt migrate plan": 3}},
 		{name: "keys in files", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_FILE=key"}, files: map[string]string{"key": current + "\n"}},
 		{name: "settings in an env file", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_V0="},
 			files: map[string]string{".env": "ENCRYPTION_KEY=" + current + "\nexport ENCRYPTION_KEY_V0='" + older + "'\nOTHER=" + l.slip + "\n"}},
@@ -325,6 +330,11 @@ func (l *leakTest) run(t *testing.T, path string, command leakCommand, s situati
 	if command.reach == toKeys || command.reach == toDatabase {
 		l.waitForIdle(t)
 		l.refill(t, s.damaged)
+		l.exec(t, "drop table if exists unlisted")
+		if s.other {
+			l.exec(t, "create table unlisted (token text primary key, body text, settings jsonb)")
+			l.exec(t, "insert into unlisted select $1::text, value_encrypted, jsonb_build_object($1::text, value_encrypted) from secrets limit 1", l.apiKey)
+		}
 	}
 	l.dir = t.TempDir() // one for each run
 	for name, text := range s.files {

@@ -21,6 +21,8 @@ type planDocument struct {
 	Columns   []migrate.Census `json:"columns"`
 	Absent    []string         `json:"absent"`
 	Obstacles []obstacle       `json:"obstacles"`
+	// Discovery is null where the catalogue's own tables could not be read.
+	Discovery *migrate.Discovery `json:"discovery"`
 }
 
 type obstacle struct {
@@ -37,12 +39,12 @@ func newMigratePlanCommand(app *App) *cobra.Command {
 		Short: "Show what a run would do, and what would stop it",
 		Long: `Count every encrypted value by key version, open a sample of each with the key
 that is set for it, and look for what would stop a run: a wrong, swapped or
-missing key, missing rights, a read-only server, a column too narrow. It writes
-nothing.
+missing key, missing rights, a read-only server, a column too narrow, encrypted
+values in columns that nothing lists. It writes nothing.
 
 JSON document ocmt/migrate-plan/v1: from_version, to_version, values_to_move,
 columns (table, column, versions, legacy, plaintext, not_read, values), absent,
-obstacles (code, where, message, fix).`,
+obstacles (code, where, message, fix), discovery (as migrate columns).`,
 		Example: `  ocmt migrate plan
   ocmt migrate plan --from-version 0 --output json`,
 		Args: noArgs,
@@ -83,7 +85,7 @@ func obstacleHints(list []migrate.Obstacle) []string {
 
 func newPlanDocument(plan *migrate.Plan) planDocument {
 	document := planDocument{From: plan.Request.From, To: plan.Request.To, Pending: plan.Pending(),
-		Columns: plan.Census, Absent: plan.Absent, Obstacles: obstacles(plan.Obstacles)}
+		Columns: plan.Census, Absent: plan.Absent, Obstacles: obstacles(plan.Obstacles), Discovery: plan.Discovery}
 	if document.Columns == nil {
 		document.Columns = []migrate.Census{}
 	}
@@ -112,7 +114,19 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 	if len(plan.Absent) > 0 {
 		printer.Line("Not in this database: %s.", ui.Clean(strings.Join(plan.Absent, ", ")))
 	}
+	printUnread(printer, plan.Discovery)
 	printer.Line("\n%s to move from %s to version %d.", ui.Count(plan.Pending(), "value", "values"), leavingName(plan.Request), plan.Request.To)
+}
+
+// printUnread says what of the database was not looked through for values that
+// nothing lists. It does not stop a run: an account that may read the encrypted
+// columns alone is a good account.
+func printUnread(printer *ui.Printer, discovery *migrate.Discovery) {
+	if discovery == nil || len(discovery.Unread) == 0 {
+		return
+	}
+	printer.Line("Not looked through for encrypted values that nothing lists: %s; ocmt migrate columns --discover says why.",
+		ui.Count(int64(len(discovery.Unread)), "part of the database", "parts of the database"))
 }
 
 // leavingName says what a request leaves.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +34,8 @@ On a terminal it asks first; without one it goes on.
 
 JSON document ocmt/migrate-run/v1: from_version, to_version, seconds,
 values_moved, rows_written, passes, rows_changed_meanwhile, still_leaving,
-set_aside, set_aside_list (table, column, key, reason, detail), dry_run.`,
+rows_locked, not_ended, set_aside, set_aside_list (table, column, key, reason,
+detail), dry_run.`,
 		Example: `  ocmt migrate run --dry-run
   ocmt migrate run --from-version 0
   ocmt migrate run --table user_integrations --yes`,
@@ -98,6 +100,9 @@ func newRunDocument(request migrate.Request, result *migrate.Result) runDocument
 	if result.List == nil {
 		result.List = []migrate.SetAside{}
 	}
+	if result.Unseen == nil {
+		result.Unseen = []string{}
+	}
 	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Result: result}
 }
 
@@ -140,6 +145,10 @@ func printSetAside(printer *ui.Printer, title string, count int64, list []migrat
 // outcome is the error that a run ends with though nothing failed, or nil.
 func outcome(request migrate.Request, result *migrate.Result) error {
 	switch {
+	case result.Left > 0 && result.Blocked == result.Left:
+		return &ui.Error{Code: ui.ExitPartial,
+			Message: ui.Count(result.Left, "row was", "rows were") + " locked by another transaction all the time, and left",
+			Hints:   []string{"look in pg_stat_activity for a transaction that has not ended, then run this again"}}
 	case result.Left > 0:
 		told := &ui.Error{Code: ui.ExitPartial,
 			Message: fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes),
@@ -149,6 +158,10 @@ func outcome(request migrate.Request, result *migrate.Result) error {
 			told.Hints = append(told.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
 		}
 		return told
+	case len(result.Unseen) > 0:
+		return &ui.Error{Code: ui.ExitPartial,
+			Message: "a transaction has written to these tables and not ended; what it wrote could not be looked at",
+			Hints:   []string{strings.Join(result.Unseen, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}}
 	case result.SetAside > 0:
 		return &ui.Error{Code: ui.ExitPartial,
 			Message: ui.Count(result.SetAside, "value was", "values were") + " set aside and left as they are",

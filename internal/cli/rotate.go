@@ -74,11 +74,16 @@ func (e *engine) rotate(ctx context.Context, dry bool) error {
 		return err
 	}
 	printVerification(app.printer, engine.request, verified)
-	retirable := engine.retirable(verified)
+	retirable := engine.retirable(result, verified)
 	if engine.request.Backwards {
 		printRollback(app.printer, engine.request)
 	} else {
 		printRetirement(app.printer, engine.request, retirable)
+	}
+	if len(retirable) > 0 {
+		if err := engine.store.Retire(ctx, retirable); err != nil {
+			return err
+		}
 	}
 	document := rotateDocument{Run: newRunDocument(engine.request, result), Verified: newVerifyDocument(engine.request, verified), Retirable: retirable}
 	if err := app.printer.Document("rotate", document); err != nil {
@@ -110,9 +115,9 @@ func (e *engine) whole() migrate.Request {
 
 // retirable lists the left version if nothing is under it. A value that does not
 // open might be under any key, so one is enough to keep them all.
-func (e *engine) retirable(verified *migrate.Verification) []int {
-	if e.request.Backwards {
-		return []int{} // what was gone back from is what comes next
+func (e *engine) retirable(result *migrate.Result, verified *migrate.Verification) []int {
+	if e.request.Backwards || !result.Complete() {
+		return []int{} // nothing is proven, or what was gone back from is what comes next
 	}
 	from := *e.request.From
 	if verified.SetAside > 0 || len(verified.Obstacles) > 0 || verified.Versions[from] > 0 {

@@ -31,6 +31,7 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 		"sql":     runSQL,
 		"lock":    holdLock,
 		"until":   waitUntil,
+		"hold":    holdStatement,
 	}
 }
 
@@ -153,5 +154,21 @@ func holdLock(ts *testscript.TestScript, negated bool, args []string) {
 	ts.Defer(func() { _ = conn.Close(ctx) })
 	// The number stands in the documentation for whoever must look for a run.
 	_, err = conn.Exec(ctx, "begin; select pg_advisory_xact_lock(8026379307689802099)").ReadAll()
+	ts.Check(err)
+}
+
+// holdStatement runs a statement in a transaction that stays open until the
+// script ends.
+//
+//	hold 'lock table secrets'
+func holdStatement(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: hold STATEMENT")
+	}
+	ctx := context.Background()
+	conn, err := pgconn.Connect(ctx, ts.Getenv("DATABASE_URL"))
+	ts.Check(err)
+	ts.Defer(func() { _ = conn.Close(ctx) })
+	_, err = conn.Exec(ctx, "begin; "+args[0]).ReadAll()
 	ts.Check(err)
 }

@@ -57,11 +57,11 @@ func Load(request Request) (*Settings, error) {
 	if err := r.openEnvFile(request.EnvFile); err != nil {
 		return nil, err
 	}
-	columns, err := r.openYAML(request.ConfigFile)
+	file, err := r.openYAML(request.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
-	settings := &Settings{Columns: columns}
+	settings := &Settings{Columns: file.Columns, Known: file.Known}
 	for _, read := range []func(*resolver) error{
 		settings.readAddresses, settings.readRun, settings.readEngine, settings.readKeys,
 	} {
@@ -108,7 +108,7 @@ func holdsSecret(name string) bool {
 	return false
 }
 
-func (r *resolver) openYAML(asked string) ([]Column, error) {
+func (r *resolver) openYAML(asked string) (*yamlFile, error) {
 	path, optional := asked, false
 	if path == "" {
 		path, optional = defaultConfigFile, true
@@ -116,7 +116,7 @@ func (r *resolver) openYAML(asked string) ([]Column, error) {
 	file, err := readYAML(r.dir, path)
 	if err != nil {
 		if optional && errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			return &yamlFile{}, nil
 		}
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (r *resolver) openYAML(asked string) ([]Column, error) {
 		NameMaxWALBacklog:    file.MaxWALBacklog,
 		NameApplicationName:  file.ApplicationName,
 	}
-	return file.Columns, nil
+	return file, nil
 }
 
 // Source returns where the setting of that environment name was found.

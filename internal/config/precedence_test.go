@@ -140,6 +140,8 @@ max_wal_backlog: 2GB
 application_name: nightly
 columns:
   - {table: notes, key: id, column: body, schema: app, plaintext_allowed: true}
+known:
+  - {table: archive, column: body, schema: app, reason: its own key}
 `)
 	settings, err := config.Load(config.Request{Dir: dir, Environ: []string{"OCMT_WORKERS=5", "SUDO_USER=alice", "USER=root"}})
 	if err != nil {
@@ -152,6 +154,10 @@ columns:
 	columns := []config.Column{{Schema: "app", Table: "notes", Key: "id", Column: "body", PlaintextAllowed: true}}
 	if diff := cmp.Diff(columns, settings.Columns); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+	known := []config.Known{{Schema: "app", Table: "archive", Column: "body", Reason: "its own key"}}
+	if diff := cmp.Diff(known, settings.Known); diff != "" {
+		t.Errorf("known (-want +got):\n%s", diff)
 	}
 	if settings.Output != "json" || settings.Operator != "alice" {
 		t.Errorf("output %q, operator %q", settings.Output, settings.Operator)

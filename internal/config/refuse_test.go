@@ -40,6 +40,8 @@ func TestRefusedFiles(t *testing.T) {
 		"yaml nested scalar":   {"ocmt.yaml", "workers: {a: " + marker + "}\n", "wrong form"},
 		"yaml unknown column":  {"ocmt.yaml", "columns: [{table: a, key: b, column: c, d: " + marker + "}]\n", "wrong form"},
 		"yaml column half":     {"ocmt.yaml", "columns: [{table: a, key: b}]\n", "entry 1"},
+		"yaml known half":      {"ocmt.yaml", "known: [{table: a, column: c}]\n", "entry 1 of known"},
+		"yaml known unknown":   {"ocmt.yaml", "known: [{table: a, column: c, reason: r, d: " + marker + "}]\n", "wrong form"},
 		"yaml columns no list": {"ocmt.yaml", "columns: " + marker + "\n", "wrong form"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,7 @@ type Settings struct {
 	Operator    string // who runs this, for the ledger; never empty
 	Engine      Engine
 	Columns     []Column // from ocmt.yaml
+	Known       []Known  // from ocmt.yaml
 	Files       []File   // every file that settings were read from
 
 	sources map[string]Source

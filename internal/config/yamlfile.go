@@ -24,6 +24,15 @@ type Column struct {
 	PlaintextAllowed bool `mapstructure:"plaintext_allowed"`
 }
 
+// Known is a column that looks as if its values were encrypted under
+// ENCRYPTION_KEY, and that the deployment says is none of it.
+type Known struct {
+	Schema string `mapstructure:"schema"` // empty: found on the search path
+	Table  string `mapstructure:"table"`
+	Column string `mapstructure:"column"`
+	Reason string `mapstructure:"reason"`
+}
+
 // yamlFile is ocmt.yaml. Every scalar is read as text and checked later by the
 // rules that its flag and its environment variable go through too.
 type yamlFile struct {
@@ -37,13 +46,14 @@ type yamlFile struct {
 	MaxWALBacklog    string   `mapstructure:"max_wal_backlog"`
 	ApplicationName  string   `mapstructure:"application_name"`
 	Columns          []Column `mapstructure:"columns"`
+	Known            []Known  `mapstructure:"known"`
 
 	path string
 }
 
 // knownKeys are the keys of ocmt.yaml, for the message about an unknown one.
 var knownKeys = [...]string{
-	"application_name", "chunk_target", "columns", "lock_timeout",
+	"application_name", "chunk_target", "columns", "known", "lock_timeout",
 	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "statement_timeout", "workers",
 }
 
@@ -67,9 +77,12 @@ func readYAML(dir, path string) (*yamlFile, error) {
 	}
 	file := &yamlFile{path: path}
 	if err := v.UnmarshalExact(file); err != nil {
-		return nil, yamlError(path, err, "a setting has the wrong form: the columns are a list of {table, key, column}, every other setting is one value")
+		return nil, yamlError(path, err, "a setting has the wrong form: columns is a list of {table, key, column}, known one of {table, column, reason}, every other setting is one value")
 	}
-	return file, checkColumns(path, file.Columns)
+	if err := checkColumns(path, file.Columns); err != nil {
+		return nil, err
+	}
+	return file, checkKnown(path, file.Known)
 }
 
 // checkYAMLKeys refuses what ocmt does not know: a misspelt limit that is
@@ -97,6 +110,19 @@ func checkColumns(path string, columns []Column) error {
 			return &FileError{Path: path,
 				Reason: fmt.Sprintf("entry %d of columns needs table, key and column", i+1),
 				Advice: "write it as - {table: notes, key: id, column: body_encrypted}"}
+		}
+	}
+	return nil
+}
+
+// checkKnown asks for a reason: whoever reads the file in a year must be able to
+// tell a decision from a way to silence a check.
+func checkKnown(path string, known []Known) error {
+	for i, entry := range known {
+		if entry.Table == "" || entry.Column == "" || entry.Reason == "" {
+			return &FileError{Path: path,
+				Reason: fmt.Sprintf("entry %d of known needs table, column and reason", i+1),
+				Advice: "write it as - {table: archive, column: body, reason: sealed by the archive's own key}"}
 		}
 	}
 	return nil

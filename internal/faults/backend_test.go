@@ -32,7 +32,7 @@ func TestBackendTerminated(t *testing.T) {
 			run := d.rotate("--max-rows-per-second", slowly)
 			run.untilMoved()
 			d.exec("select pg_terminate_backend(pid) from (" + c.which + ") ended")
-			run.ends(1, c.says, "next: run the same command again")
+			run.ends(1, c.says, "run the same command again")
 			if moved := d.moved(); moved == 0 || moved == 4000 {
 				t.Errorf("%d of 4000 rows are moved: it was not ended at work", moved)
 			}
@@ -73,6 +73,6 @@ func TestBackendKilled(t *testing.T) {
 	if err := syscall.Kill(d.number(oneWorker), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	run.ends(1, "next: run the same command again")
+	run.ends(1, "run the same command again")
 	d.goOn()
 }

@@ -85,7 +85,7 @@ func TestRowLockedThroughout(t *testing.T) {
 	d := newDeployment(t, nil)
 	d.fill(400, 0)
 	held := d.hold("select from secrets where key = 'secret 7' for update")
-	d.rotate("--lock-timeout", "50ms").ends(4, "still found in the last of 10 passes", "something else holds them", "pg_stat_activity", "Keep ENCRYPTION_KEY_V0")
+	d.rotate("--lock-timeout", "50ms").ends(4, "locked by another transaction all the time", "pg_stat_activity", "Keep ENCRYPTION_KEY_V0")
 	if moved := d.check(); moved == 0 || moved == 400 {
 		t.Errorf("%d rows are moved, want all but those that are written with the one that is held", moved)
 	}
@@ -98,7 +98,10 @@ func TestRowLockedThroughout(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t, nil)
-	d.fill(32, 0) // one page, of which a part holds two rows: the first and the seventeenth, in this order
+	// One page. The first sixteen rows are read by themselves; of the others, those
+	// that are sixteen apart are written together, in this order.
+	d.fill(48, 0)
+	first, second := secretName(16), secretName(32)
 	// The run asks for a deadlock later than the other side begins to wait, and so
 	// is the one that gives way; should it not, the other one is.
 	d.exec("alter database " + d.name + " set deadlock_timeout = '3s'")
@@ -107,17 +110,17 @@ func TestDeadlock(t *testing.T) {
 		return err
 	}
 	other := d.hold("set local deadlock_timeout = '60s'")
-	if err := write(other, secretName(16)); err != nil {
+	if err := write(other, second); err != nil {
 		t.Fatal(err)
 	}
 	run := d.rotate("--lock-timeout", "1h", "--statement-timeout", "2h")
 	run.untilWaiting()
-	err := write(other, secretName(0))
+	err := write(other, first)
 	if err == nil {
 		err = other.Commit(context.Background())
 	}
 	if err == nil {
-		for _, name := range []string{secretName(0), secretName(16)} {
+		for _, name := range []string{first, second} {
 			d.record.set(place{"secrets", "value_encrypted", name}, plaintextOf(name+" anew", 0))
 		}
 		run.ends(0, "changed or locked by the servers meanwhile and met again")

@@ -183,7 +183,7 @@ func TestMillionRows(t *testing.T) {
 	run := d.rotate()
 	run.untilMoved()
 	d.exec("select pg_terminate_backend(pid) from (" + oneWorker + ") ended")
-	run.ends(1, "the connection", "next: run the same command again")
+	run.ends(1, "the connection", "run the same command again")
 	d.goOn()
 	if said := strings.TrimSpace(run.out.String()); said == "" {
 		t.Error("the run said nothing")

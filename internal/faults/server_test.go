@@ -52,7 +52,7 @@ func TestServerKilledAroundCommit(t *testing.T) {
 		// was carried out is a matter of luck, and both must do.
 		sent := make(chan struct{}, 1)
 		p := startProxy(t, socket(t, server), func(l *link, toServer bool, chunk []byte) (int, bool) {
-			if toServer && l.sent > inside {
+			if writing(l, toServer, chunk) {
 				select {
 				case sent <- struct{}{}:
 				default:

@@ -39,7 +39,7 @@ func TestFailover(t *testing.T) {
 	run := d.rotate("--max-rows-per-second", slowly)
 	run.untilMoved()
 	d.crash()
-	run.ends(1, "next: run the same command again")
+	run.ends(1, "run the same command again")
 
 	// The address of a standby, before it is made the primary.
 	d.server, d.url = standby, standby.URL(account, d.name)

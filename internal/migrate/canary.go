@@ -12,7 +12,9 @@ import (
 // aside one by one, or a second key under the same label, which must stop the
 // run. Damage on this scale is not expected of a database that is in use. Fewer
 // than fewestForShare that fail are what an earlier run left behind: they are set
-// aside again, and a key that opens nothing writes nothing.
+// aside again, and a key that opens nothing writes nothing. That does not hold
+// for the key to reach: it writes even where it opens nothing, and so a single
+// value that it does not open, with none that it does, makes it the wrong one.
 const (
 	fewestForShare = 8
 	largestShare   = 5 // one in so many
@@ -100,13 +102,18 @@ func judge(request Request, ring *crypto.Keyring, version int, t *tally, count i
 			Fix:     fmt.Sprintf("set ENCRYPTION_KEY_V%d to the key of that version", version)}}
 	}
 	all := t.tried > 0 && t.failed == t.tried
+	if version == request.To && all && !request.KeyConfirmed && t.openedBy[mostOpened(t)]*largestShare < t.tried {
+		return []Obstacle{{Code: "wrong_key", Where: where,
+			Message: fmt.Sprintf("values would be brought under its key, and that opens none of the %d values tried that are under it already: it is the wrong key, or these are damaged", t.tried),
+			Fix:     "compare the fingerprint that ocmt validate shows with that of the key on the server; where they are the same, give it as --expect-key, and the damaged values are set aside"}}
+	}
 	many := t.tried >= fewestForShare && t.failed*largestShare >= t.tried
 	for _, other := range ring.Versions() {
 		if n := t.openedBy[other]; (all || many) && n > 0 && n*largestShare >= t.tried {
 			return []Obstacle{otherKeyOpens(where, version, other, all && n == t.tried)}
 		}
 	}
-	if !many || request.AllowUnopenable {
+	if !many || request.AllowUnopenable || version == request.To && request.KeyConfirmed {
 		return nil
 	}
 	if all {
@@ -117,6 +124,17 @@ func judge(request Request, ring *crypto.Keyring, version int, t *tally, count i
 	return []Obstacle{{Code: "mixed_keys", Where: where,
 		Message: fmt.Sprintf("%d of the %d values tried do not open with its key: two keys were used under one version number, or values are damaged", t.failed, t.tried),
 		Fix:     "look for the key that was in use before under the same number; --allow-unopenable moves what opens and sets the rest aside"}}
+}
+
+// mostOpened returns the other version whose key opens most of what failed.
+func mostOpened(t *tally) int {
+	most := -1
+	for version, count := range t.openedBy {
+		if most < 0 || count > t.openedBy[most] {
+			most = version
+		}
+	}
+	return most
 }
 
 func otherKeyOpens(where string, version, other int, swapped bool) Obstacle {

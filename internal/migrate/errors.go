@@ -10,6 +10,11 @@ var (
 	ErrLocked = errors.New("another run is at work on this database")
 	// ErrLockLost: the connection that holds the lock ended during the run.
 	ErrLockLost = errors.New("the connection that holds the run's lock was lost")
+	// ErrChangedOnWrite: the database made something else of what was written, as
+	// a trigger can. It was taken back.
+	ErrChangedOnWrite = errors.New("a trigger changes the values while they are written")
+	// ErrBusy: another transaction is in the way, for a while.
+	ErrBusy = errors.New("another transaction holds the table")
 	// ErrSetAside: a value had to be set aside, and the request says to stop.
 	ErrSetAside = errors.New("a value cannot be moved")
 	// ErrStopped: the run was asked to stop and has finished what was in hand.

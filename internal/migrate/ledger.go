@@ -30,8 +30,7 @@ type LedgerOutcome struct {
 	// SetAside counts the values set aside, by table.column. It says how many
 	// were moved only where Status is completed or partial.
 	SetAside map[string]int64
-	Retired  []int // versions that nothing is under any more
-	Changed  bool  // something was written
+	Changed  bool // something was written
 }
 
 // entry describes the plan for the ledger.
@@ -71,20 +70,8 @@ func (r *run) outcome(result *Result, failure error) LedgerOutcome {
 		outcome.Status = "interrupted"
 	case failure != nil:
 		outcome.Status = "failed"
-	case result.Left > 0 || r.aside.count > 0:
+	case result.Left > 0 || r.aside.count > 0 || len(r.unseen) > 0:
 		outcome.Status = "partial"
-	case len(r.plan.Request.Tables)+len(r.plan.Request.Columns) == 0:
-		outcome.Retired = r.leftVersions()
 	}
 	return outcome
-}
-
-func (r *run) leftVersions() []int {
-	var versions []int
-	for _, version := range r.Ring.Versions() {
-		if version != r.plan.Request.To && r.plan.Request.Leaves(version) {
-			versions = append(versions, version)
-		}
-	}
-	return versions
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// keptBytes bounds what one worker holds of the values it has read.
-const keptBytes = 4 << 20
+// keptBytes is about what one worker holds of the values it has read.
+const keptBytes = 6 << 20
 
 // parts is in how many interleaved parts a page range is written. Each takes a
 // row or so of every page. Before each the server is made to prune the range:
@@ -31,9 +31,6 @@ const partsPerTrip = 8
 // rowsPerWrite bounds a statement that finds its rows by key.
 const rowsPerWrite = 500
 
-// errFull ends a read when the worker holds enough.
-var errFull = errors.New("enough rows are held")
-
 // mover is one worker: a connection, its buffers, its ciphers.
 type mover struct {
 	run      *run
@@ -42,44 +39,61 @@ type mover struct {
 	resealer *crypto.Resealer
 	waited   time.Duration // at the gate and for the row limit, in the chunk in hand
 
-	held  int // bytes
-	bytes arena[byte]
-	lists arena[[]byte]
-	fresh []byte // the value sealed last
+	held                int   // bytes
+	rowsSeen, bytesSeen int64 // in the table in hand
+	bytes               arena[byte]
+	lists               arena[[]byte]
+	fresh               []byte // the value sealed last
 
 	changes []Change
 	parts   [halves][parts][]Change
 }
 
 // movePages reads a page range, reseals what is to be moved and writes it. Where
-// the range holds more than the worker may keep, it is taken in several goes.
+// the range holds more than the worker should keep, it is taken in several goes.
 func (m *mover) movePages(ctx context.Context, table Table, pages PageRange) error {
 	for {
 		m.reset()
 		var last []byte
+		read := 0
+		pages.Limit = m.rowsToRead()
 		err := m.session.ReadPages(ctx, table, pages, m.run.plan.Request.To, func(row Row) error {
 			last = append(last[:0], row.Place...)
-			if err := m.take(table, row); err != nil {
-				return err
+			read++
+			m.rowsSeen++
+			for _, text := range row.Values {
+				m.bytesSeen += 2 * int64(len(text)) // as read, and as written
 			}
-			if m.held > keptBytes {
-				return errFull
-			}
-			return nil
+			return m.take(table, row)
 		})
-		full := errors.Is(err, errFull)
-		if err != nil && !full {
+		if errors.Is(err, ErrBusy) {
+			return nil // a later pass meets these rows again
+		}
+		if err != nil {
 			return err
 		}
 		if err := m.writeParts(ctx, table, pages); err != nil {
 			return err
 		}
-		if !full {
+		if read < pages.Limit {
 			return nil
 		}
 		pages.After = last
 	}
 }
+
+// rowsToRead is how many rows may be read at once so that what they hold stays
+// within keptBytes, judged by the rows before. It begins low: a table's values
+// may be large.
+func (m *mover) rowsToRead() int {
+	if m.rowsSeen == 0 {
+		return fewestRows
+	}
+	return int(max(1, keptBytes*m.rowsSeen/max(1, m.bytesSeen)))
+}
+
+// fewestRows is how many rows are read where nothing is known of them.
+const fewestRows = 16
 
 // writeParts writes what is held in interleaved parts. Between two of them it
 // can be asked to stop: what is not written yet is met again.

@@ -8,11 +8,12 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// sweepPending takes every row of a table that one snapshot shows as pending,
-// and writes by key. Reading and writing have a connection each: the snapshot
-// stays open while what it shows is written.
-func (r *run) sweepPending(ctx context.Context, table Table) error {
-	reading, err := r.Store.Open(ctx)
+// sweepAll takes every row that one snapshot of all tables shows as pending, and
+// writes by key: a value that moves from one table to another meanwhile is seen
+// in one of them. Reading and writing have a connection each: the snapshot stays
+// open while what it shows is written.
+func (r *run) sweepAll(ctx context.Context) error {
+	reading, err := r.Store.OpenSnapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -22,25 +23,43 @@ func (r *run) sweepPending(ctx context.Context, table Table) error {
 		return err
 	}
 	defer writing.Close(context.WithoutCancel(ctx))
+	return r.eachTable(ctx, func(ctx context.Context, table Table) error {
+		return r.sweepPending(ctx, table, reading, writing)
+	})
+}
 
+func (r *run) sweepPending(ctx context.Context, table Table, reading, writing Session) error {
 	batches := make(chan []Change, 1)
+	_, pass := r.phaseNow()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		writer := &mover{run: r, session: writing, writer: r.write(writing)}
-		for batch := range batches {
-			if err := writer.write(ctx, table, []Part{{Changes: batch}}); err != nil {
+		for stopped := false; ; {
+			batch, more := <-batches
+			if !more {
+				return nil
+			}
+			if stopped {
+				continue // the reader must not wait for nobody
+			}
+			err := writer.write(ctx, table, []Part{{Changes: batch, SkipLocked: pass <= firstSweep}})
+			if unlessStopped(err) != nil {
 				return err
 			}
+			stopped = err != nil
 		}
-		return nil
 	})
 	group.Go(func() error {
 		defer close(batches)
 		reader := &mover{run: r, session: reading, resealer: crypto.NewResealer(r.Ring, r.Random)}
-		return reader.readPending(ctx, table, batches)
+		return unlessStopped(reader.readPending(ctx, table, batches))
 	})
 	return group.Wait()
 }
+
+// firstSweep is the pass that leaves locked rows at once, so that one of them
+// keeps no other back. Later ones, which have few rows, wait for them.
+const firstSweep = 2
 
 func (m *mover) readPending(ctx context.Context, table Table, batches chan<- []Change) error {
 	to := m.run.plan.Request.To

@@ -15,6 +15,7 @@ type Plan struct {
 	Absent    []string // of the catalogue, as table or table.column
 	Census    []Census
 	Obstacles []Obstacle
+	Discovery *Discovery // nil where the catalogue's own tables could not be read
 }
 
 // Pending returns how many values the run would move.
@@ -58,7 +59,7 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 	if err != nil {
 		return nil, err
 	}
-	plan.Obstacles = append(found.Obstacles, obstacles...)
+	plan.Obstacles = append(request.unknown(found.Obstacles), obstacles...)
 	if len(plan.Tables) == 0 {
 		plan.Obstacles = append(plan.Obstacles, Obstacle{Code: "no_tables", Where: "database",
 			Message: "none of the tables that hold encrypted values is here",
@@ -78,9 +79,21 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	plan.Census = census
+	recorded, err := store.RecordedKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan.Obstacles = append(plan.Obstacles, otherKeyRecorded(request, ring, recorded)...)
 	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
 	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
 	plan.Obstacles = append(plan.Obstacles, backwards(request, census)...)
+	// However narrow the request is, the whole database is looked through: a key
+	// is retired for all of it.
+	plan.Discovery, err = Discover(ctx, store, ring, DiscoverRequest{Catalogue: request.Catalogue, Known: request.Known}, reporter)
+	if err != nil {
+		return nil, err
+	}
+	plan.Obstacles = append(plan.Obstacles, plan.Discovery.unlisted(ring)...)
 	return plan, nil
 }
 
@@ -92,6 +105,19 @@ func unreadable(obstacles []Obstacle) bool {
 		}
 	}
 	return false
+}
+
+// otherKeyRecorded finds that earlier runs brought values to the version under
+// another key.
+func otherKeyRecorded(request Request, ring *crypto.Keyring, recorded map[int]string) []Obstacle {
+	key, _ := ring.Key(request.To)
+	fingerprint, there := recorded[request.To]
+	if !there || fingerprint == key.Fingerprint() || request.KeyConfirmed {
+		return nil
+	}
+	return []Obstacle{{Code: "recorded_key", Where: "key version " + strconv.Itoa(request.To),
+		Message: fmt.Sprintf("encryption_keys has the fingerprint %s for it, and the key that is set has %s: two keys under one version number", fingerprint, key.Fingerprint()),
+		Fix:     "find out which of the two the servers have; if it is this one, and nothing is under the other, give its fingerprint as --expect-key"}}
 }
 
 // backwards finds that most values carry a newer version than the one to reach:

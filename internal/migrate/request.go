@@ -15,14 +15,17 @@ type Request struct {
 	Tables           []string // only these tables; empty for all
 	Columns          []string // only these columns; empty for all
 	Catalogue        []ocmt.Table
+	Known            []ocmt.Known // columns that look encrypted and are not to be moved
 	Workers          int
 	ChunkTarget      time.Duration // how long one chunk of a worker should take
 	MaxRowsPerSecond int           // 0 for no limit
+	HolderPatience   time.Duration // how long to wait for transactions that have written and not ended
 	MaxReplicaLag    time.Duration // wait while a standby is further behind; 0 for no limit
 	MaxWALBacklog    int64         // bytes; wait while more log than this is held back; 0 for no limit
 	Backwards        bool          // leave every version above To, not below
 	AllowDowngrade   bool          // go on where most values carry a newer version than To
 	StopOnSetAside   bool          // end at the first value that must be set aside
+	KeyConfirmed     bool          // the operator has named the key to reach by its fingerprint
 	AllowUnopenable  bool          // go on where a version's sample does not open
 }
 
@@ -118,3 +121,20 @@ func (r Request) columnsOf(table ocmt.Table, found map[string]bool) []ocmt.Colum
 	}
 	return columns
 }
+
+// unknown leaves out the tables of other schemas that the deployment knows of: a
+// column of them is listed as one that is not to be moved.
+func (r Request) unknown(obstacles []Obstacle) []Obstacle {
+	var list []Obstacle
+	for _, obstacle := range obstacles {
+		listed := slices.ContainsFunc(r.Known, func(k ocmt.Known) bool { return k.Schema+"."+k.Table == obstacle.Where })
+		if obstacle.Code != codeOtherSchema || !listed {
+			list = append(list, obstacle)
+		}
+	}
+	return list
+}
+
+// codeOtherSchema is that of an obstacle by which a store tells of a table with
+// a name of the catalogue in a schema that is not looked in.
+const codeOtherSchema = "other_schema"

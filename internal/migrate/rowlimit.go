@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -34,11 +35,24 @@ func (l *rowLimit) set(rowsPerSecond int) {
 
 func (l *rowLimit) rate() int { return int(l.perSec.Load()) }
 
-// wait waits until so many rows more may be written.
-func (l *rowLimit) wait(ctx context.Context, rows int) error {
+// wait waits until so many rows more may be written. The error is ErrStopped
+// where it was asked to stop meanwhile.
+func (l *rowLimit) wait(ctx context.Context, rows int, stop <-chan struct{}) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-stop:
+			cancel(ErrStopped)
+		case <-ctx.Done():
+		}
+	}()
 	for rows > 0 && l.rate() > 0 {
 		some := min(rows, max(1, l.limiter.Burst()))
 		if err := l.limiter.WaitN(ctx, some); err != nil {
+			if errors.Is(context.Cause(ctx), ErrStopped) {
+				return ErrStopped
+			}
 			return fmt.Errorf("waiting for the row limit: %w", err)
 		}
 		rows -= some

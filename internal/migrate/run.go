@@ -39,6 +39,8 @@ type run struct {
 	total int64
 
 	moved, rows, changed, left atomic.Int64
+	blocked                    atomic.Int64 // rows of the last pass that others held
+	unseen                     []string     // who had written and not ended when the last pass began
 	aside                      *setAsideList
 	done                       atomic.Int64
 	limit                      *rowLimit
@@ -89,10 +91,8 @@ func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Write
 	defer release()
 	began := r.Clock()
 	err = state.recorded(held, result)
-	if err != nil && held.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("%w: %w", ErrLockLost, err)
-	}
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
+	result.Blocked, result.Unseen = state.blocked.Load(), state.unseen
 	result.SetAside, result.List = state.aside.count, state.aside.list
 	result.Elapsed = r.Clock().Sub(began)
 	return result, err
@@ -104,11 +104,21 @@ func (r *run) recorded(ctx context.Context, result *Result) error {
 	if r.dry() {
 		return r.passes(ctx, result)
 	}
+	if r.total == 0 {
+		return r.unrecorded(ctx, result)
+	}
 	if err := r.Ledger.Begin(ctx, r.entry()); err != nil {
 		return fmt.Errorf("recording the run before it begins: %w", err)
 	}
-	failure := r.steered(ctx, result)
-	if failure == nil || isStop(failure) {
+	return r.finish(ctx, result, r.steered(ctx, result))
+}
+
+// finish makes what was moved safe and records how the run ended.
+func (r *run) finish(ctx context.Context, result *Result, failure error) error {
+	if errors.Is(context.Cause(ctx), ErrLockLost) {
+		failure = context.Cause(ctx)
+	}
+	if failure == nil || isStop(failure) && ctx.Err() == nil {
 		if err := r.Store.Flush(ctx); err != nil {
 			failure = errors.Join(failure, err)
 		}
@@ -119,6 +129,19 @@ func (r *run) recorded(ctx context.Context, result *Result) error {
 		return fmt.Errorf("recording the run, which has moved its values: %w", err)
 	}
 	return failure
+}
+
+// unrecorded makes the passes where the plan found nothing to move, and leaves
+// no trace; unless a server wrote something meanwhile that was moved.
+func (r *run) unrecorded(ctx context.Context, result *Result) error {
+	failure := r.passes(ctx, result)
+	if r.rows.Load() == 0 {
+		return failure
+	}
+	if err := r.Ledger.Begin(ctx, r.entry()); err != nil {
+		return errors.Join(failure, fmt.Errorf("recording the run, which has moved values: %w", err))
+	}
+	return r.finish(ctx, result, failure)
 }
 
 // steered makes the passes while orders from outside are followed.
@@ -166,9 +189,15 @@ func (r *run) passes(ctx context.Context, result *Result) error {
 	for result.Passes < mostPasses {
 		result.Passes++
 		r.enter(passName(result.Passes), result.Passes)
+		if !dry {
+			if err := r.awaitHolders(ctx); err != nil {
+				return err
+			}
+		}
 		r.freshAside()
 		r.left.Store(0)
-		if err := r.eachTable(ctx, r.sweepPending); err != nil {
+		r.blocked.Store(0)
+		if err := r.sweepAll(ctx); err != nil {
 			return err
 		}
 		result.Left = r.left.Load()
@@ -221,6 +250,12 @@ func (r *run) eachTable(ctx context.Context, sweep func(context.Context, Table) 
 		if err := sweep(ctx, table); err != nil {
 			return fmt.Errorf("moving the values of %s: %w", table, err)
 		}
+		if r.aborted() {
+			return ErrAborted
+		}
+		if r.stopping() {
+			return ErrStopped
+		}
 	}
 	return nil
 }
@@ -262,15 +297,24 @@ func (r *run) sweepPages(ctx context.Context, table Table) error {
 			m.waited = 0
 			began := r.Clock()
 			if err := m.movePages(ctx, table, pages); err != nil {
-				return err
+				return unlessStopped(err)
 			}
 			size.learn(r.Clock().Sub(began) - m.waited)
 			if r.stopping() {
-				return ErrStopped
+				return nil
 			}
 		}
 		return nil
 	})
+}
+
+// unlessStopped is nil for a worker that was asked to stop: an error would make
+// the group cut the others off in what they have in hand.
+func unlessStopped(err error) error {
+	if errors.Is(err, ErrStopped) || errors.Is(err, ErrAborted) {
+		return nil
+	}
+	return err
 }
 
 // admit waits until so many rows more may be written, and returns how long.
@@ -282,7 +326,7 @@ func (r *run) admit(ctx context.Context, rows int) (time.Duration, error) {
 	if err := r.gate.pass(ctx, r.Stop, r.Reporter.Waiting); err != nil {
 		return 0, err
 	}
-	if err := r.limit.wait(ctx, rows); err != nil {
+	if err := r.limit.wait(ctx, rows, r.Stop); err != nil {
 		return 0, err
 	}
 	return r.Clock().Sub(began), nil
@@ -298,6 +342,9 @@ func (r *run) count(part Part) {
 	rows := int64(len(part.Changes))
 	r.rows.Add(part.Written)
 	r.changed.Add(rows - part.Written)
+	if part.Blocked {
+		r.blocked.Add(rows)
+	}
 	var values int64
 	for _, change := range part.Changes {
 		for _, text := range change.New {

@@ -16,6 +16,7 @@ type Table struct {
 	KeyIsUUID    bool   // the keys of rows are 16 bytes each, not text
 	Columns      []Column
 	Leaves       []Leaf // where the rows lie: the table itself, or its partitions
+	Triggers     bool   // an UPDATE fires triggers, which may change what is written
 }
 
 // String returns schema.name.
@@ -65,15 +66,25 @@ type Change struct {
 type Part struct {
 	Pages   *PageRange
 	Changes []Change
-	Written int64 // rows, once the part was written
+	// SkipLocked leaves rows that another transaction holds at once; else they
+	// are waited for, and where they are not let go the whole part is left.
+	SkipLocked bool
+	Written    int64 // rows, once the part was written
+	Blocked    bool  // nothing was written: another transaction is in the way
 }
 
-// PageRange is the pages From (included) to To (not included) of a Leaf. After
-// is the place of the last row of it that was taken already, or nil.
+// PageRange is the pages From (included) to To (not included) of a Leaf.
 type PageRange struct {
 	Leaf     Leaf
 	From, To int64
-	After    []byte
+	After    []byte // the place of the last row that was taken already, or nil
+	Limit    int    // read so many rows at most
+}
+
+// Holder is a transaction that has not ended.
+type Holder struct {
+	ID   string
+	Name string // for people
 }
 
 // Obstacle is a reason not to start.
@@ -93,6 +104,7 @@ type Description struct {
 	Tables    []Table
 	Absent    []string   // what the database lacks, as table or table.column
 	Obstacles []Obstacle // what is there and cannot be worked on
+	Elsewhere []string   // tables with a name of the catalogue, in whatever schema
 }
 
 // Reader reads encrypted rows.
@@ -128,13 +140,24 @@ type Store interface {
 	Describe(ctx context.Context, catalogue []ocmt.Table) (*Description, error)
 	// Obstacles returns what would keep these tables from being written.
 	Obstacles(ctx context.Context, tables []Table) ([]Obstacle, error)
+	// RecordedKeys returns the fingerprints of keys by version, as earlier runs
+	// have recorded them.
+	RecordedKeys(ctx context.Context) (map[int]string, error)
+	// Holders returns the transactions, prepared ones among them, that have
+	// written to the tables and have not ended: what they wrote is not to be seen.
+	Holders(ctx context.Context, tables []Table) ([]Holder, error)
 	// Open makes a session.
 	Open(ctx context.Context) (Session, error)
+	// OpenSnapshot makes a session that reads, and sees the database as it is at
+	// its first read for as long as it is open.
+	OpenSnapshot(ctx context.Context) (Session, error)
 	// Lock takes the one lock of the database, or returns ErrLocked. The context
 	// that it returns ends when the lock is lost.
 	Lock(ctx context.Context) (held context.Context, release func(), err error)
 	// Pressure asks how far those are that live on the server's log.
 	Pressure(ctx context.Context) (Pressure, error)
+	// Searcher makes a connection that looks for values in any table.
+	Searcher(ctx context.Context) (Searcher, error)
 	// Flush returns when all that was written before is safe on disk.
 	Flush(ctx context.Context) error
 }

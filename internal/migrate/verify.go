@@ -43,10 +43,12 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 		return nil, err
 	}
 	result := &Verification{Versions: map[int]int64{}, Absent: found.Absent}
-	if result.Obstacles, err = readObstacles(ctx, store, found); err != nil || len(result.Obstacles) > 0 {
+	if result.Obstacles, err = readObstacles(ctx, store, request, found); err != nil || len(result.Obstacles) > 0 {
 		return result, err
 	}
-	session, err := store.Open(ctx)
+	// One snapshot for all tables: a value that moves from one to another while
+	// they are read must not be missed in both.
+	session, err := store.OpenSnapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,12 +67,12 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 // readObstacles keeps those obstacles that hide values from a reader, and adds
 // one where there is no table at all: nothing found is not proof. What a standby
 // shows is none either: it may be older than what the servers have written.
-func readObstacles(ctx context.Context, store Store, found *Description) ([]Obstacle, error) {
+func readObstacles(ctx context.Context, store Store, request Request, found *Description) ([]Obstacle, error) {
 	all, err := store.Obstacles(ctx, found.Tables)
 	if err != nil {
 		return nil, err
 	}
-	kept := found.Obstacles
+	kept := request.unknown(found.Obstacles)
 	for _, obstacle := range all {
 		if unreadable([]Obstacle{obstacle}) || obstacle.Code == CodeStandby {
 			kept = append(kept, obstacle)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,32 +21,80 @@ func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.
 				return fmt.Errorf("describing table %s: %w", entry.Name, err)
 			}
 		}
+		overlooked(found)
 		return nil
 	})
 	return found, err
 }
 
+// overlooked makes an obstacle of each table that has a catalogue table's name
+// and is not among those found: its values would stay under the old key unseen.
+func overlooked(found *migrate.Description) {
+	for _, name := range found.Elsewhere {
+		if slices.ContainsFunc(found.Tables, func(t migrate.Table) bool { return t.String() == name }) {
+			continue
+		}
+		found.Obstacles = append(found.Obstacles, migrate.Obstacle{Code: "other_schema", Where: name,
+			Message: "it has the name and a column of a table that OCMT encrypts, and is not the one on the search path",
+			Fix:     "add its columns with their schema to ocmt.yaml, so that they are moved too; or list one of them there under known; or drop or rename it"})
+	}
+}
+
 // describeEntry looks for a table under both of its names: a deployment can
-// have both.
+// have both, or a view of the one over the other.
 func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, found *migrate.Description) error {
 	seen := false
+	var others []migrate.Obstacle // what has the name and is no table
 	for _, name := range []string{entry.Name, entry.OldName} {
 		if name == "" {
 			continue
 		}
-		there, err := describeTable(ctx, conn, entry, name, found)
+		there, other, err := describeTable(ctx, conn, entry, name, found)
 		if err != nil {
 			return err
 		}
-		seen = seen || there
+		seen, others = seen || there, append(others, other...)
+		elsewhere, err := sameTableElsewhere(ctx, conn, entry, name)
+		if err != nil {
+			return err
+		}
+		found.Elsewhere = append(found.Elsewhere, elsewhere...)
 	}
-	if !seen {
+	if seen {
+		return nil
+	}
+	found.Obstacles = append(found.Obstacles, others...)
+	if len(others) == 0 {
 		found.Absent = append(found.Absent, entry.Name)
 		for _, column := range entry.Columns {
 			require(entry.Name, column, found)
 		}
 	}
 	return nil
+}
+
+// sameTableElsewhere finds tables with the name and a column of an entry that is
+// looked for on the search path, in whatever schema they are.
+func sameTableElsewhere(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string) ([]string, error) {
+	if entry.Schema != "" {
+		return nil, nil
+	}
+	names := make([]string, len(entry.Columns))
+	for i, column := range entry.Columns {
+		names[i] = column.Name
+	}
+	rows, err := rowsOf(ctx, conn, `select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relname = $1 and c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^(pg_|information_schema$)'
+		and exists (select from pg_attribute where attrelid = c.oid and attname = any($2::text[]) and not attisdropped) order by 1`,
+		name, textArray(names))
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, row := range rows {
+		list = append(list, row[0])
+	}
+	return list, nil
 }
 
 // require makes the absence of a column that the deployment itself names an
@@ -59,8 +108,8 @@ func require(table string, column ocmt.Column, found *migrate.Description) {
 }
 
 // describeTable adds the table of a name to what is found, and reports whether
-// there is one.
-func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, found *migrate.Description) (bool, error) {
+// there is one. What has the name and is no table comes back as an obstacle.
+func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, found *migrate.Description) (bool, []migrate.Obstacle, error) {
 	path := quoted(name)
 	if entry.Schema != "" {
 		path = quoted(entry.Schema, name)
@@ -68,49 +117,94 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	rows, err := rowsOf(ctx, conn, `select c.oid, n.nspname, c.relname, c.relkind from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, path)
 	if err != nil || len(rows) == 0 {
-		return false, err
+		return false, nil, err
 	}
 	oid, kind := rows[0][0], rows[0][3]
-	table := &migrate.Table{Schema: rows[0][1], Name: rows[0][2], Key: entry.Key}
+	table := migrate.Table{Schema: rows[0][1], Name: rows[0][2], Key: entry.Key}
 	if kind != "r" && kind != "p" {
-		found.Obstacles = append(found.Obstacles, migrate.Obstacle{Code: "not_a_table", Where: table.String(),
+		return false, []migrate.Obstacle{{Code: "not_a_table", Where: table.String(),
 			Message: "it is a view, a foreign table or an index, and values can be replaced safely in a table only",
-			Fix:     "name the table behind it under columns in ocmt.yaml, and leave this one out with --table"})
-		return true, nil
+			Fix:     "name the table behind it under columns in ocmt.yaml, and leave this one out with --table"}}, nil
 	}
-	absent, err := describeColumns(ctx, conn, oid, entry, table)
+	absent, err := describeColumns(ctx, conn, oid, entry, &table)
 	if err != nil {
-		return true, err
+		return true, nil, err
 	}
 	for _, column := range absent {
 		found.Absent = append(found.Absent, table.Name+"."+column.Name)
 		require(table.Name, column, found)
 	}
 	if len(table.Columns) == 0 {
-		return true, nil
+		return true, nil, nil
 	}
-	table.Leaves, err = describeLeaves(ctx, conn, oid, kind == "p")
-	found.Tables = append(found.Tables, *table)
-	return true, err
+	if table.Leaves, err = describeLeaves(ctx, conn, oid, kind == "p", table); err != nil {
+		return true, nil, err
+	}
+	obstacles, err := describeWrites(ctx, conn, oid, &table)
+	found.Obstacles = append(found.Obstacles, obstacles...)
+	addTable(found, table)
+	return true, nil, err
+}
+
+// addTable adds a table, or its columns where it is there already: ocmt.yaml may
+// name one with its schema that is found on the search path too.
+func addTable(found *migrate.Description, table migrate.Table) {
+	at := slices.IndexFunc(found.Tables, func(t migrate.Table) bool { return t.String() == table.String() })
+	if at < 0 {
+		found.Tables = append(found.Tables, table)
+		return
+	}
+	for _, column := range table.Columns {
+		if !slices.ContainsFunc(found.Tables[at].Columns, func(c migrate.Column) bool { return c.Name == column.Name }) {
+			found.Tables[at].Columns = append(found.Tables[at].Columns, column)
+		}
+	}
+}
+
+// describeWrites looks for what would come between an UPDATE and the row: rules,
+// triggers, and a key that does not name one row.
+func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table *migrate.Table) ([]migrate.Obstacle, error) {
+	rows, err := rowsOf(ctx, conn, `select exists (select from pg_rewrite where ev_class = $1::oid and ev_type = '2' and ev_enabled <> 'D'),
+		exists (select from pg_trigger where tgrelid in (select $1::oid union select relid from pg_partition_tree($1::oid::regclass))
+			and not tgisinternal and tgenabled in ('O', 'A') and tgtype & 16 <> 0),
+		exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+			where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
+			and a.attname = $2 and a.attnotnull)`, oid, table.Key)
+	if err != nil {
+		return nil, err
+	}
+	table.Triggers = rows[0][1] == "t"
+	var found []migrate.Obstacle
+	if rows[0][0] == "t" {
+		found = append(found, migrate.Obstacle{Code: "rule", Where: table.String(),
+			Message: "a rule makes something else of updates of this table",
+			Fix:     "disable it for the time of the run: ALTER TABLE … DISABLE RULE …"})
+	}
+	if rows[0][2] != "t" && len(table.Leaves) > 0 && table.Leaves[0].Name == table.Name {
+		found = append(found, migrate.Obstacle{Code: "no_key", Where: table.String() + "." + table.Key,
+			Message: "the column does not name one row each: it is not unique by an index of its own, or may be NULL",
+			Fix:     "name another column as the key of this table in ocmt.yaml, such as its primary key"})
+	}
+	return found, nil
 }
 
 // describeColumns fills in the key's type and those columns that exist, and
 // returns those that do not.
 func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) ([]ocmt.Column, error) {
-	rows, err := rowsOf(ctx, conn, `select attname, atttypid::regtype,
-		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end
+	rows, err := rowsOf(ctx, conn, `select attname, format_type(atttypid, null),
+		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end, format_type(atttypid, atttypmod)
 		from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped`, oid)
 	if err != nil {
 		return nil, err
 	}
-	types, lengths := map[string]string{}, map[string]int{}
+	types, lengths, whole := map[string]string{}, map[string]int{}, map[string]string{}
 	for _, row := range rows {
-		types[row[0]], lengths[row[0]] = row[1], int(number(row[2]))
+		types[row[0]], lengths[row[0]], whole[row[0]] = row[1], int(number(row[2])), row[3]
 	}
 	if types[entry.Key] == "" {
 		return nil, fmt.Errorf("it has no column %q to name its rows by", entry.Key)
 	}
-	table.KeyType, table.KeyIsUUID = types[entry.Key], types[entry.Key] == "uuid"
+	table.KeyType, table.KeyIsUUID = whole[entry.Key], types[entry.Key] == "uuid"
 	var absent []ocmt.Column
 	for _, column := range entry.Columns {
 		switch types[column.Name] {
@@ -126,7 +220,7 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 	return absent, nil
 }
 
-func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partitioned bool) ([]migrate.Leaf, error) {
+func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partitioned bool, table migrate.Table) ([]migrate.Leaf, error) {
 	of := "select $1::oid"
 	if partitioned {
 		of = "select relid from pg_partition_tree($1::oid::regclass) where isleaf"
@@ -139,7 +233,7 @@ func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partit
 	leaves := make([]migrate.Leaf, len(rows))
 	for i, row := range rows {
 		leaves[i] = migrate.Leaf{Schema: row[0], Name: row[1], Pages: number(row[2])}
-		if leaves[i].ByPages, err = readsByPages(ctx, conn, leaves[i]); err != nil {
+		if leaves[i].ByPages, err = readsByPages(ctx, conn, leaves[i], table); err != nil {
 			return nil, err
 		}
 	}
@@ -148,8 +242,21 @@ func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partit
 
 // readsByPages asks the server's planner: PostgreSQL 14 and later have the TID
 // range scan for heaps; other access methods and other servers may not.
-func readsByPages(ctx context.Context, conn *pgconn.PgConn, leaf migrate.Leaf) (bool, error) {
-	results, err := conn.Exec(ctx, "begin; set local enable_seqscan = off; explain select 1 from "+quoted(leaf.Schema, leaf.Name)+
+//
+// A partition is read and written by its own name, and needs rights of its own;
+// without them its rows are met through the table.
+func readsByPages(ctx context.Context, conn *pgconn.PgConn, leaf migrate.Leaf, table migrate.Table) (bool, error) {
+	path := quoted(leaf.Schema, leaf.Name)
+	names := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		names[i] = column.Name
+	}
+	allowed, err := rowsOf(ctx, conn, `select has_table_privilege($1, 'SELECT')
+		and (select bool_and(has_column_privilege($1, c, 'UPDATE')) from unnest($2::text[]) c)`, path, textArray(names))
+	if err != nil || allowed[0][0] != "t" {
+		return false, err
+	}
+	results, err := conn.Exec(ctx, "begin; set local enable_seqscan = off; explain select 1 from "+path+
 		" where ctid >= '(0,0)' and ctid < '(1,0)'; rollback").ReadAll()
 	if err != nil {
 		return false, plain(err)

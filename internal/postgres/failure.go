@@ -3,11 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // FailureKind says what kept a statement from being carried out.
@@ -38,11 +39,11 @@ type FailureError struct {
 }
 
 // plain turns an error of the driver into a *FailureError. What ended because it
-// was asked to end stays as it is.
+// was asked to end stays as it is, and so does what is no failure of the server.
 func plain(err error) error {
 	var known *FailureError
 	var connect *ConnectError
-	if err == nil || errors.Is(err, context.Canceled) || errors.As(err, &known) || errors.As(err, &connect) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, migrate.ErrChangedOnWrite) || errors.As(err, &known) || errors.As(err, &connect) {
 		return err
 	}
 	var answer *pgconn.PgError
@@ -107,6 +108,9 @@ func (e *FailureError) Error() string {
 	return text
 }
 
+// Is reports whether it is migrate.ErrBusy: another transaction was in the way.
+func (e *FailureError) Is(target error) bool { return target == migrate.ErrBusy && e.Kind == InTheWay }
+
 // Unwrap returns the driver's error.
 func (e *FailureError) Unwrap() error { return e.cause }
 
@@ -123,16 +127,5 @@ func saidBy(answer *pgconn.PgError) string {
 	return said
 }
 
-// longestWord is the length up to which a word of the server is repeated. Names
-// are short; every ciphertext and every token is longer.
-const longestWord = 24
-
-func shortWords(text string) string {
-	words := strings.Fields(text)
-	for i, word := range words {
-		if length := utf8.RuneCountInString(word); length > longestWord {
-			words[i] = fmt.Sprintf("(%d characters, not shown)", length)
-		}
-	}
-	return strings.Join(words, " ")
-}
+// shortWords is a text of the server without the words that may be secrets.
+func shortWords(text string) string { return secret.Redact(strings.Join(strings.Fields(text), " ")) }

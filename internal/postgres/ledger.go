@@ -23,6 +23,44 @@ type Ledger struct {
 // Ledger returns the ledger for one run.
 func (s *Store) Ledger() *Ledger { return &Ledger{store: s} }
 
+// RecordedKeys implements migrate.Store: the keys that are recorded by what this
+// tool calls them, which is 16 hexadecimal characters.
+func (s *Store) RecordedKeys(ctx context.Context) (map[int]string, error) {
+	recorded := map[int]string{}
+	err := s.with(ctx, func(conn *pgconn.PgConn) error {
+		there, err := rowsOf(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_keys'), 'SELECT'), false)")
+		if err != nil || there[0][0] != "t" {
+			return err
+		}
+		rows, err := rowsOf(ctx, conn, "select version, key_id from encryption_keys where key_id ~ '^[0-9a-f]{16}$'")
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			recorded[int(number(row[0]))] = row[1]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading encryption_keys: %w", err)
+	}
+	return recorded, nil
+}
+
+// Retire records that nothing in the database is under these versions any more.
+func (s *Store) Retire(ctx context.Context, versions []int) error {
+	return s.with(ctx, func(conn *pgconn.PgConn) error {
+		for _, version := range versions {
+			_, err := rowsOf(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status = 'active'",
+				strconv.Itoa(version))
+			if err != nil {
+				return fmt.Errorf("recording key version %d: %w", version, err)
+			}
+		}
+		return nil
+	})
+}
+
 // The tables as OCMT's security migration makes them.
 const (
 	keysTable = `create table encryption_keys (
@@ -59,10 +97,7 @@ func (l *Ledger) Begin(ctx context.Context, entry migrate.LedgerEntry) error {
 			return err
 		}
 		for version, fingerprint := range entry.Fingerprints {
-			_, err := rowsOf(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
-				values ($1, $2, 'aes-256-gcm', 'active', '{"recorded_by": "ocmt"}') on conflict do nothing`,
-				strconv.Itoa(version), fingerprint)
-			if err != nil {
+			if err := recordKey(ctx, conn, version, fingerprint, version == entry.To); err != nil {
 				return fmt.Errorf("recording key version %d: %w", version, err)
 			}
 		}
@@ -81,6 +116,22 @@ func (l *Ledger) Begin(ctx context.Context, entry migrate.LedgerEntry) error {
 		}
 		return nil
 	})
+}
+
+// recordKey records a key by its fingerprint. What another tool has recorded of
+// a version stays as it is.
+func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprint string, active bool) error {
+	_, err := rowsOf(ctx, conn, `update encryption_keys set key_id = $2, status = case when $3 then 'active' else status end
+		where version = $1 and metadata->>'recorded_by' = 'ocmt'
+		and not exists (select from encryption_keys where key_id = $2 and version <> $1)`,
+		strconv.Itoa(version), fingerprint, strconv.FormatBool(active))
+	if err != nil {
+		return err
+	}
+	_, err = rowsOf(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
+		values ($1, $2, 'aes-256-gcm', 'active', '{"recorded_by": "ocmt"}') on conflict do nothing`,
+		strconv.Itoa(version), fingerprint)
+	return err
 }
 
 func makeLedger(ctx context.Context, conn *pgconn.PgConn) error {
@@ -114,13 +165,6 @@ func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) error {
 				return fmt.Errorf("recording the end of %s.%s: %w", column.Table, column.Column, err)
 			}
 		}
-		for _, version := range outcome.Retired {
-			_, err := rowsOf(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status = 'active'",
-				strconv.Itoa(version))
-			if err != nil {
-				return fmt.Errorf("recording key version %d: %w", version, err)
-			}
-		}
 		if !outcome.Changed {
 			return nil
 		}
@@ -138,7 +182,7 @@ func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, outcome migrate
 	}
 	details, err := json.Marshal(map[string]any{
 		"tool": "ocmt", "operator": l.store.options.Operator, "to_version": l.entry.To,
-		"columns": len(l.entry.Columns), "status": outcome.Status, "retired_versions": outcome.Retired,
+		"columns": len(l.entry.Columns), "status": outcome.Status,
 	})
 	if err != nil {
 		return fmt.Errorf("writing the details of the audit entry: %w", err)

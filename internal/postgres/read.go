@@ -37,8 +37,8 @@ func (s *Session) Scan(ctx context.Context, table migrate.Table, pendingFor *int
 		}
 	}
 	_, err := rows.Close()
-	if err == nil {
-		err = s.endRead(ctx)
+	if ended := s.endRead(ctx); err == nil {
+		err = ended
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
@@ -54,11 +54,11 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 		from, compare = pages.After, ">"
 	}
 	sql := "select t.ctid, " + keyAndValues(table) + " from only " + quoted(pages.Leaf.Schema, pages.Leaf.Name) +
-		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + pending(table, pendingFor) + ")"
+		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + pending(table, pendingFor) + ") limit $3::bigint"
 	if err := s.beginRead(ctx); err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
-	rows := s.conn.ExecParams(ctx, sql, [][]byte{from, pageStart(pages.To)}, nil, []int16{1, 1}, binaryForm)
+	rows := s.conn.ExecParams(ctx, sql, [][]byte{from, pageStart(pages.To), binary.BigEndian.AppendUint64(nil, uint64(pages.Limit))}, nil, binaryForm, binaryForm) //nolint:gosec // not negative
 	var failed error
 	for rows.NextRow() {
 		if failed != nil {
@@ -68,8 +68,8 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 		failed = visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
 	}
 	_, err := rows.Close()
-	if err == nil {
-		err = s.endRead(ctx)
+	if ended := s.endRead(ctx); err == nil {
+		err = ended
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
@@ -114,7 +114,7 @@ func anyValue(table migrate.Table) string {
 func pending(table migrate.Table, version int) string {
 	terms := make([]string, len(table.Columns))
 	for i, column := range table.Columns {
-		terms[i] = "not starts_with(t." + quoted(column.Name) + "::text, 'v" + strconv.Itoa(version) + ":')"
+		terms[i] = "not starts_with(t." + quoted(column.Name) + `::text collate "C", 'v` + strconv.Itoa(version) + ":')"
 	}
 	return strings.Join(terms, " or ")
 }

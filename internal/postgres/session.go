@@ -15,6 +15,7 @@ type Session struct {
 	// direct: there is no pool in between that would hand each transaction to
 	// another backend, so what is set and prepared here stays.
 	direct   bool
+	snapshot bool              // one transaction is open from the start to the end
 	tuned    bool              // the settings of Write are made
 	prepared map[string]string // names of statements by their text
 	arrays   [][]byte          // buffers of Write, used again
@@ -52,16 +53,16 @@ func (s *Session) settle(ctx context.Context) error {
 // beginRead begins a transaction to read in where the default of the connection
 // is not ours to set.
 func (s *Session) beginRead(ctx context.Context) error {
-	if s.direct {
+	if s.direct || s.snapshot {
 		return nil
 	}
 	_, err := s.conn.Exec(ctx, "begin "+isolation+" read only").ReadAll()
 	return err
 }
 
-// endRead ends it.
+// endRead ends it, and one that has failed too: the connection goes on.
 func (s *Session) endRead(ctx context.Context) error {
-	if s.direct {
+	if s.direct || s.snapshot {
 		return nil
 	}
 	_, err := s.conn.Exec(ctx, "commit").ReadAll()

@@ -76,6 +76,19 @@ func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
 	return session, nil
 }
 
+// OpenSnapshot implements migrate.Store.
+func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Session, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0").ReadAll(); err != nil {
+		_ = conn.Close(ctx)
+		return nil, fmt.Errorf("taking a snapshot to read: %w", plain(err))
+	}
+	return &Session{conn: conn, store: s, snapshot: true}, nil
+}
+
 func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, s.config)
 	if err != nil {

@@ -22,7 +22,10 @@ type statement struct {
 // the server asks to try again, are left and count as not written.
 func (s *Session) Write(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
 	write := s.writePooled
-	if s.direct {
+	switch {
+	case table.Triggers:
+		write = s.writeChecked
+	case s.direct:
 		write = s.writeDirect
 	}
 	if err := write(ctx, table, parts); err != nil {
@@ -34,7 +37,7 @@ func (s *Session) Write(ctx context.Context, table migrate.Table, parts []migrat
 // texts are the statements of one part's transaction.
 func texts(table migrate.Table, part migrate.Part) []string {
 	if part.Pages == nil {
-		return []string{updateByKey(table)}
+		return []string{updateByKey(table, part.SkipLocked)}
 	}
 	return []string{prune(part.Pages.Leaf), updateByPlace(table, part.Pages.Leaf)}
 }
@@ -62,7 +65,8 @@ func (s *Session) writePooled(ctx context.Context, table migrate.Table, parts []
 			batch.ExecParams(one.sql, one.params, nil, binaryForm, nil)
 		}
 		results, err := s.conn.ExecBatch(ctx, batch).ReadAll()
-		if err != nil && !tryLater(err) {
+		parts[i].Blocked = tryLater(err)
+		if err != nil && !parts[i].Blocked {
 			return err
 		}
 		if err == nil {
@@ -80,7 +84,11 @@ func (s *Session) writeDirect(ctx context.Context, table migrate.Table, parts []
 	}
 	for i := range parts {
 		for _, sql := range texts(table, parts[i]) {
-			if err := s.prepare(ctx, sql); err != nil {
+			switch err := s.prepare(ctx, sql); {
+			case tryLater(err): // the table itself is locked
+				blockAll(parts)
+				return nil
+			case err != nil:
 				return err
 			}
 		}
@@ -92,45 +100,92 @@ func (s *Session) writeDirect(ctx context.Context, table migrate.Table, parts []
 		}
 		pipeline.SendPipelineSync()
 	}
-	err := pipeline.Flush()
-	for i := 0; i < len(parts) && err == nil; i++ {
-		parts[i].Written, err = partResult(pipeline)
+	failed := pipeline.Flush()
+	// After an error of one part the server goes on with the next: each is read,
+	// so that what was written is known.
+	for i := 0; i < len(parts) && !s.conn.IsClosed(); i++ {
+		written, err := partResult(pipeline)
+		parts[i].Written, parts[i].Blocked = written, tryLater(err)
+		if err != nil && !parts[i].Blocked {
+			failed = errors.Join(failed, err)
+		}
 	}
-	if closed := pipeline.Close(); err == nil {
-		err = closed
+	return errors.Join(failed, pipeline.Close())
+}
+
+func blockAll(parts []migrate.Part) {
+	for i := range parts {
+		parts[i].Blocked = true
 	}
-	return err
 }
 
 // partResult reads the results of one part up to its synchronization: how many
 // rows its last statement wrote.
-func partResult(pipeline *pgconn.Pipeline) (written int64, err error) {
-	later := false
+func partResult(pipeline *pgconn.Pipeline) (written int64, failed error) {
 	for {
 		result, err := pipeline.GetResults()
 		switch result := result.(type) {
 		case *pgconn.ResultReader:
-			tag, err := result.Close()
-			if err != nil && !tryLater(err) {
-				return 0, err
-			}
-			later = later || err != nil
+			var tag pgconn.CommandTag
+			tag, err = result.Close()
 			written = tag.RowsAffected()
 		case *pgconn.PipelineSync:
-			if later {
-				return 0, nil
+			if failed != nil {
+				return 0, failed
 			}
 			return written, nil
 		case nil:
 			if err == nil {
-				return 0, errors.New("the server's answer ended early")
+				return 0, errors.Join(failed, errors.New("the server's answer ended early"))
 			}
-			if !tryLater(err) {
-				return 0, err
-			}
-			later = true
+		}
+		var answer *pgconn.PgError
+		if err != nil && !errors.As(err, &answer) {
+			return 0, errors.Join(failed, err) // the connection, not the statement
+		}
+		failed = errors.Join(failed, err)
+	}
+}
+
+// writeChecked writes each part in a transaction that is committed only when the
+// rows were seen to hold what was written: a trigger may have made something
+// else of it.
+func (s *Session) writeChecked(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
+	for i := range parts {
+		written, err := s.writeOneChecked(ctx, table, parts[i])
+		parts[i].Written, parts[i].Blocked = written, tryLater(err)
+		if err != nil && !parts[i].Blocked {
+			return err
 		}
 	}
+	return nil
+}
+
+func (s *Session) writeOneChecked(ctx context.Context, table migrate.Table, part migrate.Part) (written int64, err error) {
+	err = within(ctx, s.conn, func() error {
+		batch := &pgconn.Batch{}
+		batch.ExecParams(s.store.settings(true), nil, nil, nil, nil)
+		for _, one := range s.statements(table, part) {
+			batch.ExecParams(one.sql, one.params, nil, binaryForm, nil)
+		}
+		results, err := s.conn.ExecBatch(ctx, batch).ReadAll()
+		if err != nil {
+			return err
+		}
+		written = results[len(results)-1].CommandTag.RowsAffected()
+		check := s.conn.ExecParams(ctx, countWritten(table), s.params(table, false, part.Changes), nil, binaryForm, nil).Read()
+		if check.Err != nil {
+			return check.Err
+		}
+		if number(string(check.Rows[0][0])) < written {
+			return migrate.ErrChangedOnWrite
+		}
+		return nil
+	})
+	if err != nil {
+		written = 0
+	}
+	return written, err
 }
 
 // tryLater reports whether nothing was written for a reason that passes: a lock
@@ -158,13 +213,41 @@ func updateByPlace(table migrate.Table, leaf migrate.Leaf) string {
 	return updateFrom(table, "only "+quoted(leaf.Schema, leaf.Name), true) + " where t.ctid = u.place and " + unchanged(table)
 }
 
-func updateByKey(table migrate.Table) string {
-	return updateFrom(table, quoted(table.Schema, table.Name), false) + " where " + unchanged(table)
+func updateByKey(table migrate.Table, skipLocked bool) string {
+	if !skipLocked {
+		return updateFrom(table, quoted(table.Schema, table.Name), false) + " where " + unchanged(table)
+	}
+	sets, from := assignments(table), changes(table, false)
+	return fmt.Sprintf("update %[1]s t set %[2]s from (select u.* from %[3]s join %[1]s t on %[4]s for no key update of t skip locked) u where %[4]s",
+		quoted(table.Schema, table.Name), sets, from, unchanged(table))
+}
+
+// countWritten counts the rows that hold what was written.
+func countWritten(table migrate.Table) string {
+	terms := []string{sameKey(table)}
+	for i, column := range table.Columns {
+		terms = append(terms, fmt.Sprintf(`t.%s::text collate "C" is not distinct from coalesce(u.new%d, u.old%d)`, quoted(column.Name), i, i))
+	}
+	return fmt.Sprintf("select count(*) from %s join %s t on %s", changes(table, false), quoted(table.Schema, table.Name), strings.Join(terms, " and "))
 }
 
 // updateFrom sets each column to its new value, or to itself where that is NULL.
 func updateFrom(table migrate.Table, target string, places bool) string {
-	var sets, arrays, names []string
+	return fmt.Sprintf("update %s t set %s from %s", target, assignments(table), changes(table, places))
+}
+
+func assignments(table migrate.Table) string {
+	sets := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		name := quoted(column.Name)
+		sets[i] = fmt.Sprintf("%s = coalesce(u.new%d, t.%s)", name, i, name)
+	}
+	return strings.Join(sets, ", ")
+}
+
+// changes is the parameters as a table u, one row a change.
+func changes(table migrate.Table, places bool) string {
+	var arrays, names []string
 	array := func(name, of string) {
 		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", len(arrays)+1, of))
 		names = append(names, name)
@@ -177,19 +260,20 @@ func updateFrom(table migrate.Table, target string, places bool) string {
 	} else {
 		array("key", "text")
 	}
-	for i, column := range table.Columns {
-		name := quoted(column.Name)
-		sets = append(sets, fmt.Sprintf("%s = coalesce(u.new%d, t.%s)", name, i, name))
+	for i := range table.Columns {
 		array("old"+strconv.Itoa(i), "text")
 		array("new"+strconv.Itoa(i), "text")
 	}
-	return fmt.Sprintf("update %s t set %s from unnest(%s) as u(%s)",
-		target, strings.Join(sets, ", "), strings.Join(arrays, ", "), strings.Join(names, ", "))
+	return fmt.Sprintf("unnest(%s) as u(%s)", strings.Join(arrays, ", "), strings.Join(names, ", "))
+}
+
+func sameKey(table migrate.Table) string {
+	return fmt.Sprintf("t.%s = u.key::%s", quoted(table.Key), table.KeyType)
 }
 
 // unchanged is the comparison of compare-and-swap.
 func unchanged(table migrate.Table) string {
-	terms := []string{fmt.Sprintf("t.%s = u.key::%s", quoted(table.Key), table.KeyType)}
+	terms := []string{sameKey(table)}
 	for i, column := range table.Columns {
 		terms = append(terms, fmt.Sprintf(`t.%s::text collate "C" is not distinct from u.old%d`, quoted(column.Name), i))
 	}

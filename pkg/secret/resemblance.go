@@ -41,6 +41,21 @@ func printable(text string) string {
 	return text
 }
 
+// longestWord is the length up to which Redact leaves a word alone.
+const longestWord = 40
+
+// Redact returns a text of others, such as an error of a server, without the
+// words in it that may be secrets.
+func Redact(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		if Resembles(word) || len(word) > longestWord {
+			words[i] = "[not shown]"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // changes counts where a text goes from small letters to capitals, to digits, or
 // back, past whatever else there is.
 func changes(text string) (count int) {

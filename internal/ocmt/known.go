@@ -1,0 +1,26 @@
+package ocmt
+
+// Known is a column that holds what looks like values under ENCRYPTION_KEY and is
+// none: another key opens them, or nothing needs to.
+type Known struct {
+	Schema string // "" for the first schema of the search path that has the table
+	Table  string
+	Column string
+	Member string // of the JSON in the column, only this member; "" for all of it
+	Reason string
+}
+
+// KnownColumns returns those of every OCMT release. Moving their values would
+// need keys that no operator has.
+func KnownColumns() []Known {
+	return []Known{
+		{Table: "users", Column: "vault", Reason: "each user's own key, which the server never has"},
+		{Table: "group_vaults", Column: "vault_encrypted", Reason: "a key of the group's vault container"},
+		{Table: "recovery_shards", Column: "shard", Reason: "part of a user's recovery key"},
+		{Table: "tenants", Column: "settings", Member: "backup_key", Reason: "the key of the tenant's backups"},
+	}
+}
+
+// RecordTables returns the tables that a run keeps its record in. They hold
+// fingerprints and counts, and no value.
+func RecordTables() []string { return []string{"encryption_keys", "encryption_migrations"} }
