@@ -243,25 +243,16 @@ func (w *writers) end() {
 // cannot be rotated, or loses writes to the rotation.
 func TestSerializationFailure(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"direct", "through a pool"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := newDeployment(t, nil)
-			d.fill(pick(3000, 20_000), 0)
-			d.exec("alter database " + d.name + " set default_transaction_isolation = 'serializable'")
-			if name != "direct" {
-				d.url = d.startPool("default_pool_size = 8").URL(account, d.name)
-			}
-			w := d.startWriters(d.server.URL("postgres", d.name), 2, "begin")
-			run := d.rotate("--max-rows-per-second", slowly)
-			run.untilMoved()
-			eventually(t, "the servers to write", func() bool { return run.over() || w.writes.Load() > 100 })
-			run.hurry()
-			run.ends(0)
-			w.end()
-			d.allMoved()
-			d.rotate().ends(0) // a pool keeps its connections, with the run's name
-			d.allMoved()
-		})
-	}
+	d := newDeployment(t, nil)
+	d.fill(pick(3000, 20_000), 0)
+	d.exec("alter database " + d.name + " set default_transaction_isolation = 'serializable'")
+	w := d.startWriters(d.server.URL("postgres", d.name), 2, "begin")
+	run := d.rotate("--max-rows-per-second", slowly)
+	run.untilMoved()
+	eventually(t, "the servers to write", func() bool { return run.over() || w.writes.Load() > 100 })
+	run.hurry()
+	run.ends(0)
+	w.end()
+	d.allMoved()
+	d.goOn()
 }
