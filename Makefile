@@ -31,6 +31,10 @@ build: ## build bin/ocmt
 test: setup ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
+.PHONY: test-faults
+test-faults: setup ## break things under a rotation, the long form (some minutes)
+	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 30m ./internal/faults/
+
 .PHONY: demo
 demo: setup build ## show a whole rotation on a throwaway database
 	@bin/ocmt demo

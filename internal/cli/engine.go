@@ -333,6 +333,7 @@ func explainEngine(err error) *ui.Error {
 	var refused *migrate.RefusedError
 	var unknown *migrate.UnknownNameError
 	var connect *postgres.ConnectError
+	var failure *postgres.FailureError
 	switch {
 	case errors.As(err, &refused):
 		told := &ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused}
@@ -366,6 +367,8 @@ func explainEngine(err error) *ui.Error {
 			Hints: []string{"ocmt migrate columns lists what there is"}}
 	case errors.As(err, &connect):
 		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{"check DATABASE_URL and that the server is up"}}
+	case errors.As(err, &failure):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: failureHints(failure.Kind)}
 	case errors.Is(err, postgres.ErrAddress):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user:password@host:5432/ocmt", "in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
 	}

@@ -90,7 +90,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	}
 	result, err := run(ctx, plan)
 	progress.end()
-	if err == nil || result.Rows > 0 {
+	if err == nil || result.Rows > 0 { // one that failed before it wrote has not found nothing to do
 		printResult(e.app.printer, e.request, result)
 	}
 	return plan, result, causeOf(ctx, err)
@@ -150,9 +150,14 @@ func outcome(request migrate.Request, result *migrate.Result) error {
 			Message: ui.Count(result.Left, "row was", "rows were") + " locked by another transaction all the time, and left",
 			Hints:   []string{"look in pg_stat_activity for a transaction that has not ended, then run this again"}}
 	case result.Left > 0:
-		return &ui.Error{Code: ui.ExitPartial,
+		told := &ui.Error{Code: ui.ExitPartial,
 			Message: fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes),
 			Hints:   []string{fmt.Sprintf("a server has not been switched to version %d: switch it, then run this again", request.To)}}
+		if result.Changed > 0 {
+			told.Message += ", or something else holds them"
+			told.Hints = append(told.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
+		}
+		return told
 	case len(result.Unseen) > 0:
 		return &ui.Error{Code: ui.ExitPartial,
 			Message: "a transaction has written to these tables and not ended; what it wrote could not be looked at",

@@ -85,7 +85,11 @@ func verdict(request migrate.Request, result *migrate.Verification) error {
 		return nil
 	}
 	if len(result.Obstacles) > 0 {
-		return &ui.Error{Code: ui.ExitFailed, Message: "the values could not be looked at", Hints: obstacleHints(result.Obstacles)}
+		code := ui.ExitFailed
+		if slices.ContainsFunc(result.Obstacles, func(o migrate.Obstacle) bool { return o.Code == migrate.CodeStandby }) {
+			code = ui.ExitRefused
+		}
+		return &ui.Error{Code: code, Message: "the values could not be looked at", Hints: obstacleHints(result.Obstacles)}
 	}
 	var parts []string
 	var others int64

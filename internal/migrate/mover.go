@@ -167,7 +167,10 @@ func (m *mover) write(ctx context.Context, table Table, trip []Part) error {
 	m.waited += waited
 	err = m.writer.Write(ctx, table, trip)
 	for _, part := range trip {
-		m.run.count(part)
+		// Of one that got no answer nothing is known, and nothing is counted.
+		if err == nil || part.Written > 0 {
+			m.run.count(part)
+		}
 	}
 	return err
 }

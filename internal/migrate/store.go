@@ -95,6 +95,10 @@ type Obstacle struct {
 	Fix     string
 }
 
+// CodeStandby is the code of an obstacle that a script may tell from others: the
+// wrong server was asked.
+const CodeStandby = "standby"
+
 // Description is a catalogue as a database really has it.
 type Description struct {
 	Tables    []Table

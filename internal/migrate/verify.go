@@ -65,7 +65,8 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 }
 
 // readObstacles keeps those obstacles that hide values from a reader, and adds
-// one where there is no table at all: nothing found is not proof.
+// one where there is no table at all: nothing found is not proof. What a standby
+// shows is none either: it may be older than what the servers have written.
 func readObstacles(ctx context.Context, store Store, request Request, found *Description) ([]Obstacle, error) {
 	all, err := store.Obstacles(ctx, found.Tables)
 	if err != nil {
@@ -73,7 +74,7 @@ func readObstacles(ctx context.Context, store Store, request Request, found *Des
 	}
 	kept := request.unknown(found.Obstacles)
 	for _, obstacle := range all {
-		if unreadable([]Obstacle{obstacle}) {
+		if unreadable([]Obstacle{obstacle}) || obstacle.Code == CodeStandby {
 			kept = append(kept, obstacle)
 		}
 	}

@@ -148,12 +148,12 @@ func (s *Store) Order(ctx context.Context, change func(*migrate.Orders)) (number
 // within runs work in a transaction.
 func within(ctx context.Context, conn *pgconn.PgConn, work func() error) error {
 	if _, err := conn.Exec(ctx, "begin").ReadAll(); err != nil {
-		return err
+		return plain(err)
 	}
 	if err := work(); err != nil {
 		_, _ = conn.Exec(context.WithoutCancel(ctx), "rollback").ReadAll()
 		return err
 	}
 	_, err := conn.Exec(ctx, "commit").ReadAll()
-	return err
+	return plain(err)
 }

@@ -259,7 +259,7 @@ func readsByPages(ctx context.Context, conn *pgconn.PgConn, leaf migrate.Leaf, t
 	results, err := conn.Exec(ctx, "begin; set local enable_seqscan = off; explain select 1 from "+path+
 		" where ctid >= '(0,0)' and ctid < '(1,0)'; rollback").ReadAll()
 	if err != nil {
-		return false, err
+		return false, plain(err)
 	}
 	for _, result := range results {
 		for _, row := range result.Rows {

@@ -37,6 +37,14 @@ func (s *Store) Searcher(ctx context.Context) (migrate.Searcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	direct, err := isDirect(ctx, conn)
+	if err == nil {
+		err = (&Session{conn: conn, store: s, direct: direct}).settle(ctx)
+	}
+	if err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
 	return &searcher{conn: conn, lockTimeout: s.options.LockTimeout.Milliseconds()}, nil
 }
 
@@ -262,7 +270,7 @@ func searchError(relation migrate.Relation, err error) error {
 	where := relation.Schema + "." + relation.Name
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
-		return fmt.Errorf("looking through %s: %w", where, err)
+		return fmt.Errorf("looking through %s: %w", where, plain(err))
 	}
 	unread := func(code, message, fix string) error {
 		return &migrate.UnreadError{Unread: migrate.Unread{Code: code, Where: where, Message: message, Fix: fix}, Cause: err}
@@ -279,7 +287,7 @@ func searchError(relation migrate.Relation, err error) error {
 	case strings.HasPrefix(answer.Code, "XX"), strings.HasPrefix(answer.Code, "58"):
 		return unread("damaged", "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
 	}
-	return fmt.Errorf("looking through %s: %w", where, err)
+	return fmt.Errorf("looking through %s: %w", where, plain(err))
 }
 
 // countSQL counts, by column, the values and those that are too big to be looked

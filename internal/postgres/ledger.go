@@ -144,7 +144,7 @@ func makeLedger(ctx context.Context, conn *pgconn.PgConn) error {
 			continue
 		}
 		if _, err := conn.Exec(ctx, statement).ReadAll(); err != nil {
-			return fmt.Errorf("making the ledger's tables: %w", err)
+			return fmt.Errorf("making the ledger's tables: %w", plain(err))
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
 	results, err := conn.Exec(ctx, "begin; set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
 	if err != nil {
 		_ = conn.Close(ctx)
-		return nil, nil, fmt.Errorf("taking the lock: %w", err)
+		return nil, nil, fmt.Errorf("taking the lock: %w", plain(err))
 	}
 	if string(results[2].Rows[0][0]) != "t" {
 		_ = conn.Close(ctx)
@@ -59,11 +59,23 @@ func watch(held context.Context, conn *pgconn.PgConn, lose context.CancelCauseFu
 			return
 		case <-ticker.C:
 		}
-		if _, err := conn.Exec(held, "select 1").ReadAll(); err != nil {
-			lose(fmt.Errorf("%w: %w", migrate.ErrLockLost, err))
+		if err := answers(held, conn); err != nil {
+			lose(fmt.Errorf("%w: %w", migrate.ErrLockLost, plain(err)))
 			return
 		}
 	}
+}
+
+// lockAnswer is how long the connection that holds the lock may keep silent. A
+// line that swallows everything ends no connection, and a run would wait on it for
+// as long as the system does, which is hours.
+const lockAnswer = 30 * time.Second
+
+func answers(ctx context.Context, conn *pgconn.PgConn) error {
+	ctx, cancel := context.WithTimeout(ctx, lockAnswer)
+	defer cancel()
+	_, err := conn.Exec(ctx, "select 1").ReadAll()
+	return err
 }
 
 // lockHeld reports whether a run holds the lock of the database.
@@ -85,7 +97,7 @@ func (s *Store) Flush(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("making sure that the run is on disk: %w", err)
+		return fmt.Errorf("making sure that the run is on disk: %w", plain(err))
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func serverObstacles(ctx context.Context, conn *pgconn.PgConn) ([]migrate.Obstac
 	}
 	switch {
 	case rows[0][0] == "t":
-		return []migrate.Obstacle{{Code: "standby", Where: "database", Message: "this server is a read-only standby",
+		return []migrate.Obstacle{{Code: migrate.CodeStandby, Where: "database", Message: "this server is a read-only standby",
 			Fix: "point DATABASE_URL at the primary"}}, nil
 	case rows[0][1] == "on":
 		return []migrate.Obstacle{{Code: "read_only", Where: "database", Message: "the database or this account is set read-only",

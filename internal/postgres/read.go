@@ -24,6 +24,9 @@ func (s *Session) Scan(ctx context.Context, table migrate.Table, pendingFor *int
 	// Ending the context is what stops a long result half-way.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := s.beginRead(ctx); err != nil {
+		return fmt.Errorf("reading %s: %w", table, plain(err))
+	}
 	rows := s.conn.ExecParams(ctx, sql, nil, nil, nil, binaryForm)
 	for rows.NextRow() {
 		values := rows.Values()
@@ -33,8 +36,12 @@ func (s *Session) Scan(ctx context.Context, table migrate.Table, pendingFor *int
 			return err
 		}
 	}
-	if _, err := rows.Close(); err != nil {
-		return fmt.Errorf("reading %s: %w", table, told(err))
+	_, err := rows.Close()
+	if ended := s.endRead(ctx); err == nil {
+		err = ended
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
 	return nil
 }
@@ -48,6 +55,9 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 	}
 	sql := "select t.ctid, " + keyAndValues(table) + " from only " + quoted(pages.Leaf.Schema, pages.Leaf.Name) +
 		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + pending(table, pendingFor) + ") limit $3::bigint"
+	if err := s.beginRead(ctx); err != nil {
+		return fmt.Errorf("reading %s: %w", table, plain(err))
+	}
 	rows := s.conn.ExecParams(ctx, sql, [][]byte{from, pageStart(pages.To), binary.BigEndian.AppendUint64(nil, uint64(pages.Limit))}, nil, binaryForm, binaryForm) //nolint:gosec // not negative
 	var failed error
 	for rows.NextRow() {
@@ -57,8 +67,12 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 		values := rows.Values()
 		failed = visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
 	}
-	if _, err := rows.Close(); err != nil {
-		return fmt.Errorf("reading %s: %w", table, told(err))
+	_, err := rows.Close()
+	if ended := s.endRead(ctx); err == nil {
+		err = ended
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
 	return failed
 }

@@ -15,6 +15,7 @@ type Session struct {
 	// direct: there is no pool in between that would hand each transaction to
 	// another backend, so what is set and prepared here stays.
 	direct   bool
+	snapshot bool              // one transaction is open from the start to the end
 	tuned    bool              // the settings of Write are made
 	prepared map[string]string // names of statements by their text
 	arrays   [][]byte          // buffers of Write, used again
@@ -31,6 +32,41 @@ func isDirect(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 		return false, fmt.Errorf("asking the server for its process: %w", err)
 	}
 	return rows[0][0] == strconv.FormatUint(uint64(conn.PID()), 10), nil
+}
+
+// isolation is what the engine works in whatever the account's default is: a
+// write proves what it replaces by comparing, and a serializable transaction that
+// only reads would be ended for what others write.
+const isolation = "isolation level read committed"
+
+// settle makes the isolation the default of a direct connection.
+func (s *Session) settle(ctx context.Context) error {
+	if !s.direct {
+		return nil
+	}
+	if _, err := s.conn.Exec(ctx, "set session characteristics as transaction "+isolation).ReadAll(); err != nil {
+		return fmt.Errorf("preparing to read: %w", plain(err))
+	}
+	return nil
+}
+
+// beginRead begins a transaction to read in where the default of the connection
+// is not ours to set.
+func (s *Session) beginRead(ctx context.Context) error {
+	if s.direct || s.snapshot {
+		return nil
+	}
+	_, err := s.conn.Exec(ctx, "begin "+isolation+" read only").ReadAll()
+	return err
+}
+
+// endRead ends it, and one that has failed too: the connection goes on.
+func (s *Session) endRead(ctx context.Context) error {
+	if s.direct || s.snapshot {
+		return nil
+	}
+	_, err := s.conn.Exec(ctx, "commit").ReadAll()
+	return err
 }
 
 // prepare prepares a statement once. Only on direct connections.
@@ -79,7 +115,7 @@ func (s *Session) tune(ctx context.Context) error {
 		return nil
 	}
 	if _, err := s.conn.Exec(ctx, s.store.settings(false)).ReadAll(); err != nil {
-		return fmt.Errorf("preparing to write: %w", err)
+		return fmt.Errorf("preparing to write: %w", plain(err))
 	}
 	s.tuned = true
 	return nil

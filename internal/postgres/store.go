@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -67,7 +68,12 @@ func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
 		_ = conn.Close(ctx)
 		return nil, err
 	}
-	return &Session{conn: conn, store: s, direct: direct}, nil
+	session := &Session{conn: conn, store: s, direct: direct}
+	if err := session.settle(ctx); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
+	return session, nil
 }
 
 // OpenSnapshot implements migrate.Store.
@@ -78,9 +84,9 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Session, error) {
 	}
 	if _, err := conn.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0").ReadAll(); err != nil {
 		_ = conn.Close(ctx)
-		return nil, fmt.Errorf("taking a snapshot to read: %w", err)
+		return nil, fmt.Errorf("taking a snapshot to read: %w", plain(err))
 	}
-	return &Session{conn: conn, store: s}, nil
+	return &Session{conn: conn, store: s, snapshot: true}, nil
 }
 
 func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {
@@ -107,6 +113,9 @@ func (e *ConnectError) Error() string {
 		cause = answer.Message
 	} else if inner := innermost(e.Cause); inner != nil {
 		cause = inner.Error()
+		if errors.Is(inner, io.EOF) || errors.Is(inner, io.ErrUnexpectedEOF) {
+			cause = "it closed the connection at once"
+		}
 	}
 	return fmt.Sprintf("connecting to database %q at %s port %d: %s", e.Database, e.Host, e.Port, cause)
 }
@@ -149,7 +158,7 @@ func rowsOf(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string
 	}
 	result := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
 	if result.Err != nil {
-		return nil, result.Err
+		return nil, plain(result.Err)
 	}
 	rows := make([][]string, len(result.Rows))
 	for i, row := range result.Rows {

@@ -29,7 +29,7 @@ func (s *Session) Write(ctx context.Context, table migrate.Table, parts []migrat
 		write = s.writeDirect
 	}
 	if err := write(ctx, table, parts); err != nil {
-		return fmt.Errorf("writing %s: %w", table, told(err))
+		return fmt.Errorf("writing %s: %w", table, plain(err))
 	}
 	return nil
 }

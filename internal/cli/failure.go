@@ -1,0 +1,31 @@
+package cli
+
+import "github.com/ocmt/ocmt/internal/postgres"
+
+// goOn is what to do after a run that broke off: nobody need find out first
+// what became of the rows in hand.
+const goOn = "run the same command again: what was in hand is either written or as it was, and what is done is skipped"
+
+// failureHints say what to do before the same command is run again.
+func failureHints(kind postgres.FailureKind) []string {
+	switch kind {
+	case postgres.Lost, postgres.Ended:
+		return []string{"look whether the server is up, and who ended the connection", goOn}
+	case postgres.TookTooLong:
+		return []string{"raise --statement-timeout, or look in pg_stat_activity for what holds the rows", goOn}
+	case postgres.Canceled, postgres.InTheWay:
+		return []string{"look in pg_stat_activity for who did it", goOn}
+	case postgres.NoRoom:
+		return []string{"make room where the table and the log of the server lie: a rotation writes every row anew", goOn}
+	case postgres.NoResources:
+		return []string{"try --workers 1, or raise what the server is short of", goOn}
+	case postgres.Damaged:
+		return []string{"look into the server's log and check its disk before anything else is written", goOn}
+	case postgres.ReadOnly:
+		return []string{"point DATABASE_URL at the primary", goOn}
+	case postgres.ObjectRefused:
+		return []string{"change the trigger or the constraint, or leave the table out with --table for the others", goOn}
+	default:
+		return []string{"look into the server's log for the statement and the reason", goOn}
+	}
+}
