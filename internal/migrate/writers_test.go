@@ -153,6 +153,22 @@ func TestServersWriteMeanwhile(t *testing.T) {
 	}
 }
 
+// stubborn is a Reporter that lets no pass begin before the servers have written
+// something new for it to find, however slow the machine is.
+type stubborn struct {
+	silent
+	t       *testing.T
+	writers *writers
+}
+
+func (s *stubborn) Phase(string) {
+	for enough := s.writers.writes.Load() + 20; s.writers.writes.Load() < enough; {
+		if s.t.Failed() {
+			return
+		}
+	}
+}
+
 // If this fails, a run against a server that nobody switched reports success, and
 // the old key is retired while values are still written under it.
 func TestNamesServerThatWasNotSwitched(t *testing.T) {
@@ -170,7 +186,9 @@ func TestNamesServerThatWasNotSwitched(t *testing.T) {
 			return
 		}
 	}
-	result, err := d.runner(ring).Run(context.Background(), d.plan(ring, d.request()))
+	runner := d.runner(ring)
+	runner.Reporter = &stubborn{t: t, writers: w}
+	result, err := runner.Run(context.Background(), d.plan(ring, d.request()))
 	if err != nil {
 		t.Fatal(err)
 	}
