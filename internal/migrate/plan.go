@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -74,13 +76,7 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		plan.Outline = plan.outline(ring, survey, nil)
 		return plan, nil
 	}
-	reporter.Phase("reading")
-	session, err := store.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer session.Close(ctx)
-	census, rows, drawn, err := takeCensus(ctx, session, ring, request, plan.Tables, reporter)
+	census, rows, drawn, err := plan.read(ctx, store, ring, reporter)
 	if err != nil {
 		return nil, err
 	}
@@ -97,15 +93,39 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
 	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
 	plan.Obstacles = append(plan.Obstacles, backwards(request, census)...)
-	// However narrow the request is, the whole database is looked through: a key
-	// is retired for all of it.
-	plan.Discovery, err = Discover(ctx, store, ring, DiscoverRequest{Catalogue: request.Catalogue, Known: request.Known}, reporter)
-	if err != nil {
-		return nil, err
-	}
 	plan.Obstacles = append(plan.Obstacles, plan.Discovery.unlisted(ring)...)
 	return plan, nil
 }
+
+// read takes the census of the tables and looks through the rest of the database
+// at the same time. However narrow the request is, it is the whole database: a
+// key is retired for all of it.
+func (p *Plan) read(ctx context.Context, store Store, ring *crypto.Keyring, reporter Reporter) (census []Census, rows []int64, drawn *samples, err error) {
+	reporter.Phase("reading")
+	session, err := store.Open(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer session.Close(context.WithoutCancel(ctx))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		request := DiscoverRequest{Catalogue: p.Request.Catalogue, Known: p.Request.Known}
+		p.Discovery, err = Discover(ctx, store, ring, request, quietly{reporter})
+		return err
+	})
+	group.Go(func() (err error) {
+		census, rows, drawn, err = takeCensus(ctx, session, ring, p.Request, p.Tables, reporter)
+		return err
+	})
+	err = group.Wait()
+	return census, rows, drawn, err
+}
+
+// quietly is a Reporter for work beside the one that is reported.
+type quietly struct{ Reporter }
+
+func (quietly) Phase(string)          {}
+func (quietly) Progress(int64, int64) {}
 
 // unreadable reports whether an obstacle keeps the values from being read.
 func unreadable(obstacles []Obstacle) bool {
