@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"bytes"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,8 +165,8 @@ func TestInterruptedOnDeadConnection(t *testing.T) {
 	d.fill(wideRows, wideSize)
 	direct := d.url
 	p, run := d.swallowed(t)
-	run.interrupt()
-	run.interrupt()
+	run.interrupt(syscall.SIGTERM)
+	run.interrupt(syscall.SIGINT)
 	run.ends(130, "interrupted")
 	p.stop()
 	d.url = direct

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -208,29 +206,11 @@ func (d *deployment) allMoved() {
 	}
 }
 
-// interrupt sends SIGINT and returns when the process has taken it: two that are
-// pending at once become one.
-func (p *process) interrupt() {
+// interrupt asks the process to end. Two of the same signal that come close
+// together become one, in the system or in the process; to ask twice takes two.
+func (p *process) interrupt(by syscall.Signal) {
 	p.d.t.Helper()
-	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+	if err := p.Process.Signal(by); err != nil {
 		p.d.t.Fatalf("the run had ended by itself: %v", err)
 	}
-	path := filepath.Join("/proc", strconv.Itoa(p.Process.Pid), "status")
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		return // another system: the test asks again if it must
-	}
-	eventually(p.d.t, "the signal to be taken", func() bool {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return true
-		}
-		for line := range strings.Lines(string(text)) {
-			name, mask, _ := strings.Cut(strings.TrimSpace(line), ":\t")
-			pending, err := strconv.ParseUint(mask, 16, 64)
-			if (name == "SigPnd" || name == "ShdPnd") && err == nil && pending&(1<<(syscall.SIGINT-1)) != 0 {
-				return false
-			}
-		}
-		return true
-	})
 }
