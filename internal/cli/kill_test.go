@@ -54,7 +54,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	between, before := 0, 0
 	window := 500 * time.Millisecond // how late a run may be killed
 	for range kills {
-		command := exec.Command("ocmt", "rotate", "--from-version", "0", "--max-rows-per-second", "2000")
+		command := exec.Command("ocmt", "rotate", "--from-version", "0", "--max-rows-per-second", "400")
 		command.Env, command.Dir = environ, t.TempDir()
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
@@ -65,9 +65,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		moved := countMoved(t, conn)
 		// How long a run needs until it writes depends on the machine.
 		if moved == before {
-			window += window / 4
+			window += window / 2
 		} else {
-			window -= window / 10
+			window -= window / 5
 			if moved < killedRows {
 				between++
 			}
