@@ -98,10 +98,10 @@ func TestRowLockedThroughout(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t, nil)
-	// One page. The first sixteen rows are read by themselves; of the others, those
-	// that are sixteen apart are written together, in this order.
+	// One page, which is written three rows at a time, the larger ones first, and
+	// among the equally large in the order of their places.
 	d.fill(48, 0)
-	first, second := secretName(16), secretName(32)
+	first, second := secretName(31), secretName(32)
 	// The run asks for a deadlock later than the other side begins to wait, and so
 	// is the one that gives way; should it not, the other one is.
 	d.exec("alter database " + d.name + " set deadlock_timeout = '3s'")

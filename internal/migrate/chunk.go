@@ -29,12 +29,12 @@ func (q *pageQueue) next(pages int64) (PageRange, bool) {
 	return PageRange{}, false
 }
 
-// The bounds of a chunk in pages. Two megabytes of heap are enough for the cost
+// The bounds of a chunk in pages. Four megabytes of heap are enough for the cost
 // of a statement not to count, and little enough to stay in a processor's cache
 // while the parts of it are written.
 const (
 	fewestPages = 2
-	mostPages   = 256
+	mostPages   = 512
 )
 
 // chunkSize adapts the pages that a worker takes at once to the time that they

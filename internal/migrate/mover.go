@@ -10,18 +10,16 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// keptBytes is about what one worker holds of the values it has read.
-const keptBytes = 6 << 20
+// keptBytes is about what one worker holds of the values it has read, and
+// mostKeptBytes what it holds where they turn out to be larger than expected.
+const (
+	keptBytes     = 8 << 20
+	mostKeptBytes = 2 * keptBytes
+)
 
-// parts is in how many interleaved parts a page range is written. Each takes a
-// row or so of every page. Before each the server is made to prune the range:
-// the versions that the part before left dead make room for the new ones on
-// their own page, and no index has to be touched (heap-only updates).
-const parts = 16
-
-// halves of a page range are written in turn: while one is written, transactions
-// that might still see the dead versions of the other come to their end.
-const halves = 2
+// strips of a page range are written in turn: while one is written, transactions
+// that might still see the dead versions of the others come to their end.
+const strips = 4
 
 // partsPerTrip is how many parts go to the server at once, so that it need not
 // wait for the next one. Under a row limit they go one by one, so that the rows
@@ -46,41 +44,62 @@ type mover struct {
 	fresh               []byte // the value sealed last
 
 	changes []Change
-	parts   [halves][parts][]Change
+	parcels [strips]parcel
 }
 
 // movePages reads a page range, reseals what is to be moved and writes it. Where
 // the range holds more than the worker should keep, it is taken in several goes.
 func (m *mover) movePages(ctx context.Context, table Table, pages PageRange) error {
-	for {
+	for more := true; more; {
 		m.reset()
-		var last []byte
-		read := 0
-		pages.Limit = m.rowsToRead()
-		err := m.session.ReadPages(ctx, table, pages, m.run.plan.Request.To, func(row Row) error {
-			last = append(last[:0], row.Place...)
-			read++
-			m.rowsSeen++
-			for _, text := range row.Values {
-				m.bytesSeen += 2 * int64(len(text)) // as read, and as written
+		for more && m.held < keptBytes {
+			var err error
+			pages.Limit = m.rowsToRead()
+			pages.After, more, err = m.readPages(ctx, table, pages)
+			if errors.Is(err, ErrBusy) {
+				return nil // a later pass meets these rows again
 			}
-			return m.take(table, row)
-		})
-		if errors.Is(err, ErrBusy) {
-			return nil // a later pass meets these rows again
-		}
-		if err != nil {
-			return err
+			if err != nil {
+				return err
+			}
 		}
 		if err := m.writeParts(ctx, table, pages); err != nil {
 			return err
 		}
-		if read < pages.Limit {
-			return nil
-		}
-		pages.After = last
 	}
+	return nil
 }
+
+// rowsPerRead bounds one statement that reads. While it runs, nothing that other
+// workers leave dead can be pruned, and a short one hands all of its rows to the
+// system's buffers without waiting for them to be resealed.
+const rowsPerRead = 500
+
+// readPages reads rows of a page range, at most as many as its limit, and
+// reseals what is to be moved. It returns the place of the last row, and whether
+// there may be more.
+func (m *mover) readPages(ctx context.Context, table Table, pages PageRange) (last []byte, more bool, err error) {
+	read := 0
+	err = m.session.ReadPages(ctx, table, pages, m.run.plan.Request.To, func(row Row) error {
+		if m.held >= mostKeptBytes {
+			return errEnough
+		}
+		last = append(last[:0], row.Place...)
+		read++
+		m.rowsSeen++
+		for _, text := range row.Values {
+			m.bytesSeen += 2 * int64(len(text)) // as read, and as written
+		}
+		return m.take(table, row)
+	})
+	if errors.Is(err, errEnough) {
+		return last, true, nil
+	}
+	return last, read == pages.Limit, err
+}
+
+// errEnough ends a read whose rows are larger than those before them.
+var errEnough = errors.New("enough is read")
 
 // rowsToRead is how many rows may be read at once so that what they hold stays
 // within keptBytes, judged by the rows before. It begins low: a table's values
@@ -89,7 +108,7 @@ func (m *mover) rowsToRead() int {
 	if m.rowsSeen == 0 {
 		return fewestRows
 	}
-	return int(max(1, keptBytes*m.rowsSeen/max(1, m.bytesSeen)))
+	return int(min(rowsPerRead, max(1, keptBytes*m.rowsSeen/max(1, m.bytesSeen))))
 }
 
 // fewestRows is how many rows are read where nothing is known of them.
@@ -98,25 +117,16 @@ const fewestRows = 16
 // writeParts writes what is held in interleaved parts. Between two of them it
 // can be asked to stop: what is not written yet is met again.
 func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) error {
-	middle := (pages.From + pages.To) / 2
-	first, second := pages, pages
-	first.To, second.From = middle, middle
-	split := slices.IndexFunc(m.changes, func(c Change) bool { return c.Row.Page >= middle })
-	if split < 0 {
-		split = len(m.changes)
-	}
-	ranges := [halves]PageRange{first, second}
-	m.interleave(0, m.changes[:split])
-	m.interleave(1, m.changes[split:])
+	ranges := m.cut(pages)
 	most := partsPerTrip
 	if m.run.limit.rate() > 0 {
 		most = 1
 	}
 	trip := make([]Part, 0, most)
-	for part := range parts {
-		for half := range ranges {
-			if changes := m.parts[half][part]; len(changes) > 0 {
-				trip = append(trip, Part{Pages: &ranges[half], Changes: changes})
+	for part := range mostParts {
+		for strip := range ranges {
+			if changes := m.parcels[strip][part]; len(changes) > 0 {
+				trip = append(trip, Part{Pages: &ranges[strip], Changes: changes, Pruned: part == 0})
 			}
 			if len(trip) < most {
 				continue
@@ -133,22 +143,20 @@ func (m *mover) writeParts(ctx context.Context, table Table, pages PageRange) er
 	return m.write(ctx, table, trip)
 }
 
-// interleave spreads the rows of each page of a half over the parts. The first
-// part finds its pages full, so it is the one that gets the fewest.
-func (m *mover) interleave(half int, changes []Change) {
-	list := &m.parts[half]
-	for part := range list {
-		list[part] = list[part][:0]
-	}
-	page, nth := int64(-1), 0
-	for _, change := range changes {
-		if change.Row.Page != page {
-			page, nth = change.Row.Page, 0
+// cut cuts a page range into strips, and spreads the changes of each over parts.
+func (m *mover) cut(pages PageRange) (ranges [strips]PageRange) {
+	rest, length := m.changes, pages.To-pages.From
+	for i := range ranges {
+		ranges[i] = pages
+		ranges[i].From, ranges[i].To = pages.From+length*int64(i)/strips, pages.From+length*int64(i+1)/strips
+		end := slices.IndexFunc(rest, func(c Change) bool { return c.Row.Page >= ranges[i].To })
+		if end < 0 {
+			end = len(rest)
 		}
-		part := parts - 1 - nth%parts
-		list[part] = append(list[part], change)
-		nth++
+		m.parcels[i].interleave(rest[:end])
+		rest = rest[end:]
 	}
+	return ranges
 }
 
 // write writes parts in one trip to the server, and counts what became of them.

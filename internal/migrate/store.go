@@ -66,6 +66,9 @@ type Change struct {
 type Part struct {
 	Pages   *PageRange
 	Changes []Change
+	// Pruned says that room was made in the pages when they were read, and that
+	// nothing was written to them since.
+	Pruned bool
 	// SkipLocked leaves rows that another transaction holds at once; else they
 	// are waited for, and where they are not let go the whole part is left.
 	SkipLocked bool

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/ocmt/ocmt/internal/migrate"
 )
 
@@ -55,10 +57,11 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 	}
 	sql := "select t.ctid, " + keyAndValues(table) + " from only " + quoted(pages.Leaf.Schema, pages.Leaf.Name) +
 		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + pending(table, pendingFor) + ") limit $3::bigint"
-	if err := s.beginRead(ctx); err != nil {
+	params := [][]byte{from, pageStart(pages.To), binary.BigEndian.AppendUint64(nil, uint64(pages.Limit))} //nolint:gosec // not negative
+	rows, err := s.query(ctx, sql, params)
+	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
-	rows := s.conn.ExecParams(ctx, sql, [][]byte{from, pageStart(pages.To), binary.BigEndian.AppendUint64(nil, uint64(pages.Limit))}, nil, binaryForm, binaryForm) //nolint:gosec // not negative
 	var failed error
 	for rows.NextRow() {
 		if failed != nil {
@@ -67,7 +70,7 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 		values := rows.Values()
 		failed = visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
 	}
-	_, err := rows.Close()
+	_, err = rows.Close()
 	if ended := s.endRead(ctx); err == nil {
 		err = ended
 	}
@@ -75,6 +78,24 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
 	return failed
+}
+
+// query begins a transaction to read in where there must be one, and the statement
+// in it: prepared where that lasts.
+func (s *Session) query(ctx context.Context, sql string, params [][]byte) (*pgconn.ResultReader, error) {
+	if err := s.beginRead(ctx); err != nil {
+		return nil, err
+	}
+	if !s.direct {
+		return s.conn.ExecParams(ctx, sql, params, nil, binaryForm, binaryForm), nil
+	}
+	if err := s.tune(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, sql); err != nil {
+		return nil, err
+	}
+	return s.conn.ExecPrepared(ctx, s.prepared[sql], params, binaryForm, binaryForm), nil
 }
 
 // pageStart is the place before the first row of a page, in the binary form of a

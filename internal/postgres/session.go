@@ -18,7 +18,9 @@ type Session struct {
 	snapshot bool              // one transaction is open from the start to the end
 	tuned    bool              // the settings of Write are made
 	prepared map[string]string // names of statements by their text
-	arrays   [][]byte          // buffers of Write, used again
+	updates  map[partKind]string
+	arrays   [][]byte // buffers of Write, used again
+	wire     []byte   // likewise: the messages of a trip
 }
 
 // Close ends the connection.

@@ -34,25 +34,45 @@ func (s *Session) Write(ctx context.Context, table migrate.Table, parts []migrat
 	return nil
 }
 
-// texts are the statements of one part's transaction.
-func texts(table migrate.Table, part migrate.Part) []string {
-	if part.Pages == nil {
-		return []string{updateByKey(table, part.SkipLocked)}
+// texts are the statements of a part's transaction: first is "" where the update
+// stands alone.
+func (s *Session) texts(table migrate.Table, part migrate.Part) (first, update string) {
+	kind := partKind{table: table.String(), skipLocked: part.SkipLocked}
+	if part.Pages != nil {
+		kind.leaf = part.Pages.Leaf.Schema + "." + part.Pages.Leaf.Name
 	}
-	return []string{prune(part.Pages.Leaf), updateByPlace(table, part.Pages.Leaf)}
+	update = s.updates[kind]
+	if update == "" {
+		update = updateByKey(table, part.SkipLocked)
+		if part.Pages != nil {
+			update = updateByPlace(table, part.Pages.Leaf)
+		}
+		if s.updates == nil {
+			s.updates = map[partKind]string{}
+		}
+		s.updates[kind] = update
+	}
+	if part.Pages != nil && !part.Pruned {
+		first = prune(part.Pages.Leaf)
+	}
+	return first, update
+}
+
+// partKind is what decides the text of a part's update.
+type partKind struct {
+	table, leaf string
+	skipLocked  bool
 }
 
 // statements are those of one part's transaction with their parameters, which
 // are good until the next call.
 func (s *Session) statements(table migrate.Table, part migrate.Part) []statement {
-	sql := texts(table, part)
-	if part.Pages == nil {
-		return []statement{{sql[0], s.params(table, false, part.Changes)}}
+	first, update := s.texts(table, part)
+	write := statement{update, s.params(table, part.Pages != nil, part.Changes)}
+	if first == "" {
+		return []statement{write}
 	}
-	return []statement{
-		{sql[0], [][]byte{pageStart(part.Pages.From), pageStart(part.Pages.To)}},
-		{sql[1], s.params(table, true, part.Changes)},
-	}
+	return []statement{{first, [][]byte{pageStart(part.Pages.From), pageStart(part.Pages.To)}}, write}
 }
 
 // writePooled makes one trip for each part. Behind a pool nothing outlives a
@@ -76,74 +96,40 @@ func (s *Session) writePooled(ctx context.Context, table migrate.Table, parts []
 	return nil
 }
 
-// writeDirect sends all parts at once, each a transaction that ends with a
-// synchronization of its own, so that one that fails takes no other with it.
+// writeDirect makes one trip for all parts.
 func (s *Session) writeDirect(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
 	if err := s.tune(ctx); err != nil {
 		return err
 	}
-	for i := range parts {
-		for _, sql := range texts(table, parts[i]) {
-			switch err := s.prepare(ctx, sql); {
-			case tryLater(err): // the table itself is locked
-				blockAll(parts)
-				return nil
-			case err != nil:
+	switch err := s.prepareAll(ctx, table, parts); {
+	case tryLater(err): // the table itself is locked
+		blockAll(parts)
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.trip(ctx, table, parts)
+}
+
+// prepareAll prepares what the parts need, once each.
+func (s *Session) prepareAll(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
+	for _, part := range parts {
+		first, update := s.texts(table, part)
+		for _, sql := range []string{first, update} {
+			if sql == "" {
+				continue
+			}
+			if err := s.prepare(ctx, sql); err != nil {
 				return err
 			}
 		}
 	}
-	pipeline := s.conn.StartPipeline(ctx)
-	for i := range parts {
-		for _, one := range s.statements(table, parts[i]) {
-			pipeline.SendQueryPrepared(s.prepared[one.sql], one.params, binaryForm, nil)
-		}
-		pipeline.SendPipelineSync()
-	}
-	failed := pipeline.Flush()
-	// After an error of one part the server goes on with the next: each is read,
-	// so that what was written is known.
-	for i := 0; i < len(parts) && !s.conn.IsClosed(); i++ {
-		written, err := partResult(pipeline)
-		parts[i].Written, parts[i].Blocked = written, tryLater(err)
-		if err != nil && !parts[i].Blocked {
-			failed = errors.Join(failed, err)
-		}
-	}
-	return errors.Join(failed, pipeline.Close())
+	return nil
 }
 
 func blockAll(parts []migrate.Part) {
 	for i := range parts {
 		parts[i].Blocked = true
-	}
-}
-
-// partResult reads the results of one part up to its synchronization: how many
-// rows its last statement wrote.
-func partResult(pipeline *pgconn.Pipeline) (written int64, failed error) {
-	for {
-		result, err := pipeline.GetResults()
-		switch result := result.(type) {
-		case *pgconn.ResultReader:
-			var tag pgconn.CommandTag
-			tag, err = result.Close()
-			written = tag.RowsAffected()
-		case *pgconn.PipelineSync:
-			if failed != nil {
-				return 0, failed
-			}
-			return written, nil
-		case nil:
-			if err == nil {
-				return 0, errors.Join(failed, errors.New("the server's answer ended early"))
-			}
-		}
-		var answer *pgconn.PgError
-		if err != nil && !errors.As(err, &answer) {
-			return 0, errors.Join(failed, err) // the connection, not the statement
-		}
-		failed = errors.Join(failed, err)
 	}
 }
 

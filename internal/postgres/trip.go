@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// trip sends all parts at once, each a transaction that ends with a
+// synchronization of its own, so that one that fails takes no other with it.
+// Their statements have been prepared.
+//
+// The messages are encoded here and not by the driver, which makes a new buffer
+// for each trip and lets it grow: copying and collecting that was a tenth of the
+// program's work.
+func (s *Session) trip(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
+	failed := s.encode(table, parts)
+	if failed != nil {
+		return failed
+	}
+	if failed = s.send(ctx); failed == nil {
+		// After an error of one part the server goes on with the next: each is read,
+		// so that what was written is known.
+		failed = s.receive(ctx, parts)
+	}
+	var answer *pgconn.PgError
+	if failed != nil && !errors.As(failed, &answer) {
+		// What was sent or received is not known: nothing more can be said on it.
+		_ = s.conn.Conn().Close()
+	}
+	return failed
+}
+
+// encode writes the messages of the parts into s.wire.
+func (s *Session) encode(table migrate.Table, parts []migrate.Part) (err error) {
+	s.wire = s.wire[:0]
+	for i := range parts {
+		for _, one := range s.statements(table, parts[i]) {
+			bind := pgproto3.Bind{PreparedStatement: s.prepared[one.sql], ParameterFormatCodes: binaryForm, Parameters: one.params}
+			if s.wire, err = bind.Encode(s.wire); err != nil {
+				return fmt.Errorf("encoding a statement: %w", err)
+			}
+			if s.wire, err = (&pgproto3.Execute{}).Encode(s.wire); err != nil {
+				return fmt.Errorf("encoding a statement: %w", err)
+			}
+		}
+		if s.wire, err = (&pgproto3.Sync{}).Encode(s.wire); err != nil {
+			return fmt.Errorf("encoding a statement: %w", err)
+		}
+	}
+	return nil
+}
+
+// send writes s.wire to the server.
+func (s *Session) send(ctx context.Context) error {
+	if err := s.conn.SyncConn(ctx); err != nil {
+		return err
+	}
+	conn := s.conn.Conn()
+	cut := context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })
+	defer cut()
+	if _, err := conn.Write(s.wire); err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	return ctx.Err()
+}
+
+// receive reads what became of each part.
+func (s *Session) receive(ctx context.Context, parts []migrate.Part) (failed error) {
+	for i := range parts {
+		written, err := s.receivePart(ctx)
+		parts[i].Written, parts[i].Blocked = written, tryLater(err)
+		if err != nil && !parts[i].Blocked {
+			failed = errors.Join(failed, err)
+		}
+		var answer *pgconn.PgError
+		if err != nil && !errors.As(err, &answer) {
+			return failed // the connection, not the statement
+		}
+	}
+	return failed
+}
+
+// receivePart reads up to the synchronization of a part: how many rows its last
+// statement wrote, or the error that took it back.
+func (s *Session) receivePart(ctx context.Context) (written int64, failed error) {
+	for {
+		message, err := s.conn.ReceiveMessage(ctx)
+		if err != nil {
+			return 0, err
+		}
+		switch message := message.(type) {
+		case *pgproto3.CommandComplete:
+			written = pgconn.NewCommandTag(string(message.CommandTag)).RowsAffected()
+		case *pgproto3.ErrorResponse:
+			failed = pgconn.ErrorResponseToPgError(message)
+		case *pgproto3.ReadyForQuery:
+			if failed != nil {
+				return 0, failed
+			}
+			return written, nil
+		}
+	}
+}
