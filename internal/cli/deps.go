@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -18,6 +19,8 @@ type Deps struct {
 	Environ []string // NAME=value lines
 	Dir     string   // where relative paths start
 	Now     func() time.Time
+	Nap     func(time.Duration) // sleeps, exactly to a fraction of a millisecond
+	Cores   int                 // of this machine
 	Random  io.Reader
 	// Notify begins to deliver interruptions, and returns how to end that.
 	Notify func(chan<- os.Signal) (stop func())
@@ -34,6 +37,8 @@ func SystemDeps(version string) Deps {
 		Environ: environ,
 		Dir:     ".",
 		Now:     time.Now,
+		Nap:     nap,
+		Cores:   runtime.GOMAXPROCS(0),
 		Random:  rand.Reader,
 		Notify:  notify,
 		Harden:  procsec.Harden,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -105,7 +106,8 @@ func addSelectionFlags(cmd *cobra.Command, o *engineOptions) {
 	cmd.Flags().Var(&o.To, "to-version", "the key version to reach (default: ENCRYPTION_KEY_VERSION)")
 	cmd.Flags().StringSliceVar(&o.Tables, "table", nil, "only this table; may be given again")
 	cmd.Flags().StringSliceVar(&o.Columns, "column", nil, "only this column; may be given again")
-	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default 2)")
+	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default: by this machine's cores and the server's room)")
+	settingFlag(cmd, "pace", config.NamePace, "auto gives way while others are at work in the database; full, gentle (default auto)")
 }
 
 func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
@@ -155,6 +157,7 @@ type engine struct {
 	ring     *crypto.Keyring
 	request  migrate.Request
 	planned  *migrate.Outline // what the run is held to; nil for nothing
+	pacing   *migrate.Pacing
 }
 
 // garbagePercent is how much garbage may gather, as a share of what is in use.
@@ -204,9 +207,9 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 	if err := checkFingerprint(options.ExpectKey, ring); err != nil {
 		return nil, err
 	}
-	return &engine{app: a, settings: settings, store: store, ring: ring, planned: planned, request: migrate.Request{
+	return &engine{app: a, settings: settings, store: store, ring: ring, planned: planned, pacing: a.pacing(settings), request: migrate.Request{
 		From: options.From.pointer(), To: ring.Current(), Tables: options.Tables, Columns: options.Columns,
-		Catalogue: catalogue(settings), Known: known(settings), Workers: settings.Engine.Workers,
+		Catalogue: catalogue(settings), Known: known(settings), Workers: cmp.Or(settings.Engine.Workers, migrate.UsualWorkers(a.deps.Cores)),
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderPatience: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
 		Backwards: options.Backwards, AllowDowngrade: options.AllowDowngrade, KeyConfirmed: options.ExpectKey != "",
@@ -274,9 +277,14 @@ func known(settings *config.Settings) []ocmt.Known {
 	return list
 }
 
+// pacing holds work on the database to the pace of the settings.
+func (a *App) pacing(settings *config.Settings) *migrate.Pacing {
+	return migrate.NewPacing(migrate.Pace(settings.Engine.Pace), migrate.Clock(a.deps.Now), a.deps.Nap)
+}
+
 // runner is the engine's own, with this process's clock and randomness.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
-	return migrate.Runner{Store: e.store, Ring: e.ring, Random: rand.Reader, Reporter: reporter,
+	return migrate.Runner{Store: e.pacing.Over(e.store), Pacing: e.pacing, Ring: e.ring, Random: rand.Reader, Reporter: reporter,
 		Ledger: e.store.Ledger(), Control: e.store.Control(e.request.To), Clock: migrate.Clock(e.app.deps.Now), Stop: e.app.stop.Graceful}
 }
 
@@ -285,9 +293,13 @@ func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
-	progress := e.app.newEngineProgress("reading", "rows")
+	progress := e.progress("reading", "rows")
 	defer progress.end()
-	plan, err := migrate.MakePlan(ctx, e.store, e.ring, e.request, progress)
+	defer e.pacing.Watch(ctx, e.store)()
+	if err := e.chooseWorkers(ctx); err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	plan, err := migrate.MakePlan(ctx, e.pacing.Over(e.store), e.ring, e.request, progress)
 	if plan != nil && plan.Discovery != nil {
 		hideKeys(plan.Discovery)
 	}
@@ -297,13 +309,28 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	return plan, causeOf(ctx, err)
 }
 
+// chooseWorkers takes fewer than this machine is good for where the server has
+// little room for connections.
+func (e *engine) chooseWorkers(ctx context.Context) error {
+	if e.settings.Engine.Workers > 0 {
+		return nil
+	}
+	free, err := e.store.Room(ctx)
+	if err != nil {
+		return err
+	}
+	e.request.Workers = migrate.WorkersFor(e.app.deps.Cores, free)
+	return nil
+}
+
 // verify opens every value of the catalogue under the target key alone.
 func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.Verification, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
-	progress := e.app.newEngineProgress("opening every value", "rows")
+	progress := e.progress("opening every value", "rows")
 	defer progress.end()
-	result, err := migrate.Verify(ctx, e.store, e.ring, request, progress)
+	defer e.pacing.Watch(ctx, e.store)()
+	result, err := migrate.Verify(ctx, e.pacing.Over(e.store), e.ring, request, progress)
 	return result, causeOf(ctx, err)
 }
 
@@ -316,17 +343,31 @@ func causeOf(ctx context.Context, err error) error {
 }
 
 // engineProgress shows an engine's progress.
-type engineProgress struct{ display *ui.Progress }
+type engineProgress struct {
+	display *ui.Progress
+	pacing  *migrate.Pacing
+}
 
 func (a *App) newEngineProgress(label, unit string) engineProgress {
-	return engineProgress{a.printer.Progress(label, unit)}
+	return engineProgress{display: a.printer.Progress(label, unit)}
+}
+
+// progress also shows when the work gives way to others.
+func (e *engine) progress(label, unit string) engineProgress {
+	return engineProgress{e.app.printer.Progress(label, unit), e.pacing}
 }
 
 // Phase implements migrate.Reporter.
 func (p engineProgress) Phase(name string) { p.display.Phase(name) }
 
 // Progress implements migrate.Reporter.
-func (p engineProgress) Progress(done, total int64) { p.display.Update(done, total, "") }
+func (p engineProgress) Progress(done, total int64) {
+	note := ""
+	if p.pacing.Gentle() {
+		note = "giving way to others"
+	}
+	p.display.Update(done, total, note)
+}
 
 // Waiting implements migrate.Reporter.
 func (p engineProgress) Waiting(reason string) { p.display.Waiting(reason) }

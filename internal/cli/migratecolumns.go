@@ -144,7 +144,9 @@ func printColumns(printer *ui.Printer, found *migrate.Description, document colu
 func (a *App) discover(ctx context.Context, store *postgres.Store, ring *crypto.Keyring, settings *config.Settings, full bool) (*migrate.Discovery, error) {
 	progress := a.newEngineProgress("looking", "values")
 	defer progress.end()
-	discovery, err := migrate.Discover(ctx, store, ring,
+	pacing := a.pacing(settings)
+	defer pacing.Watch(ctx, store)()
+	discovery, err := migrate.Discover(ctx, pacing.Over(store), ring,
 		migrate.DiscoverRequest{Catalogue: catalogue(settings), Known: known(settings), Full: full}, progress)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ type runDocument struct {
 	From    *int    `json:"from_version"`
 	To      int     `json:"to_version"`
 	Seconds float64 `json:"seconds"`
+	Rested  float64 `json:"rested_seconds"` // of them, to give way to others
 	*migrate.Result
 }
 
@@ -32,10 +34,13 @@ reported and left as they are (exit status 4).
 
 On a terminal it asks first; without one it goes on.
 
+It gives way to live servers: while others are at work in the database, it
+moves a few rows at a time and rests in between. --pace full does not.
+
 JSON document ocmt/migrate-run/v1: from_version, to_version, seconds,
-values_moved, rows_written, passes, rows_changed_meanwhile, still_leaving,
-rows_locked, not_ended, set_aside, set_aside_list (table, column, key, reason,
-detail), dry_run.`,
+rested_seconds, values_moved, rows_written, passes, rows_changed_meanwhile,
+still_leaving, rows_locked, not_ended, set_aside, set_aside_list (table,
+column, key, reason, detail), dry_run.`,
 		Example: `  ocmt migrate run --dry-run
   ocmt migrate run --from-version 0
   ocmt migrate run --table user_integrations --yes`,
@@ -82,13 +87,15 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 			return plan, nil, err
 		}
 	}
-	progress := e.app.newEngineProgress("moving", "values")
+	progress := e.progress("moving", "values")
 	runner := e.runner(progress)
 	run := runner.Run
 	if dry {
 		run = runner.DryRun
 	}
+	leave := e.pacing.Watch(ctx, e.store)
 	result, err := run(ctx, plan)
+	leave()
 	progress.end()
 	if err == nil || result.Rows > 0 { // one that failed before it wrote has not found nothing to do
 		printResult(e.app.printer, e.request, result)
@@ -103,7 +110,7 @@ func newRunDocument(request migrate.Request, result *migrate.Result) runDocument
 	if result.Unseen == nil {
 		result.Unseen = []string{}
 	}
-	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Result: result}
+	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Rested: result.Rested.Seconds(), Result: result}
 }
 
 // printResult shows what happened.
@@ -121,8 +128,14 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 	if result.Changed > 0 {
 		printer.Line("%s changed or locked by the servers meanwhile and met again.", ui.Count(result.Changed, "row was", "rows were"))
 	}
+	if result.Rested > worthTelling {
+		printer.Line("It gave way to live servers, and rested %s of that; --pace full takes no rests.", ui.Duration(result.Rested))
+	}
 	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
 }
+
+// worthTelling is how long a run must have rested for the operator to be told.
+const worthTelling = 2 * time.Second
 
 // shownSetAside is how many the screen lists; JSON has more.
 const shownSetAside = 20

@@ -37,8 +37,8 @@ json as one document a line.
 JSON document ocmt/migrate-status/v1: running, run (from_version, to_version,
 started, updated, ended, phase, pass, values_done, values_to_move,
 rows_written, set_aside, rows_per_second, max_rows_per_second, waiting_for,
-workers, orders_seen), recorded (table, column, from_version, to_version,
-total, moved, started, completed, status).`,
+pace, giving_way, workers, orders_seen), recorded (table, column,
+from_version, to_version, total, moved, started, completed, status).`,
 		Example: `  ocmt migrate status
   ocmt migrate status --watch`,
 		Args: noArgs,
@@ -138,6 +138,9 @@ func describeRun(run migrate.Status) string {
 	}
 	if run.MaxRowsPerSecond > 0 {
 		parts = append(parts, "at most "+ui.Number(int64(run.MaxRowsPerSecond))+" rows/s")
+	}
+	if run.GivingWay {
+		parts = append(parts, "giving way to others")
 	}
 	if run.SetAside > 0 {
 		parts = append(parts, ui.Number(run.SetAside)+" set aside")

@@ -52,28 +52,56 @@ command goes on from there.`,
 }
 
 func newMigrateSetCommand(app *App) *cobra.Command {
-	rate := 0
-	cmd := newSteerCommand(app, "set rate=N", "Change the row limit of the run that is at work",
+	wanted := &newSettings{}
+	cmd := newSteerCommand(app, "set rate=N | pace=PACE", "Change the row limit or the pace of the run that is at work",
 		`Change how many rows a second the run that is at work on this database, on
-whatever machine, may write. 0 takes the limit away.`,
-		func(orders *migrate.Orders) { limit := rate; orders.MaxRowsPerSecond = &limit })
-	cmd.Example = "  ocmt migrate set rate=500\n  ocmt migrate set rate=0"
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError(cmd, "one setting is needed: rate=N")
-		}
-		text, found := strings.CutPrefix(args[0], "rate=")
-		if !found {
-			return usageError(cmd, "only rate can be set, as rate=N")
-		}
-		number, err := strconv.ParseUint(text, 10, 30)
-		if err != nil {
-			return usageError(cmd, "rate must be a whole number of rows a second, 0 for no limit")
-		}
-		rate = int(number)
-		return nil
-	}
+whatever machine, may write (0 takes the limit away), or its pace: auto gives
+way while others are at work in the database, full does not, gentle always does.`,
+		wanted.order)
+	cmd.Example = "  ocmt migrate set rate=500\n  ocmt migrate set pace=full\n  ocmt migrate set rate=0 pace=auto"
+	cmd.Args = wanted.read
 	return cmd
+}
+
+// newSettings are the arguments of migrate set.
+type newSettings struct {
+	rate *int
+	pace migrate.Pace
+}
+
+func (s *newSettings) read(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError(cmd, "a setting is needed: rate=N or pace=PACE")
+	}
+	for _, arg := range args {
+		name, text, _ := strings.Cut(arg, "=")
+		switch name {
+		case "rate":
+			number, err := strconv.ParseUint(text, 10, 30)
+			if err != nil {
+				return usageError(cmd, "rate must be a whole number of rows a second, 0 for no limit")
+			}
+			rate := int(number)
+			s.rate = &rate
+		case "pace":
+			s.pace = migrate.Pace(text)
+			if !s.pace.Known() {
+				return usageError(cmd, "pace must be auto, full or gentle")
+			}
+		default:
+			return usageError(cmd, "only rate and pace can be set, as rate=N and pace=PACE")
+		}
+	}
+	return nil
+}
+
+func (s *newSettings) order(orders *migrate.Orders) {
+	if s.rate != nil {
+		orders.MaxRowsPerSecond = s.rate
+	}
+	if s.pace != "" {
+		orders.Pace = s.pace
+	}
 }
 
 func newSteerCommand(app *App, use, short, long string, change func(*migrate.Orders)) *cobra.Command {
@@ -166,8 +194,9 @@ func steered(name string, status migrate.Status) string {
 	case "abort":
 		return "The run ends, at " + at + "."
 	}
-	if status.MaxRowsPerSecond == 0 {
-		return "The run goes on without a row limit, at " + at + "."
+	limit := "without a row limit"
+	if status.MaxRowsPerSecond > 0 {
+		limit = "with at most " + ui.Count(int64(status.MaxRowsPerSecond), "row", "rows") + " a second"
 	}
-	return "The run goes on with at most " + ui.Count(int64(status.MaxRowsPerSecond), "row", "rows") + " a second, at " + at + "."
+	return fmt.Sprintf("The run goes on %s at pace %s, at %s.", limit, ui.Clean(string(status.Pace)), at)
 }

@@ -18,6 +18,7 @@ const (
 	NameOutput           = "OCMT_OUTPUT"
 	NameOperator         = "OCMT_OPERATOR"
 	NameWorkers          = "OCMT_WORKERS"
+	NamePace             = "OCMT_PACE"
 	NameChunkTarget      = "OCMT_CHUNK_TARGET"
 	NameLockTimeout      = "OCMT_LOCK_TIMEOUT"
 	NameStatementTimeout = "OCMT_STATEMENT_TIMEOUT"
@@ -124,6 +125,7 @@ func (r *resolver) openYAML(asked string) (*yamlFile, error) {
 	r.yaml = map[string]string{
 		NameOutput:           file.Output,
 		NameWorkers:          file.Workers,
+		NamePace:             file.Pace,
 		NameChunkTarget:      file.ChunkTarget,
 		NameLockTimeout:      file.LockTimeout,
 		NameStatementTimeout: file.StatementTimeout,

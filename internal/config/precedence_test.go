@@ -131,6 +131,7 @@ func TestEnginePlaces(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "ocmt.yaml", `output: json
 workers: 3
+pace: gentle
 chunk_target: 100ms
 lock_timeout: 2s
 statement_timeout: 20s
@@ -147,7 +148,7 @@ known:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config.Engine{Workers: 5, ChunkTarget: 1e8, LockTimeout: 2e9, StatementTimeout: 2e10, MaxRowsPerSecond: 500, MaxReplicaLag: 3e9, MaxWALBacklog: 2 << 30, ApplicationName: "nightly"}
+	want := config.Engine{Workers: 5, Pace: "gentle", ChunkTarget: 1e8, LockTimeout: 2e9, StatementTimeout: 2e10, MaxRowsPerSecond: 500, MaxReplicaLag: 3e9, MaxWALBacklog: 2 << 30, ApplicationName: "nightly"}
 	if diff := cmp.Diff(want, settings.Engine); diff != "" {
 		t.Errorf("engine (-want +got):\n%s", diff)
 	}

@@ -84,7 +84,7 @@ func TestAskedFileMustExist(t *testing.T) {
 func TestRefusedValues(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
-		"OCMT_WORKERS=0", "OCMT_WORKERS=65", "OCMT_WORKERS=" + marker, "OCMT_WORKERS=2x",
+		"OCMT_WORKERS=0", "OCMT_WORKERS=65", "OCMT_WORKERS=" + marker, "OCMT_WORKERS=2x", "OCMT_PACE=slow",
 		"OCMT_MAX_ROWS_PER_SECOND=-1", "OCMT_CHUNK_TARGET=250", "OCMT_MAX_REPLICA_LAG=3", "OCMT_MAX_WAL_BACKLOG=2TB", "OCMT_CHUNK_TARGET=1ms",
 		"OCMT_LOCK_TIMEOUT=" + marker, "OCMT_STATEMENT_TIMEOUT=0s", "OCMT_OUTPUT=xml",
 	} {

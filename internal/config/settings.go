@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,7 +26,8 @@ type Settings struct {
 
 // Engine tunes how hard a re-encryption works the database.
 type Engine struct {
-	Workers          int           // at least 1
+	Workers          int           // 0: to be chosen
+	Pace             string        // auto, full or gentle
 	ChunkTarget      time.Duration // how long one transaction should take
 	LockTimeout      time.Duration // longest wait for a row lock
 	StatementTimeout time.Duration // longest run of one statement
@@ -34,10 +37,10 @@ type Engine struct {
 	ApplicationName  string        // as pg_stat_activity shows it
 }
 
-// Defaults of Engine. Two workers keep a small database server responsive; a
-// chunk of a quarter of a second keeps row locks short for the live servers.
+// Defaults of Engine. A chunk of a quarter of a second keeps a run easy to stop
+// and to steer.
 const (
-	defaultWorkers          = "2"
+	defaultPace             = "auto"
 	defaultChunkTarget      = "250ms"
 	defaultLockTimeout      = "5s"
 	defaultStatementTimeout = "60s"
@@ -97,7 +100,10 @@ func firstSet(texts ...string) string {
 
 func (s *Settings) readEngine(r *resolver) error {
 	var err error
-	if s.Engine.Workers, err = r.number(NameWorkers, defaultWorkers, 1, maxWorkers); err != nil {
+	if s.Engine.Workers, err = r.workers(); err != nil {
+		return err
+	}
+	if s.Engine.Pace, err = r.oneOf(NamePace, defaultPace, "auto", "full", "gentle"); err != nil {
 		return err
 	}
 	if s.Engine.MaxRowsPerSecond, err = r.number(NameMaxRowsPerSecond, defaultMaxRowsPerSecond, 0, 1_000_000_000); err != nil {
@@ -120,6 +126,32 @@ func (s *Settings) readEngine(r *resolver) error {
 	}
 	s.Engine.ApplicationName, err = r.lookup(NameApplicationName, defaultApplicationName)
 	return err
+}
+
+// workers reads a number of workers, or auto, which is 0.
+func (r *resolver) workers() (int, error) {
+	text, err := r.lookup(NameWorkers, "auto")
+	if err != nil || text == "auto" {
+		return 0, err
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < 1 || value > maxWorkers {
+		return 0, &InvalidError{Name: NameWorkers, Source: r.sources[NameWorkers],
+			Reason: fmt.Sprintf("must be auto or a whole number from 1 to %d", maxWorkers)}
+	}
+	return value, nil
+}
+
+// oneOf reads one of a few words.
+func (r *resolver) oneOf(name, fallback string, words ...string) (string, error) {
+	text, err := r.lookup(name, fallback)
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(words, text) {
+		return "", &InvalidError{Name: name, Source: r.sources[name], Reason: "must be one of " + strings.Join(words, ", ")}
+	}
+	return text, nil
 }
 
 // number reads a whole number between low and high.

@@ -38,6 +38,7 @@ type Known struct {
 type yamlFile struct {
 	Output           string   `mapstructure:"output"`
 	Workers          string   `mapstructure:"workers"`
+	Pace             string   `mapstructure:"pace"`
 	ChunkTarget      string   `mapstructure:"chunk_target"`
 	LockTimeout      string   `mapstructure:"lock_timeout"`
 	StatementTimeout string   `mapstructure:"statement_timeout"`
@@ -54,7 +55,7 @@ type yamlFile struct {
 // knownKeys are the keys of ocmt.yaml, for the message about an unknown one.
 var knownKeys = [...]string{
 	"application_name", "chunk_target", "columns", "known", "lock_timeout",
-	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "statement_timeout", "workers",
+	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "pace", "statement_timeout", "workers",
 }
 
 // secretLike matches keys that would hold a secret.

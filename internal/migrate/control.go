@@ -25,6 +25,8 @@ type Status struct {
 	RowsPerSecond    float64   `json:"rows_per_second"` // since the status before
 	MaxRowsPerSecond int       `json:"max_rows_per_second"`
 	Waiting          string    `json:"waiting_for"` // "" while it is moving
+	Pace             Pace      `json:"pace"`
+	GivingWay        bool      `json:"giving_way"` // works gently now
 	Workers          int       `json:"workers"`
 	Seen             int64     `json:"orders_seen"` // Number of the orders that it follows
 }
@@ -35,6 +37,7 @@ type Orders struct {
 	Paused           bool   `json:"paused"`
 	Abort            bool   `json:"abort"`
 	MaxRowsPerSecond *int   `json:"max_rows_per_second"` // nil: as the run was started
+	Pace             Pace   `json:"pace"`                // "": likewise
 	By               string `json:"by"`
 }
 
@@ -94,6 +97,9 @@ func (h *helm) follow(orders Orders) {
 		rate = *orders.MaxRowsPerSecond
 	}
 	h.run.limit.set(rate)
+	if orders.Pace != "" && h.run.Pacing != nil {
+		h.run.Pacing.Set(orders.Pace)
+	}
 }
 
 // reason says what keeps the run from going on; "" if nothing does.
@@ -126,7 +132,7 @@ func (h *helm) status() Status {
 	phase, pass := r.phaseNow()
 	status := Status{From: r.plan.Request.From, To: r.plan.Request.To, Started: h.started, Updated: now, Phase: phase, Pass: pass,
 		Done: r.done.Load(), Total: r.total, Rows: r.rows.Load(), SetAside: r.asideCount(), MaxRowsPerSecond: r.limit.rate(),
-		Waiting: h.gate.waiting(), Workers: r.plan.Request.Workers, Seen: h.orders.Number}
+		Waiting: h.gate.waiting(), Pace: r.Pacing.Pace(), GivingWay: r.Pacing.Gentle(), Workers: r.plan.Request.Workers, Seen: h.orders.Number}
 	if elapsed := now.Sub(h.last.Updated).Seconds(); !h.last.Updated.IsZero() && elapsed > 0 {
 		status.RowsPerSecond = float64(status.Rows-h.last.Rows) / elapsed
 	}

@@ -14,6 +14,7 @@ type Result struct {
 	SetAside int64         `json:"set_aside"`
 	List     []SetAside    `json:"set_aside_list"` // the first ones
 	Elapsed  time.Duration `json:"-"`
+	Rested   time.Duration `json:"-"` // to give way to others
 	DryRun   bool          `json:"dry_run"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -98,6 +99,21 @@ func newDatabaseOn(t *testing.T, server *testenv.Postgres) *database {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// as returns the database as another account has it.
+func (d *database) as(account string) *postgres.Store {
+	d.t.Helper()
+	address, err := url.Parse(d.url)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	address.User = url.User(account)
+	store, err := postgres.NewStore(address.String(), postgres.Options{ApplicationName: "ocmt-test"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return store
 }
 
 func (d *database) exec(sql string, args ...any) {

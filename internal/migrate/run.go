@@ -28,6 +28,7 @@ type Runner struct {
 	Ledger   Ledger // not written by a dry run
 	Clock    Clock
 	Control  Control         // may be nil: nobody can steer the run
+	Pacing   *Pacing         // that of Store; may be nil
 	Stop     <-chan struct{} // closed: finish what is in hand and return ErrStopped
 }
 
@@ -89,12 +90,12 @@ func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Write
 		return result, err
 	}
 	defer release()
-	began := r.Clock()
+	began, rested := r.Clock(), r.Pacing.Rested()
 	err = state.recorded(held, result)
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
 	result.Blocked, result.Unseen = state.blocked.Load(), state.unseen
 	result.SetAside, result.List = state.aside.count, state.aside.list
-	result.Elapsed = r.Clock().Sub(began)
+	result.Elapsed, result.Rested = r.Clock().Sub(began), r.Pacing.Rested()-rested
 	return result, err
 }
 

@@ -1,0 +1,181 @@
+package migrate
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Pace is how much of the server the work may take.
+type Pace string
+
+// The paces.
+const (
+	PaceAuto   Pace = "auto"   // gentle while others are at work in the database, else full
+	PaceFull   Pace = "full"   // as fast as server and workers can
+	PaceGentle Pace = "gentle" // in short bursts with a rest after each, one worker at a time
+)
+
+// Known reports whether there is such a pace.
+func (p Pace) Known() bool { return p == PaceAuto || p == PaceFull || p == PaceGentle }
+
+// Company tells how many others are at work in the database.
+type Company interface {
+	// Others counts the connections of others that do something, or have just
+	// done something. Those of which the account may not know it count too.
+	Others(ctx context.Context) (int, error)
+	Close(ctx context.Context)
+}
+
+// Pacing holds work on a database to a pace, so that live servers get their turn
+// at once: a burst of a few rows, and a rest as long as the burst took. It may be
+// changed at any time and serves several goroutines. Nil is PaceFull.
+type Pacing struct {
+	clock  Clock
+	nap    func(time.Duration)
+	pace   atomic.Value // Pace
+	others atomic.Int64 // unknownOthers where that could not be seen
+	rested atomic.Int64 // nanoseconds
+	turn   chan struct{}
+}
+
+// unknownOthers stands for a database that could not be asked who is there:
+// nothing seen is not nobody there.
+const unknownOthers = -1
+
+// NewPacing returns one that rests by nap, which should be exact to a fraction of a
+// millisecond.
+func NewPacing(pace Pace, clock Clock, nap func(time.Duration)) *Pacing {
+	p := &Pacing{clock: clock, nap: nap, turn: make(chan struct{}, 1)}
+	p.others.Store(unknownOthers)
+	p.Set(pace)
+	return p
+}
+
+// Set changes the pace.
+func (p *Pacing) Set(pace Pace) { p.pace.Store(pace) }
+
+// Pace returns what was set.
+func (p *Pacing) Pace() Pace {
+	if p == nil {
+		return PaceFull
+	}
+	pace, _ := p.pace.Load().(Pace)
+	return pace
+}
+
+// Gentle reports whether work gives way now.
+func (p *Pacing) Gentle() bool {
+	switch p.Pace() {
+	case PaceFull:
+		return false
+	case PaceGentle:
+		return true
+	}
+	return p.others.Load() != 0
+}
+
+// Rested returns how long the work has rested.
+func (p *Pacing) Rested() time.Duration {
+	if p == nil {
+		return 0
+	}
+	return time.Duration(p.rested.Load())
+}
+
+// lookAroundEvery is how often others are counted.
+const lookAroundEvery = 500 * time.Millisecond
+
+// Watch counts the others in the database until stop is called. Before they were
+// counted for the first time work is gentle.
+func (p *Pacing) Watch(ctx context.Context, store Store) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	look := &lookout{pacing: p, store: store}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		look.on(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// lookout has the connection that others are counted on.
+type lookout struct {
+	pacing  *Pacing
+	store   Store
+	company Company
+}
+
+func (l *lookout) on(ctx context.Context) {
+	ticker := time.NewTicker(lookAroundEvery)
+	defer ticker.Stop()
+	defer l.leave(ctx)
+	for {
+		l.once(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// once counts the others. That it fails ends nothing: whoever works will notice
+// by himself if the database is gone.
+func (l *lookout) once(ctx context.Context) {
+	others, err := l.count(ctx)
+	if err != nil {
+		l.leave(ctx)
+		others = unknownOthers
+	}
+	l.pacing.others.Store(int64(others))
+}
+
+func (l *lookout) count(ctx context.Context) (others int, err error) {
+	if l.company == nil {
+		if l.company, err = l.store.Company(ctx); err != nil {
+			l.company = nil
+			return 0, err
+		}
+	}
+	return l.company.Others(ctx)
+}
+
+func (l *lookout) leave(ctx context.Context) {
+	if l.company != nil {
+		l.company.Close(context.WithoutCancel(ctx))
+		l.company = nil
+	}
+}
+
+// work does one burst of work: one at a time and with a rest after it where the
+// pace is gentle.
+func (p *Pacing) work(ctx context.Context, do func() error) error {
+	if !p.Gentle() {
+		return do()
+	}
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-p.turn }()
+	began := p.clock()
+	err := do()
+	p.rest(p.clock().Sub(began))
+	return err
+}
+
+// longestRest bounds a rest. A burst is less than this of a server's work; one
+// that took longer has waited, for the network or for a lock, and the server has
+// rested meanwhile.
+const longestRest = 2 * time.Millisecond
+
+func (p *Pacing) rest(worked time.Duration) {
+	length := min(worked, longestRest)
+	p.nap(length)
+	p.rested.Add(int64(length))
+}

@@ -1,0 +1,153 @@
+package migrate
+
+import (
+	"context"
+	"time"
+)
+
+// The sizes of a burst in rows, where the pace is gentle. Their work on the server
+// takes a fraction of a millisecond.
+const (
+	gentleRows  = 32
+	gentleReads = 64
+)
+
+// Over returns a store that does the same at this pace.
+func (p *Pacing) Over(store Store) Store {
+	if p == nil {
+		return store
+	}
+	return pacedStore{store, p}
+}
+
+type pacedStore struct {
+	Store
+	pacing *Pacing
+}
+
+// Open implements Store.
+func (s pacedStore) Open(ctx context.Context) (Session, error) {
+	return s.paced(s.Store.Open(ctx))
+}
+
+// OpenSnapshot implements Store.
+func (s pacedStore) OpenSnapshot(ctx context.Context) (Session, error) {
+	return s.paced(s.Store.OpenSnapshot(ctx))
+}
+
+func (s pacedStore) paced(session Session, err error) (Session, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &pacedSession{Session: session, pacing: s.pacing}, nil
+}
+
+// Searcher implements Store.
+func (s pacedStore) Searcher(ctx context.Context) (Searcher, error) {
+	searcher, err := s.Store.Searcher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pacedSearcher{searcher, s.pacing}, nil
+}
+
+type pacedSearcher struct {
+	Searcher
+	pacing *Pacing
+}
+
+// Search implements Searcher.
+func (s pacedSearcher) Search(ctx context.Context, stretch Stretch, visit func(Suspect)) (looked Looked, err error) {
+	err = s.pacing.work(ctx, func() error {
+		looked, err = s.Searcher.Search(ctx, stretch, visit)
+		return err
+	})
+	return looked, err
+}
+
+type pacedSession struct {
+	Session
+	pacing *Pacing
+}
+
+// Scan rests after every few rows: the server goes on until what lies between it
+// and the reader is full, and rests then too. It does not take turns, because
+// whoever visits may wait for somebody whose turn it is.
+func (s *pacedSession) Scan(ctx context.Context, table Table, pendingFor *int, visit func(Row) error) error {
+	rows, began := 0, s.pacing.clock()
+	return s.Session.Scan(ctx, table, pendingFor, func(row Row) error {
+		if err := visit(row); err != nil {
+			return err
+		}
+		if rows++; rows%gentleReads == 0 {
+			began = s.breathe(began)
+		}
+		return nil
+	})
+}
+
+// breathe rests as long as the work since began took, and returns the new
+// beginning.
+func (s *pacedSession) breathe(began time.Time) time.Time {
+	if s.pacing.Gentle() {
+		s.pacing.rest(s.pacing.clock().Sub(began))
+	}
+	return s.pacing.clock()
+}
+
+// ReadPages reads a few rows at a time.
+func (s *pacedSession) ReadPages(ctx context.Context, table Table, pages PageRange, pendingFor int, visit func(Row) error) error {
+	for left := pages.Limit; left > 0; left -= pages.Limit {
+		pages.Limit = left
+		if s.pacing.Gentle() {
+			pages.Limit = min(left, gentleReads)
+		}
+		var last []byte
+		read := 0
+		err := s.pacing.work(ctx, func() error {
+			return s.Session.ReadPages(ctx, table, pages, pendingFor, func(row Row) error {
+				read++
+				last = append(last[:0], row.Place...)
+				return visit(row)
+			})
+		})
+		if err != nil || read < pages.Limit {
+			return err
+		}
+		pages.After = last
+	}
+	return nil
+}
+
+// Write writes a few rows at a time.
+func (s *pacedSession) Write(ctx context.Context, table Table, parts []Part) error {
+	if !s.pacing.Gentle() {
+		return s.Session.Write(ctx, table, parts)
+	}
+	for i := range parts {
+		if err := s.writeSlowly(ctx, table, &parts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeSlowly writes a part in several smaller ones.
+func (s *pacedSession) writeSlowly(ctx context.Context, table Table, part *Part) error {
+	part.Blocked = true
+	for at := 0; at < len(part.Changes); at += gentleRows {
+		piece := []Part{*part}
+		piece[0].Written = 0
+		piece[0].Changes = part.Changes[at:min(at+gentleRows, len(part.Changes))]
+		// What a part takes of a page fits the room that was made for all of it.
+		piece[0].Pruned = part.Pruned || at > 0
+		err := s.pacing.work(ctx, func() error { return s.Session.Write(ctx, table, piece) })
+		part.Written += piece[0].Written
+		part.Blocked = part.Blocked && piece[0].Blocked
+		if err != nil {
+			part.Blocked = false
+			return err
+		}
+	}
+	return nil
+}

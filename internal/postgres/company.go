@@ -1,0 +1,68 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// others counts the client connections of other programs to this database that
+// work, or did in the last seconds. The state of a connection that the account may
+// not see comes as NULL, and so does its type; where the server keeps no states,
+// as disabled.
+const others = `select count(*) from pg_stat_activity
+	where datname = current_database() and pid <> pg_backend_pid() and application_name is distinct from $1
+	and coalesce(backend_type, 'client backend') = 'client backend'
+	and (state is null or state in ('active', 'disabled') or state_change > now() - interval '10 seconds')`
+
+// company is the connection that others are counted on.
+type company struct {
+	conn *pgconn.PgConn
+	name string // of our own connections
+}
+
+// Company implements migrate.Store.
+func (s *Store) Company(ctx context.Context) (migrate.Company, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &company{conn: conn, name: s.options.ApplicationName}, nil
+}
+
+// Others implements migrate.Company.
+func (c *company) Others(ctx context.Context) (int, error) {
+	rows, err := rowsOf(ctx, c.conn, others, c.name)
+	if err != nil {
+		return 0, fmt.Errorf("counting who else is at work in the database: %w", err)
+	}
+	return int(number(rows[0][0])), nil
+}
+
+// Close implements migrate.Company.
+func (c *company) Close(ctx context.Context) { _ = c.conn.Close(ctx) }
+
+// room is how many connections more the server, the database and the account
+// take.
+const room = `select least(
+	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from pg_stat_activity),
+	(select nullif(datconnlimit, -1) from pg_database where datname = current_database())
+		- (select count(*) from pg_stat_activity where datname = current_database()),
+	(select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user)
+		- (select count(*) from pg_stat_activity where usename = current_user))`
+
+// Room returns how many connections more could be made.
+func (s *Store) Room(ctx context.Context) (free int, err error) {
+	err = s.with(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := rowsOf(ctx, conn, room)
+		if err != nil {
+			return fmt.Errorf("asking how many connections the server takes: %w", err)
+		}
+		free = int(number(rows[0][0]))
+		return nil
+	})
+	return free, err
+}
