@@ -279,7 +279,9 @@ func known(settings *config.Settings) []ocmt.Known {
 
 // pacing holds work on the database to the pace of the settings.
 func (a *App) pacing(settings *config.Settings) *migrate.Pacing {
-	return migrate.NewPacing(migrate.Pace(settings.Engine.Pace), migrate.Clock(a.deps.Now), a.deps.Nap)
+	pacing := migrate.NewPacing(migrate.Pace(settings.Engine.Pace), migrate.Clock(a.deps.Now), a.deps.Nap)
+	pacing.Unhurried(settings.Engine.MaxRowsPerSecond > 0)
+	return pacing
 }
 
 // runner is the engine's own, with this process's clock and randomness.

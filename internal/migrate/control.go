@@ -97,6 +97,7 @@ func (h *helm) follow(orders Orders) {
 		rate = *orders.MaxRowsPerSecond
 	}
 	h.run.limit.set(rate)
+	h.run.Pacing.Unhurried(rate > 0)
 	if orders.Pace != "" && h.run.Pacing != nil {
 		h.run.Pacing.Set(orders.Pace)
 	}

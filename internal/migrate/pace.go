@@ -28,7 +28,7 @@ type Company interface {
 }
 
 // Pacing holds work on a database to a pace, so that live servers get their turn
-// at once: a burst of a few rows, and a rest as long as the burst took. It may be
+// at once: a burst of a few rows, and a rest as long as that took or longer. It may be
 // changed at any time and serves several goroutines. Nil is PaceFull.
 type Pacing struct {
 	clock  Clock
@@ -36,6 +36,7 @@ type Pacing struct {
 	pace   atomic.Value // Pace
 	others atomic.Int64 // unknownOthers where that could not be seen
 	rested atomic.Int64 // nanoseconds
+	slow   atomic.Bool  // there is time: a row limit was set
 	turn   chan struct{}
 }
 
@@ -73,6 +74,32 @@ func (p *Pacing) Gentle() bool {
 		return true
 	}
 	return p.others.Load() != 0
+}
+
+// burst is the shape of gentle work: how many rows are written or read at once, and
+// how long the rest after it is, in lengths of the work.
+type burst struct{ writes, reads, rest int }
+
+// The two shapes. A burst takes a fraction of a millisecond of a server's work. The
+// second is for runs with a row limit: whoever sets one has said that there is
+// time.
+var (
+	usualBurst = burst{writes: 32, reads: 64, rest: 1}
+	smallBurst = burst{writes: 16, reads: 32, rest: 3}
+)
+
+func (p *Pacing) burst() burst {
+	if p.slow.Load() {
+		return smallBurst
+	}
+	return usualBurst
+}
+
+// Unhurried says whether there is time, as there is under a row limit.
+func (p *Pacing) Unhurried(is bool) {
+	if p != nil {
+		p.slow.Store(is)
+	}
 }
 
 // Rested returns how long the work has rested.
@@ -169,13 +196,12 @@ func (p *Pacing) work(ctx context.Context, do func() error) error {
 	return err
 }
 
-// longestRest bounds a rest. A burst is less than this of a server's work; one
-// that took longer has waited, for the network or for a lock, and the server has
-// rested meanwhile.
+// longestRest bounds a rest. A burst that took as long has waited, for the network
+// or for a lock, and the server has rested meanwhile.
 const longestRest = 2 * time.Millisecond
 
 func (p *Pacing) rest(worked time.Duration) {
-	length := min(worked, longestRest)
+	length := min(worked*time.Duration(p.burst().rest), longestRest)
 	p.nap(length)
 	p.rested.Add(int64(length))
 }

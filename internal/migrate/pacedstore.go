@@ -5,13 +5,6 @@ import (
 	"time"
 )
 
-// The sizes of a burst in rows, where the pace is gentle. Their work on the server
-// takes a fraction of a millisecond.
-const (
-	gentleRows  = 32
-	gentleReads = 64
-)
-
 // Over returns a store that does the same at this pace.
 func (p *Pacing) Over(store Store) Store {
 	if p == nil {
@@ -79,7 +72,7 @@ func (s *pacedSession) Scan(ctx context.Context, table Table, pendingFor *int, v
 		if err := visit(row); err != nil {
 			return err
 		}
-		if rows++; rows%gentleReads == 0 {
+		if rows++; rows%s.pacing.burst().reads == 0 {
 			began = s.breathe(began)
 		}
 		return nil
@@ -100,7 +93,7 @@ func (s *pacedSession) ReadPages(ctx context.Context, table Table, pages PageRan
 	for left := pages.Limit; left > 0; left -= pages.Limit {
 		pages.Limit = left
 		if s.pacing.Gentle() {
-			pages.Limit = min(left, gentleReads)
+			pages.Limit = min(left, s.pacing.burst().reads)
 		}
 		var last []byte
 		read := 0
@@ -135,10 +128,11 @@ func (s *pacedSession) Write(ctx context.Context, table Table, parts []Part) err
 // writeSlowly writes a part in several smaller ones.
 func (s *pacedSession) writeSlowly(ctx context.Context, table Table, part *Part) error {
 	part.Blocked = true
-	for at := 0; at < len(part.Changes); at += gentleRows {
+	step := s.pacing.burst().writes
+	for at := 0; at < len(part.Changes); at += step {
 		piece := []Part{*part}
 		piece[0].Written = 0
-		piece[0].Changes = part.Changes[at:min(at+gentleRows, len(part.Changes))]
+		piece[0].Changes = part.Changes[at:min(at+step, len(part.Changes))]
 		// What a part takes of a page fits the room that was made for all of it.
 		piece[0].Pruned = part.Pruned || at > 0
 		err := s.pacing.work(ctx, func() error { return s.Session.Write(ctx, table, piece) })
