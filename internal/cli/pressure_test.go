@@ -37,7 +37,9 @@ func TestWaitsForWhatLivesOnTheLog(t *testing.T) {
 		p := d.start(t, d.environ(), "rotate", "--from-version", "0", "--max-rows-per-second", "1500", c.flag, c.limit)
 		waiting := 0
 		for waiting == 0 && !p.over() {
-			waiting = d.number(t, "select count(*) from encryption_keys where metadata->'run'->>'waiting_for' <> ''")
+			// Nothing was written in the last half second: the workers wait too.
+			waiting = d.number(t, `select count(*) from encryption_keys
+				where metadata->'run'->>'waiting_for' <> '' and (metadata->'run'->>'rows_per_second')::float = 0`)
 		}
 		d.exec(t, c.after)
 		<-p.ended
