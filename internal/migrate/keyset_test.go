@@ -195,3 +195,29 @@ func TestReadsByKeyOnlyInOrderOfIndex(t *testing.T) {
 		t.Errorf("%d rows and %d left, want all moved by the later passes", result.Rows, result.Left)
 	}
 }
+
+// If this fails, a deployment behind a pool and without page ranges is not rotated:
+// nothing that a run sets or prepares lasts there.
+func TestMovesInOrderOfKeysThroughPool(t *testing.T) {
+	t.Parallel()
+	server := testenv.Shared(t)
+	d, ring := newDatabaseOn(t, server, placeless...), readVectors(t).ring(t, 1, 0, 1)
+	name := d.texts("select current_database()::text")[0]
+	d.exec("alter database " + name + " set default_transaction_isolation = 'serializable'")
+	for range 300 {
+		d.insert("secrets.value_encrypted", seal(t, ring, 0, false, "behind a pool"))
+	}
+	pool, err := testenv.StartPgBouncer(t.Context(), server, "transaction")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Stop)
+	d.reach(pool.URL("postgres", name))
+	result, err := d.runner(ring).Run(context.Background(), d.plan(ring, d.request()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Passes != 2 || result.Rows != 300 || result.Left != 0 {
+		t.Errorf("%d passes, %d rows, %d left; want 2, 300, 0", result.Passes, result.Rows, result.Left)
+	}
+}
