@@ -46,10 +46,17 @@ type chunkSize struct {
 
 // learn is told how long a chunk of the present size took.
 func (c *chunkSize) learn(took time.Duration) {
+	c.pages = adapted(c.pages, fewestPages, mostPages, took, c.target)
+}
+
+// adapted returns the next size of what took so long and should take as long as
+// the target, within its bounds.
+func adapted(size, fewest, most int64, took, target time.Duration) int64 {
 	switch {
-	case took > c.target:
-		c.pages = max(fewestPages, c.pages/2)
-	case took < c.target/3:
-		c.pages = min(mostPages, c.pages*2)
+	case took > target:
+		return max(fewest, size/2)
+	case took < target/3:
+		return min(most, size*2)
 	}
+	return size
 }

@@ -15,6 +15,9 @@ var (
 	ErrChangedOnWrite = errors.New("a trigger changes the values while they are written")
 	// ErrBusy: another transaction is in the way, for a while.
 	ErrBusy = errors.New("another transaction holds the table")
+	// ErrConflict: it is so by a deadlock or a serialization failure. It is an
+	// ErrBusy too.
+	ErrConflict = errors.New("another transaction works on the same rows")
 	// ErrSetAside: a value had to be set aside, and the request says to stop.
 	ErrSetAside = errors.New("a value cannot be moved")
 	// ErrStopped: the run was asked to stop and has finished what was in hand.

@@ -33,7 +33,7 @@ func (r *run) sweepPending(ctx context.Context, table Table, reading, writing Se
 	_, pass := r.phaseNow()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		writer := &mover{run: r, session: writing, writer: r.write(writing)}
+		writer := &mover{run: r, session: writing, writer: r.patient(r.write(writing))}
 		for stopped := false; ; {
 			batch, more := <-batches
 			if !more {

@@ -175,7 +175,7 @@ func (r *run) dry() bool {
 	return dry
 }
 
-// passes goes over the pages once, and then over what is pending until a pass
+// passes goes over the tables once, and then over what is pending until a pass
 // finds nothing. A dry run has no use for more than one: what it does not write
 // is found every time.
 func (r *run) passes(ctx context.Context, result *Result) error {
@@ -183,7 +183,7 @@ func (r *run) passes(ctx context.Context, result *Result) error {
 	if !dry {
 		result.Passes++
 		r.enter("moving", result.Passes)
-		if err := r.eachTable(ctx, r.sweepPages); err != nil {
+		if err := r.eachTable(ctx, r.sweepFirst); err != nil {
 			return err
 		}
 	}
@@ -288,8 +288,7 @@ func (r *run) workers(ctx context.Context, work func(context.Context, *mover) er
 	return group.Wait()
 }
 
-// sweepPages takes every page range once. Tables whose server has no page
-// ranges are left to sweepPending.
+// sweepPages takes every page range once.
 func (r *run) sweepPages(ctx context.Context, table Table) error {
 	queue := &pageQueue{leaves: table.Leaves}
 	return r.workers(ctx, func(ctx context.Context, m *mover) error {

@@ -16,6 +16,7 @@ type Table struct {
 	KeyIsUUID    bool   // the keys of rows are 16 bytes each, not text
 	Columns      []Column
 	Leaves       []Leaf // where the rows lie: the table itself, or its partitions
+	ByKey        bool   // the server reads rows in the order of the key without sorting them
 	Triggers     bool   // an UPDATE fires triggers, which may change what is written
 }
 
@@ -74,6 +75,9 @@ type Part struct {
 	SkipLocked bool
 	Written    int64 // rows, once the part was written
 	Blocked    bool  // nothing was written: another transaction is in the way
+	// Conflict says that it was so by a deadlock or a serialization failure, and
+	// not by a lock that was waited for: the next try may go through at once.
+	Conflict bool
 }
 
 // PageRange is the pages From (included) to To (not included) of a Leaf.
@@ -133,6 +137,10 @@ type Session interface {
 	// ReadPages visits the rows of a page range that hold a value without the
 	// label of the version.
 	ReadPages(ctx context.Context, table Table, pages PageRange, pendingFor int, visit func(Row) error) error
+	// ReadKeys visits at most so many of the rows behind a key, nil for the first
+	// ones, in the order of their keys. It visits each, so that who reads knows
+	// how far it came; those without anything pending have no values.
+	ReadKeys(ctx context.Context, table Table, after []byte, limit, pendingFor int, visit func(Row) error) error
 	Close(ctx context.Context)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -140,6 +139,9 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	if table.Leaves, err = describeLeaves(ctx, conn, oid, kind == "p", table); err != nil {
 		return true, nil, err
 	}
+	if table.ByKey, err = readsInOrder(ctx, conn, table); err != nil {
+		return true, nil, err
+	}
 	obstacles, err := describeWrites(ctx, conn, oid, &table)
 	found.Obstacles = append(found.Obstacles, obstacles...)
 	addTable(found, table)
@@ -225,14 +227,18 @@ func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partit
 	if partitioned {
 		of = "select relid from pg_partition_tree($1::oid::regclass) where isleaf"
 	}
-	rows, err := rowsOf(ctx, conn, `select n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::bigint
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid in (`+of+`) and c.relkind = 'r' order by 1, 2`, oid)
+	rows, err := rowsOf(ctx, conn, `select n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::bigint,
+		coalesce(a.amname, 'heap') = 'heap' from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		left join pg_am a on a.oid = c.relam where c.oid in (`+of+`) and c.relkind = 'r' order by 1, 2`, oid)
 	if err != nil {
 		return nil, err
 	}
 	leaves := make([]migrate.Leaf, len(rows))
 	for i, row := range rows {
 		leaves[i] = migrate.Leaf{Schema: row[0], Name: row[1], Pages: number(row[2])}
+		if row[3] != "t" {
+			continue // what a place means to another access method is not known
+		}
 		if leaves[i].ByPages, err = readsByPages(ctx, conn, leaves[i], table); err != nil {
 			return nil, err
 		}
@@ -241,7 +247,7 @@ func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partit
 }
 
 // readsByPages asks the server's planner: PostgreSQL 14 and later have the TID
-// range scan for heaps; other access methods and other servers may not.
+// range scan for heaps; other servers may not.
 //
 // A partition is read and written by its own name, and needs rights of its own;
 // without them its rows are met through the table.
@@ -256,17 +262,6 @@ func readsByPages(ctx context.Context, conn *pgconn.PgConn, leaf migrate.Leaf, t
 	if err != nil || allowed[0][0] != "t" {
 		return false, err
 	}
-	results, err := conn.Exec(ctx, "begin; set local enable_seqscan = off; explain select 1 from "+path+
-		" where ctid >= '(0,0)' and ctid < '(1,0)'; rollback").ReadAll()
-	if err != nil {
-		return false, plain(err)
-	}
-	for _, result := range results {
-		for _, row := range result.Rows {
-			if strings.Contains(string(row[0]), "Tid Range Scan") {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
+	plan, err := explain(ctx, conn, "set local enable_seqscan = off", "select 1 from only "+path+" where ctid >= '(0,0)' and ctid < '(1,0)'")
+	return isPageScan(plan), err
 }

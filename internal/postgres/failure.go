@@ -108,8 +108,11 @@ func (e *FailureError) Error() string {
 	return text
 }
 
-// Is reports whether it is migrate.ErrBusy: another transaction was in the way.
-func (e *FailureError) Is(target error) bool { return target == migrate.ErrBusy && e.Kind == InTheWay }
+// Is reports whether it is migrate.ErrBusy: another transaction was in the way; or
+// migrate.ErrConflict.
+func (e *FailureError) Is(target error) bool {
+	return target == migrate.ErrBusy && e.Kind == InTheWay || target == migrate.ErrConflict && conflicts(e.cause)
+}
 
 // Unwrap returns the driver's error.
 func (e *FailureError) Unwrap() error { return e.cause }

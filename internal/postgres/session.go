@@ -89,7 +89,8 @@ func (s *Session) prepare(ctx context.Context, sql string) error {
 
 // settings are what writing needs: commits that need not wait for the disk (a
 // crash takes back only work that is done again, and Flush stands at the end),
-// limits on waiting, and plans that fetch each row from its place or by its key.
+// limits on waiting, and plans that fetch each row from its place or by its key
+// and read rows in the order of an index rather than sort them.
 func (s *Store) settings(local bool) string {
 	sql := "select "
 	for i, setting := range [...][2]string{
@@ -99,6 +100,8 @@ func (s *Store) settings(local bool) string {
 		{"enable_hashjoin", "off"},
 		{"enable_mergejoin", "off"},
 		{"enable_seqscan", "off"},
+		{"enable_bitmapscan", "off"},
+		{"enable_sort", "off"},
 		{"max_parallel_workers_per_gather", "0"},
 		{"jit", "off"},
 		{"plan_cache_mode", "force_generic_plan"},

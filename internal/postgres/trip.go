@@ -75,8 +75,7 @@ func (s *Session) send(ctx context.Context) error {
 func (s *Session) receive(ctx context.Context, parts []migrate.Part) (failed error) {
 	for i := range parts {
 		written, err := s.receivePart(ctx)
-		parts[i].Written, parts[i].Blocked = written, tryLater(err)
-		if err != nil && !parts[i].Blocked {
+		if err := settled(&parts[i], written, err); err != nil {
 			failed = errors.Join(failed, err)
 		}
 		var answer *pgconn.PgError

@@ -85,12 +85,12 @@ func (s *Session) writePooled(ctx context.Context, table migrate.Table, parts []
 			batch.ExecParams(one.sql, one.params, nil, binaryForm, nil)
 		}
 		results, err := s.conn.ExecBatch(ctx, batch).ReadAll()
-		parts[i].Blocked = tryLater(err)
-		if err != nil && !parts[i].Blocked {
-			return err
-		}
+		var written int64
 		if err == nil {
-			parts[i].Written = results[len(results)-1].CommandTag.RowsAffected()
+			written = results[len(results)-1].CommandTag.RowsAffected()
+		}
+		if err := settled(&parts[i], written, err); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -103,7 +103,7 @@ func (s *Session) writeDirect(ctx context.Context, table migrate.Table, parts []
 	}
 	switch err := s.prepareAll(ctx, table, parts); {
 	case tryLater(err): // the table itself is locked
-		blockAll(parts)
+		blockAll(parts, err)
 		return nil
 	case err != nil:
 		return err
@@ -127,10 +127,20 @@ func (s *Session) prepareAll(ctx context.Context, table migrate.Table, parts []m
 	return nil
 }
 
-func blockAll(parts []migrate.Part) {
+func blockAll(parts []migrate.Part, reason error) {
 	for i := range parts {
-		parts[i].Blocked = true
+		_ = settled(&parts[i], 0, reason) // it is one that passes
 	}
+}
+
+// settled notes what became of a part, and returns the error if it is none that
+// passes.
+func settled(part *migrate.Part, written int64, err error) error {
+	part.Written, part.Blocked, part.Conflict = written, tryLater(err), conflicts(err)
+	if part.Blocked {
+		return nil
+	}
+	return err
 }
 
 // writeChecked writes each part in a transaction that is committed only when the
@@ -139,8 +149,7 @@ func blockAll(parts []migrate.Part) {
 func (s *Session) writeChecked(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
 	for i := range parts {
 		written, err := s.writeOneChecked(ctx, table, parts[i])
-		parts[i].Written, parts[i].Blocked = written, tryLater(err)
-		if err != nil && !parts[i].Blocked {
+		if err := settled(&parts[i], written, err); err != nil {
 			return err
 		}
 	}
@@ -178,14 +187,14 @@ func (s *Session) writeOneChecked(ctx context.Context, table migrate.Table, part
 // that was not to be had, a deadlock, or a serialization failure.
 func tryLater(err error) bool {
 	var answer *pgconn.PgError
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.Code {
-	case "55P03", "40P01", "40001":
-		return true
-	}
-	return false
+	return conflicts(err) || errors.As(err, &answer) && answer.Code == "55P03"
+}
+
+// conflicts reports whether nothing was written because of a deadlock or a
+// serialization failure.
+func conflicts(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && (answer.Code == "40P01" || answer.Code == "40001")
 }
 
 // prune scans a page range for nothing but the scan's effect: it removes from

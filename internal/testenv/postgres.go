@@ -35,7 +35,7 @@ const postgresScript = `
 cat
 for try in 1 2 3 4 5 6 7 8 9 10; do
 	kill -CONT "$(head -n 1 "$folder/data/postmaster.pid")"
-	"$2/pg_ctl" -D "$folder/data" -m immediate stop
+	"${2:-$folder/native/bin}/pg_ctl" -D "$folder/data" -m immediate stop
 	rm -rf "$folder" && break
 	sleep 1
 done`
@@ -54,6 +54,12 @@ func newPostgres(durable bool, fill func(*Postgres) error) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startPostgres(programs, durable, fill)
+}
+
+// startPostgres does so for a server whose programs lie in a folder, "" for one
+// that brings them into its own.
+func startPostgres(programs string, durable bool, fill func(*Postgres) error) (*Postgres, error) {
 	guard, err := startGuard(baseFolder(durable), "pg", postgresScript, programs)
 	if err != nil {
 		return nil, err
