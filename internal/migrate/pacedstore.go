@@ -90,24 +90,49 @@ func (s *pacedSession) breathe(began time.Time) time.Time {
 
 // ReadPages reads a few rows at a time.
 func (s *pacedSession) ReadPages(ctx context.Context, table Table, pages PageRange, pendingFor int, visit func(Row) error) error {
-	for left := pages.Limit; left > 0; left -= pages.Limit {
-		pages.Limit = left
-		if s.pacing.Gentle() {
-			pages.Limit = min(left, s.pacing.burst().reads)
-		}
+	return s.inSteps(ctx, pages.Limit, func(step int) (read int, err error) {
+		pages.Limit = step
 		var last []byte
-		read := 0
-		err := s.pacing.work(ctx, func() error {
-			return s.Session.ReadPages(ctx, table, pages, pendingFor, func(row Row) error {
-				read++
-				last = append(last[:0], row.Place...)
-				return visit(row)
-			})
+		err = s.Session.ReadPages(ctx, table, pages, pendingFor, func(row Row) error {
+			read++
+			last = append(last[:0], row.Place...)
+			return visit(row)
 		})
-		if err != nil || read < pages.Limit {
+		pages.After = last
+		return read, err
+	})
+}
+
+// ReadKeys reads a few rows at a time.
+func (s *pacedSession) ReadKeys(ctx context.Context, table Table, after []byte, limit, pendingFor int, visit func(Row) error) error {
+	return s.inSteps(ctx, limit, func(step int) (read int, err error) {
+		var last []byte
+		err = s.Session.ReadKeys(ctx, table, after, step, pendingFor, func(row Row) error {
+			read++
+			last = append(last[:0], row.Key...)
+			return visit(row)
+		})
+		after = last
+		return read, err
+	})
+}
+
+// inSteps reads so many rows in all, and ends where a step finds fewer than it
+// might.
+func (s *pacedSession) inSteps(ctx context.Context, limit int, read func(step int) (int, error)) error {
+	for left := limit; left > 0; {
+		step, found := left, 0
+		if s.pacing.Gentle() {
+			step = min(left, s.pacing.burst().reads)
+		}
+		err := s.pacing.work(ctx, func() (err error) {
+			found, err = read(step)
+			return err
+		})
+		if err != nil || found < step {
 			return err
 		}
-		pages.After = last
+		left -= step
 	}
 	return nil
 }
@@ -125,21 +150,23 @@ func (s *pacedSession) Write(ctx context.Context, table Table, parts []Part) err
 	return nil
 }
 
-// writeSlowly writes a part in several smaller ones.
+// writeSlowly writes a part in several smaller ones. It is blocked where all of
+// them are: of one that is written in part the next pass meets the rest.
 func (s *pacedSession) writeSlowly(ctx context.Context, table Table, part *Part) error {
-	part.Blocked = true
+	part.Blocked, part.Conflict = true, true
 	step := s.pacing.burst().writes
 	for at := 0; at < len(part.Changes); at += step {
 		piece := []Part{*part}
-		piece[0].Written = 0
+		piece[0].Written, piece[0].Blocked, piece[0].Conflict = 0, false, false
 		piece[0].Changes = part.Changes[at:min(at+step, len(part.Changes))]
 		// What a part takes of a page fits the room that was made for all of it.
 		piece[0].Pruned = part.Pruned || at > 0
 		err := s.pacing.work(ctx, func() error { return s.Session.Write(ctx, table, piece) })
 		part.Written += piece[0].Written
 		part.Blocked = part.Blocked && piece[0].Blocked
+		part.Conflict = part.Conflict && piece[0].Conflict
 		if err != nil {
-			part.Blocked = false
+			part.Blocked, part.Conflict = false, false
 			return err
 		}
 	}
