@@ -366,7 +366,7 @@ func (p engineProgress) Phase(name string) { p.display.Phase(name) }
 func (p engineProgress) Progress(done, total int64) {
 	note := ""
 	if p.pacing.Gentle() {
-		note = "giving way to others"
+		note = "gently"
 	}
 	p.display.Update(done, total, note)
 }

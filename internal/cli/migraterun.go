@@ -129,7 +129,7 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 		printer.Line("%s changed or locked by the servers meanwhile and met again.", ui.Count(result.Changed, "row was", "rows were"))
 	}
 	if result.Rested > worthTelling {
-		printer.Line("It gave way to live servers, and rested %s of that; --pace full takes no rests.", ui.Duration(result.Rested))
+		printer.Line("It worked gently and rested %s of that: %s. --pace full takes no rests.", ui.Duration(result.Rested), result.Why)
 	}
 	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
 }

@@ -140,7 +140,7 @@ func describeRun(run migrate.Status) string {
 		parts = append(parts, "at most "+ui.Number(int64(run.MaxRowsPerSecond))+" rows/s")
 	}
 	if run.GivingWay {
-		parts = append(parts, "giving way to others")
+		parts = append(parts, "gently")
 	}
 	if run.SetAside > 0 {
 		parts = append(parts, ui.Number(run.SetAside)+" set aside")

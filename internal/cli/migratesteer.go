@@ -198,5 +198,9 @@ func steered(name string, status migrate.Status) string {
 	if status.MaxRowsPerSecond > 0 {
 		limit = "with at most " + ui.Count(int64(status.MaxRowsPerSecond), "row", "rows") + " a second"
 	}
-	return fmt.Sprintf("The run goes on %s at pace %s, at %s.", limit, ui.Clean(string(status.Pace)), at)
+	pace := ui.Clean(string(status.Pace))
+	if status.Waiting != "" {
+		return fmt.Sprintf("The run will go on %s at pace %s. It still waits for %s.", limit, pace, ui.Clean(status.Waiting))
+	}
+	return fmt.Sprintf("The run goes on %s at pace %s, at %s.", limit, pace, at)
 }

@@ -34,6 +34,7 @@ func (q *pageQueue) next(pages int64) (PageRange, bool) {
 // while the parts of it are written.
 const (
 	fewestPages = 2
+	gentlePages = 32 // to begin with, where the pace is gentle
 	mostPages   = 512
 )
 

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -37,7 +38,9 @@ type Pacing struct {
 	others atomic.Int64 // unknownOthers where that could not be seen
 	rested atomic.Int64 // nanoseconds
 	slow   atomic.Bool  // there is time: a row limit was set
+	seen   atomic.Int64 // the last count that was not 0
 	turn   chan struct{}
+	halt   atomic.Pointer[func() error]
 }
 
 // unknownOthers stands for a database that could not be asked who is there:
@@ -49,8 +52,39 @@ const unknownOthers = -1
 func NewPacing(pace Pace, clock Clock, nap func(time.Duration)) *Pacing {
 	p := &Pacing{clock: clock, nap: nap, turn: make(chan struct{}, 1)}
 	p.others.Store(unknownOthers)
+	p.seen.Store(unknownOthers)
 	p.Set(pace)
 	return p
+}
+
+// haltBy makes gentle work end between two bursts where ask returns an error. What
+// is not read or written then is met again.
+func (p *Pacing) haltBy(ask func() error) {
+	if p != nil {
+		p.halt.Store(&ask)
+	}
+}
+
+// halted is why gentle work must end between two bursts, or nil.
+func (p *Pacing) halted() error {
+	if ask := p.halt.Load(); ask != nil {
+		return (*ask)()
+	}
+	return nil
+}
+
+// Why says why the work is, or was, gentle.
+func (p *Pacing) Why() string {
+	switch seen := p.seen.Load(); {
+	case p.Pace() == PaceGentle:
+		return "as was asked for"
+	case seen == unknownOthers:
+		return "who else is at work in the database could not be seen"
+	case seen == 1:
+		return "another connection was at work in the database"
+	default:
+		return fmt.Sprintf("%d other connections were at work in the database", seen)
+	}
 }
 
 // Set changes the pace.
@@ -134,7 +168,15 @@ type lookout struct {
 	pacing  *Pacing
 	store   Store
 	company Company
+	skip    int // so many looks, after one that failed
 }
+
+// How long a look may take, and how many are left out after one that failed: a
+// server that has no connection to spare is not asked for one all the time.
+const (
+	lookTime    = 2 * time.Second
+	looksSpared = 10
+)
 
 func (l *lookout) on(ctx context.Context) {
 	ticker := time.NewTicker(lookAroundEvery)
@@ -153,15 +195,24 @@ func (l *lookout) on(ctx context.Context) {
 // once counts the others. That it fails ends nothing: whoever works will notice
 // by himself if the database is gone.
 func (l *lookout) once(ctx context.Context) {
+	if l.skip > 0 {
+		l.skip--
+		return
+	}
 	others, err := l.count(ctx)
 	if err != nil {
 		l.leave(ctx)
-		others = unknownOthers
+		others, l.skip = unknownOthers, looksSpared
 	}
 	l.pacing.others.Store(int64(others))
+	if others != 0 {
+		l.pacing.seen.Store(int64(others))
+	}
 }
 
 func (l *lookout) count(ctx context.Context) (others int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	if l.company == nil {
 		if l.company, err = l.store.Company(ctx); err != nil {
 			l.company = nil

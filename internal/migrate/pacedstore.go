@@ -121,6 +121,10 @@ func (s *pacedSession) ReadKeys(ctx context.Context, table Table, after []byte, 
 // might.
 func (s *pacedSession) inSteps(ctx context.Context, limit int, read func(step int) (int, error)) error {
 	for left := limit; left > 0; {
+		// A run that waits may read on: that holds no row.
+		if err := s.pacing.halted(); isStop(err) && s.pacing.Gentle() {
+			return err
+		}
 		step, found := left, 0
 		if s.pacing.Gentle() {
 			step = min(left, s.pacing.burst().reads)
@@ -137,13 +141,15 @@ func (s *pacedSession) inSteps(ctx context.Context, limit int, read func(step in
 	return nil
 }
 
-// Write writes a few rows at a time.
+// Write writes a few rows at a time. What is left when it is to halt, or when
+// somebody holds a row, is met in a later pass: to wait for each few rows would keep
+// the other workers, and whoever wants to stop the run, waiting as well.
 func (s *pacedSession) Write(ctx context.Context, table Table, parts []Part) error {
 	if !s.pacing.Gentle() {
 		return s.Session.Write(ctx, table, parts)
 	}
 	for i := range parts {
-		if err := s.writeSlowly(ctx, table, &parts[i]); err != nil {
+		if err := s.writeSlowly(ctx, table, &parts[i]); err != nil || parts[i].Blocked {
 			return err
 		}
 	}
@@ -156,6 +162,9 @@ func (s *pacedSession) writeSlowly(ctx context.Context, table Table, part *Part)
 	part.Blocked, part.Conflict = true, true
 	step := s.pacing.burst().writes
 	for at := 0; at < len(part.Changes); at += step {
+		if at > 0 && s.pacing.halted() != nil {
+			return nil
+		}
 		piece := []Part{*part}
 		piece[0].Written, piece[0].Blocked, piece[0].Conflict = 0, false, false
 		piece[0].Changes = part.Changes[at:min(at+step, len(part.Changes))]
@@ -168,6 +177,9 @@ func (s *pacedSession) writeSlowly(ctx context.Context, table Table, part *Part)
 		if err != nil {
 			part.Blocked, part.Conflict = false, false
 			return err
+		}
+		if piece[0].Blocked {
+			return nil
 		}
 	}
 	return nil

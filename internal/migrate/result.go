@@ -15,6 +15,7 @@ type Result struct {
 	List     []SetAside    `json:"set_aside_list"` // the first ones
 	Elapsed  time.Duration `json:"-"`
 	Rested   time.Duration `json:"-"` // to give way to others
+	Why      string        `json:"-"` // it did
 	DryRun   bool          `json:"dry_run"`
 }
 

@@ -85,6 +85,8 @@ func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Write
 	if err := plan.Refusal(); err != nil {
 		return result, err
 	}
+	r.Pacing.haltBy(state.halt)
+	defer r.Pacing.haltBy(nobody)
 	held, release, err := r.Store.Lock(ctx)
 	if err != nil {
 		return result, err
@@ -96,6 +98,9 @@ func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Write
 	result.Blocked, result.Unseen = state.blocked.Load(), state.unseen
 	result.SetAside, result.List = state.aside.count, state.aside.list
 	result.Elapsed, result.Rested = r.Clock().Sub(began), r.Pacing.Rested()-rested
+	if result.Rested > 0 {
+		result.Why = r.Pacing.Why()
+	}
 	return result, err
 }
 
@@ -261,6 +266,24 @@ func (r *run) eachTable(ctx context.Context, sweep func(context.Context, Table) 
 	return nil
 }
 
+// halt is why work must end between two bursts: somebody wants the run to stop or
+// to wait.
+func (r *run) halt() error {
+	switch aborted, reason, _ := r.gate.look(); {
+	case r.stopping():
+		return ErrStopped
+	case aborted:
+		return ErrAborted
+	case reason != "":
+		return errPaused
+	}
+	return nil
+}
+
+var errPaused = errors.New("the run waits")
+
+func nobody() error { return nil }
+
 // stopping reports whether the operator asked to stop.
 func (r *run) stopping() bool {
 	select {
@@ -293,6 +316,9 @@ func (r *run) sweepPages(ctx context.Context, table Table) error {
 	queue := &pageQueue{leaves: table.Leaves}
 	return r.workers(ctx, func(ctx context.Context, m *mover) error {
 		size := chunkSize{pages: mostPages / 2, target: r.plan.Request.ChunkTarget}
+		if r.Pacing.Gentle() {
+			size.pages = gentlePages
+		}
 		for pages, more := queue.next(size.pages); more; pages, more = queue.next(size.pages) {
 			m.waited = 0
 			began := r.Clock()

@@ -12,17 +12,16 @@ import (
 // others counts the client connections of other programs to this database that
 // work, or did in the last seconds. The state of a connection that the account may
 // not see comes as NULL, and so does its type; where the server keeps no states,
-// as disabled.
+// as disabled. The server's own processes have no account. A pool may put the
+// client's address behind the name of a program.
 const others = `select count(*) from pg_stat_activity
-	where datname = current_database() and pid <> pg_backend_pid() and application_name is distinct from $1
+	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
+	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
 	and coalesce(backend_type, 'client backend') = 'client backend'
 	and (state is null or state in ('active', 'disabled') or state_change > now() - interval '10 seconds')`
 
 // company is the connection that others are counted on.
-type company struct {
-	conn *pgconn.PgConn
-	name string // of our own connections
-}
+type company struct{ conn *pgconn.PgConn }
 
 // Company implements migrate.Store.
 func (s *Store) Company(ctx context.Context) (migrate.Company, error) {
@@ -30,12 +29,12 @@ func (s *Store) Company(ctx context.Context) (migrate.Company, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &company{conn: conn, name: s.options.ApplicationName}, nil
+	return &company{conn: conn}, nil
 }
 
 // Others implements migrate.Company.
 func (c *company) Others(ctx context.Context) (int, error) {
-	rows, err := rowsOf(ctx, c.conn, others, c.name)
+	rows, err := rowsOf(ctx, c.conn, others)
 	if err != nil {
 		return 0, fmt.Errorf("counting who else is at work in the database: %w", err)
 	}
@@ -48,9 +47,9 @@ func (c *company) Close(ctx context.Context) { _ = c.conn.Close(ctx) }
 // room is how many connections more the server, the database and the account
 // take.
 const room = `select least(
-	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from pg_stat_activity),
+	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from pg_stat_activity where usesysid is not null),
 	(select nullif(datconnlimit, -1) from pg_database where datname = current_database())
-		- (select count(*) from pg_stat_activity where datname = current_database()),
+		- (select count(*) from pg_stat_activity where datname = current_database() and usesysid is not null),
 	(select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user)
 		- (select count(*) from pg_stat_activity where usename = current_user))`
 

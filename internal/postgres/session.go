@@ -41,12 +41,13 @@ func isDirect(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 // only reads would be ended for what others write.
 const isolation = "isolation level read committed"
 
-// settle makes the isolation the default of a direct connection.
+// settle makes the isolation the default of a direct connection. Reading a whole
+// table takes as long as it takes; what writes sets a limit of its own.
 func (s *Session) settle(ctx context.Context) error {
 	if !s.direct {
 		return nil
 	}
-	if _, err := s.conn.Exec(ctx, "set session characteristics as transaction "+isolation).ReadAll(); err != nil {
+	if _, err := s.conn.Exec(ctx, "set session characteristics as transaction "+isolation+"; set statement_timeout = 0").ReadAll(); err != nil {
 		return fmt.Errorf("preparing to read: %w", plain(err))
 	}
 	return nil
@@ -58,7 +59,7 @@ func (s *Session) beginRead(ctx context.Context) error {
 	if s.direct || s.snapshot {
 		return nil
 	}
-	_, err := s.conn.Exec(ctx, "begin "+isolation+" read only").ReadAll()
+	_, err := s.conn.Exec(ctx, "begin "+isolation+" read only; set local statement_timeout = 0").ReadAll()
 	return err
 }
 

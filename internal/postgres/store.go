@@ -82,7 +82,7 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0").ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0").ReadAll(); err != nil {
 		_ = conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to read: %w", plain(err))
 	}

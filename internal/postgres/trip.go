@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -20,19 +19,26 @@ import (
 // for each trip and lets it grow: copying and collecting that was a tenth of the
 // program's work.
 func (s *Session) trip(ctx context.Context, table migrate.Table, parts []migrate.Part) error {
-	failed := s.encode(table, parts)
-	if failed != nil {
-		return failed
+	if err := s.encode(table, parts); err != nil {
+		return err
 	}
-	if failed = s.send(ctx); failed == nil {
-		// After an error of one part the server goes on with the next: each is read,
-		// so that what was written is known.
-		failed = s.receive(ctx, parts)
+	if err := s.conn.SyncConn(ctx); err != nil {
+		return err
 	}
-	var answer *pgconn.PgError
-	if failed != nil && !errors.As(failed, &answer) {
-		// What was sent or received is not known: nothing more can be said on it.
-		_ = s.conn.Conn().Close()
+	// The server may say more than what lies between it and here can hold, notices
+	// above all, and then takes nothing more until that is read.
+	conn, sent := s.conn.Conn(), make(chan error, 1)
+	go func() {
+		_, err := conn.Write(s.wire)
+		sent <- err
+	}()
+	failed, broken := s.receive(ctx, parts)
+	if broken {
+		_ = conn.Close() // what was sent and received is not known: nothing more can be said on it
+	}
+	if err := <-sent; err != nil && failed == nil {
+		_ = conn.Close()
+		return err
 	}
 	return failed
 }
@@ -57,33 +63,21 @@ func (s *Session) encode(table migrate.Table, parts []migrate.Part) (err error) 
 	return nil
 }
 
-// send writes s.wire to the server.
-func (s *Session) send(ctx context.Context) error {
-	if err := s.conn.SyncConn(ctx); err != nil {
-		return err
-	}
-	conn := s.conn.Conn()
-	cut := context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })
-	defer cut()
-	if _, err := conn.Write(s.wire); err != nil {
-		return errors.Join(ctx.Err(), err)
-	}
-	return ctx.Err()
-}
-
-// receive reads what became of each part.
-func (s *Session) receive(ctx context.Context, parts []migrate.Part) (failed error) {
+// receive reads what became of each part. After an error of one the server goes on
+// with the next: each is read, so that what was written is known. It reports
+// whether the connection broke.
+func (s *Session) receive(ctx context.Context, parts []migrate.Part) (failed error, broken bool) { //nolint:revive // the error says less than whether it broke
 	for i := range parts {
 		written, err := s.receivePart(ctx)
+		var answer *pgconn.PgError
+		if err != nil && !errors.As(err, &answer) {
+			return err, true
+		}
 		if err := settled(&parts[i], written, err); err != nil {
 			failed = errors.Join(failed, err)
 		}
-		var answer *pgconn.PgError
-		if err != nil && !errors.As(err, &answer) {
-			return failed // the connection, not the statement
-		}
 	}
-	return failed
+	return failed, false
 }
 
 // receivePart reads up to the synchronization of a part: how many rows its last
