@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
 )
 
 // naps counts rests instead of taking them.
@@ -86,6 +88,34 @@ func TestUnseenOthersCount(t *testing.T) {
 	others, err := company.Others(ctx)
 	if err != nil || others != 1 {
 		t.Errorf("saw %d others, want the one whose state is hidden: %v", others, err)
+	}
+}
+
+// If this fails, a run takes its own connections for live servers, because the
+// server writes their name in another way, and dawdles to the end.
+func TestOwnConnectionsAreNoCompany(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDatabase(t)
+	for _, name := range []string{"ocmt", "rotation für ocmt", strings.Repeat("long", 30)} {
+		store, err := postgres.NewStore(d.url, postgres.Options{ApplicationName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := store.Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		company, err := store.Company(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.exec("select 1")
+		if others, err := company.Others(ctx); err != nil || others != 1 {
+			t.Errorf("as %q: %d others, want only that of the test: %v", name, others, err)
+		}
+		company.Close(ctx)
+		session.Close(ctx)
 	}
 }
 

@@ -1,0 +1,31 @@
+package migrate_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// If this fails, a server that says more than it is asked (an auditor's notices, a
+// chatty constraint) and a run that sends without listening wait for each other
+// until somebody kills one.
+func TestServerThatTalksMuch(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ring := readVectors(t).ring(t, 1, 0, 1)
+	for i := range 120 {
+		d.exec("insert into secrets (key, value_encrypted) values (gen_random_uuid(), $1)",
+			seal(t, ring, 0, i%2 == 0, strings.Repeat(fmt.Sprintf("secret %d", i), 15_000)))
+	}
+	// The statement comes back with its parameters, for every statement.
+	d.exec("alter database " + d.conn.Config().Database + " set client_min_messages = 'log'")
+	d.exec("alter database " + d.conn.Config().Database + " set log_min_duration_statement = 0")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	result, err := d.runner(ring).Run(ctx, d.plan(ring, d.request()))
+	if err != nil || result.Moved != 120 || !result.Complete() {
+		t.Errorf("moved %d of 120 values: %v", result.Moved, err)
+	}
+}
