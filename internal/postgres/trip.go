@@ -66,7 +66,7 @@ func (s *Session) encode(table migrate.Table, parts []migrate.Part) (err error) 
 // receive reads what became of each part. After an error of one the server goes on
 // with the next: each is read, so that what was written is known. It reports
 // whether the connection broke.
-func (s *Session) receive(ctx context.Context, parts []migrate.Part) (failed error, broken bool) { //nolint:revive // the error says less than whether it broke
+func (s *Session) receive(ctx context.Context, parts []migrate.Part) (failed error, broken bool) {
 	for i := range parts {
 		written, err := s.receivePart(ctx)
 		var answer *pgconn.PgError
