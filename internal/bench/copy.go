@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
@@ -56,9 +54,6 @@ func (b *bench) onCopy(ctx context.Context, work contender) (Figures, error) {
 	if err != nil {
 		return Figures{}, err
 	}
-	if err := b.waitForBackends(ctx); err != nil {
-		return Figures{}, err
-	}
 	after, err := look(ctx, url)
 	if err != nil {
 		return Figures{}, err
@@ -70,46 +65,4 @@ func (b *bench) onCopy(ctx context.Context, work contender) (Figures, error) {
 		f.HeapOnly = float64(after.hot) / float64(after.updates)
 	}
 	return f, nil
-}
-
-// waitForBackends returns when the connections of the work have ended on the
-// server's side too: only then is their CPU time known.
-func (b *bench) waitForBackends(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, b.server.URL("postgres", "postgres"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	for left := 1; left > 0; {
-		if err := conn.QueryRow(ctx, "select count(*) from pg_stat_activity where datname = 'measured'").Scan(&left); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sight is what the server says of itself and of the table.
-type sight struct {
-	wal, heap, updates, hot int64
-	cpu                     time.Duration
-}
-
-func look(ctx context.Context, url string) (s sight, err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return s, err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, "select pg_stat_clear_snapshot(), pg_stat_force_next_flush()"); err != nil {
-		return s, err
-	}
-	var folder string
-	err = conn.QueryRow(ctx, `select pg_current_wal_insert_lsn() - '0/0', pg_relation_size('user_integrations'),
-		coalesce(sum(n_tup_upd), 0)::bigint, coalesce(sum(n_tup_hot_upd), 0)::bigint, current_setting('data_directory')
-		from pg_stat_user_tables where relname = 'user_integrations'`).Scan(&s.wal, &s.heap, &s.updates, &s.hot, &folder)
-	if err != nil {
-		return s, err
-	}
-	s.cpu, err = cpuOfEndedBackends(folder)
-	return s, err
 }
