@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/sampledata"
 	"github.com/ocmt/ocmt/internal/testenv"
+	"github.com/ocmt/ocmt/testdata"
 )
 
 // Figures are those of one measurement.
@@ -30,39 +33,65 @@ type effort struct {
 	peak    int64         // bytes, likewise
 }
 
-// contender does the work in the database at an address. It has closed its
-// connections when it returns.
-type contender func(ctx context.Context, url string) (effort, error)
+// database is one that measurements begin with, or a copy of it.
+type database struct {
+	name string
+	url  string
+	rows int
+}
 
-// onCopy measures a contender on a fresh copy of the template.
-func (b *bench) onCopy(ctx context.Context, work contender) (Figures, error) {
-	root := b.server.URL("postgres", "postgres")
-	name := "measured"
-	if err := testenv.Exec(ctx, root, "drop database if exists measured", "create database measured template "+b.template+" strategy file_copy"); err != nil {
-		return Figures{}, err
+// contender does the work in a database. It has closed its connections when it
+// returns.
+type contender func(ctx context.Context, db database) (effort, error)
+
+// fill makes a database of so many rows.
+func (b *bench) fill(ctx context.Context, rows int) (db database, err error) {
+	db.rows = rows
+	if db.name, err = b.server.CreateDatabase(ctx, testdata.Schema); err != nil {
+		return db, err
 	}
-	url := b.server.URL("postgres", name)
+	db.url = b.server.URL("postgres", db.name)
+	if err := sampledata.FillIntegrations(ctx, db.url, b.ring, rows); err != nil {
+		return db, fmt.Errorf("filling %d rows: %w", rows, err)
+	}
+	return db, testenv.Exec(ctx, db.url, "vacuum (freeze, analyze)")
+}
+
+// copyOf replaces the copy that was measured before, so that the disk holds one.
+func (b *bench) copyOf(ctx context.Context, template database) (database, error) {
+	fresh := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows}
+	err := testenv.Exec(ctx, b.server.URL("postgres", "postgres"), "drop database if exists measured",
+		"create database measured template "+template.name+" strategy file_copy")
+	if err != nil {
+		return fresh, err
+	}
 	// Each begins with a warm cache and right after a checkpoint.
-	if err := testenv.Exec(ctx, url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint"); err != nil {
-		return Figures{}, err
-	}
-	before, err := look(ctx, url)
+	return fresh, testenv.Exec(ctx, fresh.url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint")
+}
+
+// onCopy measures a contender on a fresh copy of a database.
+func (b *bench) onCopy(ctx context.Context, template database, work contender) (f Figures, err error) {
+	db, err := b.copyOf(ctx, template)
 	if err != nil {
-		return Figures{}, err
+		return f, err
 	}
-	done, err := work(ctx, url)
+	before, err := look(ctx, db.url)
 	if err != nil {
-		return Figures{}, err
+		return f, err
 	}
-	after, err := look(ctx, url)
+	done, err := work(ctx, db)
 	if err != nil {
-		return Figures{}, err
+		return f, err
 	}
-	f := Figures{Rows: done.rows, Seconds: done.elapsed.Seconds(), RowsPerSecond: float64(done.rows) / done.elapsed.Seconds(),
+	after, err := look(ctx, db.url)
+	if err != nil {
+		return f, err
+	}
+	f = Figures{Rows: done.rows, Seconds: done.elapsed.Seconds(), RowsPerSecond: float64(done.rows) / done.elapsed.Seconds(),
 		WALBytes: after.wal - before.wal, Growth: float64(after.heap)/float64(before.heap) - 1,
 		ServerCPU: (after.cpu - before.cpu).Seconds(), ClientCPU: done.cpu.Seconds(), PeakBytes: done.peak}
-	if after.updates > 0 {
-		f.HeapOnly = float64(after.hot) / float64(after.updates)
+	if updates := after.updates - before.updates; updates > 0 {
+		f.HeapOnly = float64(after.hot-before.hot) / float64(updates)
 	}
 	return f, nil
 }
