@@ -43,7 +43,7 @@ ROWS   ?= 500000
 SCALES ?= 100000,1000000
 
 .PHONY: bench
-bench: setup build ## measure a run, some ten minutes (ROWS=500000 SCALES=100000,1000000), into docs/bench
+bench: setup build ## measure a run, three to ten minutes, into docs/bench (ROWS=500000 SCALES=100000,1000000)
 	$(GO) run ./internal/bench -rows $(ROWS) -scales "$(SCALES)" -live \
 		-json docs/bench/results.json -plot docs/bench/rates.svg -page docs/bench/README.md
 

@@ -64,7 +64,8 @@ func (p panel) drawn(y int) drawnPanel {
 		most = max(most, b.value)
 	}
 	step := tickStep(most)
-	end := step * math.Ceil(most/step)
+	steps := max(1, math.Ceil(most/step))
+	end := step * steps
 	along := func(v float64) int { return int(math.Round(v / end * (plotRight - plotLeft))) }
 	for i, b := range p.bars {
 		top := y + titleSpace + i*barStep
@@ -74,7 +75,8 @@ func (p panel) drawn(y int) drawnPanel {
 	}
 	d.Bottom = y + titleSpace + len(p.bars)*barStep
 	d.TickY, d.AxisY = d.Bottom+17, d.Bottom+35
-	for v := 0.0; v <= end; v += step {
+	for n := range int(steps) + 1 {
+		v := float64(n) * step
 		d.Ticks = append(d.Ticks, drawnTick{X: plotLeft + along(v), Text: tickText(v)})
 	}
 	return d

@@ -17,6 +17,14 @@ func grouped(n int) string {
 	return digits
 }
 
+// counted puts a number before the name of a thing.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return grouped(n) + " " + thing + "s"
+}
+
 func percent(share float64) string { return fmt.Sprintf("%.0f%%", 100*share) }
 
 // change has a sign in front.

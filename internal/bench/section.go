@@ -26,7 +26,7 @@ func (r *Report) sections() []section {
 
 func (r *Report) contenders() section {
 	s := section{
-		title: fmt.Sprintf("%s rows, median of %d rounds", grouped(r.Rows), r.Pairs),
+		title: fmt.Sprintf("%s, median of %s", counted(r.Rows, "row"), counted(r.Pairs, "round")),
 		head:  []string{"", "rows/s", "WAL MB", "growth", "heap-only", "server CPU s", "client CPU s", "peak MiB"},
 		rows: [][]string{
 			contenderLine("one plain UPDATE", typical(r.Plain), 1),
@@ -38,23 +38,28 @@ func (r *Report) contenders() section {
 		fmt.Sprintf("ocmt migrate run: %s the plain UPDATE, %s row at a time, with %s of the plain UPDATE's WAL.",
 			times(r.ToPlain), times(r.ToLoop), percent(r.WAL)),
 		fmt.Sprintf("Row at a time is what a Node script with node-postgres does: each UPDATE is an unnamed statement, "+
-			"parsed and planned anew. It moved %s rows; its WAL, growth and CPU are scaled to all of them.", grouped(r.Sample)),
+			"parsed and planned anew. It moved %s rows; its growth and CPU are scaled to all of them.", grouped(r.Sample)),
 	}
 	return s
 }
 
 // contenderLine is one line of it. Scale is how many times more rows there are
-// than were moved.
+// than were moved. WAL is not scaled but left out: what a sample writes is for the
+// most part the pages that it is the first to touch, and all rows touch no more.
 func contenderLine(name string, f Figures, scale float64) []string {
 	client := "-"
 	if f.ClientCPU > 0 {
 		client = fmt.Sprintf("%.1f", f.ClientCPU*scale)
 	}
-	return []string{name, grouped(int(f.RowsPerSecond)), megabytes(float64(f.WALBytes) * scale), percent(f.Growth * scale),
+	wal := "-"
+	if scale == 1 {
+		wal = megabytes(f.WALBytes)
+	}
+	return []string{name, grouped(int(f.RowsPerSecond)), wal, percent(f.Growth * scale),
 		percent(f.HeapOnly), fmt.Sprintf("%.1f", f.ServerCPU*scale), client, memory(f.PeakBytes)}
 }
 
-func megabytes(bytes float64) string { return grouped(int(bytes / 1e6)) }
+func megabytes(bytes int64) string { return grouped(int(bytes / 1e6)) }
 
 func memory(bytes int64) string {
 	if bytes == 0 {
@@ -65,12 +70,12 @@ func memory(bytes int64) string {
 
 func (r *Report) scales() section {
 	s := section{
-		title: fmt.Sprintf("ocmt migrate run on other sizes, median of %d runs", r.Repeats),
+		title: "ocmt migrate run on other sizes, median of " + counted(r.Repeats, "run"),
 		head:  []string{"rows", "rows/s", "WAL MB", "growth", "heap-only", "most peak MiB"},
 	}
 	for _, scale := range r.Scales {
 		f := typical(scale.Runs)
-		s.rows = append(s.rows, []string{grouped(scale.Rows), grouped(int(f.RowsPerSecond)), megabytes(float64(f.WALBytes)),
+		s.rows = append(s.rows, []string{grouped(scale.Rows), grouped(int(f.RowsPerSecond)), megabytes(f.WALBytes),
 			percent(f.Growth), percent(f.HeapOnly), memory(peakOver(scale.Runs))})
 	}
 	if r.scaled() {
@@ -101,7 +106,7 @@ func (l *Live) section() section {
 
 func (v Verification) section() section {
 	return section{
-		title: fmt.Sprintf("Opening every value, median of %d pairs", len(v.Verify)),
+		title: "Opening every value, median of " + counted(len(v.Verify), "pair"),
 		head:  []string{"", "seconds"},
 		rows: [][]string{
 			{"binary COPY of the same columns", fmt.Sprintf("%.2f", median(v.Copy))},
