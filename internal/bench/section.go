@@ -44,8 +44,8 @@ func (r *Report) contenders() section {
 }
 
 // contenderLine is one line of it. Scale is how many times more rows there are
-// than were moved. WAL is not scaled but left out: what a sample writes is for the
-// most part the pages that it is the first to touch, and all rows touch no more.
+// than were moved. WAL is not scaled but left out: that of a sample is for the most
+// part whole pages, each logged when it is first touched, and later rows share them.
 func contenderLine(name string, f Figures, scale float64) []string {
 	client := "-"
 	if f.ClientCPU > 0 {
