@@ -39,11 +39,13 @@ test-faults: setup ## break things under a rotation, the long form (some minutes
 demo: setup build ## show a whole rotation on a throwaway database
 	@bin/ocmt demo
 
-ROWS ?= 300000
+ROWS   ?= 500000
+SCALES ?= 100000,1000000
 
 .PHONY: bench
-bench: setup build ## measure a run against one plain UPDATE (ROWS=300000)
-	$(GO) run ./internal/bench -rows $(ROWS) -live -json bin/bench.json
+bench: setup build ## measure a run, three to ten minutes, into docs/bench (ROWS=500000 SCALES=100000,1000000)
+	$(GO) run ./internal/bench -rows $(ROWS) -scales "$(SCALES)" -live \
+		-json docs/bench/results.json -plot docs/bench/rates.svg -page docs/bench/README.md
 
 .PHONY: check
 check: fmt-check vet lint vuln modules test ## all that must pass before a change goes in

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/ocmt/ocmt/internal/sampledata"
 	"github.com/ocmt/ocmt/internal/testenv"
+	"github.com/ocmt/ocmt/testdata"
 )
 
 // Figures are those of one measurement.
@@ -32,84 +33,65 @@ type effort struct {
 	peak    int64         // bytes, likewise
 }
 
-// contender does the work in the database at an address. It has closed its
-// connections when it returns.
-type contender func(ctx context.Context, url string) (effort, error)
+// database is one that measurements begin with, or a copy of it.
+type database struct {
+	name string
+	url  string
+	rows int
+}
 
-// onCopy measures a contender on a fresh copy of the template.
-func (b *bench) onCopy(ctx context.Context, work contender) (Figures, error) {
-	root := b.server.URL("postgres", "postgres")
-	name := "measured"
-	if err := testenv.Exec(ctx, root, "drop database if exists measured", "create database measured template "+b.template+" strategy file_copy"); err != nil {
-		return Figures{}, err
+// contender does the work in a database. It has closed its connections when it
+// returns.
+type contender func(ctx context.Context, db database) (effort, error)
+
+// fill makes a database of so many rows.
+func (b *bench) fill(ctx context.Context, rows int) (db database, err error) {
+	db.rows = rows
+	if db.name, err = b.server.CreateDatabase(ctx, testdata.Schema); err != nil {
+		return db, err
 	}
-	url := b.server.URL("postgres", name)
+	db.url = b.server.URL("postgres", db.name)
+	if err := sampledata.FillIntegrations(ctx, db.url, b.ring, rows); err != nil {
+		return db, fmt.Errorf("filling %d rows: %w", rows, err)
+	}
+	return db, testenv.Exec(ctx, db.url, "vacuum (freeze, analyze)")
+}
+
+// copyOf replaces the copy that was measured before, so that the disk holds one.
+func (b *bench) copyOf(ctx context.Context, template database) (database, error) {
+	fresh := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows}
+	err := testenv.Exec(ctx, b.server.URL("postgres", "postgres"), "drop database if exists measured",
+		"create database measured template "+template.name+" strategy file_copy")
+	if err != nil {
+		return fresh, err
+	}
 	// Each begins with a warm cache and right after a checkpoint.
-	if err := testenv.Exec(ctx, url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint"); err != nil {
-		return Figures{}, err
-	}
-	before, err := look(ctx, url)
+	return fresh, testenv.Exec(ctx, fresh.url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint")
+}
+
+// onCopy measures a contender on a fresh copy of a database.
+func (b *bench) onCopy(ctx context.Context, template database, work contender) (f Figures, err error) {
+	db, err := b.copyOf(ctx, template)
 	if err != nil {
-		return Figures{}, err
+		return f, err
 	}
-	done, err := work(ctx, url)
+	before, err := look(ctx, db.url)
 	if err != nil {
-		return Figures{}, err
+		return f, err
 	}
-	if err := b.waitForBackends(ctx); err != nil {
-		return Figures{}, err
-	}
-	after, err := look(ctx, url)
+	done, err := work(ctx, db)
 	if err != nil {
-		return Figures{}, err
+		return f, err
 	}
-	f := Figures{Rows: done.rows, Seconds: done.elapsed.Seconds(), RowsPerSecond: float64(done.rows) / done.elapsed.Seconds(),
+	after, err := look(ctx, db.url)
+	if err != nil {
+		return f, err
+	}
+	f = Figures{Rows: done.rows, Seconds: done.elapsed.Seconds(), RowsPerSecond: float64(done.rows) / done.elapsed.Seconds(),
 		WALBytes: after.wal - before.wal, Growth: float64(after.heap)/float64(before.heap) - 1,
 		ServerCPU: (after.cpu - before.cpu).Seconds(), ClientCPU: done.cpu.Seconds(), PeakBytes: done.peak}
-	if after.updates > 0 {
-		f.HeapOnly = float64(after.hot) / float64(after.updates)
+	if updates := after.updates - before.updates; updates > 0 {
+		f.HeapOnly = float64(after.hot-before.hot) / float64(updates)
 	}
 	return f, nil
-}
-
-// waitForBackends returns when the connections of the work have ended on the
-// server's side too: only then is their CPU time known.
-func (b *bench) waitForBackends(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, b.server.URL("postgres", "postgres"))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	for left := 1; left > 0; {
-		if err := conn.QueryRow(ctx, "select count(*) from pg_stat_activity where datname = 'measured'").Scan(&left); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sight is what the server says of itself and of the table.
-type sight struct {
-	wal, heap, updates, hot int64
-	cpu                     time.Duration
-}
-
-func look(ctx context.Context, url string) (s sight, err error) {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return s, err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, "select pg_stat_clear_snapshot(), pg_stat_force_next_flush()"); err != nil {
-		return s, err
-	}
-	var folder string
-	err = conn.QueryRow(ctx, `select pg_current_wal_insert_lsn() - '0/0', pg_relation_size('user_integrations'),
-		coalesce(sum(n_tup_upd), 0)::bigint, coalesce(sum(n_tup_hot_upd), 0)::bigint, current_setting('data_directory')
-		from pg_stat_user_tables where relname = 'user_integrations'`).Scan(&s.wal, &s.heap, &s.updates, &s.hot, &folder)
-	if err != nil {
-		return s, err
-	}
-	s.cpu, err = cpuOfEndedBackends(folder)
-	return s, err
 }

@@ -12,28 +12,79 @@ import (
 // tick is the unit of /proc/PID/stat, the same on every Linux.
 const tick = 10 * time.Millisecond
 
-// cpuOfEndedBackends returns the CPU time of the server's processes that have
-// ended, which the system adds up for their parent.
-func cpuOfEndedBackends(folder string) (time.Duration, error) {
+// Fields of /proc/PID/stat, counted from the one behind the program's name.
+const (
+	fieldParent      = 1
+	fieldEndedUser   = 13 // of children that have ended and were waited for
+	fieldEndedSystem = 14
+)
+
+// postmaster returns the process that is the parent of all others of a server.
+func postmaster(folder string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(folder, "postmaster.pid"))
 	if err != nil {
 		return 0, err
 	}
-	pid, _, _ := strings.Cut(string(text), "\n")
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(strings.TrimSpace(first))
+}
+
+// cpuOfEnded returns the CPU time of the server's processes that have ended,
+// which the system adds up for their parent.
+func cpuOfEnded(server int) (time.Duration, error) {
+	fields, err := statOf(strconv.Itoa(server))
+	if err != nil {
+		return 0, err
+	}
+	user, err := strconv.ParseInt(fields[fieldEndedUser], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[fieldEndedSystem], 10, 64)
+	return time.Duration(user+system) * tick, err
+}
+
+// childrenOf returns the processes of a parent, with those that have ended and
+// that it has not waited for yet.
+func childrenOf(parent int) (children []int, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue // not a process
+		}
+		fields, err := statOf(entry.Name())
+		if err != nil {
+			continue // gone meanwhile
+		}
+		if fields[fieldParent] == strconv.Itoa(parent) {
+			children = append(children, pid)
+		}
+	}
+	return children, nil
+}
+
+func statOf(pid string) ([]string, error) {
 	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	// The program's name, which may hold anything, stands in parentheses.
-	_, rest, found := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest)
-	if !found || len(fields) < 15 {
-		return 0, fmt.Errorf("/proc/%s/stat is not as expected", pid)
+	return parseStat(string(stat))
+}
+
+// parseStat leaves out what stands before the end of the program's name, which
+// may hold anything and stands in parentheses.
+func parseStat(stat string) ([]string, error) {
+	end := strings.LastIndex(stat, ") ")
+	if end < 0 {
+		return nil, fmt.Errorf("reading %q: no name of a program in it", stat)
 	}
-	user, err := strconv.ParseInt(fields[13], 10, 64)
-	if err != nil {
-		return 0, err
+	fields := strings.Fields(stat[end+2:])
+	if len(fields) <= fieldEndedSystem {
+		return nil, fmt.Errorf("reading %q: it is too short", stat)
 	}
-	system, err := strconv.ParseInt(fields[14], 10, 64)
-	return time.Duration(user+system) * tick, err
+	return fields, nil
 }

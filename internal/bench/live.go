@@ -10,13 +10,24 @@ import (
 	"github.com/ocmt/ocmt/internal/sampledata"
 )
 
-// Live is how long the writes of live servers take, in milliseconds: alone,
-// beside a run at its default settings, and beside one that is held to a quarter
-// of its full speed.
+// Live is how long the writes of live servers take: alone, beside a run at its
+// default settings, and beside one that is held to a quarter of its full speed.
 type Live struct {
-	Alone     Latency `json:"alone"`
-	Beside    Latency `json:"beside_a_run"`
-	Throttled Latency `json:"beside_a_run_at_a_quarter"`
+	Servers   int    `json:"servers"`
+	EveryMs   int64  `json:"write_every_ms"` // of each server
+	Alone     Beside `json:"alone"`
+	Run       Beside `json:"beside_a_run"`
+	Throttled Beside `json:"beside_a_run_at_a_quarter"`
+	// Ratios to the p99 alone.
+	RunP99   float64 `json:"p99_ratio_beside_to_alone"`
+	QuartP99 float64 `json:"p99_ratio_quarter_to_alone"`
+}
+
+// Beside is how live servers fare beside some work, and how fast that is.
+type Beside struct {
+	Latency
+	Seconds       float64 `json:"seconds"`
+	RowsPerSecond float64 `json:"run_rows_per_second,omitempty"`
 }
 
 // Latency is of single writes.
@@ -29,35 +40,44 @@ type Latency struct {
 const (
 	liveServers = 4
 	liveEvery   = 5 * time.Millisecond
-	liveAlone   = 5 * time.Second
+	liveAlone   = 10 * time.Second // some thousand writes, of which p99 leaves out dozens
 )
 
 // measureLive measures them on a copy of the database each. Full is the speed of
 // a run that is not held back.
-func (b *bench) measureLive(ctx context.Context, full float64) (live Live, err error) {
-	quarter := strconv.Itoa(int(full / 4))
+func (b *bench) measureLive(ctx context.Context, db database, full float64) (Live, error) {
+	live := Live{Servers: liveServers, EveryMs: liveEvery.Milliseconds()}
+	quarter := strconv.Itoa(max(1, int(full/4)))
 	for _, one := range []struct {
 		name string
-		into *Latency
+		into *Beside
 		work contender
 	}{
 		{"alone", &live.Alone, wait(liveAlone)},
-		{"beside a run", &live.Beside, b.ocmtRun},
+		{"beside a run", &live.Run, b.ocmtRun},
 		{"beside a run at a quarter", &live.Throttled, b.ocmtRunWith("--max-rows-per-second", quarter)},
 	} {
 		b.note("live servers, %s", one.name)
-		if _, err := b.onCopy(ctx, b.besideServers(one.into, one.work)); err != nil {
+		f, err := b.onCopy(ctx, db, b.besideServers(&one.into.Latency, one.work))
+		if err != nil {
 			return live, fmt.Errorf("measuring live servers %s: %w", one.name, err)
 		}
+		one.into.Seconds, one.into.RowsPerSecond = f.Seconds, f.RowsPerSecond
 	}
+	live.finish()
 	return live, nil
 }
 
+func (l *Live) finish() {
+	l.RunP99, l.QuartP99 = ratio(l.Run.P99, l.Alone.P99), ratio(l.Throttled.P99, l.Alone.P99)
+}
+
+// wait does nothing for a while.
 func wait(length time.Duration) contender {
-	return func(ctx context.Context, _ string) (effort, error) {
+	return func(ctx context.Context, _ database) (effort, error) {
 		select {
 		case <-time.After(length):
-			return effort{rows: 1, elapsed: length}, nil
+			return effort{elapsed: length}, nil
 		case <-ctx.Done():
 			return effort{}, ctx.Err()
 		}
@@ -66,16 +86,16 @@ func wait(length time.Duration) contender {
 
 // besideServers does work while servers write, under the new version.
 func (b *bench) besideServers(into *Latency, work contender) contender {
-	return func(ctx context.Context, url string) (effort, error) {
+	return func(ctx context.Context, db database) (effort, error) {
 		ring, err := b.ring.WithCurrent(1)
 		if err != nil {
 			return effort{}, err
 		}
-		servers, err := sampledata.StartServers(ctx, url, ring, liveServers, liveEvery)
+		servers, err := sampledata.StartServers(ctx, db.url, ring, liveServers, liveEvery)
 		if err != nil {
 			return effort{}, err
 		}
-		done, failed := work(ctx, url)
+		done, failed := work(ctx, db)
 		if err := servers.Stop(); err != nil {
 			return effort{}, err
 		}

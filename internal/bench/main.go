@@ -12,12 +12,16 @@ import (
 )
 
 func main() {
-	var o options
-	flag.IntVar(&o.rows, "rows", 300_000, "rows of user_integrations")
-	flag.IntVar(&o.pairs, "pairs", 3, "how often the two are measured, one after the other")
-	flag.IntVar(&o.sample, "sample", 5_000, "rows that the row-at-a-time loop moves; its time is scaled")
+	o := options{scales: scales{100_000, 1_000_000}}
+	flag.IntVar(&o.rows, "rows", 500_000, "rows of user_integrations")
+	flag.IntVar(&o.pairs, "pairs", 5, "how often the contenders are measured, one after the other")
+	flag.IntVar(&o.sample, "sample", 5_000, "rows that the row-at-a-time loop moves; what it takes is scaled")
+	flag.Var(&o.scales, "scales", "other numbers of rows to measure ocmt migrate run at, with commas; \"\" for none")
+	flag.IntVar(&o.repeats, "repeats", 3, "how often each of the scales is measured")
 	flag.StringVar(&o.program, "ocmt", "bin/ocmt", "the program to measure")
 	flag.StringVar(&o.json, "json", "", "write the figures into this file too")
+	flag.StringVar(&o.plot, "plot", "", "draw the figures into this file too, as SVG")
+	flag.StringVar(&o.page, "page", "", "put the figures into this Markdown page too, between its two marks")
 	flag.StringVar(&o.flags, "flags", "", "more flags for ocmt migrate run")
 	flag.BoolVar(&o.live, "live", false, "also measure how long the writes of live servers take beside a run")
 	flag.Parse()

@@ -15,23 +15,23 @@ import (
 
 // ocmtRun runs the program as an operator does, from start to end: plan, run,
 // and the pass that finds nothing left.
-func (b *bench) ocmtRun(ctx context.Context, url string) (effort, error) {
-	return b.ocmtRunWith()(ctx, url)
+func (b *bench) ocmtRun(ctx context.Context, db database) (effort, error) {
+	return b.ocmtRunWith()(ctx, db)
 }
 
 func (b *bench) ocmtRunWith(flags ...string) contender {
 	args := slices.Concat([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags), flags)
-	return func(ctx context.Context, url string) (effort, error) { return b.runOcmt(ctx, url, 1, args...) }
+	return func(ctx context.Context, db database) (effort, error) { return b.runOcmt(ctx, db, 1, args...) }
 }
 
 // runOcmt runs the program with both keys and a current version.
-func (b *bench) runOcmt(ctx context.Context, url string, version int, args ...string) (effort, error) {
+func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...string) (effort, error) {
 	program, err := filepath.Abs(b.program)
 	if err != nil {
 		return effort{}, err
 	}
 	command := exec.CommandContext(ctx, program, args...)
-	command.Env = append(os.Environ(), "DATABASE_URL="+url, "ENCRYPTION_KEY_VERSION="+strconv.Itoa(version),
+	command.Env = append(os.Environ(), "DATABASE_URL="+db.url, "ENCRYPTION_KEY_VERSION="+strconv.Itoa(version),
 		"ENCRYPTION_KEY="+b.keys[version].Reveal(), "ENCRYPTION_KEY_V0="+b.keys[0].Reveal())
 	var output bytes.Buffer
 	command.Stdout, command.Stderr, command.Dir = &output, &output, os.TempDir()
@@ -50,7 +50,7 @@ func (b *bench) runOcmt(ctx context.Context, url string, version int, args ...st
 		return effort{}, fmt.Errorf("%w: %s", err, output.String())
 	}
 	cpu := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
-	return effort{rows: b.rows, elapsed: elapsed, cpu: cpu, peak: most}, nil
+	return effort{rows: db.rows, elapsed: elapsed, cpu: cpu, peak: most}, nil
 }
 
 // watchPeak asks for the most memory that a process held, until it has ended.

@@ -9,8 +9,8 @@ import (
 
 // plainUpdate writes as many bytes as a re-encryption does, and encrypts
 // nothing: the least work that PostgreSQL can do it with in one statement.
-func plainUpdate(ctx context.Context, url string) (effort, error) {
-	conn, err := pgx.Connect(ctx, url)
+func plainUpdate(ctx context.Context, db database) (effort, error) {
+	conn, err := pgx.Connect(ctx, db.url)
 	if err != nil {
 		return effort{}, err
 	}

@@ -3,21 +3,34 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"time"
 
-	"github.com/ocmt/ocmt/internal/sampledata"
 	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/pkg/crypto"
-	"github.com/ocmt/ocmt/testdata"
 )
 
 // options are what the flags say.
 type options struct {
-	rows, pairs, sample  int
-	program, json, flags string
-	live                 bool
+	rows, pairs, sample int
+	scales              scales
+	repeats             int
+	program, flags      string
+	json, plot, page    string
+	live                bool
+}
+
+func (o options) validate() error {
+	switch {
+	case o.rows < 1 || o.sample < 1 || o.pairs < 1 || o.repeats < 1:
+		return errors.New("-rows, -sample, -pairs and -repeats are at least 1")
+	case o.sample > o.rows:
+		return fmt.Errorf("-sample %d is more than -rows %d", o.sample, o.rows)
+	}
+	return nil
 }
 
 // serverSettings are those of a small server that is tuned for writing. Vacuum
@@ -29,44 +42,55 @@ var serverSettings = []string{
 // bench is what the measurements share.
 type bench struct {
 	options
-	server   *testenv.Postgres
-	ring     *crypto.Keyring // versions 0 and 1, sealing under 0
-	keys     [2]crypto.Key
-	template string // the name of the database that every measurement begins with
-	note     func(format string, args ...any)
+	server *testenv.Postgres
+	ring   *crypto.Keyring // versions 0 and 1, sealing under 0
+	keys   [2]crypto.Key
+	note   func(format string, args ...any)
 }
 
 func (o options) run(ctx context.Context, out io.Writer) error {
-	b := &bench{options: o, note: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	if err := o.validate(); err != nil {
+		return err
+	}
+	began := time.Now()
+	b := &bench{options: o, note: func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "%3.0f s: %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}}
 	if err := b.makeKeys(); err != nil {
 		return err
 	}
-	b.note("starting PostgreSQL, with fsync on, and filling %d rows", o.rows)
+	b.note("starting PostgreSQL, with fsync on")
 	var err error
 	if b.server, err = testenv.StartPostgres(ctx, true, serverSettings...); err != nil {
 		return err
 	}
 	defer b.server.Stop()
-	if b.template, err = b.server.CreateDatabase(ctx, testdata.Schema); err != nil {
+	report := &Report{Rows: o.rows, Pairs: o.pairs, Repeats: o.repeats, Sample: o.sample}
+	if report.Machine, err = b.machine(ctx, began); err != nil {
 		return err
 	}
-	url := b.server.URL("postgres", b.template)
-	if err := sampledata.FillIntegrations(ctx, url, b.ring, o.rows); err != nil {
-		return err
-	}
-	if err := testenv.Exec(ctx, url, "vacuum (freeze, analyze)"); err != nil {
-		return err
-	}
-	report := &Report{Rows: o.rows, Pairs: o.pairs}
 	if err := b.measure(ctx, report); err != nil {
 		return err
 	}
 	report.finish()
 	report.print(out)
-	if o.json == "" {
-		return nil
+	return o.publish(report)
+}
+
+// publish writes the report wherever the flags want it.
+func (o options) publish(r *Report) error {
+	for _, one := range []struct {
+		path  string
+		write func(*Report, string) error
+	}{{o.json, (*Report).save}, {o.plot, (*Report).draw}, {o.page, (*Report).fillPage}} {
+		if one.path == "" {
+			continue
+		}
+		if err := one.write(r, one.path); err != nil {
+			return fmt.Errorf("writing the figures: %w", err)
+		}
 	}
-	return report.save(o.json)
+	return nil
 }
 
 func (b *bench) makeKeys() (err error) {
@@ -79,35 +103,49 @@ func (b *bench) makeKeys() (err error) {
 	return err
 }
 
-// measure takes the contenders in turn, so that a change of the machine's load
-// meets both.
 func (b *bench) measure(ctx context.Context, report *Report) error {
-	for n := range b.pairs {
-		b.note("pair %d of %d: one plain UPDATE", n+1, b.pairs)
-		plain, err := b.onCopy(ctx, plainUpdate)
-		if err != nil {
-			return fmt.Errorf("measuring the plain UPDATE: %w", err)
-		}
-		b.note("pair %d of %d: ocmt migrate run", n+1, b.pairs)
-		ocmt, err := b.onCopy(ctx, b.ocmtRun)
-		if err != nil {
-			return fmt.Errorf("measuring ocmt migrate run: %w", err)
-		}
-		report.Plain, report.Ocmt = append(report.Plain, plain), append(report.Ocmt, ocmt)
-	}
-	b.note("row at a time, on a sample of %d rows", b.sample)
-	loop, err := b.onCopy(ctx, b.rowAtATime)
+	b.note("filling a database of %d rows", b.rows)
+	db, err := b.fill(ctx, b.rows)
 	if err != nil {
-		return fmt.Errorf("measuring the loop: %w", err)
+		return err
 	}
-	report.Loop = loop
-	if report.Verify, err = b.measureVerify(ctx); err != nil {
+	if err := b.measureContenders(ctx, db, report); err != nil {
+		return err
+	}
+	if report.Verify, err = b.measureVerify(ctx, db); err != nil {
 		return fmt.Errorf("measuring ocmt migrate verify: %w", err)
 	}
-	if !b.live {
-		return nil
+	if b.live {
+		live, err := b.measureLive(ctx, db, typical(report.Ocmt).RowsPerSecond)
+		if err != nil {
+			return err
+		}
+		report.Live = &live
 	}
-	report.Live = &Live{}
-	*report.Live, err = b.measureLive(ctx, typical(report.Ocmt).RowsPerSecond)
+	report.Scales, err = b.measureScales(ctx)
 	return err
+}
+
+// measureContenders takes them in turn, so that a change of the machine's load
+// meets all.
+func (b *bench) measureContenders(ctx context.Context, db database, report *Report) error {
+	for n := range b.pairs {
+		for _, one := range []struct {
+			name string
+			into *[]Figures
+			work contender
+		}{
+			{"one plain UPDATE", &report.Plain, plainUpdate},
+			{"ocmt migrate run", &report.Ocmt, b.ocmtRun},
+			{"row at a time", &report.Loop, b.rowAtATime},
+		} {
+			b.note("round %d of %d: %s", n+1, b.pairs, one.name)
+			f, err := b.onCopy(ctx, db, one.work)
+			if err != nil {
+				return fmt.Errorf("measuring %s: %w", one.name, err)
+			}
+			*one.into = append(*one.into, f)
+		}
+	}
+	return nil
 }

@@ -16,22 +16,21 @@ type Verification struct {
 	Ratio  float64   `json:"ratio_to_binary_copy"` // median of the pairs
 }
 
-func (b *bench) measureVerify(ctx context.Context) (v Verification, err error) {
-	// The template is read only, and all of it is under version 0.
-	url := b.server.URL("postgres", b.template)
+func (b *bench) measureVerify(ctx context.Context, db database) (v Verification, err error) {
+	// Nothing is written here, and all of it is under version 0.
 	var ratios []float64
 	for n := range b.pairs {
 		b.note("pair %d of %d: binary COPY, and ocmt migrate verify", n+1, b.pairs)
-		bare, err := bareCopy(ctx, url)
+		bare, err := bareCopy(ctx, db.url)
 		if err != nil {
 			return v, err
 		}
-		done, err := b.runOcmt(ctx, url, 0, "migrate", "verify", "--quiet", "--table", "user_integrations")
+		done, err := b.runOcmt(ctx, db, 0, "migrate", "verify", "--quiet", "--table", "user_integrations")
 		if err != nil {
 			return v, err
 		}
 		v.Copy, v.Verify = append(v.Copy, bare.Seconds()), append(v.Verify, done.elapsed.Seconds())
-		ratios = append(ratios, done.elapsed.Seconds()/bare.Seconds())
+		ratios = append(ratios, ratio(done.elapsed.Seconds(), bare.Seconds()))
 	}
 	v.Ratio = median(ratios)
 	return v, nil

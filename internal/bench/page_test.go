@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// A second run must replace the figures of the first, and nothing else that
+// stands on the page.
+func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
+	t.Parallel()
+	page := "before\n" + figuresBegin + "old\n" + figuresEnd + "after\n"
+	first, err := between(page, measured().markdown())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := between(first, "new\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Replace(page, "old", "new", 1); second != want {
+		t.Errorf("the page became %q, want %q", second, want)
+	}
+	if !strings.Contains(first, "| rows/s against row at a time | at least 50 times | 50 times | yes |") {
+		t.Errorf("the page lacks what is promised:\n%s", first)
+	}
+}
+
+// A page without its marks is somebody's text, and stays as it is.
+func TestPageWithoutMarksIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"", "text\n", figuresBegin, figuresEnd, figuresEnd + figuresBegin} {
+		if got, err := between(page, "new"); err == nil {
+			t.Errorf("%q became %q", page, got)
+		}
+	}
+}
+
+// Without its marks the page would be found out only after minutes of measuring.
+func TestPageOfTheRepositoryHasTheMarks(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/bench/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := between(string(page), ""); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// measured is a report as a whole run makes it, with figures that no machine had.
+func measured() *Report {
+	figures := func(rows int, seconds float64, wal, peak int64) Figures {
+		return Figures{Rows: rows, Seconds: seconds, RowsPerSecond: float64(rows) / seconds, WALBytes: wal,
+			Growth: 0.12, HeapOnly: 0.9, ServerCPU: 4, ClientCPU: 2, PeakBytes: peak}
+	}
+	r := &Report{
+		Machine: Machine{Date: time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC), Go: "1.99", PostgreSQL: "55.5", Cores: 77, Kernel: "9.9.9"},
+		Rows:    8000, Pairs: 3, Repeats: 1, Sample: 80,
+		Plain: []Figures{figures(8000, 8, 1000e6, 0), figures(8000, 4, 1000e6, 0), figures(8000, 4, 1000e6, 0)},
+		Ocmt:  []Figures{figures(8000, 5, 800e6, 41<<20), figures(8000, 2, 800e6, 40<<20), figures(8000, 1, 800e6, 42<<20)},
+		Loop:  []Figures{figures(80, 1, 7e6, 0), figures(80, 1, 7e6, 0), figures(80, 1, 7e6, 0)},
+		Scales: []Scale{
+			{Rows: 1000, Runs: []Figures{figures(1000, 1, 100e6, 30<<20)}},
+			{Rows: 12000, Runs: []Figures{figures(12000, 10, 900e6, 65<<20)}},
+		},
+		Verify: Verification{Copy: []float64{1, 1, 1}, Verify: []float64{1.25, 1.5, 1}, Ratio: 1.25},
+		Live: &Live{Servers: 4, EveryMs: 5,
+			Alone:     Beside{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},
+			Run:       Beside{Latency: Latency{Writes: 1500, P50: 2, P99: 9}, Seconds: 3, RowsPerSecond: 2666},
+			Throttled: Beside{Latency: Latency{Writes: 1800, P50: 1, P99: 2.5}, Seconds: 8, RowsPerSecond: 1000}},
+	}
+	r.Live.finish()
+	r.finish()
+	return r
+}
+
+// Ratios taken over different moments of a shared machine would tell a reader
+// how busy it was, and not how fast the program is.
+func TestRatiosAreOfOneRound(t *testing.T) {
+	t.Parallel()
+	r := measured()
+	for name, one := range map[string]struct{ found, want float64 }{
+		"to the plain UPDATE": {r.ToPlain, 2},  // of 1.6, 2 and 4
+		"to row at a time":    {r.ToLoop, 50},  // of 20, 50 and 100
+		"WAL":                 {r.WAL, 0.8},    // in each
+		"growth":              {r.Growth, .12}, // in each
+		"live, beside":        {r.Live.RunP99, 4.5},
+		"live, quarter":       {r.Live.QuartP99, 1.25},
+	} {
+		if diff := one.found - one.want; diff > 1e-9 || diff < -1e-9 {
+			t.Errorf("%s: %v, want %v", name, one.found, one.want)
+		}
+	}
+	if change := r.ScaleChange; change < 0.199 || change > 0.201 {
+		t.Errorf("from 1,000 rows/s to 1,200 is a change of %v", change)
+	}
+}
+
+// A peak that only the largest table has is the one that an operator meets.
+func TestPeakIsTheMostAtAnySize(t *testing.T) {
+	t.Parallel()
+	if peak := measured().PeakBytes; peak != 65<<20 {
+		t.Errorf("the peak is %d bytes", peak)
+	}
+}
+
+// Who runs the benchmark would not see on the terminal what was measured, on
+// what, and that the loop is not the fastest possible one.
+func TestTextHasTheFigures(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	measured().print(&out)
+	for _, want := range []string{
+		"2031-05-06, 77 cores for server and client together, PostgreSQL 55.5, Go 1.99, Linux 9.9.9",
+		"8,000 rows, median of 3 rounds", "2.00 times the plain UPDATE", "50 times row at a time", "80% of the plain UPDATE's WAL",
+		"node-postgres", "unnamed statement", "moved 80 rows",
+		"From 1,000 to 12,000 rows: +20.0% rows/s",
+		"4 live servers, each with one every 5 ms", "9.00", "4.50 times", "2,666",
+		"1.25 times the COPY", "median of 1 run\n", "6 of the 9",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// A quick look without live servers and other sizes must end in a report too,
+// not in a panic after minutes of measuring.
+func TestTextWithoutWhatWasNotMeasured(t *testing.T) {
+	t.Parallel()
+	r := measured()
+	r.Live, r.Scales = nil, nil
+	r.finish()
+	var out bytes.Buffer
+	r.print(&out)
+	if found := strings.Count(out.String(), "not measured"); found != 3 {
+		t.Errorf("%d figures are said not to be measured, want 3:\n%s", found, out.String())
+	}
+	if _, err := r.svg(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Figures without the machine they come from cannot be compared with others.
+func TestResultsNameTheMachine(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "results.json")
+	if err := measured().save(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found struct{ Machine map[string]any }
+	if err := json.Unmarshal(text, &found); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"date": "2031-05-06T07:08:09Z", "go": "1.99", "postgresql": "55.5", "cores": 77.0, "kernel": "9.9.9"} {
+		if found.Machine[name] != want {
+			t.Errorf("%s is %v, want %v", name, found.Machine[name], want)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+)
+
+// median is 0 of nothing.
+func median(list []float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(list))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// medianRatio compares what was measured in the same round: what else the
+// machine did then met both.
+func medianRatio(of, to []Figures, figure func(Figures) float64) float64 {
+	var ratios []float64
+	for round := range min(len(of), len(to)) {
+		ratios = append(ratios, ratio(figure(of[round]), figure(to[round])))
+	}
+	return median(ratios)
+}
+
+// ratio is 0 where there is nothing to compare with: a document of JSON cannot
+// hold an infinite number.
+func ratio(of, to float64) float64 {
+	if to == 0 {
+		return 0
+	}
+	return of / to
+}
+
+func speed(f Figures) float64 { return f.RowsPerSecond }
+
+func wal(f Figures) float64 { return float64(f.WALBytes) }
+
+func growth(f Figures) float64 { return f.Growth }
+
+// medianOf is that of one figure.
+func medianOf(list []Figures, figure func(Figures) float64) float64 {
+	var all []float64
+	for _, f := range list {
+		all = append(all, figure(f))
+	}
+	return median(all)
+}
+
+// typical is the measurement with the median time, or the one after it.
+func typical(list []Figures) Figures {
+	if len(list) == 0 {
+		return Figures{}
+	}
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b Figures) int { return cmp.Compare(a.Seconds, b.Seconds) })
+	return sorted[len(sorted)/2]
+}
+
+// peakOver is the most memory that any of them held.
+func peakOver(list []Figures) (peak int64) {
+	for _, f := range list {
+		peak = max(peak, f.PeakBytes)
+	}
+	return peak
+}
