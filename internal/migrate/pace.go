@@ -119,7 +119,7 @@ type burst struct{ writes, reads, rest int }
 // time.
 var (
 	usualBurst = burst{writes: 32, reads: 64, rest: 1}
-	smallBurst = burst{writes: 16, reads: 32, rest: 3}
+	smallBurst = burst{writes: 16, reads: 32, rest: 2}
 )
 
 func (p *Pacing) burst() burst {
