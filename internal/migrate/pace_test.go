@@ -96,8 +96,8 @@ func TestUnseenOthersCount(t *testing.T) {
 func TestOwnConnectionsAreNoCompany(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	d := newDatabase(t)
 	for _, name := range []string{"ocmt", "rotation für ocmt", strings.Repeat("long", 30)} {
+		d := newDatabase(t) // in one of its own nobody is left of the name before
 		store, err := postgres.NewStore(d.url, postgres.Options{ApplicationName: name})
 		if err != nil {
 			t.Fatal(err)
