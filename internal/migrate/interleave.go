@@ -1,8 +1,6 @@
 package migrate
 
-import (
-	"slices"
-)
+import "slices"
 
 // mostParts is in how many parts a page range is written at most. Each takes a
 // few rows of every page. Before each the server is made to prune the range: the

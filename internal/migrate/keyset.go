@@ -90,10 +90,7 @@ func (m *mover) readNext(ctx context.Context, table Table, cursor *keyCursor, li
 				return errEnough // the rest is its size again, and that of what is written
 			}
 			read++
-			m.rowsSeen++
-			for _, text := range row.Values {
-				m.bytesSeen += 2 * int64(len(text))
-			}
+			m.saw(row)
 			cursor.after = append(cursor.after[:0], row.Key...)
 			if slices.ContainsFunc(row.Values, func(text []byte) bool { return text != nil }) {
 				rows.add(row)
@@ -106,15 +103,6 @@ func (m *mover) readNext(ctx context.Context, table Table, cursor *keyCursor, li
 	}
 	cursor.ended = err != nil || read < limit
 	return err
-}
-
-// rowsWithin is at most so many rows, and fewer where they would hold more than
-// keptBytes, judged by the rows before.
-func (m *mover) rowsWithin(most int64) int {
-	if m.rowsSeen == 0 {
-		return fewestRows
-	}
-	return int(min(most, max(1, keptBytes*m.rowsSeen/max(1, m.bytesSeen))))
 }
 
 // writeByKey writes what is held. Between two trips it can be asked to stop.

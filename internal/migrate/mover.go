@@ -54,7 +54,7 @@ func (m *mover) movePages(ctx context.Context, table Table, pages PageRange) err
 		m.reset()
 		for more && m.held < keptBytes {
 			var err error
-			pages.Limit = m.rowsToRead()
+			pages.Limit = m.rowsWithin(rowsPerRead)
 			pages.After, more, err = m.readPages(ctx, table, pages)
 			if errors.Is(err, ErrBusy) {
 				return nil // a later pass meets these rows again
@@ -86,10 +86,7 @@ func (m *mover) readPages(ctx context.Context, table Table, pages PageRange) (la
 		}
 		last = append(last[:0], row.Place...)
 		read++
-		m.rowsSeen++
-		for _, text := range row.Values {
-			m.bytesSeen += 2 * int64(len(text)) // as read, and as written
-		}
+		m.saw(row)
 		return m.take(table, row)
 	})
 	if errors.Is(err, errEnough) {
@@ -101,14 +98,22 @@ func (m *mover) readPages(ctx context.Context, table Table, pages PageRange) (la
 // errEnough ends a read whose rows are larger than those before them.
 var errEnough = errors.New("enough is read")
 
-// rowsToRead is how many rows may be read at once so that what they hold stays
-// within keptBytes, judged by the rows before. It begins low: a table's values
-// may be large.
-func (m *mover) rowsToRead() int {
+// saw remembers how large a row was.
+func (m *mover) saw(row Row) {
+	m.rowsSeen++
+	for _, text := range row.Values {
+		m.bytesSeen += 2 * int64(len(text)) // as read, and as written
+	}
+}
+
+// rowsWithin is how many rows may be read at once: at most so many, and fewer where
+// they would hold more than keptBytes, judged by the rows before. It begins low: a
+// table's values may be large.
+func (m *mover) rowsWithin(most int64) int {
 	if m.rowsSeen == 0 {
 		return fewestRows
 	}
-	return int(min(rowsPerRead, max(1, keptBytes*m.rowsSeen/max(1, m.bytesSeen))))
+	return int(min(most, max(1, keptBytes*m.rowsSeen/max(1, m.bytesSeen))))
 }
 
 // fewestRows is how many rows are read where nothing is known of them.

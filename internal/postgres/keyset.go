@@ -23,22 +23,9 @@ func (s *Session) ReadKeys(ctx context.Context, table migrate.Table, after []byt
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
-	var failed error
-	for rows.NextRow() {
-		if failed != nil {
-			continue
-		}
-		values := rows.Values()
-		failed = visit(migrate.Row{Key: values[0], Values: values[1:]})
-	}
-	_, err = rows.Close()
-	if ended := s.endRead(ctx); err == nil {
-		err = ended
-	}
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", table, plain(err))
-	}
-	return failed
+	return s.visitAll(ctx, table, rows, func(values [][]byte) error {
+		return visit(migrate.Row{Key: values[0], Values: values[1:]})
+	})
 }
 
 // nextByKey bounds the rows that are looked at and not those that are found, so

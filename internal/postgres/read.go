@@ -62,15 +62,21 @@ func (s *Session) ReadPages(ctx context.Context, table migrate.Table, pages migr
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
+	return s.visitAll(ctx, table, rows, func(values [][]byte) error {
+		return visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
+	})
+}
+
+// visitAll visits the rows of a short statement and ends its transaction. After an
+// error of visit the rest is read and dropped, so that the connection can go on.
+func (s *Session) visitAll(ctx context.Context, table migrate.Table, rows *pgconn.ResultReader, visit func(values [][]byte) error) error {
 	var failed error
 	for rows.NextRow() {
-		if failed != nil {
-			continue
+		if failed == nil {
+			failed = visit(rows.Values())
 		}
-		values := rows.Values()
-		failed = visit(migrate.Row{Page: pageOf(values[0]), Place: values[0], Key: values[1], Values: values[2:]})
 	}
-	_, err = rows.Close()
+	_, err := rows.Close()
 	if ended := s.endRead(ctx); err == nil {
 		err = ended
 	}
