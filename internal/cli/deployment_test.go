@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,9 +175,27 @@ func (d *deployment) environ(extra ...string) []string {
 // process is one run of ocmt.
 type process struct {
 	*exec.Cmd
-	out, errors bytes.Buffer
+	out, errors screen
 	ended       chan struct{} // closed when code is known
 	code        int
+}
+
+// screen keeps what a process prints, and can be read while it does.
+type screen struct {
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func (s *screen) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.said.Write(text)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.said.String()
 }
 
 // start starts ocmt as a process of its own. It ends with the test.
