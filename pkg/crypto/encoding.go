@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 )
 
-// strictBase64 refuses bits behind the last byte: they would let two texts
-// stand for one value. It is made once because making it allocates.
-var strictBase64 = base64.StdEncoding.Strict()
-
-// decodeBase64 takes the one canonical spelling without allocating, and the
-// others that the server too reads on a slower way.
+// decodeBase64 takes the one canonical spelling, and the others that the server
+// too reads on a slower way.
 func decodeBase64(dst, part []byte) (decoded []byte, canonical bool, err error) {
-	decoded, err = strictBase64.AppendDecode(dst, part)
-	// The length is compared because Go's decoder skips line ends even so.
-	if err == nil && len(part) == base64.StdEncoding.EncodedLen(len(decoded)-len(dst)) {
-		return decoded, true, nil
+	dst = slices.Grow(dst, base64.StdEncoding.DecodedLen(len(part))+wordSize)
+	if length, ok := decodeCanonical(dst[len(dst):cap(dst)], part); ok {
+		return dst[:len(dst)+length], true, nil
 	}
 	decoded, err = decodeLooseBase64(dst, part)
 	return decoded, false, err

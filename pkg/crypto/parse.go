@@ -24,6 +24,9 @@ type parser struct {
 // parse is Parse; the result's slices are good until the next call. It neither
 // keeps nor changes text.
 func (p *parser) parse(text []byte) (Ciphertext, error) {
+	if c, ok := p.parseCanonical(text); ok {
+		return c, nil
+	}
 	parts, count := split(text)
 	versioned := len(text) > 0 && text[0] == 'v'
 	switch {

@@ -1,0 +1,75 @@
+package crypto_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// If this fails, the quick way of reading what OCMT writes reads other bytes than
+// stand there, and a value that is whole fails to open.
+func TestCanonicalTextOfEveryLength(t *testing.T) {
+	t.Parallel()
+	var random [32]byte
+	source := rand.NewChaCha8(random)
+	for length := 1; length <= 300; length++ {
+		want := crypto.Ciphertext{Format: crypto.Versioned, Version: length,
+			IV: make([]byte, crypto.IVSize), Tag: make([]byte, crypto.TagSize), Body: make([]byte, length)}
+		for _, part := range [][]byte{want.IV, want.Tag, want.Body} {
+			_, _ = source.Read(part) // never fails
+		}
+		got, err := crypto.Parse(want.String())
+		if err != nil || !cmp.Equal(got, want) {
+			t.Fatalf("%d bytes: read as something else, %v", length, err)
+		}
+	}
+}
+
+// If this fails, a damaged text passes for one that OCMT wrote.
+func TestCanonicalTextWithOneCharacterChanged(t *testing.T) {
+	t.Parallel()
+	for length := range 30 {
+		c := crypto.Ciphertext{Format: crypto.Versioned, Version: 7, IV: bytes.Repeat([]byte{0xA5}, crypto.IVSize),
+			Tag: bytes.Repeat([]byte{0x5A}, crypto.TagSize), Body: bytes.Repeat([]byte{0xC3}, length+1)}
+		text := []byte(c.String())
+		for place, was := range text {
+			for char := range 256 {
+				text[place] = byte(char) //nolint:gosec // below 256
+				checkAgainstEncodingPackage(t, string(text))
+			}
+			text[place] = was
+		}
+	}
+}
+
+// checkAgainstEncodingPackage fails unless Parse takes a text as unchanged where
+// encoding/base64 finds the canonical spelling of parts of the right lengths,
+// reads the same bytes there, and takes no other text so.
+func checkAgainstEncodingPackage(t *testing.T, text string) {
+	t.Helper()
+	var decoded [3][]byte
+	parts := strings.Split(text, ":")
+	canonical := len(parts) == 4
+	for i := range decoded {
+		if canonical {
+			var err error
+			decoded[i], err = base64.StdEncoding.DecodeString(parts[i+1])
+			canonical = err == nil && base64.StdEncoding.EncodeToString(decoded[i]) == parts[i+1]
+		}
+	}
+	canonical = canonical && len(decoded[0]) == crypto.IVSize && len(decoded[1]) == crypto.TagSize && len(decoded[2]) > 0 &&
+		len(parts[0]) == 2 && parts[0][0] == 'v' && parts[0][1] >= '0' && parts[0][1] <= '9'
+	c, err := crypto.Parse(text)
+	if taken := err == nil && !c.Normalised; taken != canonical {
+		t.Fatalf("%q: taken as OCMT's own: %t, want %t (%v)", text, taken, canonical, err)
+	}
+	if canonical && (!bytes.Equal(c.IV, decoded[0]) || !bytes.Equal(c.Tag, decoded[1]) || !bytes.Equal(c.Body, decoded[2])) {
+		t.Fatalf("%q: read as other bytes", text)
+	}
+}
