@@ -190,55 +190,48 @@ func addColumn(relation *migrate.Relation, column migrate.SearchColumn, readable
 // Pages implements migrate.Searcher. The size is asked table by table, since it
 // waits for whoever holds the table locked.
 func (s *searcher) Pages(ctx context.Context, relation migrate.Relation) (pages int64, err error) {
-	results := s.bounded(ctx, time.Second, "select pg_relation_size(to_regclass('"+strings.ReplaceAll(quoted(relation.Schema, relation.Name), "'", "''")+
-		"')) / current_setting('block_size')::bigint")
-	for results.NextResult() {
-		reader := results.ResultReader()
-		for reader.NextRow() {
-			pages = number(string(reader.Values()[0])) // the last one is the size
-		}
-	}
-	if err := results.Close(); err != nil {
+	err = s.bounded(ctx, time.Second, "select pg_relation_size(to_regclass('"+strings.ReplaceAll(quoted(relation.Schema, relation.Name), "'", "''")+
+		"')) / current_setting('block_size')::bigint", textForm, func(values [][]byte) { pages = number(string(values[0])) })
+	if err != nil {
 		return 0, searchError(relation, err)
 	}
 	return pages, nil
 }
 
-// bounded sends statements in one trip and one transaction, which brings its
-// settings along, for there may be a pool in between. The results of the last
-// are binary where there are several.
-func (s *searcher) bounded(ctx context.Context, timeout time.Duration, statements ...string) *pgconn.MultiResultReader {
+// textForm asks for all columns of a result as texts.
+var textForm = []int16{0}
+
+// bounded sends a statement and visits its rows. What bounds it goes along in the
+// same trip and transaction, for there may be a pool in between.
+func (s *searcher) bounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
 	batch := &pgconn.Batch{}
 	batch.ExecParams(fmt.Sprintf(`select set_config('statement_timeout', '%d', true), set_config('lock_timeout', '%d', true),
 		set_config('transaction_read_only', 'on', true), set_config('standard_conforming_strings', 'on', true),
 		set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`,
 		timeout.Milliseconds(), min(s.lockTimeout, longestLockWait)), nil, nil, nil, nil)
-	for i, sql := range statements {
-		var form []int16
-		if i > 0 {
-			form = binaryForm
-		}
-		batch.ExecParams(sql, nil, nil, nil, form)
-	}
-	return s.conn.ExecBatch(ctx, batch)
-}
-
-// Search implements migrate.Searcher.
-func (s *searcher) Search(ctx context.Context, stretch migrate.Stretch, visit func(migrate.Suspect)) (migrate.Looked, error) {
-	results := s.bounded(ctx, stretch.Timeout, countSQL(stretch), suspectSQL(stretch))
-	looked := migrate.Looked{}
+	batch.ExecParams(sql, nil, nil, nil, form)
+	results := s.conn.ExecBatch(ctx, batch)
 	for number := 0; results.NextResult(); number++ {
-		reader := results.ResultReader()
-		for reader.NextRow() {
-			switch number {
-			case 1:
-				looked = countsOf(reader.Values())
-			case 2:
-				visitRow(stretch.Relation, reader.Values(), visit)
+		for rows := results.ResultReader(); rows.NextRow(); {
+			if number > 0 {
+				visit(rows.Values())
 			}
 		}
 	}
-	if err := results.Close(); err != nil {
+	return results.Close()
+}
+
+// Search implements migrate.Searcher. Most stretches hold nothing suspicious, so
+// that is counted first, and only where it is not zero are the values asked for.
+func (s *searcher) Search(ctx context.Context, stretch migrate.Stretch, visit func(migrate.Suspect)) (looked migrate.Looked, err error) {
+	suspicious := int64(0)
+	err = s.bounded(ctx, stretch.Timeout, countSQL(stretch), textForm, func(values [][]byte) {
+		looked, suspicious = countsOf(values[1:]), number(string(values[0]))
+	})
+	if err == nil && suspicious > 0 {
+		err = s.bounded(ctx, stretch.Timeout, suspectSQL(stretch), binaryForm, func(values [][]byte) { visitRow(stretch.Relation, values, visit) })
+	}
+	if err != nil {
 		return looked, searchError(stretch.Relation, err)
 	}
 	return looked, nil
@@ -290,10 +283,10 @@ func searchError(relation migrate.Relation, err error) error {
 	return fmt.Errorf("looking through %s: %w", where, plain(err))
 }
 
-// countSQL counts, by column, the values and those that are too big to be looked
-// through for what they hold.
+// countSQL counts the suspicious rows and, by column, the values and those that
+// are too big to be looked through for what they hold.
 func countSQL(stretch migrate.Stretch) string {
-	terms := make([]string, 0, len(stretch.Relation.Columns))
+	terms := []string{"count(*) filter (where " + anySuspicious(stretch) + ")"}
 	for _, column := range stretch.Relation.Columns {
 		name := "t." + quoted(column.Name)
 		large := element{column.Kind, name}.tooLarge(stretch.Largest)
@@ -306,16 +299,25 @@ func countSQL(stretch migrate.Stretch) string {
 }
 
 func suspectSQL(stretch migrate.Stretch) string {
-	var terms, filters []string
+	var terms []string
 	for _, key := range stretch.Relation.Key {
 		terms = append(terms, "t."+quoted(key)+"::text")
 	}
 	for _, column := range stretch.Relation.Columns {
 		filter, value := suspicious(column, stretch.Largest)
-		filters = append(filters, "("+filter+")")
 		terms = append(terms, "case when "+filter+" then "+value+" end")
 	}
-	return "select " + strings.Join(terms, ", ") + " from " + stretchSQL(stretch) + " where " + strings.Join(filters, " or ")
+	return "select " + strings.Join(terms, ", ") + " from " + stretchSQL(stretch) + " where " + anySuspicious(stretch)
+}
+
+// anySuspicious is true for rows with a suspicious value in any of the columns.
+func anySuspicious(stretch migrate.Stretch) string {
+	filters := make([]string, len(stretch.Relation.Columns))
+	for i, column := range stretch.Relation.Columns {
+		filter, _ := suspicious(column, stretch.Largest)
+		filters[i] = "(" + filter + ")"
+	}
+	return strings.Join(filters, " or ")
 }
 
 // suspicious is the filter of a column, and what of it travels. Of an array only
