@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -160,18 +159,12 @@ type engine struct {
 	pacing   *migrate.Pacing
 }
 
-// garbagePercent is how much garbage may gather, as a share of what is in use.
-// The engine keeps a few megabytes, whatever the table's size; collecting half as
-// often as usual costs a few more, and make bench shows what it saves.
-const garbagePercent = 200
-
 // engine reads the settings, puts the keys together and makes the request. It
 // dials nothing.
 func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error) {
 	if err := options.Validate(cmd); err != nil {
 		return nil, err
 	}
-	debug.SetGCPercent(garbagePercent)
 	settings, err := a.settings(cmd)
 	if err != nil {
 		return nil, err

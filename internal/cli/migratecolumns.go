@@ -81,6 +81,7 @@ func runMigrateColumns(ctx context.Context, cmd *cobra.Command, app *App, option
 	if err != nil {
 		return err
 	}
+	defer store.Close()
 	ring, err := ringIfSet(settings, options)
 	if err != nil {
 		return err

@@ -78,6 +78,7 @@ func runMigratePlan(ctx context.Context, cmd *cobra.Command, app *App, options *
 	if err != nil {
 		return err
 	}
+	defer engine.store.Close()
 	plan, err := engine.plan(ctx)
 	if err != nil {
 		return err

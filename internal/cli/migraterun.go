@@ -57,6 +57,7 @@ func runMigrateRun(ctx context.Context, cmd *cobra.Command, app *App, options *e
 	if err != nil {
 		return err
 	}
+	defer engine.store.Close()
 	_, result, err := engine.run(ctx, options.DryRun)
 	if result != nil {
 		if failed := app.printer.Document("migrate-run", newRunDocument(engine.request, result)); failed != nil {

@@ -61,6 +61,7 @@ func runMigrateStatus(ctx context.Context, cmd *cobra.Command, app *App, watch b
 	if err != nil {
 		return err
 	}
+	defer store.Close()
 	ctx, cancel := app.stop.Context(ctx)
 	defer cancel()
 	document, err := lookAtRuns(ctx, store)

@@ -131,6 +131,7 @@ func runSteer(ctx context.Context, cmd *cobra.Command, app *App, name string, ch
 	if err != nil {
 		return err
 	}
+	defer store.Close()
 	ctx, cancel := app.stop.Context(ctx)
 	defer cancel()
 	number, err := store.Order(ctx, func(orders *migrate.Orders) {

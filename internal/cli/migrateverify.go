@@ -46,6 +46,7 @@ func runMigrateVerify(ctx context.Context, cmd *cobra.Command, app *App, options
 	if err != nil {
 		return err
 	}
+	defer engine.store.Close()
 	result, err := engine.verify(ctx, engine.request)
 	if err != nil {
 		return err

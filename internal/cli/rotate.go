@@ -53,6 +53,7 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 	if err != nil {
 		return err
 	}
+	defer engine.store.Close()
 	return engine.rotate(ctx, options.DryRun)
 }
 

@@ -38,6 +38,7 @@ JSON document ocmt/rotate/v1, as ocmt rotate.`,
 		if err != nil {
 			return err
 		}
+		defer engine.store.Close()
 		return engine.rotate(cmd.Context(), options.DryRun)
 	}
 	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)

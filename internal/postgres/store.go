@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ocmt/ocmt/internal/migrate"
 )
@@ -27,28 +28,45 @@ type Options struct {
 	Operator         string        // who runs this, for the ledger
 }
 
-// Store is an OCMT database.
+// Store is an OCMT database. Close it when it is no longer needed.
 type Store struct {
 	config  *pgconn.Config
 	options Options
+	// short serves the short questions that come one after the other, so that
+	// most of them need not make a connection, which takes longer than they do.
+	short *pgxpool.Pool
 }
+
+// keptIdle is how long a connection for short questions outlives the last of
+// them. A run that moves values for hours holds none.
+const keptIdle = 2 * time.Second
 
 // NewStore returns the database at an address. It dials nothing.
 func NewStore(address string, options Options) (*Store, error) {
-	config, err := pgconn.ParseConfig(address)
+	pool, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		return nil, ErrAddress
 	}
 	if misread(address) {
 		return nil, ErrAddress
 	}
+	config := &pool.ConnConfig.Config
 	config.RuntimeParams["application_name"] = options.ApplicationName
 	config.RuntimeParams["client_encoding"] = "UTF8"
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	return &Store{config: config, options: options}, nil
+	pool.MinConns, pool.MinIdleConns = 0, 0
+	pool.MaxConnIdleTime, pool.HealthCheckPeriod = keptIdle, keptIdle/2
+	short, err := pgxpool.NewWithConfig(context.Background(), pool)
+	if err != nil {
+		return nil, fmt.Errorf("preparing to connect: %w", err)
+	}
+	return &Store{config: config, options: options, short: short}, nil
 }
+
+// Close ends the connections that no session holds.
+func (s *Store) Close() { s.short.Close() }
 
 // misread reports whether a password that was not escaped made the address fall
 // into the wrong parts: there is an @, and no account before it.
@@ -92,9 +110,13 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Session, error) {
 func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, s.config)
 	if err != nil {
-		return nil, &ConnectError{Host: s.config.Host, Port: s.config.Port, Database: s.config.Database, Cause: err}
+		return nil, s.connectError(err)
 	}
 	return conn, nil
+}
+
+func (s *Store) connectError(cause error) error {
+	return &ConnectError{Host: s.config.Host, Port: s.config.Port, Database: s.config.Database, Cause: cause}
 }
 
 // ConnectError says which server could not be reached.
@@ -140,14 +162,15 @@ func innermost(err error) error {
 // quoted returns a name as SQL writes it.
 func quoted(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
 
-// with runs work on a connection of its own.
+// with runs work on a connection that nothing else uses meanwhile. What it sets
+// there must not outlast its own transactions.
 func (s *Store) with(ctx context.Context, work func(*pgconn.PgConn) error) error {
-	conn, err := s.connect(ctx)
+	conn, err := s.short.Acquire(ctx)
 	if err != nil {
-		return err
+		return s.connectError(err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	return work(conn)
+	defer conn.Release()
+	return work(conn.Conn().PgConn())
 }
 
 // rowsOf runs a statement and returns its rows as texts, "" for NULL.
