@@ -20,14 +20,6 @@ const (
 // Known reports whether there is such a pace.
 func (p Pace) Known() bool { return p == PaceAuto || p == PaceFull || p == PaceGentle }
 
-// Company tells how many others are at work in the database.
-type Company interface {
-	// Others counts the connections of others that do something, or have just
-	// done something. Those of which the account may not know it count too.
-	Others(ctx context.Context) (int, error)
-	Close(ctx context.Context)
-}
-
 // Pacing holds work on a database to a pace, so that live servers get their turn
 // at once: a burst of a few rows, and a rest as long as that took or longer. It may be
 // changed at any time and serves several goroutines. Nil is PaceFull.
@@ -163,12 +155,11 @@ func (p *Pacing) Watch(ctx context.Context, store Store) (stop func()) {
 	}
 }
 
-// lookout has the connection that others are counted on.
+// lookout counts the others again and again.
 type lookout struct {
-	pacing  *Pacing
-	store   Store
-	company Company
-	skip    int // so many looks, after one that failed
+	pacing *Pacing
+	store  Store
+	skip   int // so many looks, after one that failed
 }
 
 // How long a look may take, and how many are left out after one that failed: a
@@ -181,7 +172,6 @@ const (
 func (l *lookout) on(ctx context.Context) {
 	ticker := time.NewTicker(lookAroundEvery)
 	defer ticker.Stop()
-	defer l.leave(ctx)
 	for {
 		l.once(ctx)
 		select {
@@ -199,33 +189,15 @@ func (l *lookout) once(ctx context.Context) {
 		l.skip--
 		return
 	}
-	others, err := l.count(ctx)
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	others, err := l.store.Others(ctx)
 	if err != nil {
-		l.leave(ctx)
 		others, l.skip = unknownOthers, looksSpared
 	}
 	l.pacing.others.Store(int64(others))
 	if others != 0 {
 		l.pacing.seen.Store(int64(others))
-	}
-}
-
-func (l *lookout) count(ctx context.Context) (others int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	if l.company == nil {
-		if l.company, err = l.store.Company(ctx); err != nil {
-			l.company = nil
-			return 0, err
-		}
-	}
-	return l.company.Others(ctx)
-}
-
-func (l *lookout) leave(ctx context.Context) {
-	if l.company != nil {
-		l.company.Close(context.WithoutCancel(ctx))
-		l.company = nil
 	}
 }
 

@@ -80,12 +80,8 @@ func TestUnseenOthersCount(t *testing.T) {
 	d.exec("select 1")
 	d.exec("create role " + d.conn.Config().Database + "_blind login")
 	t.Cleanup(func() { d.exec("drop role " + d.conn.Config().Database + "_blind") })
-	company, err := d.as(d.conn.Config().Database + "_blind").Company(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer company.Close(ctx)
-	others, err := company.Others(ctx)
+	store := d.as(d.conn.Config().Database + "_blind")
+	others, err := store.Others(ctx)
 	if err != nil || others != 1 {
 		t.Errorf("saw %d others, want the one whose state is hidden: %v", others, err)
 	}
@@ -106,16 +102,12 @@ func TestOwnConnectionsAreNoCompany(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		company, err := store.Company(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
 		d.exec("select 1")
-		if others, err := company.Others(ctx); err != nil || others != 1 {
+		if others, err := store.Others(ctx); err != nil || others != 1 {
 			t.Errorf("as %q: %d others, want only that of the test: %v", name, others, err)
 		}
-		company.Close(ctx)
 		session.Close(ctx)
+		store.Close()
 	}
 }
 

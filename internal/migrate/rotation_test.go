@@ -106,6 +106,7 @@ func (d *database) reach(address string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.t.Cleanup(d.store.Close)
 }
 
 // as returns the database as another account has it.
@@ -120,6 +121,7 @@ func (d *database) as(account string) *postgres.Store {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.t.Cleanup(store.Close)
 	return store
 }
 

@@ -169,8 +169,10 @@ type Store interface {
 	Lock(ctx context.Context) (held context.Context, release func(), err error)
 	// Pressure asks how far those are that live on the server's log.
 	Pressure(ctx context.Context) (Pressure, error)
-	// Company makes a connection that counts the others in the database.
-	Company(ctx context.Context) (Company, error)
+	// Others counts the connections of other programs to the database that do
+	// something, or have just done something. Those of which the account may not
+	// know it count too.
+	Others(ctx context.Context) (int, error)
 	// Searcher makes a connection that looks for values in any table.
 	Searcher(ctx context.Context) (Searcher, error)
 	// Flush returns when all that was written before is safe on disk.

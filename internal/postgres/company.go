@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/ocmt/ocmt/internal/migrate"
 )
 
 // others counts the client connections of other programs to this database that
@@ -20,29 +18,18 @@ const others = `select count(*) from pg_stat_activity
 	and coalesce(backend_type, 'client backend') = 'client backend'
 	and (state is null or state in ('active', 'disabled') or state_change > now() - interval '10 seconds')`
 
-// company is the connection that others are counted on.
-type company struct{ conn *pgconn.PgConn }
-
-// Company implements migrate.Store.
-func (s *Store) Company(ctx context.Context) (migrate.Company, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &company{conn: conn}, nil
+// Others implements migrate.Store.
+func (s *Store) Others(ctx context.Context) (count int, err error) {
+	err = s.with(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := rowsOf(ctx, conn, others)
+		if err != nil {
+			return fmt.Errorf("counting who else is at work in the database: %w", err)
+		}
+		count = int(number(rows[0][0]))
+		return nil
+	})
+	return count, err
 }
-
-// Others implements migrate.Company.
-func (c *company) Others(ctx context.Context) (int, error) {
-	rows, err := rowsOf(ctx, c.conn, others)
-	if err != nil {
-		return 0, fmt.Errorf("counting who else is at work in the database: %w", err)
-	}
-	return int(number(rows[0][0])), nil
-}
-
-// Close implements migrate.Company.
-func (c *company) Close(ctx context.Context) { _ = c.conn.Close(ctx) }
 
 // room is how many connections more the server, the database and the account
 // take.

@@ -21,29 +21,23 @@ var ErrNoRun = errors.New("no run is at work on this database")
 type Control struct {
 	store   *Store
 	version int
-	conn    *pgconn.PgConn // kept between two exchanges
 }
 
 // Control returns that of runs to a version.
 func (s *Store) Control(version int) *Control { return &Control{store: s, version: version} }
 
-// Exchange implements migrate.Control. It serves one goroutine.
+// Exchange implements migrate.Control.
 func (c *Control) Exchange(ctx context.Context, status migrate.Status) (orders migrate.Orders, err error) {
 	text, err := json.Marshal(status)
 	if err != nil {
 		return orders, fmt.Errorf("writing the status of the run: %w", err)
 	}
-	if c.conn == nil {
-		if c.conn, err = c.store.connect(ctx); err != nil {
-			return orders, err
-		}
-	}
-	rows, err := rowsOf(ctx, c.conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{run}', $2::jsonb)
-		where version = $1 returning metadata->>'orders'`, strconv.Itoa(c.version), string(text))
-	if err != nil || status.Ended {
-		_ = c.conn.Close(context.WithoutCancel(ctx))
-		c.conn = nil
-	}
+	var rows [][]string
+	err = c.store.with(ctx, func(conn *pgconn.PgConn) error {
+		rows, err = rowsOf(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{run}', $2::jsonb)
+			where version = $1 returning metadata->>'orders'`, strconv.Itoa(c.version), string(text))
+		return err
+	})
 	if err != nil {
 		return orders, fmt.Errorf("exchanging status and orders: %w", err)
 	}

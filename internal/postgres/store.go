@@ -38,7 +38,7 @@ type Store struct {
 }
 
 // keptIdle is how long a connection for short questions outlives the last of
-// them. A run that moves values for hours holds none.
+// them.
 const keptIdle = 2 * time.Second
 
 // NewStore returns the database at an address. It dials nothing.
