@@ -17,7 +17,7 @@ func main() {
 	flag.IntVar(&o.pairs, "pairs", 5, "how often the contenders are measured, one after the other")
 	flag.IntVar(&o.sample, "sample", 5_000, "rows that the row-at-a-time loop moves; what it takes is scaled")
 	flag.Var(&o.scales, "scales", "other numbers of rows to measure ocmt migrate run at, with commas; \"\" for none")
-	flag.IntVar(&o.repeats, "repeats", 3, "how often each of the scales is measured")
+	flag.IntVar(&o.repeats, "repeats", 5, "how often each of the scales is measured")
 	flag.StringVar(&o.program, "ocmt", "bin/ocmt", "the program to measure")
 	flag.StringVar(&o.json, "json", "", "write the figures into this file too")
 	flag.StringVar(&o.plot, "plot", "", "draw the figures into this file too, as SVG")
