@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -43,7 +44,9 @@ func (p *Plan) Refusal() error {
 
 // MakePlan looks at the database and at the keys, and writes nothing. What it
 // finds wrong is in the plan's Obstacles; an error means that it could not look.
-// The keyring's current version must be request.To.
+// The keyring's current version must be request.To. However narrow the request is,
+// it looks through the whole database for values that the catalogue does not list:
+// a key is retired for all of it.
 func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Request, reporter Reporter) (*Plan, error) {
 	if err := request.Check(); err != nil {
 		return nil, err
@@ -53,72 +56,79 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	plan := &Plan{Request: request}
-	found, err := store.Describe(ctx, selected)
-	if err != nil {
+	var discovery *Discovery
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		request := DiscoverRequest{Catalogue: request.Catalogue, Known: request.Known}
+		discovery, err = Discover(ctx, store, ring, request, quietly{reporter})
+		return err
+	})
+	group.Go(func() error { return plan.look(ctx, store, ring, selected, reporter) })
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	plan.Tables, plan.Absent = found.Tables, found.Absent
-	obstacles, err := store.Obstacles(ctx, plan.Tables)
-	if err != nil {
-		return nil, err
+	if !unreadable(plan.Obstacles) {
+		plan.Discovery = discovery
+		plan.Obstacles = append(plan.Obstacles, discovery.unlisted(ring)...)
 	}
-	plan.Obstacles = append(request.unknown(found.Obstacles), obstacles...)
-	if len(plan.Tables) == 0 {
-		plan.Obstacles = append(plan.Obstacles, Obstacle{Code: "no_tables", Where: "database",
-			Message: "none of the tables that hold encrypted values is here",
-			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
-	}
-	survey, err := store.Survey(ctx, plan.Tables)
-	if err != nil {
-		return nil, err
-	}
-	if unreadable(plan.Obstacles) {
-		plan.Outline = plan.outline(ring, survey, nil)
-		return plan, nil
-	}
-	census, rows, drawn, err := plan.read(ctx, store, ring, reporter)
-	if err != nil {
-		return nil, err
-	}
-	plan.Census = census
-	recorded, err := store.RecordedKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plan.Obstacles = append(plan.Obstacles, otherKeyRecorded(request, ring, recorded)...)
-	plan.Outline = plan.outline(ring, survey, rows)
-	if !request.AllowEmpty {
-		plan.Obstacles = append(plan.Obstacles, emptied(plan.Outline, survey.Recorded)...)
-	}
-	plan.Obstacles = append(plan.Obstacles, canary(request, ring, census, drawn)...)
-	plan.Obstacles = append(plan.Obstacles, narrow(request, plan.Tables, census)...)
-	plan.Obstacles = append(plan.Obstacles, backwards(request, census)...)
-	plan.Obstacles = append(plan.Obstacles, plan.Discovery.unlisted(ring)...)
 	return plan, nil
 }
 
-// read takes the census of the tables and looks through the rest of the database
-// at the same time. However narrow the request is, it is the whole database: a
-// key is retired for all of it.
-func (p *Plan) read(ctx context.Context, store Store, ring *crypto.Keyring, reporter Reporter) (census []Census, rows []int64, drawn *samples, err error) {
+// look fills in what the tables of the request are and hold. Where they cannot be
+// read, what keeps them from it is all that there is to say.
+func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, selected []ocmt.Table, reporter Reporter) error {
+	found, err := store.Describe(ctx, selected)
+	if err != nil {
+		return err
+	}
+	p.Tables, p.Absent = found.Tables, found.Absent
+	obstacles, err := store.Obstacles(ctx, p.Tables)
+	if err != nil {
+		return err
+	}
+	p.Obstacles = append(p.Request.unknown(found.Obstacles), obstacles...)
+	if len(p.Tables) == 0 {
+		p.Obstacles = append(p.Obstacles, Obstacle{Code: "no_tables", Where: "database",
+			Message: "none of the tables that hold encrypted values is here",
+			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
+	}
+	survey, err := store.Survey(ctx, p.Tables)
+	if err != nil {
+		return err
+	}
+	if unreadable(p.Obstacles) {
+		p.Outline = p.outline(ring, survey, nil)
+		return nil
+	}
+	rows, drawn, err := p.count(ctx, store, ring, reporter)
+	if err != nil {
+		return err
+	}
+	recorded, err := store.RecordedKeys(ctx)
+	if err != nil {
+		return err
+	}
+	p.Obstacles = append(p.Obstacles, otherKeyRecorded(p.Request, ring, recorded)...)
+	p.Outline = p.outline(ring, survey, rows)
+	if !p.Request.AllowEmpty {
+		p.Obstacles = append(p.Obstacles, emptied(p.Outline, survey.Recorded)...)
+	}
+	p.Obstacles = append(p.Obstacles, canary(p.Request, ring, p.Census, drawn)...)
+	p.Obstacles = append(p.Obstacles, narrow(p.Request, p.Tables, p.Census)...)
+	p.Obstacles = append(p.Obstacles, backwards(p.Request, p.Census)...)
+	return nil
+}
+
+// count takes the census of the tables.
+func (p *Plan) count(ctx context.Context, store Store, ring *crypto.Keyring, reporter Reporter) (rows []int64, drawn *samples, err error) {
 	reporter.Phase("reading")
 	session, err := store.Open(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	defer session.Close(context.WithoutCancel(ctx))
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		request := DiscoverRequest{Catalogue: p.Request.Catalogue, Known: p.Request.Known}
-		p.Discovery, err = Discover(ctx, store, ring, request, quietly{reporter})
-		return err
-	})
-	group.Go(func() (err error) {
-		census, rows, drawn, err = takeCensus(ctx, session, ring, p.Request, p.Tables, reporter)
-		return err
-	})
-	err = group.Wait()
-	return census, rows, drawn, err
+	p.Census, rows, drawn, err = takeCensus(ctx, session, ring, p.Request, p.Tables, reporter)
+	return rows, drawn, err
 }
 
 // quietly is a Reporter for work beside the one that is reported.
