@@ -62,7 +62,7 @@ var digitValues = func() (values [4][256]uint32) {
 			values[place][char] = noDigit
 		}
 		for worth, digit := range []byte(digits) {
-			values[place][digit] = uint32(worth) << (6 * (3 - place)) //nolint:gosec // below 64
+			values[place][digit] = uint32(worth) << (6 * (3 - place))
 		}
 	}
 	return values
@@ -94,7 +94,7 @@ func decodeCanonical(dst, text []byte) (length int, ok bool) {
 	for len(text) > 4 {
 		one := group(text)
 		seen |= one
-		dst[0], dst[1], dst[2] = byte(one>>16), byte(one>>8), byte(one)
+		binary.BigEndian.PutUint32(dst, one<<8)
 		dst, text, length = dst[3:], text[4:], length+3
 	}
 	padding := 0
@@ -109,7 +109,7 @@ func decodeCanonical(dst, text []byte) (length int, ok bool) {
 	}
 	seen |= last
 	behind := last & (1<<(8*padding) - 1)
-	dst[0], dst[1], dst[2] = byte(last>>16), byte(last>>8), byte(last)
+	binary.BigEndian.PutUint32(dst, last<<8)
 	return length + 3 - padding, seen&noDigit == 0 && behind == 0
 }
 
