@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +11,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/cli"
+	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // If this fails, an operator who presses Ctrl-C in the middle of a rotation has
@@ -42,9 +47,45 @@ func TestInterruptedOnce(t *testing.T) {
 	if n := d.number(t, "select count(*) from encryption_migrations where status = 'interrupted'"); n != 1 {
 		t.Errorf("%d interrupted moves recorded, want 1", n)
 	}
+	if n := d.number(t, "select sum(rows_migrated) from encryption_migrations"); n != moved {
+		t.Errorf("%d values recorded as moved, and %d were", n, moved)
+	}
 	d.goOn(t, count, size)
 	if n := d.number(t, "select count(*) from encryption_migrations where status = 'completed'"); n != 1 {
 		t.Errorf("%d completed moves recorded, want 1", n)
+	}
+}
+
+// If this fails, an operator who is asked whether to begin and presses Ctrl-C sits
+// before a program that does nothing.
+func TestInterruptedAtTheQuestion(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	d.fill(t, 10, 0)
+	answers, keyboard := io.Pipe()
+	defer func() { _ = keyboard.Close() }()
+	var shown screen
+	notified := make(chan chan<- os.Signal, 1)
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Main(context.Background(), []string{"rotate", "--from-version", "0"}, cli.Deps{
+			Streams: ui.Streams{In: answers, Out: io.Discard, Err: &shown, InTTY: true, OutTTY: true, ErrTTY: true},
+			Environ: d.environ(), Dir: d.dir, Now: time.Now, Nap: time.Sleep, Cores: 1, Random: rand.Reader,
+			Notify: func(signals chan<- os.Signal) func() { notified <- signals; return func() {} },
+		})
+	}()
+	eventually(t, "the question", func() bool { return strings.Contains(shown.String(), "[y/N]") })
+	(<-notified) <- os.Interrupt
+	select {
+	case code := <-ended:
+		if code != 130 {
+			t.Errorf("exit code %d, want 130\n%s", code, &shown)
+		}
+	case <-time.After(patience):
+		t.Fatalf("it goes on waiting for an answer\n%s", &shown)
+	}
+	if moved := countMoved(t, d.conn); moved != 0 {
+		t.Errorf("%d values were moved unasked", moved)
 	}
 }
 

@@ -84,7 +84,10 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if !dry {
 		question := ui.Question{Reversible: true, Text: fmt.Sprintf("Move %s to version %d now?",
 			ui.Count(plan.Pending(), "value", "values"), plan.Request.To)}
-		if err := e.app.printer.Confirm(ctx, question); err != nil {
+		asking, answered := e.app.stop.Context(ctx)
+		err := e.app.printer.Confirm(asking, question)
+		answered()
+		if err != nil {
 			return plan, nil, err
 		}
 	}

@@ -132,7 +132,7 @@ func (h *helm) status() Status {
 	now := r.Clock()
 	phase, pass := r.phaseNow()
 	status := Status{From: r.plan.Request.From, To: r.plan.Request.To, Started: h.started, Updated: now, Phase: phase, Pass: pass,
-		Done: r.done.Load(), Total: r.total, Rows: r.rows.Load(), SetAside: r.asideCount(), MaxRowsPerSecond: r.limit.rate(),
+		Done: r.moved.Load(), Total: max(r.total, r.moved.Load()), Rows: r.rows.Load(), SetAside: r.asideCount(), MaxRowsPerSecond: r.limit.rate(),
 		Waiting: h.gate.waiting(), Pace: r.Pacing.Pace(), GivingWay: r.Pacing.Gentle(), Workers: r.plan.Request.Workers, Seen: h.orders.Number}
 	if elapsed := now.Sub(h.last.Updated).Seconds(); !h.last.Updated.IsZero() && elapsed > 0 {
 		status.RowsPerSecond = float64(status.Rows-h.last.Rows) / elapsed

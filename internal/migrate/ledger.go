@@ -1,6 +1,10 @@
 package migrate
 
-import "context"
+import (
+	"context"
+	"maps"
+	"sync"
+)
 
 // Ledger keeps the record of runs in the database.
 type Ledger interface {
@@ -26,11 +30,9 @@ type LedgerColumn struct {
 
 // LedgerOutcome is how a run ended.
 type LedgerOutcome struct {
-	Status string // completed, partial, interrupted or failed
-	// SetAside counts the values set aside, by table.column. It says how many
-	// were moved only where Status is completed or partial.
-	SetAside map[string]int64
-	Changed  bool // something was written
+	Status  string           // completed, partial, interrupted or failed
+	Moved   map[string]int64 // values, by table.column
+	Changed bool             // something was written
 }
 
 // entry describes the plan for the ledger.
@@ -64,7 +66,7 @@ func (r *run) entry() LedgerEntry {
 
 // outcome describes how the run ended.
 func (r *run) outcome(result *Result, failure error) LedgerOutcome {
-	outcome := LedgerOutcome{Status: "completed", SetAside: r.aside.byColumn, Changed: r.rows.Load() > 0}
+	outcome := LedgerOutcome{Status: "completed", Moved: r.columns.all(), Changed: r.rows.Load() > 0}
 	switch {
 	case isStop(failure):
 		outcome.Status = "interrupted"
@@ -74,4 +76,25 @@ func (r *run) outcome(result *Result, failure error) LedgerOutcome {
 		outcome.Status = "partial"
 	}
 	return outcome
+}
+
+// columnCounts counts values by table.column, for several workers.
+type columnCounts struct {
+	mu     sync.Mutex
+	values map[string]int64
+}
+
+func (c *columnCounts) add(column string, values int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil {
+		c.values = map[string]int64{}
+	}
+	c.values[column] += values
+}
+
+func (c *columnCounts) all() map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.values)
 }

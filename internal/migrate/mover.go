@@ -182,7 +182,7 @@ func (m *mover) write(ctx context.Context, table Table, trip []Part) error {
 	for _, part := range trip {
 		// Of one that got no answer nothing is known, and nothing is counted.
 		if err == nil || part.Written > 0 {
-			m.run.count(part)
+			m.run.count(table, part)
 		}
 	}
 	return err

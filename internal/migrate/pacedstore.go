@@ -149,6 +149,9 @@ func (s *pacedSession) Write(ctx context.Context, table Table, parts []Part) err
 		return s.Session.Write(ctx, table, parts)
 	}
 	for i := range parts {
+		parts[i].Untried = int64(len(parts[i].Changes))
+	}
+	for i := range parts {
 		if err := s.writeSlowly(ctx, table, &parts[i]); err != nil || parts[i].Blocked {
 			return err
 		}
@@ -172,6 +175,7 @@ func (s *pacedSession) writeSlowly(ctx context.Context, table Table, part *Part)
 		piece[0].Pruned = part.Pruned || at > 0
 		err := s.pacing.work(ctx, func() error { return s.Session.Write(ctx, table, piece) })
 		part.Written += piece[0].Written
+		part.Untried -= int64(len(piece[0].Changes))
 		part.Blocked = part.Blocked && piece[0].Blocked
 		part.Conflict = part.Conflict && piece[0].Conflict
 		if err != nil {

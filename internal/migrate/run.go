@@ -43,7 +43,7 @@ type run struct {
 	blocked                    atomic.Int64 // rows of the last pass that others held
 	unseen                     []string     // who had written and not ended when the last pass began
 	aside                      *setAsideList
-	done                       atomic.Int64
+	columns                    columnCounts
 	limit                      *rowLimit
 	gate                       *gate
 
@@ -364,21 +364,28 @@ func (r *run) aborted() bool {
 }
 
 // count adds what became of a part.
-func (r *run) count(part Part) {
+func (r *run) count(table Table, part Part) {
 	rows := int64(len(part.Changes))
 	r.rows.Add(part.Written)
-	r.changed.Add(rows - part.Written)
+	r.changed.Add(rows - part.Untried - part.Written)
 	if part.Blocked {
 		r.blocked.Add(rows)
 	}
-	var values int64
+	values := make([]int64, len(table.Columns)) // that stand in the rows, by column
 	for _, change := range part.Changes {
-		for _, text := range change.New {
+		for i, text := range change.New {
 			if text != nil {
-				values++
+				values[i]++
 			}
 		}
 	}
-	r.moved.Add(values * part.Written / rows)
-	r.Reporter.Progress(r.done.Add(values), r.total)
+	done := r.moved.Load()
+	for i, column := range table.Columns {
+		// Which rows of a part were written is not told, only how many.
+		if moved := values[i] * part.Written / rows; moved > 0 {
+			r.columns.add(table.Name+"."+column.Name, moved)
+			done = r.moved.Add(moved)
+		}
+	}
+	r.Reporter.Progress(done, max(done, r.total))
 }

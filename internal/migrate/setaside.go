@@ -20,8 +20,6 @@ type setAsideList struct {
 	mu    sync.Mutex
 	count int64
 	list  []SetAside
-	// byColumn counts them by table.column.
-	byColumn map[string]int64
 }
 
 func (s *setAsideList) number() int64 {
@@ -34,10 +32,6 @@ func (s *setAsideList) add(entry SetAside) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count++
-	if s.byColumn == nil {
-		s.byColumn = map[string]int64{}
-	}
-	s.byColumn[entry.Table+"."+entry.Column]++
 	if len(s.list) < listedSetAside {
 		s.list = append(s.list, entry)
 	}

@@ -74,6 +74,7 @@ type Part struct {
 	// are waited for, and where they are not let go the whole part is left.
 	SkipLocked bool
 	Written    int64 // rows, once the part was written
+	Untried    int64 // rows that were left for a later pass, because the run is to wait or to end
 	Blocked    bool  // nothing was written: another transaction is in the way
 	// Conflict says that it was so by a deadlock or a serialization failure, and
 	// not by a lock that was waited for: the next try may go through at once.

@@ -155,12 +155,8 @@ func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) error {
 	return l.store.with(ctx, func(conn *pgconn.PgConn) error {
 		for i, id := range l.ids {
 			column := l.entry.Columns[i]
-			moved := column.Values - outcome.SetAside[column.Table+"."+column.Column]
-			if outcome.Status != "completed" && outcome.Status != "partial" {
-				moved = 0
-			}
 			_, err := rowsOf(ctx, conn, "update encryption_migrations set completed_at = now(), status = $2, rows_migrated = $3 where id = $1",
-				id, outcome.Status, strconv.FormatInt(max(moved, 0), 10))
+				id, outcome.Status, strconv.FormatInt(outcome.Moved[column.Table+"."+column.Column], 10))
 			if err != nil {
 				return fmt.Errorf("recording the end of %s.%s: %w", column.Table, column.Column, err)
 			}
