@@ -212,6 +212,11 @@ func (a *App) engine(cmd *cobra.Command, options *engineOptions) (*engine, error
 
 // checkDirection refuses to go backwards unless that is what was asked for.
 func checkDirection(options *engineOptions, to, configured int) error {
+	if options.From.set && options.From.number == to {
+		return &ui.Error{Code: ui.ExitUsage,
+			Message: fmt.Sprintf("--from-version %d is the version that values are to be brought to", to),
+			Hints:   []string{"set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION to the new key, as the servers have them, and ENCRYPTION_KEY_V0 and so on to the older ones"}}
+	}
 	if options.AllowDowngrade {
 		return nil
 	}

@@ -48,6 +48,8 @@ func reasonOf(err error) string {
 		return ": it is not of the right form"
 	case errors.Is(err, strconv.ErrRange):
 		return ": it is too large"
+	case errors.Is(err, errNoName), errors.Is(err, errStandardOut):
+		return ": " + errors.Unwrap(err).Error()
 	}
 	return ""
 }

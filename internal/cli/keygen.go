@@ -25,11 +25,11 @@ const (
 // keygenOptions are the flags and arguments of ocmt keygen.
 type keygenOptions struct {
 	Kind       string
-	Format     string // raw, env or json
-	Out        string // file to write; empty: standard output
-	Force      bool   // replace the file
-	KeyVersion int    // -1: none given
-	JSON       bool   // the result on standard output is a document
+	Format     string   // raw, env or json
+	Out        fileFlag // file to write; empty: standard output
+	Force      bool     // replace the file
+	KeyVersion int      // -1: none given
+	JSON       bool     // the result on standard output is a document
 }
 
 // keygenDocument is the JSON form of ocmt keygen. Key is left out where the
@@ -74,7 +74,7 @@ was given), fingerprint, file (with --out).`,
 		ValidArgs: kindNames(),
 	}
 	cmd.Flags().StringVar(&options.Format, "format", "", "form of the secret: raw, env (NAME=value lines) or json (default raw)")
-	cmd.Flags().StringVar(&options.Out, "out", "", "write the secret into this new file, mode 0600")
+	cmd.Flags().Var(&options.Out, "out", "write the secret into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file; the secret in it is lost")
 	cmd.Flags().IntVar(&options.KeyVersion, "key-version", -1, "version `number` to write beside the key, in env and json")
 	cmd.Flag("key-version").DefValue = "" // -1 means none, which is nobody's business
@@ -195,12 +195,12 @@ func (o *keygenOptions) document(key crypto.Key) keygenDocument {
 }
 
 func (a *App) keygenToFile(options *keygenOptions, key crypto.Key, text string) error {
-	path := a.path(options.Out)
+	path := a.path(string(options.Out))
 	if err := writeSecretFile(path, text, options.Force); err != nil {
 		return err
 	}
-	a.printer.Line("wrote %s (mode 0600): encryption key, fingerprint %s", ui.Clean(options.Out), key.Fingerprint())
+	a.printer.Line("wrote %s (mode 0600): encryption key, fingerprint %s", ui.Clean(string(options.Out)), key.Fingerprint())
 	document := options.document(key)
-	document.File = options.Out
+	document.File = string(options.Out)
 	return a.printer.Document("keygen", document)
 }

@@ -28,8 +28,8 @@ type planDocument struct {
 // planOptions are the flags of ocmt migrate plan.
 type planOptions struct {
 	engineOptions
-	Out   string // file to write
-	Force bool   // replace it
+	Out   fileFlag // file to write
+	Force bool     // replace it
 }
 
 type obstacle struct {
@@ -63,7 +63,7 @@ discovery (as migrate columns).`,
 		Args: noArgs,
 	}
 	addPlanFlags(cmd, &options.engineOptions)
-	cmd.Flags().StringVar(&options.Out, "out", "", "also write the plan into this new file, mode 0600")
+	cmd.Flags().Var(&options.Out, "out", "also write the plan into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runMigratePlan(cmd.Context(), cmd, app, options) }
 	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)

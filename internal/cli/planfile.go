@@ -19,12 +19,12 @@ func (a *App) writePlan(options *planOptions, document planDocument) error {
 	if err != nil {
 		return err
 	}
-	err = writePrivateFile(a.path(options.Out), text, options.Force,
+	err = writePrivateFile(a.path(string(options.Out)), text, options.Force,
 		"name another file, or add --force if the plan in it is needed by nobody")
 	if err != nil {
 		return err
 	}
-	a.printer.Note("wrote the plan to %s (mode 0600); ocmt migrate run --plan holds a run to it", ui.Clean(options.Out))
+	a.printer.Note("wrote the plan to %s (mode 0600); ocmt migrate run --plan holds a run to it", ui.Clean(string(options.Out)))
 	return nil
 }
 

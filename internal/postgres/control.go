@@ -115,8 +115,11 @@ func (s *Store) Order(ctx context.Context, change func(*migrate.Orders)) (number
 		return within(ctx, conn, func() error {
 			version := strconv.Itoa(found.Status.To)
 			rows, err := rowsOf(ctx, conn, "select coalesce(metadata->>'orders', '{}') from encryption_keys where version = $1 for update", version)
-			if err != nil || len(rows) == 0 {
-				return errors.Join(err, ErrNoRun)
+			if err != nil {
+				return err
+			}
+			if len(rows) == 0 {
+				return ErrNoRun
 			}
 			var orders migrate.Orders
 			if err := json.Unmarshal([]byte(rows[0][0]), &orders); err != nil {
