@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +33,7 @@ type Deps struct {
 
 // SystemDeps returns those of this process.
 func SystemDeps(version string) Deps {
-	environ := os.Environ()
+	environ := withAccount(os.Environ())
 	return Deps{
 		Streams: ui.SystemStreams(environ),
 		Environ: environ,
@@ -44,6 +46,21 @@ func SystemDeps(version string) Deps {
 		Harden:  procsec.Harden,
 		Version: version,
 	}
+}
+
+// withAccount adds the account's name where nothing says it, as in a container or
+// a job of cron: records name who runs this.
+func withAccount(environ []string) []string {
+	for _, line := range environ {
+		if name, value, _ := strings.Cut(line, "="); (name == "USER" || name == "SUDO_USER") && value != "" {
+			return environ
+		}
+	}
+	account, err := user.Current()
+	if err != nil {
+		return environ
+	}
+	return append(environ, "USER="+account.Username)
 }
 
 func notify(signals chan<- os.Signal) func() {

@@ -119,9 +119,13 @@ func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
 // addKeyFlags adds what says how far keys and data are trusted.
 func addKeyFlags(cmd *cobra.Command, o *engineOptions) {
 	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
-	cmd.Flags().BoolVar(&o.AllowEmpty, "allow-empty", false, "go on where a table that held values before has none")
+	addEmptyFlag(cmd, o)
 	cmd.Flags().StringVar(&o.ExpectKey, "expect-key", "", "go on only if the key to reach has this fingerprint")
 	o.OnError = onErrorReport
+}
+
+func addEmptyFlag(cmd *cobra.Command, o *engineOptions) {
+	cmd.Flags().BoolVar(&o.AllowEmpty, "allow-empty", false, "go on where a table that held values before has none, or the whole database")
 }
 
 func addRunFlags(cmd *cobra.Command, o *engineOptions) {

@@ -141,6 +141,10 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 		printer.Line("Not in this database: %s.", ui.Clean(strings.Join(plan.Absent, ", ")))
 	}
 	printUnread(printer, plan.Discovery)
+	printKnown(printer, plan.Discovery)
+	if plan.Outline.Unaudited != "" {
+		printer.Line("No entry in OCMT's audit log will be made: %s.", ui.Clean(plan.Outline.Unaudited))
+	}
 	printer.Line("\n%s to move from %s to version %d.", ui.Count(plan.Pending(), "value", "values"), leavingName(plan.Request), plan.Request.To)
 }
 
@@ -177,6 +181,18 @@ func printUnread(printer *ui.Printer, discovery *migrate.Discovery) {
 	}
 	printer.Line("Not looked through for encrypted values that nothing lists: %s; ocmt migrate columns --discover says why.",
 		ui.Count(int64(len(discovery.Unread)), "part of the database", "parts of the database"))
+}
+
+// printKnown tells of columns that are said to be under other keys, and are not.
+func printKnown(printer *ui.Printer, discovery *migrate.Discovery) {
+	if discovery == nil {
+		return
+	}
+	for _, find := range discovery.Known {
+		if len(find.OpenedBy) > 0 {
+			printer.Line("Listed under known and not moved, yet values open with the keys that are set: %s%s.", ui.Clean(find.String()), opensNote(find))
+		}
+	}
 }
 
 // leavingName says what a request leaves.

@@ -182,7 +182,7 @@ func outcome(request migrate.Request, result *migrate.Result) error {
 	case result.SetAside > 0:
 		return &ui.Error{Code: ui.ExitPartial,
 			Message: ui.Count(result.SetAside, "value was", "values were") + " set aside and left as they are",
-			Hints:   []string{"keep every old key until they are dealt with", "ocmt migrate verify lists them again"}}
+			Hints:   []string{"keep every old key until they are dealt with", "ocmt migrate verify shows them again"}}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ type verifyDocument struct {
 	To     int  `json:"version"`
 	Proven bool `json:"proven"`
 	*migrate.Verification
+	Doubts []obstacle `json:"doubts"`
 }
 
 func newMigrateVerifyCommand(app *App) *cobra.Command {
@@ -30,12 +32,14 @@ and no other, and list what does not open. It writes nothing. Status 0 means
 that no value needs an older key.
 
 JSON document ocmt/migrate-verify/v1: version, proven, opened, plaintext,
-under_other_versions, not_opened, not_opened_list, absent.`,
+under_other_versions, under_other_versions_list (table, column, version, values,
+key), not_opened, not_opened_list, absent, doubts.`,
 		Example: `  ocmt migrate verify
   ocmt migrate verify --output json`,
 		Args: noArgs,
 	}
 	addSelectionFlags(cmd, options)
+	addEmptyFlag(cmd, options)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runMigrateVerify(cmd.Context(), cmd, app, options) }
 	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
@@ -65,7 +69,10 @@ func newVerifyDocument(request migrate.Request, result *migrate.Verification) ve
 	if result.Absent == nil {
 		result.Absent = []string{}
 	}
-	return verifyDocument{To: request.To, Proven: result.Proven(), Verification: result}
+	if result.Elsewhere == nil {
+		result.Elsewhere = []migrate.Elsewhere{}
+	}
+	return verifyDocument{To: request.To, Proven: result.Proven(), Verification: result, Doubts: obstacles(result.Doubts)}
 }
 
 func printVerification(printer *ui.Printer, request migrate.Request, result *migrate.Verification) {
@@ -76,6 +83,14 @@ func printVerification(printer *ui.Printer, request migrate.Request, result *mig
 		ui.Count(result.Opened, "value opens", "values open"), request.To, ui.Count(result.Plaintext, "value stands", "values stand"))
 	for _, version := range slices.Sorted(maps.Keys(result.Versions)) {
 		printer.Line("%s under version %d.", ui.Count(result.Versions[version], "value is", "values are"), version)
+	}
+	if len(result.Elsewhere) > 0 {
+		printer.Line("\nUnder other versions:")
+		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION"}, {Title: "VALUES"}, {Title: "A ROW"}}}
+		for _, found := range result.Elsewhere {
+			table.Rows = append(table.Rows, ui.Row(found.Table+"."+found.Column, strconv.Itoa(found.Version), ui.Number(found.Values), found.Key))
+		}
+		printer.Table(table)
 	}
 	printSetAside(printer, "Not opened:", result.SetAside, result.List)
 }
@@ -94,8 +109,13 @@ func verdict(request migrate.Request, result *migrate.Verification) error {
 	}
 	var parts []string
 	var others int64
-	for _, count := range result.Versions {
+	newer := false
+	for version, count := range result.Versions {
 		others += count
+		newer = newer || version > request.To
+	}
+	if others == 0 && result.SetAside == 0 {
+		return &ui.Error{Code: ui.ExitRefused, Message: "this proves nothing: values that should be there are not", Hints: obstacleHints(result.Doubts)}
 	}
 	if others > 0 {
 		parts = append(parts, ui.Count(others, "value is", "values are")+" under another version")
@@ -103,6 +123,9 @@ func verdict(request migrate.Request, result *migrate.Verification) error {
 	if result.SetAside > 0 {
 		parts = append(parts, ui.Count(result.SetAside, "value does", "values do")+" not open")
 	}
-	return &ui.Error{Code: ui.ExitFound, Message: strings.Join(parts, " and "),
-		Hints: []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", request.To)}}
+	hints := []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", request.To)}
+	if newer {
+		hints = append(hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
+	}
+	return &ui.Error{Code: ui.ExitFound, Message: strings.Join(parts, " and "), Hints: append(hints, obstacleHints(result.Doubts)...)}
 }

@@ -14,8 +14,8 @@ import (
 
 // rotateDocument is the JSON form of ocmt rotate.
 type rotateDocument struct {
-	Run      runDocument    `json:"run"`
-	Verified verifyDocument `json:"verified"`
+	Run      runDocument     `json:"run"`
+	Verified *verifyDocument `json:"verified"` // null after a dry run
 	// Retirable are the versions that nothing in the database is under.
 	Retirable []int `json:"retirable_versions"`
 }
@@ -32,7 +32,7 @@ keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on
 the old version cannot read the new values.
 
 JSON document ocmt/rotate/v1: run (as migrate run), verified (as migrate
-verify), retirable_versions.`,
+verify; null after a dry run), retirable_versions.`,
 		Example: `  ocmt rotate --from-version 0
   ocmt rotate --from-version 0 --dry-run
   ocmt rotate --from-version 1 --to-version 2 --yes --output json`,
@@ -60,7 +60,7 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 // rotate runs, verifies everything, and says what is next.
 func (e *engine) rotate(ctx context.Context, dry bool) error {
 	engine, app := e, e.app
-	_, result, err := engine.run(ctx, dry)
+	plan, result, err := engine.run(ctx, dry)
 	if err != nil {
 		return err
 	}
@@ -75,18 +75,19 @@ func (e *engine) rotate(ctx context.Context, dry bool) error {
 		return err
 	}
 	printVerification(app.printer, engine.request, verified)
-	retirable := engine.retirable(result, verified)
+	retirable := engine.retirable(plan, result, verified)
 	if engine.request.Backwards {
 		printRollback(app.printer, engine.request)
 	} else {
-		printRetirement(app.printer, engine.request, retirable)
+		printRetirement(app.printer, plan, retirable)
 	}
 	if len(retirable) > 0 {
 		if err := engine.store.Retire(ctx, retirable); err != nil {
 			return err
 		}
 	}
-	document := rotateDocument{Run: newRunDocument(engine.request, result), Verified: newVerifyDocument(engine.request, verified), Retirable: retirable}
+	proof := newVerifyDocument(engine.request, verified)
+	document := rotateDocument{Run: newRunDocument(engine.request, result), Verified: &proof, Retirable: retirable}
 	if err := app.printer.Document("rotate", document); err != nil {
 		return err
 	}
@@ -115,24 +116,29 @@ func (e *engine) whole() migrate.Request {
 }
 
 // retirable lists the left version if nothing is under it. A value that does not
-// open might be under any key, so one is enough to keep them all.
-func (e *engine) retirable(result *migrate.Result, verified *migrate.Verification) []int {
+// open might be under any key, so one is enough to keep them all; and so is a
+// column that was said to be under another key and is not.
+func (e *engine) retirable(plan *migrate.Plan, result *migrate.Result, verified *migrate.Verification) []int {
 	if e.request.Backwards || !result.Complete() {
 		return []int{} // nothing is proven, or what was gone back from is what comes next
 	}
 	from := *e.request.From
-	if verified.SetAside > 0 || len(verified.Obstacles) > 0 || verified.Versions[from] > 0 {
+	if verified.SetAside > 0 || len(verified.Obstacles) > 0 || len(verified.Doubts) > 0 || verified.Versions[from] > 0 || len(plan.Discovery.KnownUnder(from)) > 0 {
 		return []int{}
 	}
 	return []int{from}
 }
 
 // printRetirement is the last screen: what may go, and what must keep the key.
-func printRetirement(printer *ui.Printer, request migrate.Request, retirable []int) {
+func printRetirement(printer *ui.Printer, plan *migrate.Plan, retirable []int) {
 	printer.Heading("Next")
+	request := plan.Request
 	name := "ENCRYPTION_KEY_V" + strconv.Itoa(*request.From)
 	if len(retirable) == 0 {
 		printer.Line("Keep %s on every server: something in the database may still need it.", name)
+		for _, find := range plan.Discovery.KnownUnder(*request.From) {
+			printer.Line("%s is listed under known, yet opens with it: list it under columns in ocmt.yaml, or bring it\nunder the new key with the program that writes it.", ui.Clean(find.String()))
+		}
 		return
 	}
 	printer.Line("%s", fmt.Sprintf(`Nothing in the database is under version %d. Once every server runs with

@@ -36,6 +36,12 @@ func TestBackendTerminated(t *testing.T) {
 			if moved := d.moved(); moved == 0 || moved == 4000 {
 				t.Errorf("%d of 4000 rows are moved: it was not ended at work", moved)
 			}
+			if n := d.number("select count(*) from encryption_migrations where status = 'failed' and rows_migrated > 0"); n != 1 {
+				t.Errorf("%d records of a run that failed, want 1", n)
+			}
+			if n := d.number("select count(*) from audit_log where action = 'encryption.migrated'"); n != 1 {
+				t.Errorf("%d entries in the audit log, want 1", n)
+			}
 			d.goOn()
 		})
 	}

@@ -190,6 +190,43 @@ func TestConnectionGoesDead(t *testing.T) {
 	d.goOn()
 }
 
+// If this fails, whoever watches a run over such a line cannot end that with Ctrl-C.
+func TestWatchOnDeadConnection(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, nil)
+	d.fill(3000, 0)
+	run := d.rotate("--max-rows-per-second", slowly)
+	run.untilMoved()
+	looked, dead := false, false
+	p := startProxy(t, socket(t, d.server), func(_ *link, toServer bool, chunk []byte) (int, bool) {
+		looked = looked || toServer && bytes.Contains(chunk, []byte("metadata->>'run'"))
+		// The next question that follows: whether the connection still lives.
+		dead = dead || looked && toServer && bytes.Contains(chunk, []byte("-- ping"))
+		if dead {
+			return 0, false
+		}
+		return len(chunk), false
+	}).serve()
+	direct := d.url
+	d.through(p)
+	watch := d.start("migrate", "status", "--watch")
+	eventually(t, "the connection to go dead", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return watch.over() || dead
+	})
+	began := time.Now()
+	watch.interrupt(syscall.SIGINT)
+	watch.ends(130, "interrupted")
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	p.stop()
+	d.url = direct
+	run.hurry()
+	run.ends(0)
+}
+
 // swallowed starts a run whose connections all go dead once it writes.
 func (d *deployment) swallowed(t *testing.T) (*proxy, *process) {
 	t.Helper()

@@ -63,6 +63,18 @@ func (f Find) Ours(ring *crypto.Keyring) bool {
 	return false
 }
 
+// KnownUnder returns the columns that are listed as under other keys, and so are
+// never moved, though values of them open with the key of a version.
+func (d *Discovery) KnownUnder(version int) []Find {
+	var list []Find
+	for _, find := range d.Known {
+		if slices.Contains(find.OpenedBy, version) {
+			list = append(list, find)
+		}
+	}
+	return list
+}
+
 // Unread is a table, or a column of it, that was not looked at.
 type Unread struct {
 	Code    string `json:"code"`

@@ -17,6 +17,9 @@ type Outline struct {
 	Keys     []KeyPrint     `json:"keys"`
 	Tables   []TableOutline `json:"tables"`
 	Slots    []string       `json:"replication_slots"` // logical ones, which carry every write
+	// Unaudited says why a run will leave no entry in OCMT's audit log; "" where it
+	// will.
+	Unaudited string `json:"unaudited"`
 }
 
 // Identity tells one database from another.
@@ -64,6 +67,8 @@ type Survey struct {
 	Database Identity
 	Tables   []TableOutline // in the order of the tables asked for, without counts
 	Slots    []string
+	// Unaudited says why a run will leave no entry in OCMT's audit log.
+	Unaudited string
 	// Recorded is how many values the record of runs has, by table.column.
 	Recorded map[string]int64
 }
@@ -95,7 +100,7 @@ const pageBytes = 8192
 
 // outline puts together what the plan was made for.
 func (p *Plan) outline(ring *crypto.Keyring, survey *Survey, rows []int64) Outline {
-	o := Outline{From: p.Request.From, To: p.Request.To, Database: survey.Database, Slots: survey.Slots,
+	o := Outline{From: p.Request.From, To: p.Request.To, Database: survey.Database, Slots: survey.Slots, Unaudited: survey.Unaudited,
 		Tables: survey.Tables, Keys: []KeyPrint{}}
 	for _, version := range ring.Versions() {
 		key, _ := ring.Key(version)
@@ -120,28 +125,48 @@ func (p *Plan) firstCensus(table int) (first int) {
 	return first
 }
 
-// emptied finds tables that hold no value now and did when a run was recorded. It
-// goes by name, as the record does: the name may have moved to another schema.
-func emptied(o Outline, recorded map[string]int64) []Obstacle {
-	var found []Obstacle
-	now := map[string]int64{}
-	for _, table := range o.Tables {
-		now[table.Table] += table.Values
+// valuesByTable counts the values of each table, by its name.
+func (p *Plan) valuesByTable() map[string]int64 {
+	values := map[string]int64{}
+	for _, census := range p.Census {
+		values[census.Table] += census.Values
 	}
-	for _, table := range o.Tables {
+	return values
+}
+
+// emptied finds tables that hold no value now and did when a run was recorded, and
+// a whole database that holds none: it is hardly the one that is meant. It goes by
+// name, as the record does: the name may have moved to another schema.
+func emptied(request Request, tables []Table, now, recorded map[string]int64) []Obstacle {
+	var found []Obstacle
+	var all int64
+	for _, table := range tables {
+		all += now[table.Name]
 		var before int64
 		for _, column := range table.Columns {
-			before = max(before, recorded[table.Table+"."+column.Column])
+			before = max(before, recorded[table.Name+"."+column.Name])
 		}
-		if before > 0 && now[table.Table] == 0 {
-			found = append(found, emptyTable(table, before, "the record of an earlier run has"))
+		if before > 0 && now[table.Name] == 0 {
+			found = append(found, emptyTable(table.Schema+"."+table.Name, before, "the record of an earlier run has"))
 		}
+	}
+	if whole := len(request.Tables) == 0 && len(request.Columns) == 0; whole && all == 0 && len(tables) > 0 && len(found) == 0 {
+		found = append(found, Obstacle{Code: CodeEmptyDatabase, Where: "database",
+			Message: fmt.Sprintf("none of the %d tables that hold encrypted values has any", len(tables)),
+			Fix:     "check that DATABASE_URL names the database that is meant; if it is a new one, add --allow-empty"})
 	}
 	return found
 }
 
-func emptyTable(table TableOutline, before int64, who string) Obstacle {
-	return Obstacle{Code: "empty_table", Where: table.String(),
+// CodeEmptyDatabase is that of an obstacle that tells of a database with all the
+// tables and no value. CodeEmptyTable tells of one table that held values before.
+const (
+	CodeEmptyDatabase = "empty_database"
+	CodeEmptyTable    = "empty_table"
+)
+
+func emptyTable(table string, before int64, who string) Obstacle {
+	return Obstacle{Code: CodeEmptyTable, Where: table,
 		Message: fmt.Sprintf("%s %d values in it, and now it has none", who, before),
 		Fix:     "check that this is the database that is meant, and that nothing hides its rows; if it was emptied, add --allow-empty"}
 }
@@ -153,7 +178,7 @@ func (p *Plan) HoldTo(before Outline) {
 	allowEmpty := p.Request.AllowEmpty || p.Census == nil // nothing was counted
 	for _, found := range driftOf(before, p.Outline, allowEmpty) {
 		told := slices.ContainsFunc(p.Obstacles, func(o Obstacle) bool {
-			return found.Code == "empty_table" && o.Code == found.Code && o.Where == found.Where
+			return found.Code == CodeEmptyTable && o.Code == found.Code && o.Where == found.Where
 		})
 		if !told {
 			p.Obstacles = append(p.Obstacles, found)
@@ -182,7 +207,7 @@ func driftOf(before, now Outline, allowEmpty bool) []Obstacle {
 		}
 		d.table(table, now.Tables[at])
 		if table.Values > 0 && now.Tables[at].Values == 0 && !allowEmpty {
-			d.list = append(d.list, emptyTable(table, table.Values, "the plan has"))
+			d.list = append(d.list, emptyTable(table.String(), table.Values, "the plan has"))
 		}
 	}
 	for _, table := range now.Tables {

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -64,18 +65,24 @@ func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Re
 		return err
 	})
 	group.Go(func() error { return plan.look(ctx, store, ring, selected, reporter) })
-	if err := group.Wait(); err != nil {
+	switch err := group.Wait(); {
+	case errors.Is(err, errUnreadable): // what the search found or met meanwhile is beside the point
+		return plan, nil
+	case err != nil:
 		return nil, err
 	}
-	if !unreadable(plan.Obstacles) {
-		plan.Discovery = discovery
-		plan.Obstacles = append(plan.Obstacles, discovery.unlisted(ring)...)
-	}
+	plan.Discovery = discovery
+	plan.Obstacles = append(plan.Obstacles, discovery.unlisted(ring)...)
 	return plan, nil
 }
 
-// look fills in what the tables of the request are and hold. Where they cannot be
-// read, what keeps them from it is all that there is to say.
+// errUnreadable ends the search of the database where the tables of the request
+// cannot be read: the plan says why.
+var errUnreadable = errors.New("the tables cannot be read")
+
+// look fills in what the tables of the request are and hold. The error is
+// errUnreadable where they cannot be read; what keeps them from it is in the
+// obstacles then, and is all that there is to say.
 func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, selected []ocmt.Table, reporter Reporter) error {
 	found, err := store.Describe(ctx, selected)
 	if err != nil {
@@ -98,7 +105,7 @@ func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, sele
 	}
 	if unreadable(p.Obstacles) {
 		p.Outline = p.outline(ring, survey, nil)
-		return nil
+		return errUnreadable
 	}
 	rows, drawn, err := p.count(ctx, store, ring, reporter)
 	if err != nil {
@@ -111,7 +118,7 @@ func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, sele
 	p.Obstacles = append(p.Obstacles, otherKeyRecorded(p.Request, ring, recorded)...)
 	p.Outline = p.outline(ring, survey, rows)
 	if !p.Request.AllowEmpty {
-		p.Obstacles = append(p.Obstacles, emptied(p.Outline, survey.Recorded)...)
+		p.Obstacles = append(p.Obstacles, emptied(p.Request, p.Tables, p.valuesByTable(), survey.Recorded)...)
 	}
 	p.Obstacles = append(p.Obstacles, canary(p.Request, ring, p.Census, drawn)...)
 	p.Obstacles = append(p.Obstacles, narrow(p.Request, p.Tables, p.Census)...)

@@ -1,7 +1,10 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -17,13 +20,35 @@ type Verification struct {
 	Versions  map[int]int64 `json:"under_other_versions"`
 	SetAside  int64         `json:"not_opened"` // neither of these
 	List      []SetAside    `json:"not_opened_list"`
-	Absent    []string      `json:"absent"`
-	Obstacles []Obstacle    `json:"-"` // why the values could not be looked at
+	// Elsewhere says where the values under other versions stand.
+	Elsewhere []Elsewhere `json:"under_other_versions_list"`
+	Absent    []string    `json:"absent"`
+	Obstacles []Obstacle  `json:"-"` // why the values could not be looked at
+	// Doubts are tables that should hold values and have none: nothing is proven
+	// of what is not there.
+	Doubts []Obstacle `json:"-"`
+}
+
+// Elsewhere is the values of one column under a version that is not the target.
+type Elsewhere struct {
+	Table   string `json:"table"`
+	Column  string `json:"column"`
+	Version int    `json:"version"`
+	Values  int64  `json:"values"`
+	Key     string `json:"key"` // of one such row
 }
 
 // Proven reports whether every value opens under the target key alone.
 func (v *Verification) Proven() bool {
-	return v.SetAside == 0 && len(v.Versions) == 0 && len(v.Obstacles) == 0
+	return v.SetAside == 0 && len(v.Versions) == 0 && len(v.Obstacles) == 0 && len(v.Doubts) == 0
+}
+
+// seen is how many values were looked at.
+func (v *Verification) seen() (values int64) {
+	for _, count := range v.Versions {
+		values += count
+	}
+	return values + v.Opened + v.Plaintext
 }
 
 // Verify opens every value of the catalogue's columns with the key of
@@ -54,14 +79,30 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 	}
 	defer session.Close(context.WithoutCancel(ctx))
 	reporter.Phase("opening every value")
-	v := &verifier{ring: alone, target: request.To, result: result, reporter: reporter}
+	v := &verifier{ring: alone, target: request.To, result: result, reporter: reporter, elsewhere: elsewhere{}}
+	values := map[string]int64{}
 	for _, table := range found.Tables {
+		before := result.seen() + v.aside.number()
 		if err := v.table(ctx, session, table, request.Workers); err != nil {
 			return nil, err
 		}
+		values[table.Name] += result.seen() + v.aside.number() - before
 	}
-	result.SetAside, result.List = v.aside.count, v.aside.list
-	return result, nil
+	result.SetAside, result.List, result.Elsewhere = v.aside.count, v.aside.list, v.elsewhere.list()
+	result.Doubts, err = doubts(ctx, store, request, found.Tables, values)
+	return result, err
+}
+
+// doubts compares what was found with the record of runs.
+func doubts(ctx context.Context, store Store, request Request, tables []Table, values map[string]int64) ([]Obstacle, error) {
+	if request.AllowEmpty {
+		return nil, nil
+	}
+	survey, err := store.Survey(ctx, tables)
+	if err != nil {
+		return nil, err
+	}
+	return emptied(request, tables, values, survey.Recorded), nil
 }
 
 // readObstacles keeps those obstacles that hide values from a reader, and adds
@@ -91,8 +132,40 @@ type verifier struct {
 	result   *Verification
 	reporter Reporter
 	aside    setAsideList
-	mu       sync.Mutex
 	rows     atomic.Int64
+
+	mu        sync.Mutex // guards result and elsewhere
+	elsewhere elsewhere
+}
+
+// elsewhere collects values under other versions by column and version. It is as
+// large as the catalogue, not as the tables.
+type elsewhere map[elsewhereKey]*Elsewhere
+
+type elsewhereKey struct {
+	table, column string
+	version       int
+}
+
+func (e elsewhere) add(found Elsewhere) {
+	key := elsewhereKey{found.Table, found.Column, found.Version}
+	if known := e[key]; known != nil {
+		known.Values += found.Values
+		return
+	}
+	e[key] = &found
+}
+
+// list returns them in order.
+func (e elsewhere) list() []Elsewhere {
+	list := make([]Elsewhere, 0, len(e))
+	for _, found := range e {
+		list = append(list, *found)
+	}
+	slices.SortFunc(list, func(a, b Elsewhere) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column), cmp.Compare(a.Version, b.Version))
+	})
+	return list
 }
 
 func (v *verifier) table(ctx context.Context, reader Reader, table Table, workers int) error {
@@ -103,7 +176,7 @@ func (v *verifier) table(ctx context.Context, reader Reader, table Table, worker
 		group.Go(func() error {
 			opener := crypto.NewResealer(v.ring, nil)
 			passed.each(func(rows []Row) {
-				counted := Verification{Versions: map[int]int64{}}
+				counted := counts{elsewhere: elsewhere{}}
 				for _, row := range rows {
 					v.row(opener, table, row, &counted)
 				}
@@ -116,7 +189,13 @@ func (v *verifier) table(ctx context.Context, reader Reader, table Table, worker
 	return group.Wait()
 }
 
-func (v *verifier) row(opener *crypto.Resealer, table Table, row Row, counted *Verification) {
+// counts is what one worker counted in some rows.
+type counts struct {
+	opened, plaintext int64
+	elsewhere         elsewhere
+}
+
+func (v *verifier) row(opener *crypto.Resealer, table Table, row Row, counted *counts) {
 	for i, text := range row.Values {
 		if text == nil {
 			continue
@@ -124,31 +203,41 @@ func (v *verifier) row(opener *crypto.Resealer, table Table, row Row, counted *V
 		column := table.Columns[i]
 		c, err := opener.Parse(text)
 		if err != nil && column.PlaintextAllowed && crypto.Reason(err) == crypto.Reason(crypto.ErrNotCiphertext) {
-			counted.Plaintext++
+			counted.plaintext++
 			continue
 		}
 		if err == nil && c.Version != v.target {
-			counted.Versions[c.Version]++
+			counted.other(table, column, row, c.Version)
 			continue
 		}
 		if err == nil {
 			_, err = opener.Open(c)
 		}
 		if err == nil {
-			counted.Opened++
+			counted.opened++
 			continue
 		}
 		v.aside.add(SetAside{Table: table.Name, Column: column.Name, Key: table.KeyText(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
 	}
 }
 
+// other counts a value under another version, and keeps the key of the first one.
+func (c *counts) other(table Table, column Column, row Row, version int) {
+	if known := c.elsewhere[elsewhereKey{table.Name, column.Name, version}]; known != nil {
+		known.Values++
+		return
+	}
+	c.elsewhere.add(Elsewhere{Table: table.Name, Column: column.Name, Version: version, Values: 1, Key: table.KeyText(row.Key)})
+}
+
 // add adds what one worker counted.
-func (v *verifier) add(counted Verification) {
+func (v *verifier) add(counted counts) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.result.Opened += counted.Opened
-	v.result.Plaintext += counted.Plaintext
-	for version, values := range counted.Versions {
-		v.result.Versions[version] += values
+	v.result.Opened += counted.opened
+	v.result.Plaintext += counted.plaintext
+	for _, found := range counted.elsewhere {
+		v.result.Versions[found.Version] += found.Values
+		v.elsewhere.add(*found)
 	}
 }

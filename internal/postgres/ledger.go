@@ -168,12 +168,25 @@ func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) error {
 	})
 }
 
+// auditRights reports whether there is an audit log, and whether the account may
+// add to it. The number of an entry comes from a sequence with rights of its own.
+func auditRights(ctx context.Context, conn *pgconn.PgConn) (there, may bool, err error) {
+	rows, err := rowsOf(ctx, conn, `select to_regclass('audit_log') is not null,
+		coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false) and not exists (
+			select from pg_attribute a, pg_get_serial_sequence(to_regclass('audit_log')::text, a.attname) as s
+			where a.attrelid = to_regclass('audit_log') and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
+			and s is not null and not has_sequence_privilege(s, 'USAGE'))`)
+	if err != nil {
+		return false, false, fmt.Errorf("asking for the rights on audit_log: %w", err)
+	}
+	return rows[0][0] == "t", rows[0][1] == "t", nil
+}
+
 // audit adds an entry to OCMT's audit log, where there is one that the account
 // may write. The operator stands in the details: the log's own column takes only
 // the ids of OCMT's users.
 func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, outcome migrate.LedgerOutcome) error {
-	rows, err := rowsOf(ctx, conn, "select coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false)")
-	if err != nil || rows[0][0] != "t" {
+	if _, may, err := auditRights(ctx, conn); err != nil || !may {
 		return err
 	}
 	details, err := json.Marshal(map[string]any{

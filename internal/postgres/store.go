@@ -37,9 +37,18 @@ type Store struct {
 	short *pgxpool.Pool
 }
 
-// keptIdle is how long a connection for short questions outlives the last of
-// them.
-const keptIdle = 2 * time.Second
+// What bounds the connections for short questions. Besides the work itself, only
+// who steers a run and who looks around ask any. One outlives its last question by
+// two seconds; whether it still lives is asked before it is used, in less time
+// than it takes to make another, and it may not keep silent for long.
+const (
+	mostShort   = 2
+	keptIdle    = 2 * time.Second
+	pingTimeout = 5 * time.Second
+	// closeTime is how long the end of the program waits for a server to take
+	// its leave: one that is gone never does.
+	closeTime = time.Second
+)
 
 // NewStore returns the database at an address. It dials nothing.
 func NewStore(address string, options Options) (*Store, error) {
@@ -56,8 +65,12 @@ func NewStore(address string, options Options) (*Store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	pool.MinConns, pool.MinIdleConns = 0, 0
+	// All of it is set here, so that pool_ settings in the address change nothing.
+	pool.MinConns, pool.MinIdleConns, pool.MaxConns = 0, 0, mostShort
 	pool.MaxConnIdleTime, pool.HealthCheckPeriod = keptIdle, keptIdle/2
+	pool.MaxConnLifetime, pool.MaxConnLifetimeJitter = time.Hour, 0
+	pool.PingTimeout = pingTimeout
+	pool.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
 	short, err := pgxpool.NewWithConfig(context.Background(), pool)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to connect: %w", err)
@@ -66,7 +79,17 @@ func NewStore(address string, options Options) (*Store, error) {
 }
 
 // Close ends the connections that no session holds.
-func (s *Store) Close() { s.short.Close() }
+func (s *Store) Close() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.short.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTime):
+	}
+}
 
 // misread reports whether a password that was not escaped made the address fall
 // into the wrong parts: there is an @, and no account before it.

@@ -14,7 +14,7 @@ import (
 func (s *Store) Survey(ctx context.Context, tables []migrate.Table) (*migrate.Survey, error) {
 	survey := &migrate.Survey{Tables: []migrate.TableOutline{}, Recorded: map[string]int64{}}
 	err := s.with(ctx, func(conn *pgconn.PgConn) error {
-		for _, step := range []func(context.Context, *pgconn.PgConn, *migrate.Survey) error{identify, slots, recorded} {
+		for _, step := range []func(context.Context, *pgconn.PgConn, *migrate.Survey) error{identify, slots, audited, recorded} {
 			if err := step(ctx, conn, survey); err != nil {
 				return fmt.Errorf("asking the database what it is: %w", err)
 			}
@@ -51,6 +51,27 @@ func slots(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) (er
 	survey.Slots, err = column(ctx, conn, `select slot_name from pg_replication_slots
 		where slot_type = 'logical' and database = current_database() order by 1`)
 	return err
+}
+
+// audited asks whether the account may add to the audit log. A run without that
+// right goes on, and its operator must know that it leaves no entry.
+func audited(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) error {
+	there, may, err := auditRights(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		survey.Unaudited = "there is no audit_log here"
+	case !may:
+		rows, err := rowsOf(ctx, conn, "select current_user")
+		if err != nil {
+			return err
+		}
+		who := quoted(rows[0][0])
+		survey.Unaudited = "the account may not add to audit_log: GRANT INSERT ON audit_log TO " + who +
+			"; GRANT USAGE ON SEQUENCE audit_log_id_seq TO " + who
+	}
+	return nil
 }
 
 // recorded asks the record of runs for what was in the columns. A run that failed

@@ -28,6 +28,12 @@ func TestCanonicalTextOfEveryLength(t *testing.T) {
 		if err != nil || !cmp.Equal(got, want) {
 			t.Fatalf("%d bytes: read as something else, %v", length, err)
 		}
+		// Whoever appends to one part must not write over the next.
+		for _, part := range [][]byte{got.IV, got.Tag, got.Body} {
+			if cap(part) != len(part) {
+				t.Fatalf("%d bytes: a part of %d has room for %d", length, len(part), cap(part))
+			}
+		}
 	}
 }
 
