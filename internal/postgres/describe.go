@@ -125,10 +125,11 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 			Message: "it is a view, a foreign table or an index, and values can be replaced safely in a table only",
 			Fix:     "name the table behind it under columns in ocmt.yaml, and leave this one out with --table"}}, nil
 	}
-	absent, err := describeColumns(ctx, conn, oid, entry, &table)
+	absent, unfit, err := describeColumns(ctx, conn, oid, entry, &table)
 	if err != nil {
 		return true, nil, err
 	}
+	found.Obstacles = append(found.Obstacles, unfit...)
 	for _, column := range absent {
 		found.Absent = append(found.Absent, table.Name+"."+column.Name)
 		require(table.Name, column, found)
@@ -191,23 +192,25 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 }
 
 // describeColumns fills in the key's type and those columns that exist, and
-// returns those that do not.
-func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) ([]ocmt.Column, error) {
+// returns those that do not, and what is unfit: a key that is not there, and
+// columns of a type that holds no ciphertexts.
+func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) (absent []ocmt.Column, unfit []migrate.Obstacle, err error) {
 	rows, err := rowsOf(ctx, conn, `select attname, format_type(atttypid, null),
 		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end, format_type(atttypid, atttypmod)
 		from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped`, oid)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	types, lengths, whole := map[string]string{}, map[string]int{}, map[string]string{}
 	for _, row := range rows {
 		types[row[0]], lengths[row[0]], whole[row[0]] = row[1], int(number(row[2])), row[3]
 	}
 	if types[entry.Key] == "" {
-		return nil, fmt.Errorf("it has no column %q to name its rows by", entry.Key)
+		return nil, []migrate.Obstacle{{Code: "unknown_column", Where: table.String() + "." + entry.Key,
+			Message: "the table has no such column, and its rows are to be named by it",
+			Fix:     "where ocmt.yaml lists this table under columns, set key to its primary key"}}, nil
 	}
 	table.KeyType, table.KeyIsUUID = whole[entry.Key], types[entry.Key] == "uuid"
-	var absent []ocmt.Column
 	for _, column := range entry.Columns {
 		switch types[column.Name] {
 		case "":
@@ -216,10 +219,12 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 			table.Columns = append(table.Columns, migrate.Column{Name: column.Name,
 				PlaintextAllowed: column.PlaintextAllowed, MaxLength: lengths[column.Name]})
 		default:
-			return nil, fmt.Errorf("column %q is %s, and only text and varchar can hold ciphertexts", column.Name, types[column.Name])
+			unfit = append(unfit, migrate.Obstacle{Code: "wrong_type", Where: table.String() + "." + column.Name,
+				Message: "it is of type " + types[column.Name] + ", and only text and varchar hold ciphertexts",
+				Fix:     "take it out of ocmt.yaml, or make it a text column as OCMT has it"})
 		}
 	}
-	return absent, nil
+	return absent, unfit, nil
 }
 
 func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partitioned bool, table migrate.Table) ([]migrate.Leaf, error) {

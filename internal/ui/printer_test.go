@@ -178,6 +178,25 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestNarrowTable: two columns of one table that are cut to the same text cannot be
+// told apart.
+func TestNarrowTable(t *testing.T) {
+	t.Parallel()
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES"}, {Title: "MORE"}}}
+	for _, name := range []string{"access_token", "refresh_token", "api_key"} {
+		table.Rows = append(table.Rows, ui.Row("user_integrations."+name+"_encrypted", "1", strings.Repeat("-", 50)))
+	}
+	p, s := newPrinter(true, ui.Options{NoColour: true})
+	p.Table(table)
+	seen := map[string]bool{}
+	for line := range strings.Lines(s.out.String()) {
+		if seen[line] {
+			t.Errorf("two rows read %q", line)
+		}
+		seen[line] = true
+	}
+}
+
 // TestColour: escape codes in a log file or under NO_COLOR are noise.
 func TestColour(t *testing.T) {
 	t.Parallel()

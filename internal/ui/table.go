@@ -69,15 +69,20 @@ func (t Table) widths() []int {
 }
 
 // shrink takes columns from the widest flexible column until the table fits or
-// nothing more may be cut.
+// nothing more may be cut. A table that is too wide is better than one whose rows
+// read alike.
 func (t Table) shrink(widths []int, limit int) {
 	if limit <= 0 {
 		return
 	}
+	least := make([]int, len(widths))
+	for i := range widths {
+		least[i] = t.least(i, widths[i])
+	}
 	for total(widths) > limit {
 		widest := -1
 		for i, column := range t.Columns {
-			if column.Flexible && widths[i] > narrowest && (widest < 0 || widths[i] > widths[widest]) {
+			if column.Flexible && widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
@@ -86,6 +91,26 @@ func (t Table) shrink(widths []int, limit int) {
 		}
 		widths[widest]--
 	}
+}
+
+// least is how far a column may be cut so that cells that differ still do.
+func (t Table) least(column, width int) int {
+	for least := min(narrowest, width); least < width; least++ {
+		whole := map[string]string{} // by what is left of it
+		alike := false
+		for _, row := range t.Rows {
+			if column < len(row) {
+				text := Clean(row[column].Text)
+				other, seen := whole[cut(text, least)]
+				alike = alike || seen && other != text
+				whole[cut(text, least)] = text
+			}
+		}
+		if !alike {
+			return least
+		}
+	}
+	return width
 }
 
 func total(widths []int) int {
