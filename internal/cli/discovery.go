@@ -33,6 +33,8 @@ func printDiscovery(printer *ui.Printer, discovery *migrate.Discovery, keys bool
 	}
 	if len(table.Rows) > 0 {
 		printer.Table(table)
+	} else {
+		printer.Line("None that nothing lists.")
 	}
 	for _, find := range discovery.Known {
 		printer.Line("known, left alone: %s: %s found%s: %s", ui.Clean(find.String()), ui.Number(find.Values), opensNote(find), ui.Clean(find.Reason))

@@ -104,9 +104,12 @@ func (o *engineOptions) Validate(cmd *cobra.Command) error {
 func addSelectionFlags(cmd *cobra.Command, o *engineOptions) {
 	cmd.Flags().Var(&o.To, "to-version", "the key version to reach (default: ENCRYPTION_KEY_VERSION)")
 	cmd.Flags().StringSliceVar(&o.Tables, "table", nil, "only this table; may be given again")
-	cmd.Flags().StringSliceVar(&o.Columns, "column", nil, "only this column; may be given again")
+	cmd.Flags().StringSliceVar(&o.Columns, "column", nil, "only this column, as column or table.column; may be given again")
 	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default: by this machine's cores and the server's room)")
 	settingFlag(cmd, "pace", config.NamePace, "auto gives way while others are at work in the database; full, gentle (default auto)")
+	// It fails only for a flag that is not there.
+	_ = cmd.RegisterFlagCompletionFunc("pace", cobra.FixedCompletions([]string{string(migrate.PaceAuto), string(migrate.PaceFull),
+		string(migrate.PaceGentle)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func addPlanFlags(cmd *cobra.Command, o *engineOptions) {
@@ -418,7 +421,7 @@ func explainEngine(err error) *ui.Error {
 		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate columns lists what there is"}}
 	case errors.As(err, &connect):
-		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{"check DATABASE_URL and that the server is up"}}
+		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{connectHint(connect)}}
 	case errors.As(err, &failure):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: failureHints(failure.Kind)}
 	case errors.Is(err, postgres.ErrAddress):

@@ -7,6 +7,19 @@ import "github.com/ocmt/ocmt/internal/postgres"
 const goOn = "run the same command again: what was in hand is either written or as it was, and what is done is skipped"
 
 // failureHints say what to do before the same command is run again.
+func connectHint(err *postgres.ConnectError) string {
+	switch err.Kind() {
+	case postgres.NoLogin:
+		return "check user and password in DATABASE_URL, and pg_hba.conf on the server"
+	case postgres.NoDatabase:
+		return "check the name of the database in DATABASE_URL"
+	case postgres.NoConnectionFree:
+		return "every connection that the server, the database or the account may have is taken: end some, or try later"
+	default:
+		return "check DATABASE_URL and that the server is up"
+	}
+}
+
 func failureHints(kind postgres.FailureKind) []string {
 	switch kind {
 	case postgres.Lost, postgres.Ended:
@@ -25,6 +38,8 @@ func failureHints(kind postgres.FailureKind) []string {
 		return []string{"point DATABASE_URL at the primary", goOn}
 	case postgres.ObjectRefused:
 		return []string{"change the trigger or the constraint, or leave the table out with --table for the others", goOn}
+	case postgres.NotAllowed:
+		return []string{"give the account of DATABASE_URL that right with GRANT, or use another account", goOn}
 	default:
 		return []string{"look into the server's log for the statement and the reason", goOn}
 	}

@@ -77,7 +77,7 @@ was given), fingerprint, file (with --out).`,
 	cmd.Flags().Var(&options.Out, "out", "write the secret into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file; the secret in it is lost")
 	cmd.Flags().IntVar(&options.KeyVersion, "key-version", -1, "version `number` to write beside the key, in env and json")
-	cmd.Flag("key-version").DefValue = "" // -1 means none, which is nobody's business
+	cmd.Flag("key-version").DefValue = "0" // keeps the help from showing a default: -1 means none
 	cmd.Args = oneKind
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		options.Kind = args[0]

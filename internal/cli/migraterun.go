@@ -181,7 +181,7 @@ func outcome(request migrate.Request, result *migrate.Result) error {
 			Hints:   []string{strings.Join(result.Unseen, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}}
 	case result.SetAside > 0:
 		return &ui.Error{Code: ui.ExitPartial,
-			Message: ui.Count(result.SetAside, "value was", "values were") + " set aside and left as they are",
+			Message: ui.Count(result.SetAside, "value was set aside and left as it is", "values were set aside and left as they are"),
 			Hints:   []string{"keep every old key until they are dealt with", "ocmt migrate verify shows them again"}}
 	}
 	return nil

@@ -60,6 +60,7 @@ way while others are at work in the database, full does not, gentle always does.
 		wanted.order)
 	cmd.Example = "  ocmt migrate set rate=500\n  ocmt migrate set pace=full\n  ocmt migrate set rate=0 pace=auto"
 	cmd.Args = wanted.read
+	cmd.ValidArgs = []string{"rate=", "pace=auto", "pace=full", "pace=gentle"}
 	return cmd
 }
 

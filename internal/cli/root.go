@@ -29,6 +29,8 @@ process.`,
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 		SuggestionsMinimumDistance: 2,
 	}
+	root.Version = buildVersion(app.deps.Version).Version
+	root.SetVersionTemplate("ocmt {{.Version}}\n")
 	root.SetIn(app.deps.Streams.In)
 	root.SetOut(app.deps.Streams.Out)
 	root.SetErr(app.deps.Streams.Err)

@@ -15,7 +15,7 @@ import (
 // rotateDocument is the JSON form of ocmt rotate.
 type rotateDocument struct {
 	Run      runDocument     `json:"run"`
-	Verified *verifyDocument `json:"verified"` // null after a dry run
+	Verified *verifyDocument `json:"verified"` // null after a dry run, and where the run was cut off
 	// Retirable are the versions that nothing in the database is under.
 	Retirable []int `json:"retirable_versions"`
 }
@@ -32,7 +32,7 @@ keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on
 the old version cannot read the new values.
 
 JSON document ocmt/rotate/v1: run (as migrate run), verified (as migrate
-verify; null after a dry run), retirable_versions.`,
+verify; null after a dry run and where the run was cut off), retirable_versions.`,
 		Example: `  ocmt rotate --from-version 0
   ocmt rotate --from-version 0 --dry-run
   ocmt rotate --from-version 1 --to-version 2 --yes --output json`,
@@ -61,13 +61,16 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 func (e *engine) rotate(ctx context.Context, dry bool) error {
 	engine, app := e, e.app
 	plan, result, err := engine.run(ctx, dry)
+	if result != nil && (err != nil || dry) { // of one that was cut off, what was moved until then
+		document := rotateDocument{Run: newRunDocument(engine.request, result), Retirable: []int{}}
+		if failed := app.printer.Document("rotate", document); failed != nil {
+			return failed
+		}
+	}
 	if err != nil {
 		return err
 	}
 	if dry {
-		if err := app.printer.Document("rotate", rotateDocument{Run: newRunDocument(engine.request, result), Retirable: []int{}}); err != nil {
-			return err
-		}
 		return outcome(engine.request, result)
 	}
 	verified, err := engine.verify(ctx, engine.whole())

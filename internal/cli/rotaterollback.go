@@ -30,6 +30,7 @@ JSON document ocmt/rotate/v1, as ocmt rotate.`,
 	}
 	addSelectionFlags(cmd, options)
 	addMoveFlags(cmd, options)
+	cmd.Flag("to-version").Usage = "the key version to go back to (needed)"
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !options.To.set {
 			return usageError(cmd, "--to-version is needed: the key version to go back to")

@@ -76,6 +76,9 @@ func existsError(path, advice string) error {
 // writeTemporary writes text into a new file of mode 0600 beside the target.
 func writeTemporary(folder, text string) (name string, err error) {
 	file, err := os.CreateTemp(folder, ".ocmt-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &ui.Error{Message: fmt.Sprintf("there is no folder %q", folder), Hints: []string{"make it first, with mode 0700"}, Code: ui.ExitFailed}
+	}
 	if err != nil {
 		return "", fmt.Errorf("making the output file: %w", err)
 	}

@@ -115,12 +115,17 @@ func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, sele
 	if err != nil {
 		return err
 	}
-	p.Obstacles = append(p.Obstacles, otherKeyRecorded(p.Request, ring, recorded)...)
 	p.Outline = p.outline(ring, survey, rows)
 	if !p.Request.AllowEmpty {
 		p.Obstacles = append(p.Obstacles, emptied(p.Request, p.Tables, p.valuesByTable(), survey.Recorded)...)
 	}
-	p.Obstacles = append(p.Obstacles, canary(p.Request, ring, p.Census, drawn)...)
+	if unopened := canary(p.Request, ring, p.Census, drawn); len(unopened) > 0 {
+		p.Obstacles = append(p.Obstacles, unopened...)
+	} else {
+		// Where keys do not open what they should, that the record has others adds
+		// nothing, and to name one by its fingerprint would be wrong advice.
+		p.Obstacles = append(p.Obstacles, otherKeyRecorded(p.Request, ring, recorded)...)
+	}
 	p.Obstacles = append(p.Obstacles, narrow(p.Request, p.Tables, p.Census)...)
 	p.Obstacles = append(p.Obstacles, backwards(p.Request, p.Census)...)
 	return nil

@@ -13,7 +13,7 @@ type Request struct {
 	From             *int     // the version to leave; nil for every version below To
 	To               int      // the version to reach
 	Tables           []string // only these tables; empty for all
-	Columns          []string // only these columns; empty for all
+	Columns          []string // only these columns, as column or table.column; empty for all
 	Catalogue        []ocmt.Table
 	Known            []ocmt.Known // columns that look encrypted and are not to be moved
 	Workers          int
@@ -115,9 +115,14 @@ func (r Request) columnsOf(table ocmt.Table, found map[string]bool) []ocmt.Colum
 	}
 	var columns []ocmt.Column
 	for _, column := range table.Columns {
-		if slices.Contains(r.Columns, column.Name) {
+		asked := false
+		for _, name := range []string{column.Name, table.Name + "." + column.Name} {
+			if slices.Contains(r.Columns, name) {
+				asked, found[name] = true, true
+			}
+		}
+		if asked {
 			columns = append(columns, column)
-			found[column.Name] = true
 		}
 	}
 	return columns

@@ -27,6 +27,7 @@ const (
 	Damaged                          // the server cannot read or write its own files
 	ReadOnly                         // it takes no writes: a standby, or one that has become it
 	ObjectRefused                    // a trigger or a constraint of the table
+	NotAllowed                       // the account lacks a right
 )
 
 // FailureError is why a statement failed, in words for an operator. The cause
@@ -70,6 +71,8 @@ func kindOf(answer *pgconn.PgError) FailureKind {
 		return ReadOnly
 	case "P0001":
 		return ObjectRefused
+	case "42501":
+		return NotAllowed
 	}
 	switch answer.Code[:min(2, len(answer.Code))] {
 	case "08":
@@ -97,6 +100,7 @@ var whats = map[FailureKind]string{
 	Damaged:       "the server cannot read or write its files",
 	ReadOnly:      "the server takes no writes: it is a standby, or set read-only",
 	ObjectRefused: "a trigger or a constraint of the table refuses the new value",
+	NotAllowed:    "the account may not do this",
 }
 
 // Error says what happened, and what the server said where that adds to it.

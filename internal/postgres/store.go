@@ -44,6 +44,7 @@ type Store struct {
 const (
 	mostShort   = 2
 	keptIdle    = 2 * time.Second
+	trusted     = 10 * time.Millisecond
 	pingTimeout = 5 * time.Second
 	// closeTime is how long the end of the program waits for a server to take
 	// its leave: one that is gone never does.
@@ -70,7 +71,8 @@ func NewStore(address string, options Options) (*Store, error) {
 	pool.MaxConnIdleTime, pool.HealthCheckPeriod = keptIdle, keptIdle/2
 	pool.MaxConnLifetime, pool.MaxConnLifetimeJitter = time.Hour, 0
 	pool.PingTimeout = pingTimeout
-	pool.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
+	// One that was made or used a moment ago is not asked.
+	pool.ShouldPing = func(_ context.Context, used pgxpool.ShouldPingParams) bool { return used.IdleDuration > trusted }
 	short, err := pgxpool.NewWithConfig(context.Background(), pool)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to connect: %w", err)
@@ -163,6 +165,34 @@ func (e *ConnectError) Error() string {
 		}
 	}
 	return fmt.Sprintf("connecting to database %q at %s port %d: %s", e.Database, e.Host, e.Port, cause)
+}
+
+// ConnectKind says why a connection was not made.
+type ConnectKind int
+
+// The kinds that call for different things to do.
+const (
+	Unreachable      ConnectKind = iota // nobody answered, or not as PostgreSQL does
+	NoLogin                             // the server does not let the account in
+	NoDatabase                          // it has no such database
+	NoConnectionFree                    // it has no connection to spare
+)
+
+// Kind tells them apart by the server's answer.
+func (e *ConnectError) Kind() ConnectKind {
+	var answer *pgconn.PgError
+	if !errors.As(e.Cause, &answer) {
+		return Unreachable
+	}
+	switch answer.Code {
+	case "28000", "28P01":
+		return NoLogin
+	case "3D000":
+		return NoDatabase
+	case "53300":
+		return NoConnectionFree
+	}
+	return Unreachable
 }
 
 // Unwrap returns the cause.

@@ -170,7 +170,7 @@ func gap(first, last int) Problem {
 	} else {
 		problem.Message = fmt.Sprintf("is not set, nor is any up to version %d; values under them, if there are any, cannot be opened", last)
 	}
-	problem.Fix = "set it if any value is still under it; ocmt migrate status shows which versions are in use"
+	problem.Fix = "set it if any value is still under it; ocmt migrate plan shows which versions are in use"
 	return problem
 }
 
