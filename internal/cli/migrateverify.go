@@ -115,7 +115,7 @@ func verdict(request migrate.Request, result *migrate.Verification) error {
 		newer = newer || version > request.To
 	}
 	if others == 0 && result.SetAside == 0 {
-		return &ui.Error{Code: ui.ExitRefused, Message: "this proves nothing: values that should be there are not", Hints: obstacleHints(result.Doubts)}
+		return &ui.Error{Code: ui.ExitRefused, Message: "nothing is proven of what is not there: values were expected, and there are none", Hints: obstacleHints(result.Doubts)}
 	}
 	if others > 0 {
 		parts = append(parts, ui.Count(others, "value is", "values are")+" under another version")

@@ -57,54 +57,59 @@ func runRotate(ctx context.Context, cmd *cobra.Command, app *App, options *engin
 	return engine.rotate(ctx, options.DryRun)
 }
 
-// rotate runs, verifies everything, and says what is next.
+// rotate runs, verifies everything, and says what is next. Where it is cut off its
+// document says what was done until then.
 func (e *engine) rotate(ctx context.Context, dry bool) error {
-	engine, app := e, e.app
-	plan, result, err := engine.run(ctx, dry)
-	if result != nil && (err != nil || dry) { // of one that was cut off, what was moved until then
-		document := rotateDocument{Run: newRunDocument(engine.request, result), Retirable: []int{}}
-		if failed := app.printer.Document("rotate", document); failed != nil {
-			return failed
-		}
+	plan, result, err := e.run(ctx, dry)
+	if result == nil {
+		return err
+	}
+	document := rotateDocument{Run: newRunDocument(e.request, result), Retirable: []int{}}
+	var verified *migrate.Verification
+	if err == nil && !dry {
+		verified, err = e.prove(ctx, plan, result, &document)
+	}
+	if failed := e.app.printer.Document("rotate", document); failed != nil {
+		return failed
 	}
 	if err != nil {
 		return err
 	}
-	if dry {
-		return outcome(engine.request, result)
-	}
-	verified, err := engine.verify(ctx, engine.whole())
-	if err != nil {
+	if err := outcome(e.request, result); err != nil || verified == nil {
 		return err
 	}
-	printVerification(app.printer, engine.request, verified)
-	retirable := engine.retirable(plan, result, verified)
-	if engine.request.Backwards {
-		printRollback(app.printer, engine.request)
-	} else {
-		printRetirement(app.printer, plan, retirable)
-	}
-	if len(retirable) > 0 {
-		if err := engine.store.Retire(ctx, retirable); err != nil {
-			return err
-		}
-	}
-	proof := newVerifyDocument(engine.request, verified)
-	document := rotateDocument{Run: newRunDocument(engine.request, result), Verified: &proof, Retirable: retirable}
-	if err := app.printer.Document("rotate", document); err != nil {
-		return err
-	}
-	if err := outcome(engine.request, result); err != nil {
-		return err
-	}
-	return partly(verdict(engine.request, verified))
+	return partly(verdict(e.request, verified))
 }
 
-// partly gives what the verification found the status of a rotation that is done
-// in part.
+// prove verifies everything after a run, and records and shows which key may go.
+func (e *engine) prove(ctx context.Context, plan *migrate.Plan, result *migrate.Result, document *rotateDocument) (*migrate.Verification, error) {
+	verified, err := e.verify(ctx, e.whole())
+	if err != nil {
+		return nil, err
+	}
+	proof := newVerifyDocument(e.request, verified)
+	document.Verified = &proof
+	printVerification(e.app.printer, e.request, verified)
+	retirable := e.retirable(plan, result, verified)
+	if len(retirable) > 0 {
+		if err := e.store.Retire(ctx, retirable); err != nil {
+			return nil, err
+		}
+	}
+	document.Retirable = retirable
+	if e.request.Backwards {
+		printRollback(e.app.printer, e.request)
+	} else {
+		printRetirement(e.app.printer, plan, retirable)
+	}
+	return verified, nil
+}
+
+// partly gives what the verification found, or doubts, the status of a rotation
+// that is done in part: at its end it is too late to refuse.
 func partly(err error) error {
 	var found *ui.Error
-	if errors.As(err, &found) && found.Code == ui.ExitFound {
+	if errors.As(err, &found) && (found.Code == ui.ExitFound || found.Code == ui.ExitRefused) {
 		found.Code = ui.ExitPartial
 	}
 	return err

@@ -66,6 +66,9 @@ func (f Find) Ours(ring *crypto.Keyring) bool {
 // KnownUnder returns the columns that are listed as under other keys, and so are
 // never moved, though values of them open with the key of a version.
 func (d *Discovery) KnownUnder(version int) []Find {
+	if d == nil {
+		return nil
+	}
 	var list []Find
 	for _, find := range d.Known {
 		if slices.Contains(find.OpenedBy, version) {

@@ -145,11 +145,15 @@ func (s *pacedSession) inSteps(ctx context.Context, limit int, read func(step in
 // somebody holds a row, is met in a later pass: to wait for each few rows would keep
 // the other workers, and whoever wants to stop the run, waiting as well.
 func (s *pacedSession) Write(ctx context.Context, table Table, parts []Part) error {
-	if !s.pacing.Gentle() {
-		return s.Session.Write(ctx, table, parts)
+	gentle := s.pacing.Gentle()
+	for i := range parts { // they may have been tried before
+		parts[i].Untried = 0
+		if gentle {
+			parts[i].Untried = int64(len(parts[i].Changes))
+		}
 	}
-	for i := range parts {
-		parts[i].Untried = int64(len(parts[i].Changes))
+	if !gentle {
+		return s.Session.Write(ctx, table, parts)
 	}
 	for i := range parts {
 		if err := s.writeSlowly(ctx, table, &parts[i]); err != nil || parts[i].Blocked {

@@ -116,7 +116,7 @@ func (r Request) columnsOf(table ocmt.Table, found map[string]bool) []ocmt.Colum
 	var columns []ocmt.Column
 	for _, column := range table.Columns {
 		asked := false
-		for _, name := range []string{column.Name, table.Name + "." + column.Name} {
+		for _, name := range []string{column.Name, table.Name + "." + column.Name, table.OldName + "." + column.Name} {
 			if slices.Contains(r.Columns, name) {
 				asked, found[name] = true, true
 			}

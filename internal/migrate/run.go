@@ -379,13 +379,16 @@ func (r *run) count(table Table, part Part) {
 			}
 		}
 	}
-	done := r.moved.Load()
+	// Which rows of a part were written is not told, only how many: the values are
+	// taken in proportion, rounded so that the columns come to the whole.
+	var before, counted int64
 	for i, column := range table.Columns {
-		// Which rows of a part were written is not told, only how many.
-		if moved := values[i] * part.Written / rows; moved > 0 {
+		before += values[i]
+		if moved := before*part.Written/rows - counted; moved > 0 {
 			r.columns.add(table.Name+"."+column.Name, moved)
-			done = r.moved.Add(moved)
+			counted += moved
 		}
 	}
+	done := r.moved.Add(counted)
 	r.Reporter.Progress(done, max(done, r.total))
 }

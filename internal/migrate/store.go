@@ -170,6 +170,9 @@ type Store interface {
 	Lock(ctx context.Context) (held context.Context, release func(), err error)
 	// Pressure asks how far those are that live on the server's log.
 	Pressure(ctx context.Context) (Pressure, error)
+	// Recorded returns how many values the record of runs has, by table.column;
+	// nothing where there is none that the account may read.
+	Recorded(ctx context.Context) (map[string]int64, error)
 	// Others counts the connections of other programs to the database that do
 	// something, or have just done something. Those of which the account may not
 	// know it count too.

@@ -71,6 +71,12 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 	if result.Obstacles, err = readObstacles(ctx, store, request, found); err != nil || len(result.Obstacles) > 0 {
 		return result, err
 	}
+	// The record is read before: while the snapshot is open, whoever waits for one of
+	// the tables would be waited for.
+	recorded, err := store.Recorded(ctx)
+	if err != nil {
+		return nil, err
+	}
 	// One snapshot for all tables: a value that moves from one to another while
 	// they are read must not be missed in both.
 	session, err := store.OpenSnapshot(ctx)
@@ -89,20 +95,10 @@ func Verify(ctx context.Context, store Store, ring *crypto.Keyring, request Requ
 		values[table.Name] += result.seen() + v.aside.number() - before
 	}
 	result.SetAside, result.List, result.Elsewhere = v.aside.count, v.aside.list, v.elsewhere.list()
-	result.Doubts, err = doubts(ctx, store, request, found.Tables, values)
-	return result, err
-}
-
-// doubts compares what was found with the record of runs.
-func doubts(ctx context.Context, store Store, request Request, tables []Table, values map[string]int64) ([]Obstacle, error) {
-	if request.AllowEmpty {
-		return nil, nil
+	if !request.AllowEmpty {
+		result.Doubts = emptied(request, found.Tables, values, recorded)
 	}
-	survey, err := store.Survey(ctx, tables)
-	if err != nil {
-		return nil, err
-	}
-	return emptied(request, tables, values, survey.Recorded), nil
+	return result, nil
 }
 
 // readObstacles keeps those obstacles that hide values from a reader, and adds

@@ -31,6 +31,16 @@ func (s *Store) Survey(ctx context.Context, tables []migrate.Table) (*migrate.Su
 	return survey, err
 }
 
+// Recorded implements migrate.Store.
+func (s *Store) Recorded(ctx context.Context) (map[string]int64, error) {
+	survey := &migrate.Survey{Recorded: map[string]int64{}}
+	err := s.with(ctx, func(conn *pgconn.PgConn) error { return recorded(ctx, conn, survey) })
+	if err != nil {
+		return nil, fmt.Errorf("reading the record of runs: %w", err)
+	}
+	return survey.Recorded, nil
+}
+
 func identify(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) error {
 	rows, err := rowsOf(ctx, conn, "select current_database(), has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')")
 	if err != nil {
