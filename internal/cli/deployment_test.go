@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -175,27 +173,9 @@ func (d *deployment) environ(extra ...string) []string {
 // process is one run of ocmt.
 type process struct {
 	*exec.Cmd
-	out, errors screen
+	out, errors testenv.Output
 	ended       chan struct{} // closed when code is known
 	code        int
-}
-
-// screen keeps what a process prints, and can be read while it does.
-type screen struct {
-	mu   sync.Mutex
-	said bytes.Buffer
-}
-
-func (s *screen) Write(text []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.said.Write(text)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.said.String()
 }
 
 // start starts ocmt as a process of its own. It ends with the test.

@@ -6,7 +6,7 @@ import "github.com/ocmt/ocmt/internal/postgres"
 // what became of the rows in hand.
 const goOn = "run the same command again: what was in hand is either written or as it was, and what is done is skipped"
 
-// failureHints say what to do before the same command is run again.
+// connectHint says what to look at where no connection was made.
 func connectHint(err *postgres.ConnectError) string {
 	switch err.Kind() {
 	case postgres.NoLogin:
@@ -20,6 +20,7 @@ func connectHint(err *postgres.ConnectError) string {
 	}
 }
 
+// failureHints say what to do before the same command is run again.
 func failureHints(kind postgres.FailureKind) []string {
 	switch kind {
 	case postgres.Lost, postgres.Ended:

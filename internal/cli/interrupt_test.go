@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/cli"
+	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -64,7 +65,7 @@ func TestInterruptedAtTheQuestion(t *testing.T) {
 	d.fill(t, 10, 0)
 	answers, keyboard := io.Pipe()
 	defer func() { _ = keyboard.Close() }()
-	var shown screen
+	var shown testenv.Output
 	notified := make(chan chan<- os.Signal, 1)
 	ended := make(chan int, 1)
 	go func() {

@@ -1,40 +1,22 @@
 package faults_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
+
+	"github.com/ocmt/ocmt/internal/testenv"
 )
-
-// output collects what a process says, and may be read while it runs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // process is one run of ocmt.
 type process struct {
 	*exec.Cmd
 	d           *deployment
-	out, errors output
+	out, errors testenv.Output
 	ended       chan struct{} // closed when code is known
 	code        int
 }

@@ -64,18 +64,7 @@ type helm struct {
 // steer exchanges status and orders until the context ends, and closes and opens
 // the run's gate. That an exchange fails ends nothing: the workers will notice
 // by themselves if the database is gone, and go on by the last orders if not.
-func (h *helm) steer(ctx context.Context) {
-	ticker := time.NewTicker(exchangeEvery)
-	defer ticker.Stop()
-	for {
-		h.once(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
+func (h *helm) steer(ctx context.Context) { every(ctx, exchangeEvery, h.once) }
 
 func (h *helm) once(ctx context.Context) {
 	if h.run.Control != nil {

@@ -151,22 +151,22 @@ func emptied(request Request, tables []Table, now, recorded map[string]int64) []
 		}
 	}
 	if whole := len(request.Tables) == 0 && len(request.Columns) == 0; whole && all == 0 && len(tables) > 0 && len(found) == 0 {
-		found = append(found, Obstacle{Code: CodeEmptyDatabase, Where: "database",
+		found = append(found, Obstacle{Code: codeEmptyDatabase, Where: "database",
 			Message: fmt.Sprintf("none of the %d tables that hold encrypted values has any", len(tables)),
 			Fix:     "check that DATABASE_URL names the database that is meant; if it is a new one, add --allow-empty"})
 	}
 	return found
 }
 
-// CodeEmptyDatabase is that of an obstacle that tells of a database with all the
-// tables and no value. CodeEmptyTable tells of one table that held values before.
+// The codes of obstacles that tell of a database with all the tables and no value,
+// and of one table that held values before.
 const (
-	CodeEmptyDatabase = "empty_database"
-	CodeEmptyTable    = "empty_table"
+	codeEmptyDatabase = "empty_database"
+	codeEmptyTable    = "empty_table"
 )
 
 func emptyTable(table string, before int64, who string) Obstacle {
-	return Obstacle{Code: CodeEmptyTable, Where: table,
+	return Obstacle{Code: codeEmptyTable, Where: table,
 		Message: fmt.Sprintf("%s %d values in it, and now it has none", who, before),
 		Fix:     "check that this is the database that is meant, and that nothing hides its rows; if it was emptied, add --allow-empty"}
 }
@@ -178,7 +178,7 @@ func (p *Plan) HoldTo(before Outline) {
 	allowEmpty := p.Request.AllowEmpty || p.Census == nil // nothing was counted
 	for _, found := range driftOf(before, p.Outline, allowEmpty) {
 		told := slices.ContainsFunc(p.Obstacles, func(o Obstacle) bool {
-			return found.Code == CodeEmptyTable && o.Code == found.Code && o.Where == found.Where
+			return found.Code == codeEmptyTable && o.Code == found.Code && o.Where == found.Where
 		})
 		if !told {
 			p.Obstacles = append(p.Obstacles, found)

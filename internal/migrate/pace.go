@@ -147,7 +147,7 @@ func (p *Pacing) Watch(ctx context.Context, store Store) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		look.on(ctx)
+		every(ctx, lookAroundEvery, look.once)
 	}()
 	return func() {
 		cancel()
@@ -168,19 +168,6 @@ const (
 	lookTime    = 2 * time.Second
 	looksSpared = 10
 )
-
-func (l *lookout) on(ctx context.Context) {
-	ticker := time.NewTicker(lookAroundEvery)
-	defer ticker.Stop()
-	for {
-		l.once(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
 
 // once counts the others. That it fails ends nothing: whoever works will notice
 // by himself if the database is gone.

@@ -19,16 +19,8 @@ const others = `select count(*) from pg_stat_activity
 	and (state is null or state in ('active', 'disabled') or state_change > now() - interval '10 seconds')`
 
 // Others implements migrate.Store.
-func (s *Store) Others(ctx context.Context) (count int, err error) {
-	err = s.with(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := rowsOf(ctx, conn, others)
-		if err != nil {
-			return fmt.Errorf("counting who else is at work in the database: %w", err)
-		}
-		count = int(number(rows[0][0]))
-		return nil
-	})
-	return count, err
+func (s *Store) Others(ctx context.Context) (int, error) {
+	return s.count(ctx, others, "counting who else is at work in the database")
 }
 
 // room is how many connections more the server, the database and the account
@@ -42,13 +34,18 @@ const room = `select least(
 
 // Room returns how many connections more could be made.
 func (s *Store) Room(ctx context.Context) (free int, err error) {
+	return s.count(ctx, room, "asking how many connections the server takes")
+}
+
+// count asks a question that is answered by one number.
+func (s *Store) count(ctx context.Context, sql, purpose string) (count int, err error) {
 	err = s.with(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := rowsOf(ctx, conn, room)
+		rows, err := rowsOf(ctx, conn, sql)
 		if err != nil {
-			return fmt.Errorf("asking how many connections the server takes: %w", err)
+			return fmt.Errorf("%s: %w", purpose, err)
 		}
-		free = int(number(rows[0][0]))
+		count = int(number(rows[0][0]))
 		return nil
 	})
-	return free, err
+	return count, err
 }

@@ -12,12 +12,15 @@ import (
 
 // Survey implements migrate.Store.
 func (s *Store) Survey(ctx context.Context, tables []migrate.Table) (*migrate.Survey, error) {
-	survey := &migrate.Survey{Tables: []migrate.TableOutline{}, Recorded: map[string]int64{}}
-	err := s.with(ctx, func(conn *pgconn.PgConn) error {
-		for _, step := range []func(context.Context, *pgconn.PgConn, *migrate.Survey) error{identify, slots, audited, recorded} {
+	survey := &migrate.Survey{Tables: []migrate.TableOutline{}}
+	err := s.with(ctx, func(conn *pgconn.PgConn) (err error) {
+		for _, step := range []func(context.Context, *pgconn.PgConn, *migrate.Survey) error{identify, slots, audited} {
 			if err := step(ctx, conn, survey); err != nil {
 				return fmt.Errorf("asking the database what it is: %w", err)
 			}
+		}
+		if survey.Recorded, err = recorded(ctx, conn); err != nil {
+			return fmt.Errorf("asking the database what it is: %w", err)
 		}
 		for _, table := range tables {
 			outline, err := outlineOf(ctx, conn, table)
@@ -32,13 +35,15 @@ func (s *Store) Survey(ctx context.Context, tables []migrate.Table) (*migrate.Su
 }
 
 // Recorded implements migrate.Store.
-func (s *Store) Recorded(ctx context.Context) (map[string]int64, error) {
-	survey := &migrate.Survey{Recorded: map[string]int64{}}
-	err := s.with(ctx, func(conn *pgconn.PgConn) error { return recorded(ctx, conn, survey) })
+func (s *Store) Recorded(ctx context.Context) (values map[string]int64, err error) {
+	err = s.with(ctx, func(conn *pgconn.PgConn) (err error) {
+		values, err = recorded(ctx, conn)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the record of runs: %w", err)
 	}
-	return survey.Recorded, nil
+	return values, nil
 }
 
 func identify(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) error {
@@ -86,20 +91,21 @@ func audited(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) e
 
 // recorded asks the record of runs for what was in the columns. A run that failed
 // or never ended may have counted what it did not see.
-func recorded(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) error {
+func recorded(ctx context.Context, conn *pgconn.PgConn) (map[string]int64, error) {
 	may, err := rowsOf(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
 	if err != nil || may[0][0] != "t" {
-		return err
+		return nil, err
 	}
 	rows, err := rowsOf(ctx, conn, `select table_name, column_name, max(rows_total) from encryption_migrations
 		where status in ('completed', 'partial', 'interrupted') and rows_total > 0 group by 1, 2`)
 	if err != nil {
-		return fmt.Errorf("reading encryption_migrations: %w", err)
+		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
 	}
+	values := map[string]int64{}
 	for _, row := range rows {
-		survey.Recorded[row[0]+"."+row[1]] = number(row[2])
+		values[row[0]+"."+row[1]] = number(row[2])
 	}
-	return nil
+	return values, nil
 }
 
 // heaps are the table and all of its partitions.

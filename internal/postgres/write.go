@@ -187,7 +187,7 @@ func (s *Session) writeOneChecked(ctx context.Context, table migrate.Table, part
 // that was not to be had, a deadlock, or a serialization failure.
 func tryLater(err error) bool {
 	var answer *pgconn.PgError
-	return conflicts(err) || errors.As(err, &answer) && answer.Code == "55P03"
+	return errors.As(err, &answer) && kindOf(answer) == InTheWay
 }
 
 // conflicts reports whether nothing was written because of a deadlock or a

@@ -72,7 +72,7 @@ func (t Table) widths() []int {
 // nothing more may be cut. A table that is too wide is better than one whose rows
 // read alike.
 func (t Table) shrink(widths []int, limit int) {
-	if limit <= 0 {
+	if limit <= 0 || total(widths) <= limit {
 		return
 	}
 	least := make([]int, len(widths))
@@ -95,22 +95,29 @@ func (t Table) shrink(widths []int, limit int) {
 
 // least is how far a column may be cut so that cells that differ still do.
 func (t Table) least(column, width int) int {
-	for least := min(narrowest, width); least < width; least++ {
-		whole := map[string]string{} // by what is left of it
-		alike := false
-		for _, row := range t.Rows {
-			if column < len(row) {
-				text := Clean(row[column].Text)
-				other, seen := whole[cut(text, least)]
-				alike = alike || seen && other != text
-				whole[cut(text, least)] = text
-			}
-		}
-		if !alike {
-			return least
-		}
+	least := min(narrowest, width)
+	for least < width && t.alike(column, least) {
+		least++
 	}
-	return width
+	return least
+}
+
+// alike reports whether two cells of a column that differ read alike when they are
+// cut.
+func (t Table) alike(column, width int) bool {
+	whole := map[string]string{} // by what is left of it
+	for _, row := range t.Rows {
+		if column >= len(row) {
+			continue
+		}
+		text := Clean(row[column].Text)
+		left := cut(text, width)
+		if other, seen := whole[left]; seen && other != text {
+			return true
+		}
+		whole[left] = text
+	}
+	return false
 }
 
 func total(widths []int) int {

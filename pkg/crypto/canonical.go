@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"slices"
@@ -38,19 +39,12 @@ func (p *parser) parseCanonical(text []byte) (c Ciphertext, ok bool) {
 
 // canonicalLabel reads v{N}: without zeros in front, and returns its length.
 func canonicalLabel(text []byte) (version, length int, ok bool) {
-	if len(text) == 0 || text[0] != 'v' {
+	end := bytes.IndexByte(text, ':')
+	if end < 1 || text[0] != 'v' {
 		return 0, 0, false
 	}
-	for i, char := range text[1:] {
-		if char == ':' {
-			version, plain, err := parseVersion(text[1 : 1+i])
-			return version, i + 2, err == nil && plain
-		}
-		if char < '0' || char > '9' {
-			return 0, 0, false
-		}
-	}
-	return 0, 0, false
+	version, plain, err := parseVersion(text[1:end])
+	return version, end + 1, err == nil && plain
 }
 
 // digitValues holds what a Base64 digit is worth in each of the four places of a
