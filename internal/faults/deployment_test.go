@@ -89,7 +89,12 @@ func (d *deployment) exec(statements ...string) {
 func (d *deployment) ask(sql string, args ...any) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, d.server.URL("postgres", d.name))
+	config, err := pgx.ParseConfig(d.server.URL("postgres", d.name))
+	if err != nil {
+		return 0, err
+	}
+	config.RuntimeParams["default_transaction_isolation"] = "read committed" // whatever the deployment's is
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return 0, err
 	}

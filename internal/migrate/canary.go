@@ -28,23 +28,25 @@ type tally struct {
 
 // canary opens the samples of every version that the request leaves or reaches,
 // and returns what makes the keys unfit.
-func canary(request Request, ring *crypto.Keyring, list []Census, drawn *samples) []Obstacle {
+func canary(request Request, ring *crypto.Keyring, list []Census) []Obstacle {
 	byVersion := map[int]*tally{}
 	opener := crypto.NewResealer(ring, nil)
-	for key, texts := range drawn.kept {
-		if !request.Leaves(key.version) && key.version != request.To {
-			continue
-		}
-		t := byVersion[key.version]
-		if t == nil {
-			t = &tally{openedBy: map[int]int{}}
-			byVersion[key.version] = t
-		}
-		if _, known := ring.Key(key.version); !known {
-			continue
-		}
-		for _, text := range texts {
-			t.try(opener, ring, text)
+	for _, census := range list {
+		for version, of := range census.versions {
+			if !request.Leaves(version) && version != request.To {
+				continue
+			}
+			t := byVersion[version]
+			if t == nil {
+				t = &tally{openedBy: map[int]int{}}
+				byVersion[version] = t
+			}
+			if _, known := ring.Key(version); !known {
+				continue
+			}
+			for _, text := range of.drawn.texts {
+				t.try(opener, ring, text)
+			}
 		}
 	}
 	var found []Obstacle

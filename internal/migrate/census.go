@@ -1,8 +1,6 @@
 package migrate
 
 import (
-	"context"
-	"math/rand/v2"
 	"unicode/utf8"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -18,83 +16,43 @@ type Census struct {
 	NotRead   int64         `json:"not_read"` // not understood; opening them was not tried
 	Values    int64         `json:"values"`   // all that are not NULL
 
-	// longest is, by version, the longest plaintext in bytes.
-	longest map[int]int
+	versions map[int]*versionCensus
+	latest   *versionCensus // that of the last value, and
+	version  int            // its version: most follow one of their own
 }
 
-// samplesPerVersion is how many values of each column and version are opened
-// before anything is written. A wrong key fails on the first; the rest is for a
-// column in which two keys share one label.
-const samplesPerVersion = 64
-
-type sampleKey struct {
-	column  int // in the list of censuses
-	version int
+// versionCensus is what there is of one version in a column.
+type versionCensus struct {
+	count   int64
+	longest int // plaintext, in bytes
+	drawn   sample
 }
 
-// samples draws evenly from a stream of unknown length (reservoir sampling).
-type samples struct {
-	random *rand.Rand
-	seen   map[sampleKey]int
-	kept   map[sampleKey][]string
-}
-
-func newSamples() *samples {
-	// The draw decides nothing that a guesser could gain from; a fixed seed
-	// makes two plans of the same data equal.
-	return &samples{random: rand.New(rand.NewPCG(1, 2)), seen: map[sampleKey]int{}, kept: map[sampleKey][]string{}} //nolint:gosec // see above
-}
-
-func (s *samples) offer(key sampleKey, text []byte) {
-	s.seen[key]++
-	kept := s.kept[key]
-	if len(kept) < samplesPerVersion {
-		s.kept[key] = append(kept, string(text))
-		return
-	}
-	if at := s.random.IntN(s.seen[key]); at < samplesPerVersion {
-		kept[at] = string(text)
-	}
-}
-
-// takeCensus reads every value of the tables once and opens none. It also counts,
-// by table, the rows that the request would write.
-func takeCensus(ctx context.Context, reader Reader, ring *crypto.Keyring, request Request, tables []Table, reporter Reporter) ([]Census, []int64, *samples, error) {
-	var list []Census
-	toWrite := make([]int64, len(tables))
-	drawn := newSamples()
-	parser := crypto.NewResealer(ring, nil)
-	var rows int64
-	for n, table := range tables {
-		first := len(list)
-		for _, column := range table.Columns {
-			list = append(list, Census{Table: table.Name, Column: column.Name, ByVersion: map[int]int64{}, longest: map[int]int{}})
-		}
-		err := reader.Scan(ctx, table, nil, func(row Row) error {
-			leaving := false
-			for i, text := range row.Values {
-				if text != nil {
-					version := list[first+i].count(parser, drawn, first+i, table.Columns[i], text)
-					leaving = leaving || version >= 0 && version != request.To && request.Leaves(version)
-				}
-			}
-			if leaving {
-				toWrite[n]++
-			}
-			if rows++; rows%10_000 == 0 {
-				reporter.Progress(rows, 0)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, nil, nil, err
+// merge adds what somebody else has counted of the column.
+func (c *Census) merge(other *Census) {
+	c.Legacy += other.Legacy
+	c.Plaintext += other.Plaintext
+	c.NotRead += other.NotRead
+	c.Values += other.Values
+	for version, theirs := range other.versions {
+		ours := c.of(version)
+		ours.count += theirs.count
+		ours.longest = max(ours.longest, theirs.longest)
+		for n, lot := range theirs.drawn.lots {
+			ours.drawn.offer(lot, []byte(theirs.drawn.texts[n]))
 		}
 	}
-	return list, toWrite, drawn, nil
 }
 
-// count counts a value, and returns its version, or -1 where it has none.
-func (c *Census) count(parser *crypto.Resealer, drawn *samples, index int, column Column, text []byte) int {
+// sum fills in what others read of the versions.
+func (c *Census) sum() {
+	for version, of := range c.versions {
+		c.ByVersion[version] = of.count
+	}
+}
+
+// add counts a value, and returns its version, or -1 where it has none.
+func (c *Census) add(parser *crypto.Resealer, column Column, text []byte) int {
 	c.Values++
 	parsed, err := parser.Parse(text)
 	if err != nil {
@@ -105,13 +63,28 @@ func (c *Census) count(parser *crypto.Resealer, drawn *samples, index int, colum
 		}
 		return -1
 	}
-	c.ByVersion[parsed.Version]++
 	if parsed.Format == crypto.Legacy {
 		c.Legacy++
 	}
-	c.longest[parsed.Version] = max(c.longest[parsed.Version], len(parsed.Body))
-	drawn.offer(sampleKey{index, parsed.Version}, text)
+	of := c.of(parsed.Version)
+	of.count++
+	of.longest = max(of.longest, len(parsed.Body))
+	of.drawn.offer(lotOf(parsed.IV), text)
 	return parsed.Version
+}
+
+// of returns what there is of a version.
+func (c *Census) of(version int) *versionCensus {
+	if c.latest != nil && c.version == version {
+		return c.latest
+	}
+	of := c.versions[version]
+	if of == nil {
+		of = &versionCensus{}
+		c.versions[version] = of
+	}
+	c.latest, c.version = of, version
+	return of
 }
 
 // sealedLength is how many characters a plaintext of so many bytes takes under

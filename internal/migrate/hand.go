@@ -51,7 +51,7 @@ func newHands(workers int) *hands {
 func (h *hands) read(ctx context.Context, reader Reader, table Table) error {
 	defer close(h.full)
 	current := <-h.free
-	err := reader.Scan(ctx, table, nil, func(row Row) error {
+	err := reader.Scan(ctx, table, Scope{}, func(row Row) error {
 		if !current.add(row) {
 			return nil
 		}

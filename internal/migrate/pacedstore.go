@@ -65,10 +65,19 @@ type pacedSession struct {
 
 // Scan rests after every few rows: the server goes on until what lies between it
 // and the reader is full, and rests then too. It does not take turns, because
-// whoever visits may wait for somebody whose turn it is.
-func (s *pacedSession) Scan(ctx context.Context, table Table, pendingFor *int, visit func(Row) error) error {
+// whoever visits may wait for somebody whose turn it is; but there is
+// one scan at a time.
+func (s *pacedSession) Scan(ctx context.Context, table Table, scope Scope, visit func(Row) error) error {
+	if s.pacing.Gentle() {
+		select {
+		case s.pacing.scan <- struct{}{}:
+			defer func() { <-s.pacing.scan }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	rows, began := 0, s.pacing.clock()
-	return s.Session.Scan(ctx, table, pendingFor, func(row Row) error {
+	return s.Session.Scan(ctx, table, scope, func(row Row) error {
 		if err := visit(row); err != nil {
 			return err
 		}

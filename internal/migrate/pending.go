@@ -63,7 +63,7 @@ const firstSweep = 2
 
 func (m *mover) readPending(ctx context.Context, table Table, batches chan<- []Change) error {
 	to := m.run.plan.Request.To
-	err := m.session.Scan(ctx, table, &to, func(row Row) error {
+	err := m.session.Scan(ctx, table, Scope{PendingFor: &to}, func(row Row) error {
 		if err := m.take(table, row); err != nil {
 			return err
 		}

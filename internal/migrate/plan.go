@@ -99,27 +99,37 @@ func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, sele
 			Message: "none of the tables that hold encrypted values is here",
 			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
 	}
-	survey, err := store.Survey(ctx, p.Tables)
-	if err != nil {
-		return err
-	}
 	if unreadable(p.Obstacles) {
+		survey, err := store.Survey(ctx, p.Tables)
+		if err != nil {
+			return err
+		}
 		p.Outline = p.outline(ring, survey, nil)
 		return errUnreadable
 	}
-	rows, drawn, err := p.count(ctx, store, ring, reporter)
-	if err != nil {
+	var survey *Survey
+	var recorded map[int]string
+	var rows []int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		if survey, err = store.Survey(ctx, p.Tables); err == nil {
+			recorded, err = store.RecordedKeys(ctx)
+		}
 		return err
-	}
-	recorded, err := store.RecordedKeys(ctx)
-	if err != nil {
+	})
+	group.Go(func() (err error) {
+		reporter.Phase("reading")
+		p.Census, rows, err = takeCensus(ctx, store, ring, p.Request, p.Tables, reporter)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	p.Outline = p.outline(ring, survey, rows)
 	if !p.Request.AllowEmpty {
 		p.Obstacles = append(p.Obstacles, emptied(p.Request, p.Tables, p.valuesByTable(), survey.Recorded)...)
 	}
-	if unopened := canary(p.Request, ring, p.Census, drawn); len(unopened) > 0 {
+	if unopened := canary(p.Request, ring, p.Census); len(unopened) > 0 {
 		p.Obstacles = append(p.Obstacles, unopened...)
 	} else {
 		// Where keys do not open what they should, that the record has others adds
@@ -129,18 +139,6 @@ func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, sele
 	p.Obstacles = append(p.Obstacles, narrow(p.Request, p.Tables, p.Census)...)
 	p.Obstacles = append(p.Obstacles, backwards(p.Request, p.Census)...)
 	return nil
-}
-
-// count takes the census of the tables.
-func (p *Plan) count(ctx context.Context, store Store, ring *crypto.Keyring, reporter Reporter) (rows []int64, drawn *samples, err error) {
-	reporter.Phase("reading")
-	session, err := store.Open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer session.Close(context.WithoutCancel(ctx))
-	p.Census, rows, drawn, err = takeCensus(ctx, session, ring, p.Request, p.Tables, reporter)
-	return rows, drawn, err
 }
 
 // quietly is a Reporter for work beside the one that is reported.
@@ -201,9 +199,9 @@ func narrow(request Request, tables []Table, census []Census) []Obstacle {
 			counted := census[index]
 			index++
 			needed := 0
-			for version, bytes := range counted.longest {
+			for version, of := range counted.versions {
 				if request.Leaves(version) {
-					needed = max(needed, sealedLength(request.To, bytes))
+					needed = max(needed, sealedLength(request.To, of.longest))
 				}
 			}
 			if column.MaxLength > 0 && needed > column.MaxLength {

@@ -115,12 +115,16 @@ type Description struct {
 	Elsewhere []string   // tables with a name of the catalogue, in whatever schema
 }
 
+// Scope is which rows of a table are read: all of them, or fewer.
+type Scope struct {
+	Pages      *PageRange // only those of its pages; After and Limit are not looked at
+	PendingFor *int       // only those that hold a value without this version's label
+}
+
 // Reader reads encrypted rows.
 type Reader interface {
-	// Scan visits every row of a table that has a value: all of them, or, with
-	// pendingFor a version, only rows that hold a value without that version's
-	// label. It sees one snapshot.
-	Scan(ctx context.Context, table Table, pendingFor *int, visit func(Row) error) error
+	// Scan visits every row of a scope that has a value. It sees one snapshot.
+	Scan(ctx context.Context, table Table, scope Scope, visit func(Row) error) error
 }
 
 // Writer writes changes by compare-and-swap.

@@ -144,7 +144,7 @@ func (s *Store) Order(ctx context.Context, change func(*migrate.Orders)) (number
 
 // within runs work in a transaction.
 func within(ctx context.Context, conn *pgconn.PgConn, work func() error) error {
-	if _, err := conn.Exec(ctx, "begin").ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, "begin "+isolation).ReadAll(); err != nil {
 		return plain(err)
 	}
 	if err := work(); err != nil {

@@ -33,29 +33,18 @@ const (
 
 // Searcher implements migrate.Store.
 func (s *Store) Searcher(ctx context.Context) (migrate.Searcher, error) {
-	conn, err := s.connect(ctx)
+	session, err := s.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
-	direct, err := isDirect(ctx, conn)
-	if err == nil {
-		err = (&Session{conn: conn, store: s, direct: direct}).settle(ctx)
-	}
-	if err != nil {
-		_ = conn.Close(ctx)
-		return nil, err
-	}
-	return &searcher{conn: conn, lockTimeout: s.options.LockTimeout.Milliseconds()}, nil
+	return &searcher{Session: session, lockTimeout: s.options.LockTimeout.Milliseconds()}, nil
 }
 
-// searcher is one connection.
+// searcher is a session that looks around.
 type searcher struct {
-	conn        *pgconn.PgConn
+	*Session
 	lockTimeout int64
 }
-
-// Close implements migrate.Searcher.
-func (s *searcher) Close(ctx context.Context) { _ = s.conn.Close(ctx) }
 
 // userTable keeps the tables that rows of the deployment lie in.
 const userTable = `c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`

@@ -21,13 +21,14 @@ const lockCheck = 2 * time.Second
 
 // Lock implements migrate.Store. The lock belongs to an open transaction, not to
 // a session, so that it holds behind a pool that hands out transactions. The
-// transaction has no snapshot and no number, and so holds no clean-up back.
+// transaction has no number, and at its isolation no snapshot between statements,
+// and so holds no clean-up back.
 func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	results, err := conn.Exec(ctx, "begin; set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
+	results, err := conn.Exec(ctx, "begin "+isolation+"; set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
 	if err != nil {
 		_ = conn.Close(ctx)
 		return nil, nil, fmt.Errorf("taking the lock: %w", plain(err))

@@ -17,19 +17,25 @@ import (
 var binaryForm = []int16{1}
 
 // Scan implements migrate.Reader.
-func (s *Session) Scan(ctx context.Context, table migrate.Table, pendingFor *int, visit func(migrate.Row) error) error {
-	where := anyValue(table)
-	if pendingFor != nil {
-		where = pending(table, *pendingFor)
+func (s *Session) Scan(ctx context.Context, table migrate.Table, scope migrate.Scope, visit func(migrate.Row) error) error {
+	from, where := quoted(table.Schema, table.Name), anyValue(table)
+	if scope.PendingFor != nil {
+		where = pending(table, *scope.PendingFor)
 	}
-	sql := "select " + keyAndValues(table) + " from " + quoted(table.Schema, table.Name) + " t where " + where
+	var params [][]byte
+	if pages := scope.Pages; pages != nil {
+		from = "only " + quoted(pages.Leaf.Schema, pages.Leaf.Name)
+		where = "t.ctid >= $1::tid and t.ctid < $2::tid and (" + where + ")"
+		params = [][]byte{pageStart(pages.From), pageStart(pages.To)}
+	}
+	sql := "select " + keyAndValues(table) + " from " + from + " t where " + where
 	// Ending the context is what stops a long result half-way.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := s.beginRead(ctx); err != nil {
 		return fmt.Errorf("reading %s: %w", table, plain(err))
 	}
-	rows := s.conn.ExecParams(ctx, sql, nil, nil, nil, binaryForm)
+	rows := s.conn.ExecParams(ctx, sql, params, nil, binaryForm, binaryForm)
 	for rows.NextRow() {
 		values := rows.Values()
 		if err := visit(migrate.Row{Key: values[0], Values: values[1:]}); err != nil {

@@ -6,16 +6,26 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ocmt/ocmt/internal/migrate"
 )
 
 // Session is one connection of a worker. It serves one goroutine.
 type Session struct {
-	conn  *pgconn.PgConn
-	store *Store
+	*connection
+	store    *Store
+	held     *pgxpool.Conn
+	snapshot bool // one transaction is open from the start to the end
+	broken   bool // nothing more can be said on the connection
+}
+
+// connection is what is known of a connection, for as long as it lives.
+type connection struct {
+	conn *pgconn.PgConn
 	// direct: there is no pool in between that would hand each transaction to
 	// another backend, so what is set and prepared here stays.
 	direct   bool
-	snapshot bool              // one transaction is open from the start to the end
 	tuned    bool              // the settings of Write are made
 	prepared map[string]string // names of statements by their text
 	updates  map[partKind]string
@@ -23,8 +33,81 @@ type Session struct {
 	wire     []byte   // likewise: the messages of a trip
 }
 
-// Close ends the connection.
-func (s *Session) Close(ctx context.Context) { _ = s.conn.Close(ctx) }
+// Open implements migrate.Store.
+func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
+	session, err := s.ready(ctx)
+	if err != nil {
+		return nil, err // and no Session that is nil
+	}
+	return session, nil
+}
+
+func (s *Store) ready(ctx context.Context) (*Session, error) {
+	session, err := s.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := session.settle(ctx); err != nil {
+		session.Close(ctx)
+		return nil, err
+	}
+	return session, nil
+}
+
+// OpenSnapshot implements migrate.Store.
+func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Session, error) {
+	session, err := s.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session.snapshot = true
+	if _, err := session.conn.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0").ReadAll(); err != nil {
+		session.Close(ctx)
+		return nil, fmt.Errorf("taking a snapshot to read: %w", plain(err))
+	}
+	return session, nil
+}
+
+// session takes a connection that an earlier session has left, or makes one. It has
+// the server's own settings. One that was left and has died since is passed over.
+func (s *Store) session(ctx context.Context) (*Session, error) {
+	for {
+		held, err := s.long.Acquire(ctx)
+		if err != nil {
+			return nil, s.connectError(err)
+		}
+		session := &Session{store: s, held: held}
+		known, used := held.Conn().PgConn().CustomData()[ofConnection].(*connection)
+		if used {
+			session.connection = known
+			err = session.untune(ctx)
+		} else {
+			session.connection = &connection{conn: held.Conn().PgConn()}
+			session.conn.CustomData()[ofConnection] = session.connection
+			session.direct, err = isDirect(ctx, session.conn)
+		}
+		if err == nil {
+			return session, nil
+		}
+		session.broken = true
+		session.Close(ctx)
+		if !used || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+// ofConnection is where a connection carries what is known of it.
+const ofConnection = "ocmt"
+
+// Close leaves the connection to the next session, if it is fit for one: the
+// transaction of a snapshot ends with it.
+func (s *Session) Close(ctx context.Context) {
+	if s.broken {
+		_ = s.conn.Close(ctx)
+	}
+	s.held.Release()
+}
 
 // isDirect asks the server for its process number and compares it with the one
 // that was told when the connection was made: a pool tells one of its own.
@@ -124,5 +207,17 @@ func (s *Session) tune(ctx context.Context) error {
 		return fmt.Errorf("preparing to write: %w", plain(err))
 	}
 	s.tuned = true
+	return nil
+}
+
+// untune takes back what sessions have set.
+func (s *Session) untune(ctx context.Context) error {
+	if !s.direct {
+		return nil
+	}
+	if _, err := s.conn.Exec(ctx, "reset all").ReadAll(); err != nil {
+		return fmt.Errorf("taking back the settings of a session: %w", plain(err))
+	}
+	s.tuned = false
 	return nil
 }

@@ -13,8 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/ocmt/ocmt/internal/migrate"
 )
 
 // ErrAddress: DATABASE_URL cannot be read. Nothing of it is repeated.
@@ -35,14 +33,19 @@ type Store struct {
 	// short serves the short questions that come one after the other, so that
 	// most of them need not make a connection, which takes longer than they do.
 	short *pgxpool.Pool
+	// long serves sessions, so that one goes on where another has ended: with its
+	// statements prepared, and a server process that knows the tables.
+	long *pgxpool.Pool
 }
 
-// What bounds the connections for short questions. Besides the work itself, only
-// who steers a run and who looks around ask any. One outlives its last question by
+// What bounds the connections that are kept. Besides the work itself, only who
+// steers a run and who looks around ask short questions; how many sessions there
+// are is for those to say who open them. A connection outlives its last use by
 // two seconds; whether it still lives is asked before it is used, in less time
 // than it takes to make another, and it may not keep silent for long.
 const (
 	mostShort   = 2
+	mostLong    = 1 << 10
 	keptIdle    = 2 * time.Second
 	trusted     = 10 * time.Millisecond
 	pingTimeout = 5 * time.Second
@@ -67,17 +70,23 @@ func NewStore(address string, options Options) (*Store, error) {
 		config.ConnectTimeout = 10 * time.Second
 	}
 	// All of it is set here, so that pool_ settings in the address change nothing.
-	pool.MinConns, pool.MinIdleConns, pool.MaxConns = 0, 0, mostShort
+	pool.MinConns, pool.MinIdleConns = 0, 0
 	pool.MaxConnIdleTime, pool.HealthCheckPeriod = keptIdle, keptIdle/2
 	pool.MaxConnLifetime, pool.MaxConnLifetimeJitter = time.Hour, 0
 	pool.PingTimeout = pingTimeout
 	// One that was made or used a moment ago is not asked.
 	pool.ShouldPing = func(_ context.Context, used pgxpool.ShouldPingParams) bool { return used.IdleDuration > trusted }
-	short, err := pgxpool.NewWithConfig(context.Background(), pool)
-	if err != nil {
-		return nil, fmt.Errorf("preparing to connect: %w", err)
+	store := &Store{config: config, options: options}
+	for _, kept := range []struct {
+		pool **pgxpool.Pool
+		most int32
+	}{{&store.short, mostShort}, {&store.long, mostLong}} {
+		pool.MaxConns = kept.most
+		if *kept.pool, err = pgxpool.NewWithConfig(context.Background(), pool.Copy()); err != nil {
+			return nil, fmt.Errorf("preparing to connect: %w", err)
+		}
 	}
-	return &Store{config: config, options: options, short: short}, nil
+	return store, nil
 }
 
 // Close ends the connections that no session holds.
@@ -86,6 +95,7 @@ func (s *Store) Close() {
 	go func() {
 		defer close(closed)
 		s.short.Close()
+		s.long.Close()
 	}()
 	select {
 	case <-closed:
@@ -98,38 +108,6 @@ func (s *Store) Close() {
 func misread(address string) bool {
 	parsed, err := url.Parse(address)
 	return err == nil && parsed.Scheme != "" && parsed.User == nil && strings.Contains(address, "@")
-}
-
-// Open makes a session on a connection of its own.
-func (s *Store) Open(ctx context.Context) (migrate.Session, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	direct, err := isDirect(ctx, conn)
-	if err != nil {
-		_ = conn.Close(ctx)
-		return nil, err
-	}
-	session := &Session{conn: conn, store: s, direct: direct}
-	if err := session.settle(ctx); err != nil {
-		_ = conn.Close(ctx)
-		return nil, err
-	}
-	return session, nil
-}
-
-// OpenSnapshot implements migrate.Store.
-func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Session, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0").ReadAll(); err != nil {
-		_ = conn.Close(ctx)
-		return nil, fmt.Errorf("taking a snapshot to read: %w", plain(err))
-	}
-	return &Session{conn: conn, store: s, snapshot: true}, nil
 }
 
 func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {

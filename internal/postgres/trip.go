@@ -23,6 +23,7 @@ func (s *Session) trip(ctx context.Context, table migrate.Table, parts []migrate
 		return err
 	}
 	if err := s.conn.SyncConn(ctx); err != nil {
+		s.broken = true
 		return err
 	}
 	// The server may say more than what lies between it and here can hold, notices
@@ -34,9 +35,11 @@ func (s *Session) trip(ctx context.Context, table migrate.Table, parts []migrate
 	}()
 	failed, broken := s.receive(ctx, parts)
 	if broken {
-		_ = conn.Close() // what was sent and received is not known: nothing more can be said on it
+		s.broken = true
+		_ = conn.Close() // what was sent and received is not known
 	}
 	if err := <-sent; err != nil && failed == nil {
+		s.broken = true
 		_ = conn.Close()
 		return err
 	}

@@ -1,0 +1,71 @@
+package migrate_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// manySecrets fills the table secrets with so many values, four to a page: three in
+// ten under another key than their label says, and some that are no ciphertext.
+func (d *database) manySecrets(rows int) {
+	d.t.Helper()
+	v := readVectors(d.t)
+	ring := v.ring(d.t, 1, 0, 1)
+	body := strings.Repeat("as long as it takes ", 65)
+	for _, part := range []struct {
+		from, to int
+		text     func(n int) string
+	}{
+		{0, rows / 10, func(n int) string { return seal(d.t, ring, 0, true, fmt.Sprint(n, body)) }},
+		{rows / 10, rows * 6 / 10, func(n int) string { return seal(d.t, ring, 0, false, fmt.Sprint(n, body)) }},
+		{rows * 6 / 10, rows * 7 / 10, func(n int) string { return fmt.Sprint("no ciphertext ", n, body) }},
+		{rows * 7 / 10, rows, func(n int) string {
+			return strings.Replace(seal(d.t, ring, 1, false, fmt.Sprint(n, body)), "v1:", "v0:", 1)
+		}},
+	} {
+		texts := make([]string, 0, part.to-part.from)
+		for n := part.from; n < part.to; n++ {
+			texts = append(texts, part.text(n))
+		}
+		d.exec("insert into secrets (key, value_encrypted) select gen_random_uuid(), t from unnest($1::text[]) t", texts)
+	}
+}
+
+// If this fails, what a plan says of a table depends on how many workers read it,
+// and of values under a wrong key more or fewer are met by chance.
+func TestCensusByManyWorkers(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	const rows = 4000
+	d.manySecrets(rows)
+	d.exec("vacuum analyze secrets")
+	if pages := d.texts("select (pg_relation_size('secrets') / 8192)::text"); len(pages[0]) < 3 || pages[0] < "600" {
+		t.Fatalf("%s pages are too few for several ranges", pages[0])
+	}
+	ring := readVectors(t).ring(t, 1, 0, 1)
+	var first *migrate.Plan
+	for _, workers := range []int{1, 2, 3, 7} {
+		request := d.request()
+		request.Workers = workers
+		plan := d.plan(ring, request)
+		for _, counted := range plan.Census {
+			if counted.Table == "secrets" && (counted.Values != rows || counted.Legacy != rows/10 || counted.NotRead != rows/10 || counted.ByVersion[0] != rows*9/10) {
+				t.Errorf("%d workers counted %d values, %d in the legacy form, %d not read, %d of version 0",
+					workers, counted.Values, counted.Legacy, counted.NotRead, counted.ByVersion[0])
+			}
+		}
+		if first == nil {
+			first = plan
+		}
+		if !reflect.DeepEqual(plan.Obstacles, first.Obstacles) || plan.Pending() != first.Pending() {
+			t.Errorf("%d workers found %v, one found %v", workers, plan.Obstacles, first.Obstacles)
+		}
+	}
+	if len(first.Obstacles) != 1 || first.Obstacles[0].Code != "mixed_keys" {
+		t.Errorf("values under a key that their label does not name: %v", first.Obstacles)
+	}
+}
