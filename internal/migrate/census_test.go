@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"reflect"
 	"strings"
@@ -67,5 +68,43 @@ func TestCensusByManyWorkers(t *testing.T) {
 	}
 	if len(first.Obstacles) != 1 || first.Obstacles[0].Code != "mixed_keys" {
 		t.Errorf("values under a key that their label does not name: %v", first.Obstacles)
+	}
+}
+
+// If this fails, values in a table that inherits from one of OCMT's are not in the
+// plan: no key is tried on them before a run writes.
+func TestCensusOfInheritedRows(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ring := readVectors(t).ring(t, 1, 0, 1)
+	d.exec("insert into secrets (key, value_encrypted) select gen_random_uuid(), $1 || repeat(' ', 1500) from generate_series(1, 4000)", "no ciphertext")
+	d.exec("create table archived_secrets () inherits (secrets)")
+	for n := range 3 * 64 {
+		d.exec("insert into archived_secrets (key, value_encrypted) values (gen_random_uuid(), $1)",
+			strings.Replace(seal(t, ring, 1, false, fmt.Sprint("archived ", n)), "v1:", "v0:", 1))
+	}
+	for _, workers := range []int{1, 2, 5} {
+		request := d.request()
+		request.Workers = workers
+		plan := d.plan(ring, request)
+		if plan.Pending() != 3*64 || len(plan.Obstacles) != 1 || plan.Obstacles[0].Code != "swapped_keys" {
+			t.Errorf("%d workers: %d values to move, obstacles %v", workers, plan.Pending(), plan.Obstacles)
+		}
+	}
+}
+
+// If this fails, copies of one damaged value keep a run from starting, and say that
+// the key is wrong; or copies of a good one hide that it is.
+func TestCopiesAreTriedOnce(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	ring := readVectors(t).ring(t, 1, 0, 1)
+	for n := range 100 {
+		d.insert("secrets.value_encrypted", seal(t, ring, 0, false, fmt.Sprint("good ", n)))
+	}
+	zeros := base64.StdEncoding.EncodeToString(make([]byte, 16))
+	d.exec("insert into secrets (key, value_encrypted) select gen_random_uuid(), $1 from generate_series(1, 64)", "v0:"+zeros+":"+zeros+":AAAA")
+	if plan := d.plan(ring, d.request()); len(plan.Obstacles) > 0 {
+		t.Errorf("one damaged value in 64 places: %v", plan.Obstacles)
 	}
 }

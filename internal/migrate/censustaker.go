@@ -65,40 +65,68 @@ func (t *censusTaker) row(n int, row Row) {
 }
 
 // takeCensus reads every value of the tables once and opens none. It also counts,
-// by table, the rows that the request would write.
+// by table, the rows that the request would write. Each scan has a snapshot of its
+// own: a row that moves meanwhile may be counted twice, or not at all.
 func takeCensus(ctx context.Context, store Store, ring *crypto.Keyring, request Request, tables []Table, reporter Reporter) ([]Census, []int64, error) {
-	list := portions(tables, request.Workers)
-	var rows, next atomic.Int64
+	var rows atomic.Int64
 	progress := func(more int64) { reporter.Progress(rows.Add(more), 0) }
-	takers := make([]*censusTaker, takersFor(list, tables, request.Workers))
-	group, ctx := errgroup.WithContext(ctx)
+	queue := &portionQueue{list: portions(tables, request.Workers)}
+	takers := make([]*censusTaker, takersFor(queue.list, tables, request.Workers))
 	for i := range takers {
 		takers[i] = newCensusTaker(ring, request, tables, progress)
-		group.Go(func() error {
-			session, err := store.Open(ctx)
-			if err != nil {
-				return err
-			}
-			defer session.Close(context.WithoutCancel(ctx))
-			for at := next.Add(1) - 1; at < int64(len(list)); at = next.Add(1) - 1 {
-				if err := takers[i].read(ctx, session, list[at]); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	}
+	first, err := store.Open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer first.Close(context.WithoutCancel(ctx))
+		return takers[0].readAll(ctx, first, queue, func() bool { return true })
+	})
+	for _, helper := range takers[1:] {
+		group.Go(func() error { return helper.help(ctx, store, queue) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, nil, err
 	}
 	all := takers[0]
-	for _, other := range takers[1:] {
-		all.merge(other)
+	for _, helper := range takers[1:] {
+		all.merge(helper)
 	}
 	for i := range all.list {
 		all.list[i].sum()
 	}
 	return all.list, all.toWrite, nil
+}
+
+// help reads portions too, for as long as the work need not give way. Where there
+// is no connection for that, the others do all of it.
+func (t *censusTaker) help(ctx context.Context, store Store, queue *portionQueue) error {
+	hurried := func() bool { return !gentle(store) }
+	if !hurried() {
+		return nil
+	}
+	session, err := store.Open(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // a server that is gone is told by who reads
+	}
+	defer session.Close(context.WithoutCancel(ctx))
+	return t.readAll(ctx, session, queue, hurried)
+}
+
+// readAll reads portions while there are any and it may go on.
+func (t *censusTaker) readAll(ctx context.Context, reader Reader, queue *portionQueue, goOn func() bool) error {
+	for goOn() {
+		one, more := queue.next()
+		if !more {
+			return nil
+		}
+		if err := t.read(ctx, reader, one); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // merge adds what somebody else has counted.

@@ -316,7 +316,7 @@ func (d *discoverer) stretches(ctx context.Context, relation Relation) error {
 // stretchesOf spreads the sample over a heap, or takes all of it in turn. The
 // last stretch has no end, so that a table that grows meanwhile is seen whole.
 func stretchesOf(relation Relation, pages int64, full bool) []Stretch {
-	base := Stretch{Relation: relation, To: endOfHeap, Largest: sampledLargest, Timeout: sampledTimeout}
+	base := Stretch{Relation: relation, To: EndOfHeap, Largest: sampledLargest, Timeout: sampledTimeout}
 	step, count := int64(0), 1
 	switch {
 	case full:
@@ -347,8 +347,8 @@ func stretchesOf(relation Relation, pages int64, full bool) []Stretch {
 	return list
 }
 
-// endOfHeap is behind the last page that a heap can have.
-const endOfHeap = 1<<32 - 1
+// EndOfHeap is behind the last page that a heap can have.
+const EndOfHeap = 1<<32 - 1
 
 func placeOf(relation Relation, column SearchColumn, known int) place {
 	return place{relation.Owner.Schema, relation.Owner.Name, column.Name, known}

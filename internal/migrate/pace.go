@@ -32,7 +32,6 @@ type Pacing struct {
 	slow   atomic.Bool  // there is time: a row limit was set
 	seen   atomic.Int64 // the last count that was not 0
 	turn   chan struct{}
-	scan   chan struct{} // taken while somebody scans gently
 	halt   atomic.Pointer[func() error]
 }
 
@@ -43,7 +42,7 @@ const unknownOthers = -1
 // NewPacing returns one that rests by nap, which should be exact to a fraction of a
 // millisecond.
 func NewPacing(pace Pace, clock Clock, nap func(time.Duration)) *Pacing {
-	p := &Pacing{clock: clock, nap: nap, turn: make(chan struct{}, 1), scan: make(chan struct{}, 1)}
+	p := &Pacing{clock: clock, nap: nap, turn: make(chan struct{}, 1)}
 	p.others.Store(unknownOthers)
 	p.seen.Store(unknownOthers)
 	p.Set(pace)

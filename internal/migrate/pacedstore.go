@@ -18,6 +18,12 @@ type pacedStore struct {
 	pacing *Pacing
 }
 
+// gentle reports whether work on a store gives way to others now.
+func gentle(store Store) bool {
+	paced, is := store.(pacedStore)
+	return is && paced.pacing.Gentle()
+}
+
 // Open implements Store.
 func (s pacedStore) Open(ctx context.Context) (Session, error) {
 	return s.paced(s.Store.Open(ctx))
@@ -65,17 +71,8 @@ type pacedSession struct {
 
 // Scan rests after every few rows: the server goes on until what lies between it
 // and the reader is full, and rests then too. It does not take turns, because
-// whoever visits may wait for somebody whose turn it is; but there is
-// one scan at a time.
+// whoever visits may wait for somebody whose turn it is.
 func (s *pacedSession) Scan(ctx context.Context, table Table, scope Scope, visit func(Row) error) error {
-	if s.pacing.Gentle() {
-		select {
-		case s.pacing.scan <- struct{}{}:
-			defer func() { <-s.pacing.scan }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	rows, began := 0, s.pacing.clock()
 	return s.Session.Scan(ctx, table, scope, func(row Row) error {
 		if err := visit(row); err != nil {

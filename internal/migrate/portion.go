@@ -1,9 +1,26 @@
 package migrate
 
+import "sync/atomic"
+
 // portion is what one scan of a census reads: a table, or a part of it.
 type portion struct {
 	table int // in the list of tables
 	scope Scope
+}
+
+// portionQueue hands out portions.
+type portionQueue struct {
+	list []portion
+	at   atomic.Int64
+}
+
+// next returns a portion that nobody else has.
+func (q *portionQueue) next() (one portion, more bool) {
+	at := q.at.Add(1) - 1
+	if at >= int64(len(q.list)) {
+		return portion{}, false
+	}
+	return q.list[at], true
 }
 
 // A table of at most rangedPages is read in several ranges at once. A larger one
@@ -45,19 +62,20 @@ func takersFor(list []portion, tables []Table, workers int) int {
 }
 
 // rangesOf returns ranges that cover a table, two for each worker; none where it is
-// read in one scan. The last has no end: pages may come meanwhile.
+// read in one scan, as one with partitions is. The last has no end: pages may come
+// meanwhile, and a table that inherits from this one may have more.
 func rangesOf(table Table, workers int) (ranges []PageRange) {
 	if workers < 2 || len(table.Leaves) != 1 {
 		return nil
 	}
 	leaf := table.Leaves[0]
-	if !leaf.ByPages || leaf.Pages > rangedPages || leaf.Pages < 2*fewestRanged {
+	if leaf.Schema != table.Schema || leaf.Name != table.Name || !leaf.ByPages || leaf.Pages > rangedPages || leaf.Pages < 2*fewestRanged {
 		return nil
 	}
 	size := max(fewestRanged, leaf.Pages/int64(2*workers)+1)
 	for from := int64(0); from < leaf.Pages; from += size {
 		ranges = append(ranges, PageRange{Leaf: leaf, From: from, To: from + size})
 	}
-	ranges[len(ranges)-1].To = endOfHeap
+	ranges[len(ranges)-1].To = EndOfHeap
 	return ranges
 }

@@ -1,6 +1,9 @@
 package migrate
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // samplesPerVersion is how many values of each column and version are opened
 // before anything is written. A wrong key fails on the first; the rest is for a
@@ -19,10 +22,10 @@ type sample struct {
 // lotOf returns the lot that an IV, of at least 12 bytes, draws.
 func lotOf(iv []byte) uint64 { return binary.BigEndian.Uint64(iv) }
 
-// offer keeps a copy of the text, or not.
+// offer keeps a copy of the text, or not. Of copies of one ciphertext it keeps one.
 func (s *sample) offer(lot uint64, text []byte) {
 	full := len(s.lots) == samplesPerVersion
-	if full && lot >= s.lots[s.highest] {
+	if full && lot >= s.lots[s.highest] || slices.Contains(s.lots, lot) {
 		return
 	}
 	s.keep(lot, string(text), full)

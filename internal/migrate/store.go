@@ -117,8 +117,10 @@ type Description struct {
 
 // Scope is which rows of a table are read: all of them, or fewer.
 type Scope struct {
-	Pages      *PageRange // only those of its pages; After and Limit are not looked at
-	PendingFor *int       // only those that hold a value without this version's label
+	// Pages keeps to rows whose place is in the range, in whatever heap of the table
+	// they lie; its Leaf, After and Limit are not looked at.
+	Pages      *PageRange
+	PendingFor *int // only those that hold a value without this version's label
 }
 
 // Reader reads encrypted rows.

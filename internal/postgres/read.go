@@ -24,9 +24,12 @@ func (s *Session) Scan(ctx context.Context, table migrate.Table, scope migrate.S
 	}
 	var params [][]byte
 	if pages := scope.Pages; pages != nil {
-		from = "only " + quoted(pages.Leaf.Schema, pages.Leaf.Name)
-		where = "t.ctid >= $1::tid and t.ctid < $2::tid and (" + where + ")"
-		params = [][]byte{pageStart(pages.From), pageStart(pages.To)}
+		where = "t.ctid >= $1::tid and (" + where + ")"
+		params = [][]byte{pageStart(pages.From)}
+		if pages.To < migrate.EndOfHeap {
+			where = "t.ctid < $2::tid and " + where
+			params = append(params, pageStart(pages.To))
+		}
 	}
 	sql := "select " + keyAndValues(table) + " from " + from + " t where " + where
 	// Ending the context is what stops a long result half-way.

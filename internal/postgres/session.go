@@ -18,6 +18,7 @@ type Session struct {
 	held     *pgxpool.Conn
 	snapshot bool // one transaction is open from the start to the end
 	broken   bool // nothing more can be said on the connection
+	updates  map[partKind]string
 }
 
 // connection is what is known of a connection, for as long as it lives.
@@ -28,9 +29,8 @@ type connection struct {
 	direct   bool
 	tuned    bool              // the settings of Write are made
 	prepared map[string]string // names of statements by their text
-	updates  map[partKind]string
-	arrays   [][]byte // buffers of Write, used again
-	wire     []byte   // likewise: the messages of a trip
+	arrays   [][]byte          // buffers of Write, used again
+	wire     []byte            // likewise: the messages of a trip
 }
 
 // Open implements migrate.Store.
@@ -101,9 +101,10 @@ func (s *Store) session(ctx context.Context) (*Session, error) {
 const ofConnection = "ocmt"
 
 // Close leaves the connection to the next session, if it is fit for one: the
-// transaction of a snapshot ends with it.
+// transaction of a snapshot ends with it. Behind a pool there is nothing to leave,
+// and the pool may have given a backend for as long as the connection lasts.
 func (s *Session) Close(ctx context.Context) {
-	if s.broken {
+	if s.broken || !s.direct {
 		_ = s.conn.Close(ctx)
 	}
 	s.held.Release()
