@@ -24,17 +24,19 @@ const lockCheck = 2 * time.Second
 // transaction has no number, and at its isolation no snapshot between statements,
 // and so holds no clean-up back.
 func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
-	conn, err := s.connect(ctx)
+	session, err := s.session(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	session.spent = true // the lock ends with its connection
+	conn := session.conn
 	results, err := conn.Exec(ctx, "begin "+isolation+"; set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
 	if err != nil {
-		_ = conn.Close(ctx)
+		session.Close(ctx)
 		return nil, nil, fmt.Errorf("taking the lock: %w", plain(err))
 	}
 	if string(results[2].Rows[0][0]) != "t" {
-		_ = conn.Close(ctx)
+		session.Close(ctx)
 		return nil, nil, migrate.ErrLocked
 	}
 	held, lose := context.WithCancelCause(ctx)
@@ -46,7 +48,7 @@ func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
 	release := func() {
 		lose(context.Canceled)
 		<-watched
-		_ = conn.Close(context.WithoutCancel(ctx))
+		session.Close(context.WithoutCancel(ctx))
 	}
 	return held, release, nil
 }

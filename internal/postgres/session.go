@@ -17,7 +17,7 @@ type Session struct {
 	store    *Store
 	held     *pgxpool.Conn
 	snapshot bool // one transaction is open from the start to the end
-	broken   bool // nothing more can be said on the connection
+	spent    bool // its connection is for no other session
 	updates  map[partKind]string
 }
 
@@ -89,7 +89,7 @@ func (s *Store) session(ctx context.Context) (*Session, error) {
 		if err == nil {
 			return session, nil
 		}
-		session.broken = true
+		session.spent = true
 		session.Close(ctx)
 		if !used || ctx.Err() != nil {
 			return nil, err
@@ -104,7 +104,7 @@ const ofConnection = "ocmt"
 // transaction of a snapshot ends with it. Behind a pool there is nothing to leave,
 // and the pool may have given a backend for as long as the connection lasts.
 func (s *Session) Close(ctx context.Context) {
-	if s.broken || !s.direct {
+	if s.spent || !s.direct {
 		_ = s.conn.Close(ctx)
 	}
 	s.held.Release()

@@ -110,14 +110,6 @@ func misread(address string) bool {
 	return err == nil && parsed.Scheme != "" && parsed.User == nil && strings.Contains(address, "@")
 }
 
-func (s *Store) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	conn, err := pgconn.ConnectConfig(ctx, s.config)
-	if err != nil {
-		return nil, s.connectError(err)
-	}
-	return conn, nil
-}
-
 func (s *Store) connectError(cause error) error {
 	return &ConnectError{Host: s.config.Host, Port: s.config.Port, Database: s.config.Database, Cause: cause}
 }

@@ -23,7 +23,7 @@ func (s *Session) trip(ctx context.Context, table migrate.Table, parts []migrate
 		return err
 	}
 	if err := s.conn.SyncConn(ctx); err != nil {
-		s.broken = true
+		s.spent = true
 		return err
 	}
 	// The server may say more than what lies between it and here can hold, notices
@@ -35,11 +35,11 @@ func (s *Session) trip(ctx context.Context, table migrate.Table, parts []migrate
 	}()
 	failed, broken := s.receive(ctx, parts)
 	if broken {
-		s.broken = true
+		s.spent = true
 		_ = conn.Close() // what was sent and received is not known
 	}
 	if err := <-sent; err != nil && failed == nil {
-		s.broken = true
+		s.spent = true
 		_ = conn.Close()
 		return err
 	}
