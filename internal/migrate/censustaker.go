@@ -70,8 +70,13 @@ func (t *censusTaker) row(n int, row Row) {
 func takeCensus(ctx context.Context, store Store, ring *crypto.Keyring, request Request, tables []Table, reporter Reporter) ([]Census, []int64, error) {
 	var rows atomic.Int64
 	progress := func(more int64) { reporter.Progress(rows.Add(more), 0) }
-	queue := &portionQueue{list: portions(tables, request.Workers)}
-	takers := make([]*censusTaker, takersFor(queue.list, tables, request.Workers))
+	list := portions(tables, request.Workers)
+	queue := make(chan portion, len(list))
+	for _, one := range list {
+		queue <- one
+	}
+	close(queue)
+	takers := make([]*censusTaker, takersFor(list, tables, request.Workers))
 	for i := range takers {
 		takers[i] = newCensusTaker(ring, request, tables, progress)
 	}
@@ -102,7 +107,7 @@ func takeCensus(ctx context.Context, store Store, ring *crypto.Keyring, request 
 
 // help reads portions too, for as long as the work need not give way. Where there
 // is no connection for that, the others do all of it.
-func (t *censusTaker) help(ctx context.Context, store Store, queue *portionQueue) error {
+func (t *censusTaker) help(ctx context.Context, store Store, queue <-chan portion) error {
 	hurried := func() bool { return !gentle(store) }
 	if !hurried() {
 		return nil
@@ -116,9 +121,9 @@ func (t *censusTaker) help(ctx context.Context, store Store, queue *portionQueue
 }
 
 // readAll reads portions while there are any and it may go on.
-func (t *censusTaker) readAll(ctx context.Context, reader Reader, queue *portionQueue, goOn func() bool) error {
+func (t *censusTaker) readAll(ctx context.Context, reader Reader, queue <-chan portion, goOn func() bool) error {
 	for goOn() {
-		one, more := queue.next()
+		one, more := <-queue
 		if !more {
 			return nil
 		}

@@ -1,26 +1,9 @@
 package migrate
 
-import "sync/atomic"
-
 // portion is what one scan of a census reads: a table, or a part of it.
 type portion struct {
 	table int // in the list of tables
 	scope Scope
-}
-
-// portionQueue hands out portions.
-type portionQueue struct {
-	list []portion
-	at   atomic.Int64
-}
-
-// next returns a portion that nobody else has.
-func (q *portionQueue) next() (one portion, more bool) {
-	at := q.at.Add(1) - 1
-	if at >= int64(len(q.list)) {
-		return portion{}, false
-	}
-	return q.list[at], true
 }
 
 // A table of at most rangedPages is read in several ranges at once. A larger one

@@ -11,8 +11,8 @@ import (
 const samplesPerVersion = 64
 
 // sample keeps those of the values offered to it that have the lowest lots. A lot
-// comes from the value's IV, which is random (see pkg/crypto): the draw
-// is even, and the same in whatever order and by however many the values are read.
+// comes from the value's IV, which is random (see pkg/crypto): the draw is even, and
+// the same in whatever order and by however many the values are read.
 type sample struct {
 	lots    []uint64
 	texts   []string

@@ -345,7 +345,7 @@ func stretchSQL(stretch migrate.Stretch) string {
 	}
 	sql := "(select " + strings.Join(names, ", ") + " from only " + quoted(relation.Schema, relation.Name)
 	if relation.ByPages {
-		sql += fmt.Sprintf(" where ctid >= '(%d,0)' and ctid < '(%d,0)'", stretch.From, min(stretch.To, lastPage))
+		sql += fmt.Sprintf(" where ctid >= '(%d,0)' and ctid < '(%d,0)'", stretch.From, min(stretch.To, migrate.EndOfHeap))
 	}
 	if stretch.Rows > 0 {
 		sql += " limit " + strconv.Itoa(stretch.Rows)

@@ -116,12 +116,9 @@ func (s *Session) query(ctx context.Context, sql string, params [][]byte) (*pgco
 // pageStart is the place before the first row of a page, in the binary form of a
 // tid: the page in four bytes and the number of the row there in two.
 func pageStart(page int64) []byte {
-	place := binary.BigEndian.AppendUint32(nil, uint32(min(page, lastPage))) //nolint:gosec // bounded
+	place := binary.BigEndian.AppendUint32(nil, uint32(min(page, migrate.EndOfHeap))) //nolint:gosec // bounded
 	return append(place, 0, 0)
 }
-
-// lastPage is the highest page that a heap can have, and one more.
-const lastPage = 1<<32 - 1
 
 func pageOf(place []byte) int64 { return int64(binary.BigEndian.Uint32(place)) }
 
