@@ -1,0 +1,86 @@
+package finding
+
+// Code names a kind of Finding for machines. A code never changes its meaning.
+// docs/findings.md says what each one means.
+type Code string
+
+// Codes about the database as a whole.
+const (
+	Standby       Code = "standby"
+	ReadOnly      Code = "read_only"
+	NoTables      Code = "no_tables"
+	EmptyDatabase Code = "empty_database"
+	Drifted       Code = "drifted"
+)
+
+// Codes about tables and columns.
+const (
+	MissingSelect       Code = "missing_select"
+	MissingUpdate       Code = "missing_update"
+	MissingUsage        Code = "missing_usage"
+	MissingLedger       Code = "missing_ledger"
+	MissingLedgerRights Code = "missing_ledger_rights"
+	RowSecurity         Code = "row_security"
+	NotATable           Code = "not_a_table"
+	OtherSchema         Code = "other_schema"
+	UnknownColumn       Code = "unknown_column"
+	WrongType           Code = "wrong_type"
+	NarrowColumn        Code = "narrow_column"
+	NoKey               Code = "no_key"
+	Rule                Code = "rule"
+	EmptyTable          Code = "empty_table"
+	UnlistedColumn      Code = "unlisted_column"
+)
+
+// Codes about what a search could not read.
+const (
+	Locked   Code = "locked"
+	TooSlow  Code = "too_slow"
+	TooLarge Code = "too_large"
+	Gone     Code = "gone"
+	Damaged  Code = "damaged"
+)
+
+// Codes about key versions and the values under them.
+const (
+	MissingVersion Code = "missing_version"
+	WrongKey       Code = "wrong_key"
+	SwappedKeys    Code = "swapped_keys"
+	MixedKeys      Code = "mixed_keys"
+	RecordedKey    Code = "recorded_key"
+	Downgrade      Code = "downgrade"
+)
+
+// Codes about what keeps a key from being retired.
+const (
+	RowsLeft         Code = "rows_left"
+	RowsLocked       Code = "rows_locked"
+	NotEnded         Code = "not_ended"
+	ValuesSetAside   Code = "values_set_aside"
+	ValuesNotOpened  Code = "values_not_opened"
+	ValuesUnder      Code = "values_under_version"
+	KnownColumnOpens Code = "known_column_opens"
+)
+
+// Codes about settings, secrets and the files they stand in.
+const (
+	Missing           Code = "missing"
+	Length            Code = "length"
+	NotHex            Code = "not_hex"
+	WhiteSpace        Code = "white_space"
+	Uppercase         Code = "uppercase"
+	DocumentedExample Code = "documented_example"
+	AllEqual          Code = "all_equal"
+	Sequential        Code = "sequential"
+	RepeatedBlock     Code = "repeated_block"
+	Text              Code = "text"
+	Words             Code = "words"
+	FewValues         Code = "few_values"
+	LongRun           Code = "long_run"
+	VersionNumber     Code = "version_number"
+	VersionNotRaised  Code = "version_not_raised"
+	Ignored           Code = "ignored"
+	DuplicateKey      Code = "duplicate_key"
+	Gap               Code = "gap"
+	FileMode          Code = "file_mode"
+)
