@@ -30,20 +30,32 @@ var rules = []struct {
 	forbid []string
 }{
 	{"pkg/crypto", "others import it, and cannot import what is internal", []string{module + "internal"}},
-	{"pkg/secret", "others import it, and cannot import what is internal", []string{module + "internal", cobra, viper, term, pgx, redis}},
+	{"pkg/secret", "it knows kinds of secret, and neither settings, databases nor screens", []string{
+		module + "internal/cli", module + "internal/ui", module + "internal/config", module + "internal/ocmt", module + "internal/migrate",
+		module + "internal/discover", module + "internal/rotation", module + "internal/postgres", cobra, viper, term, pgx, redis}},
+	{"internal/finding", "it is the form in which every layer reports, and stands below all of them", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
 	{"internal/config", "reading settings dials nothing and shows nothing", []string{module + "internal/cli", module + "internal/ui", cobra, term, pgx, redis}},
 	{"internal/ui", "showing things knows nothing of what is shown", []string{module + "internal/cli", module + "internal/config", cobra, viper, pgx, redis}},
 	{"internal/ocmt", domain, domainForbids},
-	{"internal/migrate", domain, domainForbids},
+	{"internal/discover", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
+	{"internal/migrate", domain, append([]string{module + "internal/rotation"}, domainForbids...)},
 	{"internal/rotation", domain, domainForbids},
 	{"internal/audit", domain, domainForbids},
 	{"internal/session", domain, domainForbids},
-	{"internal/postgres", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, redis}},
+	{"internal/postgres", "what every adapter needs knows no domain", []string{module + "internal/migrate", module + "internal/discover", module + "internal/rotation",
+		module + "internal/session", module + "internal/audit", module + "internal/ocmt", module + "internal/cli", module + "internal/ui", module + "internal/config", cobra, viper, term, redis}},
+	{"internal/postgres/pgmigrate", adapter, append([]string{module + "internal/rotation"}, adapterForbids...)},
+	{"internal/postgres/pgdiscover", adapter, append([]string{module + "internal/migrate", module + "internal/rotation"}, adapterForbids...)},
+	{"internal/postgres/pgrecord", adapter, append([]string{module + "internal/rotation"}, adapterForbids...)},
 	{"internal/redis", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, pgx}},
 	{"cmd/ocmt", "what only tests use stays out of the program", []string{"testing", "github.com/rogpeppe/go-internal"}},
 }
 
 const domain = "the domain takes values and gives values: it reads no settings, shows nothing and knows no database driver"
+
+const adapter = "an adapter serves one domain: it is handed its database, prints nothing, and does not decide about keys"
+
+var adapterForbids = []string{module + "internal/cli", module + "internal/ui", module + "internal/config", cobra, viper, term, redis}
 
 var domainForbids = []string{
 	module + "internal/cli", module + "internal/ui", module + "internal/config",

@@ -16,33 +16,32 @@ type Figures struct {
 	Seconds       float64 `json:"seconds"`
 	RowsPerSecond float64 `json:"rows_per_second"`
 	WALBytes      int64   `json:"wal_bytes"`
-	Growth        float64 `json:"table_growth"` // of the heap, as a share of its size before
+	Growth        float64 `json:"table_growth"` // growth of the heap, as a share of its size before
 	HeapOnly      float64 `json:"heap_only"`    // share of the updates that touched no index
-	// CPU seconds of the server and of the program. Unlike the time on the
-	// clock they hardly depend on what else the machine does.
+	// CPU seconds of the server and of the program. Unlike elapsed time they hardly depend on
+	// the load of the machine.
 	ServerCPU float64 `json:"server_cpu_seconds"`
 	ClientCPU float64 `json:"client_cpu_seconds,omitempty"`
 	PeakBytes int64   `json:"peak_memory_bytes,omitempty"`
 }
 
-// effort is what a contender did and what it took.
-type effort struct {
+// cost is what a contender did, and what it needed for that.
+type cost struct {
 	rows    int
 	elapsed time.Duration
-	cpu     time.Duration // of a program of its own
-	peak    int64         // bytes, likewise
+	cpu     time.Duration // of the program, where the contender is one
+	peak    int64         // bytes of memory of that program
 }
 
-// database is one that measurements begin with, or a copy of it.
+// database is a database that measurements begin with, or a copy of it.
 type database struct {
 	name string
 	url  string
 	rows int
 }
 
-// contender does the work in a database. It has closed its connections when it
-// returns.
-type contender func(ctx context.Context, db database) (effort, error)
+// contender does the work in a database. It closes its connections before it returns.
+type contender func(ctx context.Context, db database) (cost, error)
 
 // fill makes a database of so many rows.
 func (b *bench) fill(ctx context.Context, rows int) (db database, err error) {
@@ -57,7 +56,7 @@ func (b *bench) fill(ctx context.Context, rows int) (db database, err error) {
 	return db, testenv.Exec(ctx, db.url, "vacuum (freeze, analyze)")
 }
 
-// copyOf replaces the copy that was measured before, so that the disk holds one.
+// copyOf replaces the copy that was measured before, so that the disk holds one copy only.
 func (b *bench) copyOf(ctx context.Context, template database) (database, error) {
 	fresh := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows}
 	err := testenv.Exec(ctx, b.server.URL("postgres", "postgres"), "drop database if exists measured",
@@ -65,7 +64,7 @@ func (b *bench) copyOf(ctx context.Context, template database) (database, error)
 	if err != nil {
 		return fresh, err
 	}
-	// Each begins with a warm cache and right after a checkpoint.
+	// Each measurement begins with a warm cache and right after a checkpoint.
 	return fresh, testenv.Exec(ctx, fresh.url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint")
 }
 
@@ -75,7 +74,7 @@ func (b *bench) onCopy(ctx context.Context, template database, work contender) (
 	if err != nil {
 		return f, err
 	}
-	before, err := look(ctx, db.url)
+	before, err := readCounters(ctx, db.url)
 	if err != nil {
 		return f, err
 	}
@@ -83,7 +82,7 @@ func (b *bench) onCopy(ctx context.Context, template database, work contender) (
 	if err != nil {
 		return f, err
 	}
-	after, err := look(ctx, db.url)
+	after, err := readCounters(ctx, db.url)
 	if err != nil {
 		return f, err
 	}

@@ -15,7 +15,7 @@ const tick = 10 * time.Millisecond
 // Fields of /proc/PID/stat, counted from the one behind the program's name.
 const (
 	fieldParent      = 1
-	fieldEndedUser   = 13 // of children that have ended and were waited for
+	fieldEndedUser   = 13 // CPU time of children that have ended and were waited for
 	fieldEndedSystem = 14
 )
 
@@ -44,8 +44,8 @@ func cpuOfEnded(server int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
-// childrenOf returns the processes of a parent, with those that have ended and
-// that it has not waited for yet.
+// childrenOf returns the child processes of a parent, also those that have ended and that the
+// parent has not waited for yet.
 func childrenOf(parent int) (children []int, err error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -58,7 +58,7 @@ func childrenOf(parent int) (children []int, err error) {
 		}
 		fields, err := statOf(entry.Name())
 		if err != nil {
-			continue // gone meanwhile
+			continue // it has ended meanwhile
 		}
 		if fields[fieldParent] == strconv.Itoa(parent) {
 			children = append(children, pid)
@@ -75,8 +75,7 @@ func statOf(pid string) ([]string, error) {
 	return parseStat(string(stat))
 }
 
-// parseStat leaves out what stands before the end of the program's name, which
-// may hold anything and stands in parentheses.
+// parseStat skips the name of the program, which is in parentheses and may contain anything.
 func parseStat(stat string) ([]string, error) {
 	end := strings.LastIndex(stat, ") ")
 	if end < 0 {

@@ -25,8 +25,8 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// CPU time is the parent's only once it has waited for the child. Were a child
-// that has ended no longer listed, the server's work would be read as none.
+// If this fails, the server's work is read as none: a child that has ended is listed until its
+// parent has waited for it, and only then its CPU time is the parent's.
 func TestChildrenUntilTheyAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	command := exec.Command("cat")
@@ -46,7 +46,7 @@ func TestChildrenUntilTheyAreWaitedFor(t *testing.T) {
 	if _, err := output.Read(make([]byte, 1)); err == nil {
 		t.Fatal("cat has something to say")
 	}
-	// It has closed its output, and ends or has ended.
+	// The child has closed its output, so it is about to end or has ended.
 	if children, err := childrenOf(os.Getpid()); err != nil || !slices.Contains(children, pid) {
 		t.Errorf("before: %v (%v), without %d", children, err, pid)
 	}

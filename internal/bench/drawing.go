@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// Places of the drawing, in its own units.
+// Positions in the drawing, in its own units.
 const (
 	plotWidth  = 760
-	plotLeft   = 205 // where bars begin: the names stand before it
-	plotRight  = 665 // where the axis ends: the number of the longest bar stands behind it
+	plotLeft   = 205 // where bars begin, behind the names
+	plotRight  = 665 // where the axis ends, before the number of the longest bar
 	plotTop    = 24
 	barHeight  = 22
 	barStep    = 32
@@ -18,7 +18,7 @@ const (
 	footSpace  = 34
 )
 
-// drawing is what the template writes: everything has its place already.
+// drawing is what the template writes, with the position of everything.
 type drawing struct {
 	Width, Height, Foot int
 	About               string
@@ -82,8 +82,7 @@ func (p panel) drawn(y int) drawnPanel {
 	return d
 }
 
-// tickStep is 1, 2 or 5 times a power of ten, so that four to eight ticks are on
-// the axis.
+// tickStep returns 1, 2 or 5 times a power of ten, so that the axis has four to eight ticks.
 func tickStep(most float64) float64 {
 	if most <= 0 {
 		return 1

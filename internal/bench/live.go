@@ -10,27 +10,27 @@ import (
 	"github.com/ocmt/ocmt/internal/sampledata"
 )
 
-// Live is how long the writes of live servers take: alone, beside a run at its
-// default settings, and beside one that is held to a quarter of its full speed.
+// Live is how long the writes of live servers take: alone, during a run with default settings,
+// and during a run that is limited to a quarter of its full speed.
 type Live struct {
 	Servers   int    `json:"servers"`
 	EveryMs   int64  `json:"write_every_ms"` // of each server
 	Alone     Beside `json:"alone"`
 	Run       Beside `json:"beside_a_run"`
 	Throttled Beside `json:"beside_a_run_at_a_quarter"`
-	// Ratios to the p99 alone.
+	// Ratios to the p99 of the servers alone.
 	RunP99   float64 `json:"p99_ratio_beside_to_alone"`
 	QuartP99 float64 `json:"p99_ratio_quarter_to_alone"`
 }
 
-// Beside is how live servers fare beside some work, and how fast that is.
+// Beside is the latency of live servers during other work, and the speed of that work.
 type Beside struct {
 	Latency
 	Seconds       float64 `json:"seconds"`
 	RowsPerSecond float64 `json:"run_rows_per_second,omitempty"`
 }
 
-// Latency is of single writes.
+// Latency is that of single writes.
 type Latency struct {
 	Writes int     `json:"writes"`
 	P50    float64 `json:"p50_ms"`
@@ -40,11 +40,11 @@ type Latency struct {
 const (
 	liveServers = 4
 	liveEvery   = 5 * time.Millisecond
-	liveAlone   = 30 * time.Second // about as long as a run: a machine's bad moments must have met both
+	liveAlone   = 30 * time.Second // about as long as a run, so that disturbances of the machine affect both
 )
 
-// measureLive measures them on a copy of the database each. Full is the speed of
-// a run that is not held back.
+// measureLive measures each case on a copy of the database of its own. Full is the speed of a
+// run without a limit, in rows per second.
 func (b *bench) measureLive(ctx context.Context, db database, full float64) (Live, error) {
 	live := Live{Servers: liveServers, EveryMs: liveEvery.Milliseconds()}
 	quarter := strconv.Itoa(max(1, int(full/4)))
@@ -74,30 +74,30 @@ func (l *Live) finish() {
 
 // wait does nothing for a while.
 func wait(length time.Duration) contender {
-	return func(ctx context.Context, _ database) (effort, error) {
+	return func(ctx context.Context, _ database) (cost, error) {
 		select {
 		case <-time.After(length):
-			return effort{elapsed: length}, nil
+			return cost{elapsed: length}, nil
 		case <-ctx.Done():
-			return effort{}, ctx.Err()
+			return cost{}, ctx.Err()
 		}
 	}
 }
 
-// besideServers does work while servers write, under the new version.
+// besideServers does work while servers write under the new version.
 func (b *bench) besideServers(into *Latency, work contender) contender {
-	return func(ctx context.Context, db database) (effort, error) {
+	return func(ctx context.Context, db database) (cost, error) {
 		ring, err := b.ring.WithCurrent(1)
 		if err != nil {
-			return effort{}, err
+			return cost{}, err
 		}
 		servers, err := sampledata.StartServers(ctx, db.url, ring, liveServers, liveEvery)
 		if err != nil {
-			return effort{}, err
+			return cost{}, err
 		}
 		done, failed := work(ctx, db)
 		if err := servers.Stop(); err != nil {
-			return effort{}, err
+			return cost{}, err
 		}
 		*into = latencyOf(servers.Latencies())
 		return done, failed

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Machine is what the figures come from. Client and server share it.
+// Machine is the machine that the figures come from. Client and server share it.
 type Machine struct {
 	Date       time.Time `json:"date"`
 	Go         string    `json:"go"`
@@ -35,7 +35,7 @@ func (b *bench) machine(ctx context.Context, now time.Time) (Machine, error) {
 	return m, conn.QueryRow(ctx, "select split_part(current_setting('server_version'), ' ', 1)").Scan(&m.PostgreSQL)
 }
 
-// String says it in one line.
+// String describes the machine in one line.
 func (m Machine) String() string {
 	return fmt.Sprintf("%s, %d cores for server and client together, PostgreSQL %s, Go %s, Linux %s",
 		m.Date.Format(time.DateOnly), m.Cores, m.PostgreSQL, m.Go, m.Kernel)

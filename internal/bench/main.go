@@ -1,6 +1,6 @@
-// Command bench measures how fast a re-encryption is against what PostgreSQL
-// itself can do with the same rows: one plain UPDATE of the same bytes, and the
-// loop that reads and writes one value at a time. It starts its own server.
+// Command bench measures the speed of a re-encryption, and compares it with what PostgreSQL can
+// do with the same rows: one plain UPDATE of the same bytes, and a loop that reads and writes
+// one value at a time. It starts its own server.
 package main
 
 import (

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// grouped puts a comma before each three digits: 1,000,000.
+// grouped returns a number with commas between thousands: 1,000,000.
 func grouped(n int) string {
 	if n < 0 {
 		return "-" + grouped(-n)
@@ -17,7 +17,7 @@ func grouped(n int) string {
 	return digits
 }
 
-// counted puts a number before the name of a thing.
+// counted returns a number with the name of what it counts.
 func counted(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -27,10 +27,10 @@ func counted(n int, thing string) string {
 
 func percent(share float64) string { return fmt.Sprintf("%.0f%%", 100*share) }
 
-// change has a sign in front.
+// change returns a share with its sign, in percent.
 func change(share float64) string { return fmt.Sprintf("%+.1f%%", 100*share) }
 
-// times has as many digits as say something.
+// times returns a ratio with as many digits as are significant.
 func times(ratio float64) string {
 	if ratio >= 10 {
 		return fmt.Sprintf("%.0f times", ratio)

@@ -13,22 +13,22 @@ import (
 	"time"
 )
 
-// ocmtRun runs the program as an operator does, from start to end: plan, run,
-// and the pass that finds nothing left.
-func (b *bench) ocmtRun(ctx context.Context, db database) (effort, error) {
+// ocmtRun runs the program as an operator does, from its start to its end: the plan, the run,
+// and the pass that finds nothing.
+func (b *bench) ocmtRun(ctx context.Context, db database) (cost, error) {
 	return b.ocmtRunWith()(ctx, db)
 }
 
 func (b *bench) ocmtRunWith(flags ...string) contender {
 	args := slices.Concat([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags), flags)
-	return func(ctx context.Context, db database) (effort, error) { return b.runOcmt(ctx, db, 1, args...) }
+	return func(ctx context.Context, db database) (cost, error) { return b.runOcmt(ctx, db, 1, args...) }
 }
 
 // runOcmt runs the program with both keys and a current version.
-func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...string) (effort, error) {
+func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...string) (cost, error) {
 	program, err := filepath.Abs(b.program)
 	if err != nil {
-		return effort{}, err
+		return cost{}, err
 	}
 	command := exec.CommandContext(ctx, program, args...)
 	command.Env = append(os.Environ(), "DATABASE_URL="+db.url, "ENCRYPTION_KEY_VERSION="+strconv.Itoa(version),
@@ -37,7 +37,7 @@ func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...s
 	command.Stdout, command.Stderr, command.Dir = &output, &output, os.TempDir()
 	began := time.Now()
 	if err := command.Start(); err != nil {
-		return effort{}, err
+		return cost{}, err
 	}
 	ended := make(chan struct{})
 	peak := make(chan int64)
@@ -47,15 +47,15 @@ func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...s
 	close(ended)
 	most := <-peak
 	if err != nil {
-		return effort{}, fmt.Errorf("%w: %s", err, output.String())
+		return cost{}, fmt.Errorf("%w: %s", err, output.String())
 	}
 	cpu := command.ProcessState.UserTime() + command.ProcessState.SystemTime()
-	return effort{rows: db.rows, elapsed: elapsed, cpu: cpu, peak: most}, nil
+	return cost{rows: db.rows, elapsed: elapsed, cpu: cpu, peak: most}, nil
 }
 
-// watchPeak asks for the most memory that a process held, until it has ended.
-// What the system reports of an ended child is no use: it counts this process's
-// own memory from before the child became another program.
+// watchPeak reads the peak memory of a process until the process has ended. What the system
+// reports of an ended child is too large: it includes the memory of this process from before
+// the child executed another program.
 func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
 	for {
 		peak = max(peak, peakOf(pid))
@@ -67,7 +67,7 @@ func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
 	}
 }
 
-// peakOf is 0 where the system does not tell.
+// peakOf returns the peak memory of a process in bytes, or 0 where the system does not say.
 func peakOf(pid int) int64 {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {

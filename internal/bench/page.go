@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The marks between which a page holds the figures of the last run.
+// The marks around the figures of the last run on a page.
 const (
 	figuresBegin = "<!-- figures: written by make bench -->\n"
 	figuresEnd   = "<!-- end of the figures -->\n"
@@ -25,7 +25,7 @@ func (r *Report) fillPage(path string) error {
 	return os.WriteFile(path, []byte(filled), 0o644)
 }
 
-// between replaces what stands between the marks.
+// between replaces the text between the marks.
 func between(page, text string) (string, error) {
 	before, rest, begun := strings.Cut(page, figuresBegin)
 	_, after, ended := strings.Cut(rest, figuresEnd)

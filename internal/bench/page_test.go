@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// A second run must replace the figures of the first, and nothing else that
-// stands on the page.
+// If this fails, a second run replaces more of the page than the figures of the first.
 func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	t.Parallel()
 	page := "before\n" + figuresBegin + "old\n" + figuresEnd + "after\n"
@@ -27,7 +26,7 @@ func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	}
 }
 
-// A page without its marks is somebody's text, and stays as it is.
+// If this fails, a page without marks, which was written by hand, is overwritten.
 func TestPageWithoutMarksIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"", "text\n", figuresBegin, figuresEnd, figuresEnd + figuresBegin} {
@@ -37,7 +36,7 @@ func TestPageWithoutMarksIsRefused(t *testing.T) {
 	}
 }
 
-// Without its marks the page would be found out only after minutes of measuring.
+// If this fails, a missing mark is noticed only after minutes of measuring.
 func TestPageOfTheRepositoryHasTheMarks(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/bench/README.md")

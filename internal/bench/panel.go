@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// panel is a bar chart of its own axis, with a bar a line.
+// panel is a bar chart with an axis of its own and one bar in each line.
 type panel struct {
 	title, axis string
 	bars        []bar
@@ -15,7 +15,7 @@ type bar struct {
 	ours  bool // drawn in the colour of ocmt
 }
 
-// panels leaves out what was not measured.
+// panels returns the charts of everything that was measured.
 func (r *Report) panels() []panel {
 	rate := func(v float64) string { return grouped(int(v)) }
 	list := []panel{{title: "Re-encrypting " + grouped(r.Rows) + " rows", axis: "rows per second", number: rate, bars: []bar{

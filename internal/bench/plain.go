@@ -7,12 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// plainUpdate writes as many bytes as a re-encryption does, and encrypts
-// nothing: the least work that PostgreSQL can do it with in one statement.
-func plainUpdate(ctx context.Context, db database) (effort, error) {
+// plainUpdate writes as many bytes as a re-encryption does in one statement, and encrypts
+// nothing: it is the least work that PostgreSQL needs.
+func plainUpdate(ctx context.Context, db database) (cost, error) {
 	conn, err := pgx.Connect(ctx, db.url)
 	if err != nil {
-		return effort{}, err
+		return cost{}, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	began := time.Now()
@@ -20,5 +20,5 @@ func plainUpdate(ctx context.Context, db database) (effort, error) {
 		access_token_encrypted = 'v1:' || substr(access_token_encrypted, 4),
 		refresh_token_encrypted = 'v1:' || substr(refresh_token_encrypted, 4),
 		api_key_encrypted = 'v1:' || substr(api_key_encrypted, 4)`)
-	return effort{rows: int(tag.RowsAffected()), elapsed: time.Since(began)}, err
+	return cost{rows: int(tag.RowsAffected()), elapsed: time.Since(began)}, err
 }

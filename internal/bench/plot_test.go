@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A browser shows nothing of an SVG that is not well formed, and a bar without
-// its number says little.
+// If this fails, a browser shows nothing because the SVG is not well formed, or a bar has no
+// number.
 func TestPlotIsWellFormedAndHasTheNumbers(t *testing.T) {
 	t.Parallel()
 	r := measured()
@@ -32,7 +32,7 @@ func TestPlotIsWellFormedAndHasTheNumbers(t *testing.T) {
 	}
 }
 
-// words returns the texts of an XML document, and fails on what is none.
+// words returns the texts of an XML document, and fails on a text that is not XML.
 func words(t *testing.T, text string) (found []string) {
 	t.Helper()
 	for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
@@ -49,7 +49,7 @@ func words(t *testing.T, text string) (found []string) {
 	}
 }
 
-// Bars that do not have the length of their value deceive.
+// If this fails, a bar is longer or shorter than its value.
 func TestBarsAreAsLongAsTheirValues(t *testing.T) {
 	t.Parallel()
 	p := panel{bars: []bar{{value: 100}, {value: 50}, {value: 0.01}}, number: times}.drawn(0)
@@ -61,7 +61,7 @@ func TestBarsAreAsLongAsTheirValues(t *testing.T) {
 	}
 }
 
-// An axis with two marks, or with thirty on top of each other, cannot be read.
+// If this fails, an axis has too few or too many marks to be read.
 func TestAxisHasAFewTicks(t *testing.T) {
 	t.Parallel()
 	for _, most := range []float64{0, 0.003, 0.7, 1, 3.99, 4, 9.9, 100, 61_234, 123_456, 9_999_999} {

@@ -2,12 +2,12 @@ package main
 
 import "fmt"
 
-// Promise is a figure that ocmt is to reach, and whether it did.
+// Promise is a figure that ocmt is to reach, and whether it does.
 type Promise struct {
 	What     string `json:"what"`
 	Promised string `json:"promised"`
 	Measured string `json:"measured,omitempty"`
-	Holds    *bool  `json:"holds"` // null: it was not measured
+	Holds    *bool  `json:"holds"` // null where it was not measured
 }
 
 const (

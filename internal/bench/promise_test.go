@@ -2,12 +2,11 @@ package main
 
 import "testing"
 
-// A reader takes the last column for the truth: a figure that misses its promise
-// by a little must not pass, and one that was not measured must not hold.
+// If this fails, a figure that misses its promise passes, or one that was not measured holds.
 func TestPromisesHoldOrNot(t *testing.T) {
 	t.Parallel()
-	// What follows from measured: a peak of 65 MiB, 20% more rows/s and 4.5
-	// times the p99 are too much; and 50 times is just enough.
+	// These follow from measured: a peak of 65 MiB, 20% more rows/s and 4.5 times the p99 are
+	// too much, and 50 times is just enough.
 	wants := []bool{true, true, true, true, false, false, true, false, true}
 	list := measured().Promises
 	if len(list) != len(wants) {
@@ -20,7 +19,7 @@ func TestPromisesHoldOrNot(t *testing.T) {
 	}
 }
 
-// A run that slows down on large tables is what the promise is about.
+// If this fails, a run that slows down on large tables passes.
 func TestPromiseOfScaleGoesBothWays(t *testing.T) {
 	t.Parallel()
 	r := measured()

@@ -20,7 +20,7 @@ type Report struct {
 	Verify Verification `json:"verify"`
 	Live   *Live        `json:"live_servers,omitempty"`
 
-	// Medians over the rounds: of rows per second, and of WAL.
+	// Medians over the rounds of the ratios of rows per second and of WAL.
 	ToPlain float64 `json:"ratio_to_plain_update"`
 	ToLoop  float64 `json:"ratio_to_row_at_a_time"`
 	WAL     float64 `json:"wal_share_of_plain_update"`
@@ -28,11 +28,11 @@ type Report struct {
 	// ScaleChange is how rows per second change from the smallest scale to the
 	// largest, as a share.
 	ScaleChange float64   `json:"scale_change"`
-	PeakBytes   int64     `json:"peak_memory_bytes"` // the most at any size
+	PeakBytes   int64     `json:"peak_memory_bytes"` // the largest at any size
 	Promises    []Promise `json:"promises"`
 }
 
-// finish works out what follows from the measurements.
+// finish computes what follows from the measurements.
 func (r *Report) finish() {
 	r.ToPlain = medianRatio(r.Ocmt, r.Plain, speed)
 	r.ToLoop = medianRatio(r.Ocmt, r.Loop, speed)
@@ -48,7 +48,7 @@ func (r *Report) finish() {
 	r.Promises = r.promises()
 }
 
-// scaled says whether there are two sizes to compare.
+// scaled reports whether there are two sizes to compare.
 func (r *Report) scaled() bool { return len(r.Scales) > 1 }
 
 func (r *Report) smallest() Scale { return r.Scales[0] }

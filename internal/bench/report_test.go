@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// measured is a report as a whole run makes it, with figures that no machine had.
+// measured returns a report as a whole run makes it, with invented figures.
 func measured() *Report {
 	figures := func(rows int, seconds float64, wal, peak int64) Figures {
 		return Figures{Rows: rows, Seconds: seconds, RowsPerSecond: float64(rows) / seconds, WALBytes: wal,
@@ -37,8 +37,8 @@ func measured() *Report {
 	return r
 }
 
-// Ratios taken over different moments of a shared machine would tell a reader
-// how busy it was, and not how fast the program is.
+// If this fails, a ratio compares different moments of a shared machine, and so shows its load
+// and not the speed of the program.
 func TestRatiosAreOfOneRound(t *testing.T) {
 	t.Parallel()
 	r := measured()
@@ -59,7 +59,7 @@ func TestRatiosAreOfOneRound(t *testing.T) {
 	}
 }
 
-// A peak that only the largest table has is the one that an operator meets.
+// If this fails, the report has a smaller peak than the largest table needs.
 func TestPeakIsTheMostAtAnySize(t *testing.T) {
 	t.Parallel()
 	if peak := measured().PeakBytes; peak != 65<<20 {
@@ -67,8 +67,8 @@ func TestPeakIsTheMostAtAnySize(t *testing.T) {
 	}
 }
 
-// Who runs the benchmark would not see on the terminal what was measured, on
-// what, and that the loop is not the fastest possible one.
+// If this fails, the terminal does not show what was measured, on which machine, and that the
+// loop is not the fastest possible one.
 func TestTextHasTheFigures(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -87,8 +87,7 @@ func TestTextHasTheFigures(t *testing.T) {
 	}
 }
 
-// A quick look without live servers and other sizes must end in a report too,
-// not in a panic after minutes of measuring.
+// If this fails, a run without live servers or other sizes panics after minutes of measuring.
 func TestTextWithoutWhatWasNotMeasured(t *testing.T) {
 	t.Parallel()
 	r := measured()
@@ -104,7 +103,7 @@ func TestTextWithoutWhatWasNotMeasured(t *testing.T) {
 	}
 }
 
-// Figures without the machine they come from cannot be compared with others.
+// If this fails, the results do not name their machine and cannot be compared with others.
 func TestResultsNameTheMachine(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "results.json")

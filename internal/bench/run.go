@@ -13,7 +13,7 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// options are what the flags say.
+// options are the values of the flags.
 type options struct {
 	rows, pairs, sample int
 	scales              scales
@@ -33,13 +33,13 @@ func (o options) validate() error {
 	return nil
 }
 
-// serverSettings are those of a small server that is tuned for writing. Vacuum
-// is off so that the growth of a table is what the writes made it.
+// serverSettings are the settings of a small server that is tuned for writing. Vacuum is off,
+// so that writes alone make a table grow.
 var serverSettings = []string{
 	"shared_buffers = 512MB", "max_wal_size = 16GB", "checkpoint_timeout = 1h", "autovacuum = off",
 }
 
-// bench is what the measurements share.
+// bench is what all measurements share.
 type bench struct {
 	options
 	server *testenv.Postgres
@@ -77,7 +77,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	return o.publish(report)
 }
 
-// publish writes the report wherever the flags want it.
+// publish writes the report to the files that the flags name.
 func (o options) publish(r *Report) error {
 	for _, one := range []struct {
 		path  string
@@ -126,8 +126,8 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 	return err
 }
 
-// measureContenders takes them in turn, so that a change of the machine's load
-// meets all.
+// measureContenders measures the contenders in turn, so that a change of the machine's load
+// affects all of them.
 func (b *bench) measureContenders(ctx context.Context, db database, report *Report) error {
 	for n := range b.pairs {
 		for _, one := range []struct {

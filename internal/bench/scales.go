@@ -41,8 +41,8 @@ func (s *scales) Set(text string) error {
 	return nil
 }
 
-// measureScales takes the sizes in turn, as the contenders are. All databases
-// are filled before, and lie on the disk together.
+// measureScales measures the sizes in turn, like the contenders. All databases are filled
+// before that, and are on the disk at the same time.
 func (b *bench) measureScales(ctx context.Context) ([]Scale, error) {
 	var templates []database
 	for _, rows := range b.scales {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The first is compared with the last: sizes out of order would turn a loss of
-// speed into a gain.
+// If this fails, sizes out of order turn a loss of speed into a gain, because the first is
+// compared with the last.
 func TestScalesAreInOrder(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]int{

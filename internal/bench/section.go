@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// section is a part of the report: a title, a table, and what to know of it.
-// It is the same on a terminal and on a page.
+// section is a part of the report: a title, a table, and notes. It is the same on a terminal
+// and on a page.
 type section struct {
 	title string
 	head  []string
@@ -43,9 +43,9 @@ func (r *Report) contenders() section {
 	return s
 }
 
-// contenderLine is one line of it. Scale is how many times more rows there are
-// than were moved. WAL is not scaled but left out: that of a sample is for the most
-// part whole pages, each logged when it is first touched, and later rows share them.
+// contenderLine returns the line of a contender. Scale is how many times more rows there are
+// than were moved. The WAL of a sample is left out and not scaled: most of it is whole pages,
+// each of which is logged when it is first touched and then shared by later rows.
 func contenderLine(name string, f Figures, scale float64) []string {
 	client := "-"
 	if f.ClientCPU > 0 {

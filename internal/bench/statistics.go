@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// median is 0 of nothing.
+// median returns the median of a list, and 0 for an empty list.
 func median(list []float64) float64 {
 	if len(list) == 0 {
 		return 0
@@ -18,8 +18,8 @@ func median(list []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// medianRatio compares what was measured in the same round: what else the
-// machine did then met both.
+// medianRatio returns the median of the ratios of measurements of the same round, which the load
+// of the machine affected alike.
 func medianRatio(of, to []Figures, figure func(Figures) float64) float64 {
 	var ratios []float64
 	for round := range min(len(of), len(to)) {
@@ -28,8 +28,7 @@ func medianRatio(of, to []Figures, figure func(Figures) float64) float64 {
 	return median(ratios)
 }
 
-// ratio is 0 where there is nothing to compare with: a document of JSON cannot
-// hold an infinite number.
+// ratio returns 0 where the divisor is 0, because JSON has no infinite number.
 func ratio(of, to float64) float64 {
 	if to == 0 {
 		return 0
@@ -43,7 +42,7 @@ func wal(f Figures) float64 { return float64(f.WALBytes) }
 
 func growth(f Figures) float64 { return f.Growth }
 
-// medianOf is that of one figure.
+// medianOf returns the median of one figure.
 func medianOf(list []Figures, figure func(Figures) float64) float64 {
 	var all []float64
 	for _, f := range list {
@@ -52,7 +51,7 @@ func medianOf(list []Figures, figure func(Figures) float64) float64 {
 	return median(all)
 }
 
-// typical is the measurement with the median time, or the one after it.
+// typical returns the measurement with the median time, or the one after it.
 func typical(list []Figures) Figures {
 	if len(list) == 0 {
 		return Figures{}
@@ -61,7 +60,7 @@ func typical(list []Figures) Figures {
 	return sorted[len(sorted)/2]
 }
 
-// peakOver is the most memory that any of them held.
+// peakOver returns the largest peak memory of the measurements.
 func peakOver(list []Figures) (peak int64) {
 	for _, f := range list {
 		peak = max(peak, f.PeakBytes)

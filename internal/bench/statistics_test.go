@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// One round in which the machine was busy must not move what is reported.
+// If this fails, one round on a busy machine changes what is reported.
 func TestMedian(t *testing.T) {
 	t.Parallel()
 	for _, one := range []struct {
@@ -23,7 +23,7 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-// p99 of few writes would be the slowest one, or worse, none of them.
+// If this fails, the p99 is not a latency that was measured.
 func TestLatencyOf(t *testing.T) {
 	t.Parallel()
 	var all []time.Duration
@@ -38,7 +38,7 @@ func TestLatencyOf(t *testing.T) {
 	}
 }
 
-// Digits that are hard to count are read wrong by a factor of ten.
+// If this fails, a number without commas is misread by a factor of ten.
 func TestGrouped(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1000000: "1,000,000", -1234: "-1,234"} {

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Verification is how long opening every value takes against how long
-// PostgreSQL takes to hand out the same columns, in seconds.
+// Verification compares the time of opening every value with the time that PostgreSQL takes to
+// send the same columns, in seconds.
 type Verification struct {
 	Copy   []float64 `json:"binary_copy_seconds"`
 	Verify []float64 `json:"ocmt_migrate_verify_seconds"`
@@ -17,7 +17,7 @@ type Verification struct {
 }
 
 func (b *bench) measureVerify(ctx context.Context, db database) (v Verification, err error) {
-	// Nothing is written here, and all of it is under version 0.
+	// Nothing is written here, and all values are under version 0.
 	var ratios []float64
 	for n := range b.pairs {
 		b.note("pair %d of %d: binary COPY, and ocmt migrate verify", n+1, b.pairs)
@@ -36,7 +36,7 @@ func (b *bench) measureVerify(ctx context.Context, db database) (v Verification,
 	return v, nil
 }
 
-// bareCopy hands out the columns that verify reads, to nobody.
+// bareCopy reads the columns that a verification reads, and drops them.
 func bareCopy(ctx context.Context, url string) (time.Duration, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// App is what the commands of one run share.
+// App is what all commands share.
 type App struct {
 	deps    Deps
 	stop    Stop
@@ -21,8 +21,7 @@ type globals struct {
 	quiet, verbose, noInput, yes, noColor bool
 }
 
-// settings reads the settings for a command and gives the printer the form that
-// they ask for.
+// settings reads the settings for a command, and makes the printer that they ask for.
 func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 	settings, err := config.Load(config.Request{
 		Flags:      overrides(cmd),
@@ -38,7 +37,7 @@ func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 	return settings, nil
 }
 
-// usePrinter makes the printer as the flags ask for it.
+// usePrinter makes the printer that the flags ask for.
 func (a *App) usePrinter(asJSON bool) {
 	a.printer = ui.NewPrinter(a.deps.Streams, ui.Options{
 		JSON: asJSON, Quiet: a.globals.quiet, Verbose: a.globals.verbose,
@@ -47,8 +46,8 @@ func (a *App) usePrinter(asJSON bool) {
 	})
 }
 
-// useFlagsOnly is for commands that need no settings and must work where those
-// are broken: the form of the result is that of the flag.
+// useFlagsOnly makes the printer for a command that needs no settings, and that must work
+// where the settings are broken.
 func (a *App) useFlagsOnly(cmd *cobra.Command) error {
 	if output := a.globals.output; output != "" && output != "human" && output != "json" {
 		return usageError(cmd, "--output must be human or json")

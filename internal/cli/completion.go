@@ -11,7 +11,10 @@ import (
 // shells are those that completion can be written for.
 var shells = [...]string{"bash", "zsh", "fish", "powershell"}
 
-func newCompletionCommand() *cobra.Command {
+func newCompletionCommand(run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	if run == nil {
+		run = writeCompletion
+	}
 	cmd := &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "Write completion for a shell",
@@ -27,20 +30,23 @@ ocmt. SHELL is one of ` + strings.Join(shells[:], ", ") + `.`,
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		out, root := cmd.OutOrStdout(), cmd.Root()
-		switch args[0] {
-		case "bash":
-			return root.GenBashCompletionV2(out, true)
-		case "zsh":
-			return root.GenZshCompletion(out)
-		case "fish":
-			return root.GenFishCompletion(out, true)
-		case "powershell":
-			return root.GenPowerShellCompletionWithDesc(out)
-		}
-		return usageError(cmd, "unknown shell "+shown(args[0])+": known are "+strings.Join(shells[:], ", "))
-	}
-	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage)
+	cmd.RunE = run
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage)
 	return cmd
+}
+
+// writeCompletion writes the script of a shell to the command's output.
+func writeCompletion(cmd *cobra.Command, args []string) error {
+	out, root := cmd.OutOrStdout(), cmd.Root()
+	switch args[0] {
+	case "bash":
+		return root.GenBashCompletionV2(out, true)
+	case "zsh":
+		return root.GenZshCompletion(out)
+	case "fish":
+		return root.GenFishCompletion(out, true)
+	case "powershell":
+		return root.GenPowerShellCompletionWithDesc(out)
+	}
+	return usageError(cmd, "unknown shell "+shown(args[0])+": known are "+strings.Join(shells[:], ", "))
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"strings"
@@ -17,31 +16,29 @@ import (
 	"github.com/ocmt/ocmt/testdata"
 )
 
-// demoDocument is the JSON form of ocmt demo.
-type demoDocument struct {
-	Users     int        `json:"users"`
-	Sealed    int        `json:"values_sealed"`
-	Plaintext int        `json:"values_in_the_clear"`
-	Writes    int        `json:"writes_by_servers"`
-	Compared  int        `json:"values_compared"`
-	Lost      int        `json:"values_lost"`
-	Steps     []demoStep `json:"steps"`
-}
-
-type demoStep struct {
-	Command string `json:"command"`
-	Exit    int    `json:"exit_status"`
-}
-
 const (
-	demoUsers   = 10_000
-	mostUsers   = 1_000_000
-	demoServers = 4
-	demoEvery   = 5 * time.Millisecond // a write of each server
+	demoUsers    = 10_000
+	maxDemoUsers = 1_000_000
+	demoServers  = 4
+	demoEvery    = 5 * time.Millisecond // time between two writes of a server
 )
 
-func newDemoCommand(app *App) *cobra.Command {
-	users := demoUsers
+// demoOptions are the flags of ocmt demo.
+type demoOptions struct{ Users int }
+
+// Validate bounds the size of the database.
+func (o *demoOptions) Validate() error {
+	if o.Users < 1 || o.Users > maxDemoUsers {
+		return fmt.Errorf("--users must lie between 1 and %d", maxDemoUsers)
+	}
+	return nil
+}
+
+func newDemoCommand(app *App, run func(context.Context, *demoOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runDemo
+	}
+	options := &demoOptions{}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a whole rotation on a throwaway database",
@@ -53,33 +50,28 @@ wrote is compared with what is there, and the throwaway servers are removed.
 It needs the programs of PostgreSQL and Redis on this machine. It reads none of
 your settings and reaches no other server.
 
-JSON document ocmt/demo/v1: users, values_sealed, values_in_the_clear,
-writes_by_servers, values_compared, values_lost, steps (command, exit_status).`,
+` + describeDocument("demo"),
 		Example: "  ocmt demo\n  ocmt demo --users 1000",
 		Args:    noArgs,
 	}
-	cmd.Flags().IntVar(&users, "users", demoUsers, "how many users the database has")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if users < 1 || users > mostUsers {
-			return usageError(cmd, fmt.Sprintf("--users must lie between 1 and %d", mostUsers))
-		}
-		if err := app.useFlagsOnly(cmd); err != nil {
-			return err
-		}
-		ctx, cancel := app.stop.Context(cmd.Context())
-		defer cancel()
-		d := &demo{app: app, document: demoDocument{Users: users}}
-		defer d.remove()
-		if err := d.run(ctx); err != nil {
-			return causeOf(ctx, err)
-		}
-		return app.printer.Document("demo", d.document)
-	}
-	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	cmd.Flags().IntVar(&options.Users, "users", demoUsers, "how many users the database has")
+	cmd.RunE = runWithFlags(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd
 }
 
-// demo is one show.
+func (a *App) runDemo(ctx context.Context, options *demoOptions) error {
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	d := &demo{app: a, document: demoDocument{Users: options.Users}}
+	defer d.remove()
+	if err := d.run(ctx); err != nil {
+		return causeOf(ctx, err)
+	}
+	return a.printer.Document("demo", d.document)
+}
+
+// demo is the state of one ocmt demo.
 type demo struct {
 	app      *App
 	postgres *testenv.Postgres
@@ -102,7 +94,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	failed := d.story(ctx)
+	failed := d.showCommands(ctx)
 	if err := servers.Stop(); err != nil {
 		return err
 	}
@@ -112,8 +104,8 @@ func (d *demo) run(ctx context.Context) error {
 	return d.compare(ctx, servers)
 }
 
-// story is what an operator types.
-func (d *demo) story(ctx context.Context) error {
+// showCommands runs what an operator would type.
+func (d *demo) showCommands(ctx context.Context) error {
 	for _, command := range []string{
 		"ocmt validate",
 		"ocmt rotate --from-version 0",
@@ -147,7 +139,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 func (d *demo) fill(ctx context.Context) error {
 	keys := map[int]crypto.Key{}
 	for version := range 2 {
-		key, err := crypto.GenerateKey(rand.Reader)
+		key, err := crypto.GenerateKey(d.app.deps.Random)
 		if err != nil {
 			return err
 		}
@@ -173,8 +165,8 @@ func (d *demo) fill(ctx context.Context) error {
 	return nil
 }
 
-// show runs a command as an operator would, in this process, and expects it to
-// end well. It asks nothing: who runs the demo has said yes.
+// show runs a command as an operator would, in this process, and expects it to succeed. The
+// command asks nothing, because the operator has asked for the demo.
 func (d *demo) show(ctx context.Context, command string) error {
 	d.app.printer.Line("\n%s", d.app.printer.Paint(ui.Strong, "$ "+command))
 	deps := d.app.deps
@@ -193,7 +185,7 @@ func (d *demo) show(ctx context.Context, command string) error {
 	return fmt.Errorf("%s ended with status %d", command, code)
 }
 
-// compare holds the database against what it acknowledged to the servers.
+// compare compares the database with what it acknowledged to the servers.
 func (d *demo) compare(ctx context.Context, servers *sampledata.Servers) error {
 	alone, err := d.ring.Only(1)
 	if err != nil {
@@ -213,7 +205,7 @@ func (d *demo) compare(ctx context.Context, servers *sampledata.Servers) error {
 	return nil
 }
 
-// remove ends the throwaway servers and what they hold.
+// remove ends the throwaway servers and removes their data.
 func (d *demo) remove() {
 	if d.postgres != nil {
 		d.postgres.Stop()

@@ -15,23 +15,23 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// Deps is everything outside itself that a command touches.
+// Deps is everything outside of the program that a command touches.
 type Deps struct {
 	Streams ui.Streams
 	Environ []string // NAME=value lines
 	Dir     string   // where relative paths start
 	Now     func() time.Time
-	Nap     func(time.Duration) // sleeps, exactly to a fraction of a millisecond
+	Sleep   func(time.Duration) // exact to a fraction of a millisecond
 	Cores   int                 // of this machine
-	Random  io.Reader
-	// Notify begins to deliver interruptions, and returns how to end that.
+	Random  io.Reader           // a cryptographic source, safe for several goroutines
+	// Notify begins to deliver interruptions, and returns a function that ends it.
 	Notify func(chan<- os.Signal) (stop func())
 	// Harden protects the memory of the process; nil in tests.
 	Harden  func() error
 	Version string // as set by the build; may be empty
 }
 
-// SystemDeps returns those of this process.
+// SystemDeps returns the dependencies of this process.
 func SystemDeps(version string) Deps {
 	environ := withAccount(os.Environ())
 	return Deps{
@@ -39,7 +39,7 @@ func SystemDeps(version string) Deps {
 		Environ: environ,
 		Dir:     ".",
 		Now:     time.Now,
-		Nap:     nap,
+		Sleep:   sleep,
 		Cores:   runtime.GOMAXPROCS(0),
 		Random:  rand.Reader,
 		Notify:  notify,
@@ -48,8 +48,8 @@ func SystemDeps(version string) Deps {
 	}
 }
 
-// withAccount adds the account's name where nothing says it, as in a container or
-// a job of cron: records name who runs this.
+// withAccount adds the name of the account where the environment has none, as in a container
+// or a cron job. Records name the operator by it.
 func withAccount(environ []string) []string {
 	for _, line := range environ {
 		if name, value, _ := strings.Cut(line, "="); (name == "USER" || name == "SUDO_USER") && value != "" {

@@ -12,15 +12,15 @@ import (
 // exitsAnnotation holds the exit statuses of a command, as its help prints them.
 const exitsAnnotation = "ocmt-exits"
 
-// helpTemplate is cobra's, with the exit statuses behind it.
+// helpTemplate is the help page of cobra with the exit statuses at the end.
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}{{.UsageString}}{{with index .Annotations "` + exitsAnnotation + `"}}
 Exit statuses:
 {{.}}{{end}}`
 
-// exits states the codes that a command can end with, for its help page.
-func exits(cmd *cobra.Command, codes ...ui.ExitCode) {
+// stateExits puts the codes that a command can end with onto its help page.
+func stateExits(cmd *cobra.Command, codes ...ui.ExitCode) {
 	var b strings.Builder
 	for _, code := range codes {
 		fmt.Fprintf(&b, "  %-4d%s\n", code, code.Meaning())
@@ -31,10 +31,10 @@ func exits(cmd *cobra.Command, codes ...ui.ExitCode) {
 	cmd.Annotations[exitsAnnotation] = b.String()
 }
 
-// group makes parent a command that only holds others. Run bare or with a name
-// it does not know, it is wrong usage: a script with a slip in it must not take
-// a help page for success.
-func group(parent *cobra.Command, children ...*cobra.Command) {
+// makeGroup makes parent a command that only has others below it. To run it alone, or with
+// an unknown name, is wrong usage: a script with a mistake must not take a help page for
+// success.
+func makeGroup(parent *cobra.Command, children ...*cobra.Command) {
 	parent.AddCommand(children...)
 	parent.Args = cobra.ArbitraryArgs
 	parent.RunE = func(cmd *cobra.Command, args []string) error {
@@ -49,22 +49,28 @@ func group(parent *cobra.Command, children ...*cobra.Command) {
 	}
 }
 
-// newHelpCommand is cobra's help command, held to the rules of the others.
-func newHelpCommand() *cobra.Command {
+// newHelpCommand replaces the help command of cobra, whose errors break our rules.
+func newHelpCommand(run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	if run == nil {
+		run = showHelp
+	}
 	cmd := &cobra.Command{
 		Use:     "help [COMMAND]",
 		Short:   "Show the help page of a command",
 		Long:    "Show the help page of a command, as COMMAND --help does.",
 		Example: "  ocmt help keygen",
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		found, rest, err := cmd.Root().Find(args)
-		if err != nil || found == nil || len(rest) > 0 {
-			return usageError(cmd.Root(), "no help page for "+shown(strings.Join(args, " ")))
-		}
-		found.InitDefaultHelpFlag()
-		return found.Help()
-	}
-	exits(cmd, ui.ExitDone, ui.ExitUsage)
+	cmd.RunE = run
+	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	return cmd
+}
+
+// showHelp shows the help page of the command that the arguments name.
+func showHelp(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil || found == nil || len(rest) > 0 {
+		return usageError(cmd.Root(), "no help page for "+shown(strings.Join(args, " ")))
+	}
+	found.InitDefaultHelpFlag()
+	return found.Help()
 }

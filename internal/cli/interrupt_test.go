@@ -71,7 +71,7 @@ func TestInterruptedAtTheQuestion(t *testing.T) {
 	go func() {
 		ended <- cli.Main(context.Background(), []string{"rotate", "--from-version", "0"}, cli.Deps{
 			Streams: ui.Streams{In: answers, Out: io.Discard, Err: &shown, InTTY: true, OutTTY: true, ErrTTY: true},
-			Environ: d.environ(), Dir: d.dir, Now: time.Now, Nap: time.Sleep, Cores: 1, Random: rand.Reader,
+			Environ: d.environ(), Dir: d.dir, Now: time.Now, Sleep: time.Sleep, Cores: 1, Random: rand.Reader,
 			Notify: func(signals chan<- os.Signal) func() { notified <- signals; return func() {} },
 		})
 	}()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/ui"
-	"github.com/ocmt/ocmt/pkg/crypto"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -25,24 +25,42 @@ const (
 // keygenOptions are the flags and arguments of ocmt keygen.
 type keygenOptions struct {
 	Kind       string
-	Format     string   // raw, env or json
-	Out        fileFlag // file to write; empty: standard output
-	Force      bool     // replace the file
-	KeyVersion int      // -1: none given
-	JSON       bool     // the result on standard output is a document
+	Format     string      // raw, env or json
+	Out        fileFlag    // file to write; empty for standard output
+	Force      bool        // replace the file
+	KeyVersion versionFlag // version to write beside the secret
+	JSON       bool        // the result on standard output is a document
 }
 
-// keygenDocument is the JSON form of ocmt keygen. Key is left out where the
-// secret went into a file.
-type keygenDocument struct {
-	Kind        string `json:"kind"`
-	Key         string `json:"key,omitempty"`
-	KeyVersion  *int   `json:"key_version,omitempty"`
-	Fingerprint string `json:"fingerprint"`
-	File        string `json:"file,omitempty"`
+// setDefaults fills in the format where none was given.
+func (o *keygenOptions) setDefaults() {
+	if o.Format == "" {
+		o.Format = formatRaw
+		if o.JSON && o.Out == "" {
+			o.Format = formatJSON
+		}
+	}
 }
 
-// kindNames returns the secrets that keygen can make.
+// Validate refuses options that contradict each other.
+func (o *keygenOptions) Validate() error {
+	kind, _ := secret.Lookup(o.Kind)
+	switch {
+	case o.Format != formatRaw && o.Format != formatEnv && o.Format != formatJSON:
+		return errors.New("--format must be raw, env or json")
+	case o.JSON && o.Out == "" && o.Format != formatJSON:
+		return errors.New("--output json and --format " + o.Format + " ask for two forms of one output")
+	case o.Force && o.Out == "":
+		return errors.New("--force is for --out, and there is none")
+	case o.KeyVersion.set && kind.VersionSetting == "":
+		return errors.New("--key-version is for secrets that have versions, and this kind has none")
+	case o.KeyVersion.set && o.Format == formatRaw:
+		return errors.New("--key-version has no place in the raw form; add --format env or json")
+	}
+	return nil
+}
+
+// kindNames returns the kinds of secret that keygen can make.
 func kindNames() []string {
 	var names []string
 	for _, kind := range secret.Kinds() {
@@ -53,7 +71,7 @@ func kindNames() []string {
 
 func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error) *cobra.Command {
 	if run == nil {
-		run = func(ctx context.Context, options *keygenOptions) error { return runKeygen(ctx, app, options) }
+		run = app.runKeygen
 	}
 	options := &keygenOptions{}
 	cmd := &cobra.Command{
@@ -66,33 +84,27 @@ hexadecimal characters. Without --out the secret goes to standard output and
 nowhere else. ocmt.yaml, .env and OCMT_OUTPUT do not change what keygen writes:
 scripts take its output as it is.
 
-JSON document ocmt/keygen/v1: kind, key (not with --out), key_version (where one
-was given), fingerprint, file (with --out).`,
+` + describeDocument("keygen"),
 		Example: `  ocmt keygen encryption
   ocmt keygen encryption --out /etc/ocmt/encryption.key
   ocmt keygen encryption --format env --key-version 1`,
 		ValidArgs: kindNames(),
+		Args:      oneKind,
 	}
 	cmd.Flags().StringVar(&options.Format, "format", "", "form of the secret: raw, env (NAME=value lines) or json (default raw)")
 	cmd.Flags().Var(&options.Out, "out", "write the secret into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file; the secret in it is lost")
-	cmd.Flags().IntVar(&options.KeyVersion, "key-version", -1, "version `number` to write beside the key, in env and json")
-	cmd.Flag("key-version").DefValue = "0" // keeps the help from showing a default: -1 means none
-	cmd.Args = oneKind
+	cmd.Flags().Var(&options.KeyVersion, "key-version", "version `number` to write beside the key, in env and json")
+	body := runWithFlags(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		options.Kind = args[0]
 		if err := app.useFlagsOnly(cmd); err != nil {
 			return err
 		}
-		options.JSON = app.printer.JSON()
-		if problem := options.complete(cmd.Flags().Changed("key-version")); problem != "" {
-			return usageError(cmd, problem)
-		}
-		ctx, cancel := app.stop.Context(cmd.Context())
-		defer cancel()
-		return run(ctx, options)
+		options.Kind, options.JSON = args[0], app.printer.JSON()
+		options.setDefaults()
+		return body(cmd, args)
 	}
-	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitRefused, ui.ExitInterrupted)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -101,106 +113,81 @@ func oneKind(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usageError(cmd, "one kind of secret is needed; "+known)
 	}
-	if _, known := secret.Lookup(args[0]); known {
+	if _, found := secret.Lookup(args[0]); found {
 		return nil
 	}
 	return usageError(cmd, "unknown kind "+shown(args[0])+"; "+known)
 }
 
-// complete fills in the defaults and returns what is wrong, or "".
-func (o *keygenOptions) complete(versionGiven bool) string {
-	if o.Format == "" {
-		o.Format = formatRaw
-		if o.JSON && o.Out == "" {
-			o.Format = formatJSON
-		}
-	}
-	switch {
-	case o.Format != formatRaw && o.Format != formatEnv && o.Format != formatJSON:
-		return "--format must be raw, env or json"
-	case o.JSON && o.Out == "" && o.Format != formatJSON:
-		return "--output json and --format " + o.Format + " ask for two forms of one output"
-	case o.Force && o.Out == "":
-		return "--force is for --out, and there is none"
-	case versionGiven && o.KeyVersion < 0:
-		return "--key-version must be 0 or more"
-	case versionGiven && o.Format == formatRaw:
-		return "--key-version has no place in the raw form; add --format env or json"
-	}
-	return ""
-}
-
-func runKeygen(ctx context.Context, app *App, options *keygenOptions) error {
+func (a *App) runKeygen(ctx context.Context, options *keygenOptions) error {
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	key, err := makeKey(options.Kind, app.deps.Random)
+	kind, _ := secret.Lookup(options.Kind) // the arguments were checked
+	made, err := makeSecret(kind, a.deps.Random)
 	if err != nil {
 		return err
 	}
-	text, err := options.render(key)
+	text, err := options.render(kind, made)
 	if err != nil {
 		return err
 	}
 	if options.Out != "" {
-		return app.keygenToFile(options, key, text)
+		return a.keygenToFile(options, kind, made, text)
 	}
-	app.printer.Raw(text)
-	if app.deps.Streams.ErrTTY {
-		app.printer.Note("key fingerprint %s", key.Fingerprint())
-		app.printer.Note("next: set it as %s on every OCMT server, and keep an offline copy: what it encrypts cannot be read without it", config.NameKey)
+	a.printer.Raw(text)
+	if a.deps.Streams.ErrTTY {
+		a.printer.Note("key fingerprint %s", kind.Fingerprint(made.Reveal()))
+		a.printer.Note("next: %s", kind.Next)
 	}
 	return nil
 }
 
-// makeKey takes what the kind makes through the parser, so that nothing leaves
-// keygen that the engine would refuse.
-func makeKey(name string, random io.Reader) (crypto.Key, error) {
-	kind, _ := secret.Lookup(name) // checked with the arguments
+// makeSecret makes a secret and checks it, so that nothing leaves keygen that validate
+// would report.
+func makeSecret(kind secret.Kind, random io.Reader) (config.Secret, error) {
 	text, err := kind.Generate(random)
 	if err != nil {
-		return crypto.Key{}, fmt.Errorf("making a key: %w", err)
+		return config.Secret{}, fmt.Errorf("making a key: %w", err)
 	}
-	key, err := crypto.ParseKey(text)
-	if err != nil {
-		return crypto.Key{}, fmt.Errorf("checking the new key: %w", err)
+	if found := kind.Check(text); len(found) > 0 {
+		return config.Secret{}, fmt.Errorf("checking the new %s: it %s", kind.Label, found[0].Message)
 	}
-	return key, nil
+	return config.NewSecret(text), nil
 }
 
-// render gives the key its form.
-func (o *keygenOptions) render(key crypto.Key) (string, error) {
+// render gives the secret the form of the options.
+func (o *keygenOptions) render(kind secret.Kind, made config.Secret) (string, error) {
 	switch o.Format {
 	case formatEnv:
-		text := config.NameKey + "=" + key.Reveal() + "\n"
-		if o.KeyVersion >= 0 {
-			text += config.NameKeyVersion + "=" + strconv.Itoa(o.KeyVersion) + "\n"
+		text := kind.Setting + "=" + made.Reveal() + "\n"
+		if o.KeyVersion.set {
+			text += kind.VersionSetting + "=" + strconv.Itoa(o.KeyVersion.number) + "\n"
 		}
 		return text, nil
 	case formatJSON:
-		document := o.document(key)
-		document.Key = key.Reveal()
-		return ui.EncodeDocument("keygen", document)
+		written := o.document(kind, made)
+		written.Key = made.Reveal()
+		return ui.EncodeDocument("keygen", written)
 	default:
-		return key.Reveal() + "\n", nil
+		return made.Reveal() + "\n", nil
 	}
 }
 
-func (o *keygenOptions) document(key crypto.Key) keygenDocument {
-	document := keygenDocument{Kind: o.Kind, Fingerprint: key.Fingerprint()}
-	if o.KeyVersion >= 0 {
-		document.KeyVersion = &o.KeyVersion
-	}
-	return document
+// document returns the document of a secret without the secret itself.
+func (o *keygenOptions) document(kind secret.Kind, made config.Secret) keygenDocument {
+	return keygenDocument{Kind: kind.Name, Fingerprint: kind.Fingerprint(made.Reveal()), KeyVersion: o.KeyVersion.pointer()}
 }
 
-func (a *App) keygenToFile(options *keygenOptions, key crypto.Key, text string) error {
+func (a *App) keygenToFile(options *keygenOptions, kind secret.Kind, made config.Secret, text string) error {
 	path := a.path(string(options.Out))
 	if err := writeSecretFile(path, text, options.Force); err != nil {
 		return err
 	}
-	a.printer.Line("wrote %s (mode 0600): encryption key, fingerprint %s", ui.Clean(string(options.Out)), key.Fingerprint())
-	document := options.document(key)
-	document.File = string(options.Out)
-	return a.printer.Document("keygen", document)
+	a.printer.Line("wrote %s (mode 0600): %s, fingerprint %s", ui.Clean(string(options.Out)), kind.Label, kind.Fingerprint(made.Reveal()))
+	written := options.document(kind, made)
+	written.File = string(options.Out)
+	return a.printer.Document("keygen", written)
 }

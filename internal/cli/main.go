@@ -31,8 +31,7 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 	return int(ui.ExitDone)
 }
 
-// asksForJSON finds the form of errors that come up before the settings are
-// read.
+// asksForJSON reports whether errors are to be JSON that occur before the settings are read.
 func asksForJSON(args, environ []string) bool {
 	for i, arg := range args {
 		switch arg {

@@ -17,9 +17,9 @@ by running again. A run that is at work can be steered from another terminal.`,
   ocmt migrate run --from-version 0
   ocmt migrate verify`,
 	}
-	exits(cmd, ui.ExitDone, ui.ExitUsage)
-	group(cmd, newMigratePlanCommand(app), newMigrateRunCommand(app), newMigrateVerifyCommand(app),
-		newMigrateStatusCommand(app), newMigrateColumnsCommand(app),
-		newMigratePauseCommand(app), newMigrateResumeCommand(app), newMigrateSetCommand(app), newMigrateAbortCommand(app))
+	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
+	makeGroup(cmd, newMigratePlanCommand(app, nil), newMigrateRunCommand(app, nil), newMigrateVerifyCommand(app, nil),
+		newMigrateStatusCommand(app, nil), newMigrateColumnsCommand(app, nil),
+		newMigratePauseCommand(app, nil), newMigrateResumeCommand(app, nil), newMigrateSetCommand(app, nil), newMigrateAbortCommand(app, nil))
 	return cmd
 }

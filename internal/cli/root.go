@@ -36,17 +36,17 @@ process.`,
 	root.SetErr(app.deps.Streams.Err)
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(flagError)
-	root.SetHelpCommand(newHelpCommand())
+	root.SetHelpCommand(newHelpCommand(nil))
 	addGlobalFlags(root.PersistentFlags(), &app.globals)
-	exits(root, ui.ExitDone, ui.ExitUsage)
-	group(root,
+	stateExits(root, ui.ExitDone, ui.ExitUsage)
+	makeGroup(root,
 		newKeygenCommand(app, nil),
 		newValidateCommand(app, nil),
-		newRotateCommand(app),
+		newRotateCommand(app, nil),
 		newMigrateCommand(app),
-		newDemoCommand(app),
-		newVersionCommand(app),
-		newCompletionCommand(),
+		newDemoCommand(app, nil),
+		newVersionCommand(app, nil),
+		newCompletionCommand(nil),
 	)
 	return root
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// Stop tells a command that the operator wants it to end. The first Ctrl-C or
-// SIGTERM closes Graceful: finish what is in hand, say how to go on, return
+// Stop tells a command that the operator wants it to end. The first Ctrl-C or SIGTERM closes
+// Graceful: the command finishes its batches, says how to go on, and returns
 // ui.ErrInterrupted. The second cancels the command's context.
 type Stop struct {
 	Graceful <-chan struct{}
 }
 
-// Context returns a context that ends at the first request already, for work
-// that has nothing in hand to finish. Its cause is ui.ErrInterrupted.
+// Context returns a context that the first request ends, for work that can end at any
+// moment. Its cause is ui.ErrInterrupted.
 func (s Stop) Context(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
@@ -38,9 +38,8 @@ func (s Stop) Requested() bool {
 	}
 }
 
-// watchSignals turns signals into a Stop and a context. After the second signal
-// the system's own handling is back: a third one ends the process even if
-// something hangs.
+// watchSignals turns signals into a Stop and a context. After the second signal the system
+// handles signals again, so that a third one ends the process even if something hangs.
 func watchSignals(parent context.Context, notify func(chan<- os.Signal) func()) (context.Context, Stop, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	graceful := make(chan struct{})

@@ -3,17 +3,15 @@ package cli
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ui"
-	"github.com/ocmt/ocmt/pkg/crypto"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -22,34 +20,12 @@ type validateOptions struct {
 	Strict bool
 }
 
-// validateDocument is the JSON form of ocmt validate.
-type validateDocument struct {
-	OK       bool              `json:"ok"`
-	Errors   int               `json:"errors"`
-	Warnings int               `json:"warnings"`
-	Settings []validateSetting `json:"settings"`
-	Problems []validateProblem `json:"problems"`
-}
-
-type validateSetting struct {
-	Name        string `json:"name"`
-	Source      string `json:"source"`
-	Fingerprint string `json:"fingerprint,omitempty"` // of keys that are well formed
-}
-
-type validateProblem struct {
-	Name     string `json:"name"` // the setting or the file
-	Code     string `json:"code"`
-	Severity string `json:"severity"` // error or warning
-	Message  string `json:"message"`
-	Fix      string `json:"fix"`
-}
+// Validate finds nothing wrong.
+func (o *validateOptions) Validate() error { return nil }
 
 func newValidateCommand(app *App, run func(context.Context, *config.Settings, *validateOptions) error) *cobra.Command {
 	if run == nil {
-		run = func(_ context.Context, settings *config.Settings, options *validateOptions) error {
-			return runValidate(app, settings, options)
-		}
+		run = app.runValidate
 	}
 	options := &validateOptions{}
 	cmd := &cobra.Command{
@@ -61,57 +37,45 @@ versions, and whether others can read the files they stand in. It changes
 nothing, asks no server and shows no secret; a fingerprint tells two keys apart
 without giving either away.
 
-JSON document ocmt/validate/v1: ok, errors, warnings (counts), settings (name,
-source, fingerprint), problems (name, code, severity, message, fix).`,
+` + describeDocument("validate"),
 		Example: `  ocmt validate
   ocmt validate --env-file /etc/ocmt/.env --strict
   ocmt validate --output json`,
 		Args: noArgs,
 	}
 	cmd.Flags().BoolVar(&options.Strict, "strict", false, "warnings count as found problems")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		settings, err := app.settings(cmd)
-		if err != nil {
-			return err
-		}
-		ctx, cancel := app.stop.Context(cmd.Context())
-		defer cancel()
-		return run(ctx, settings, options)
-	}
-	exits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound)
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound)
 	return cmd
 }
 
-func runValidate(app *App, settings *config.Settings, options *validateOptions) error {
+func (a *App) runValidate(_ context.Context, settings *config.Settings, options *validateOptions) error {
 	report := newValidateReport(settings, options.Strict)
-	printValidateReport(app.printer, report)
-	if err := app.printer.Document("validate", report); err != nil {
+	printValidateReport(a.printer, report)
+	if err := a.printer.Document("validate", report); err != nil {
 		return err
 	}
 	if report.OK {
 		return nil
 	}
-	return &ui.Error{
-		Message: "the configured secrets have " + foundText(report),
-		Hints:   []string{"mend what is listed, then run ocmt validate again"},
-		Code:    ui.ExitFound,
-	}
+	return foundProblems(report)
 }
 
-// newValidateReport runs every check. Its lists are never nil, for JSON.
+// newValidateReport checks the settings of every kind of secret, and the files that they
+// stand in.
 func newValidateReport(settings *config.Settings, strict bool) validateDocument {
-	report := validateDocument{Settings: describeKeys(settings), Problems: []validateProblem{}}
-	for _, problem := range secret.CheckEncryptionKeys(settings.Keys.KeySet()) {
-		report.Problems = append(report.Problems, validateProblem{
-			Name: problem.Name, Code: problem.Code, Severity: problem.Severity.String(),
-			Message: problem.Message, Fix: problem.Fix,
-		})
+	report := validateDocument{Settings: []validateSetting{}, Problems: []validateProblem{}}
+	var found []finding.Finding
+	for _, kind := range secret.Kinds() {
+		report.Settings = append(report.Settings, describeSettings(settings, kind)...)
+		found = append(found, kind.CheckSettings(settings)...)
 	}
 	for _, file := range settings.Files {
-		report.Problems = append(report.Problems, checkFileMode(file)...)
+		found = append(found, checkFileMode(file)...)
 	}
-	for _, problem := range report.Problems {
-		if problem.Severity == secret.Error.String() {
+	for _, one := range found {
+		report.Problems = append(report.Problems, validateProblem{Name: one.Where, Finding: one})
+		if one.Severity == finding.Error {
 			report.Errors++
 		} else {
 			report.Warnings++
@@ -121,55 +85,39 @@ func newValidateReport(settings *config.Settings, strict bool) validateDocument 
 	return report
 }
 
-// describeKeys lists the key settings with where each was found.
-func describeKeys(settings *config.Settings) []validateSetting {
-	keys := settings.Keys
-	list := []validateSetting{
-		describeKey(settings, config.NameKey, keys.Current),
-		{Name: config.NameKeyVersion, Source: settings.Source(config.NameKeyVersion).String()},
-	}
-	for _, suffix := range slices.Sorted(maps.Keys(keys.Older)) {
-		list = append(list, describeKey(settings, config.NameOlderKey+suffix, keys.Older[suffix]))
+// describeSettings lists the settings of a kind with where each was found.
+func describeSettings(settings *config.Settings, kind secret.Kind) (list []validateSetting) {
+	for _, name := range kind.SettingNames(settings.Names) {
+		list = append(list, validateSetting{Name: kind.ShownName(name), Source: settings.Source(name).String(),
+			Fingerprint: kind.Fingerprint(settings.Text(name))})
 	}
 	return list
 }
 
-func describeKey(settings *config.Settings, name string, text config.Secret) validateSetting {
-	shown := name
-	if secret.Resembles(name) {
-		shown = config.NameOlderKey + "[not shown]"
-	}
-	described := validateSetting{Name: shown, Source: settings.Source(name).String()}
-	if key, err := crypto.ParseKey(text.Reveal()); err == nil {
-		described.Fingerprint = key.Fingerprint()
-	}
-	return described
-}
-
-// checkFileMode finds files with secrets that others can read. Docker mounts
-// secrets readable by every account of the container, which has but one as a
-// rule: there it is only worth a warning.
-func checkFileMode(file config.File) []validateProblem {
+// checkFileMode finds files with secrets that others can read. Docker mounts secrets
+// readable by every account of the container, which has one account as a rule: there it
+// is only worth a warning.
+func checkFileMode(file config.File) []finding.Finding {
 	if !file.Secret || !file.ReadableByOthers() && !file.ReadableByGroup() {
 		return nil
 	}
-	problem := validateProblem{
-		Name: file.Path, Code: "file_mode", Severity: secret.Error.String(),
+	found := finding.Finding{
+		Where: file.Path, Code: finding.FileMode, Severity: finding.Error,
 		Message: fmt.Sprintf("holds secrets and every account of this machine can read it (mode %04o)", file.Mode),
 		Fix:     "chmod 600 " + strconv.Quote(file.Path),
 	}
 	if !file.ReadableByOthers() {
-		problem.Severity = secret.Warning.String()
-		problem.Message = fmt.Sprintf("holds secrets and its group can read it (mode %04o)", file.Mode)
+		found.Severity = finding.Warning
+		found.Message = fmt.Sprintf("holds secrets and its group can read it (mode %04o)", file.Mode)
 	}
-	if mountedSecret(file.Path) {
-		problem.Severity = secret.Warning.String()
-		problem.Fix = "give the secret a mode of 0400 where it is mounted"
+	if isMountedSecret(file.Path) {
+		found.Severity = finding.Warning
+		found.Fix = "give the secret a mode of 0400 where it is mounted"
 	}
-	return []validateProblem{problem}
+	return []finding.Finding{found}
 }
 
-func mountedSecret(path string) bool {
+func isMountedSecret(path string) bool {
 	clean := filepath.ToSlash(filepath.Clean(path))
 	return strings.HasPrefix(clean, "/run/secrets/") || strings.HasPrefix(clean, "/var/run/secrets/")
 }
@@ -182,10 +130,10 @@ func printValidateReport(printer *ui.Printer, report validateDocument) {
 	printer.Table(table)
 	for _, problem := range report.Problems {
 		tone := ui.Caution
-		if problem.Severity == secret.Error.String() {
+		if problem.Severity == finding.Error {
 			tone = ui.Bad
 		}
-		printer.Line("\n%s %s %s", printer.Paint(tone, problem.Severity+":"), ui.Clean(problem.Name), ui.Clean(problem.Message))
+		printer.Line("\n%s %s %s", printer.Paint(tone, problem.Severity.String()+":"), ui.Clean(problem.Where), ui.Clean(problem.Message))
 		if problem.Fix != "" {
 			printer.Line("  fix: %s", ui.Clean(problem.Fix))
 		}
@@ -193,11 +141,12 @@ func printValidateReport(printer *ui.Printer, report validateDocument) {
 	switch {
 	case len(report.Problems) == 0:
 		printer.Line("\n%s", printer.Paint(ui.Good, "No problem found."))
-	case report.OK: // else the error that follows counts them
-		printer.Line("\nFound %s.", foundText(report))
+	case report.OK: // otherwise the error that follows counts them
+		printer.Line("\nFound %s.", countProblems(report))
 	}
 }
 
-func foundText(report validateDocument) string {
+// countProblems says how many errors and warnings there are.
+func countProblems(report validateDocument) string {
 	return ui.Count(int64(report.Errors), "error", "errors") + " and " + ui.Count(int64(report.Warnings), "warning", "warnings")
 }

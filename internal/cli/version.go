@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
 
@@ -9,47 +10,37 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// versionDocument is the JSON form of ocmt version.
-type versionDocument struct {
-	Version  string `json:"version"`
-	Commit   string `json:"commit,omitempty"`
-	Modified bool   `json:"modified"` // built from a changed work tree
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
-
-func newVersionCommand(app *App) *cobra.Command {
+func newVersionCommand(app *App, run func(context.Context, *noOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runVersion
+	}
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Show the version of ocmt",
 		Long: `Show the version of ocmt, the commit it was built from, and the Go release that
 built it.
 
-JSON document ocmt/version/v1: version, commit, modified, go, platform.`,
+` + describeDocument("version"),
 		Example: "  ocmt version\n  ocmt version --output json",
 		Args:    noArgs,
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := app.useFlagsOnly(cmd); err != nil {
-			return err
-		}
-		return runVersion(app)
-	}
-	exits(cmd, ui.ExitDone, ui.ExitUsage)
+	cmd.RunE = runWithFlags(app, &noOptions{}, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	return cmd
 }
 
-func runVersion(app *App) error {
-	found := buildVersion(app.deps.Version)
-	app.printer.Line("ocmt %s", found.Version)
+func (a *App) runVersion(context.Context, *noOptions) error {
+	found := buildVersion(a.deps.Version)
+	a.printer.Line("ocmt %s", found.Version)
 	if found.Commit != "" {
-		app.printer.Line("commit %s%s", found.Commit, map[bool]string{true: ", with changes"}[found.Modified])
+		a.printer.Line("commit %s%s", found.Commit, map[bool]string{true: ", with changes"}[found.Modified])
 	}
-	app.printer.Line("%s %s", found.Go, found.Platform)
-	return app.printer.Document("version", found)
+	a.printer.Line("%s %s", found.Go, found.Platform)
+	return a.printer.Document("version", found)
 }
 
-// buildVersion asks the binary itself; a version set by the build wins.
+// buildVersion returns what the binary says of itself. A version that the build has set
+// comes first.
 func buildVersion(set string) versionDocument {
 	found := versionDocument{Version: set, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

@@ -1,5 +1,5 @@
-// Package config finds out where each setting of a run comes from and hands
-// them over as one typed struct.
+// Package config reads each setting of a run from where it stands, and returns all
+// of them as one typed struct.
 //
 // A setting is looked for in this order, and the first place that has it wins:
 //
@@ -12,8 +12,8 @@
 //  6. the default
 //
 // A setting that is empty counts as not set. NAME and NAME_FILE both set in one
-// place is an error: whoever set them meant one of the two, and guessing which
-// could pick the wrong key.
+// place is an error, because only one of them is meant, and guessing which could
+// pick the wrong key.
 //
 // The package reads no environment of its own: the caller hands it in. It never
 // changes the environment of the process, and no value that could be a secret

@@ -10,8 +10,8 @@ import (
 // assignment matches the first line of a setting in an env file.
 var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z0-9_.]+)\s*[=:]`)
 
-// settingName matches a whole name. The parser also lets spaces into a name, and
-// an empty name pass.
+// settingName matches a whole name. The parser also accepts names with spaces, and an empty
+// name.
 var settingName = regexp.MustCompile(`^[A-Za-z0-9_.]+$`)
 
 // envFile is a parsed env file: its settings and the line each stands on.
@@ -34,11 +34,11 @@ func readEnvFile(dir, path string) (*envFile, error) {
 	return &envFile{info: info, values: values, lines: assignmentLines(text)}, nil
 }
 
-// parseEnv reads the text of an env file as the servers do: a dollar sign is a
-// dollar sign. The parser would put the value of another setting in place of
-// $NAME, silently spoiling a password that holds a dollar sign, so dollars go
-// through it in disguise. A NUL byte can be the disguise because it can stand in
-// no environment variable.
+// parseEnv reads the text of an env file as the servers do, which expand no $NAME. The
+// parser would put the value of another setting in place of
+// $NAME, and spoil a password that contains a dollar sign, so dollar signs go
+// through the parser as NUL bytes, which cannot be part of an environment
+// variable.
 func parseEnv(path, text string) (map[string]string, error) {
 	if strings.ContainsRune(text, 0) {
 		return nil, &FileError{Path: path, Reason: "holds a NUL byte: it is not a text file"}
@@ -58,8 +58,8 @@ func parseEnv(path, text string) (map[string]string, error) {
 	return values, nil
 }
 
-// envSyntaxError tells what is wrong without the parser's own message, which
-// repeats the rest of the file, secrets included.
+// envSyntaxError says what is wrong without the parser's own message, which repeats the rest
+// of the file with its secrets.
 func envSyntaxError(path, text string, err error) error {
 	if err != nil && strings.HasPrefix(err.Error(), "unterminated") {
 		return &FileError{Path: path, Reason: "a quoted value is not closed", Advice: "close the quotation mark, or write the value without quotes"}

@@ -6,8 +6,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// shownName is a name or a path for an error. What may be a secret in the wrong
-// place is not repeated.
+// shownName returns a name or a path for an error, unless it may be a secret that was put
+// in the wrong place.
 func shownName(text string) string {
 	if secret.Resembles(text) {
 		return "[not shown: it may be a secret]"
@@ -15,7 +15,7 @@ func shownName(text string) string {
 	return text
 }
 
-// MissingError says that a setting is needed and nobody gave it.
+// MissingError says that a setting is needed and not set.
 type MissingError struct {
 	Name   string // the environment name, such as DATABASE_URL
 	Advice string // what to set, in a sentence
@@ -24,8 +24,7 @@ type MissingError struct {
 // Error names the setting.
 func (e *MissingError) Error() string { return e.Name + " is not set" }
 
-// InvalidError says that a setting was given and cannot be used. It never holds
-// the value.
+// InvalidError says that a setting is set and cannot be used. It never holds the value.
 type InvalidError struct {
 	Name   string
 	Source Source
@@ -38,8 +37,8 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("%s (%s) %s", shownName(e.Name), e.Source, e.Reason)
 }
 
-// FileError says that a file with settings cannot be used. It never holds what
-// stands in the file.
+// FileError says that a file with settings cannot be used. It never holds any of the file's
+// contents.
 type FileError struct {
 	Path   string
 	Line   int // 0 where it is not known

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// maxFile bounds what is read from a settings file. Real ones have a few
-// kilobytes; a device or a log given by mistake must not fill the memory.
+// maxFile is the most bytes that are read from a settings file. A real one has a few
+// kilobytes; a device or a log that is named by mistake must not fill the memory.
 const maxFile = 1 << 20
 
 // readFile reads one settings file and notes it with its mode. A path that is
@@ -51,9 +51,9 @@ func fileCause(path string, err error) error {
 	return &FileError{Path: path, Cause: err, Advice: "check that the path is right and that this account may read it"}
 }
 
-// readSecretFile reads a file that holds one value, as NAME_FILE points at.
-// One newline at the end is dropped, for editors and echo add one; nothing else
-// is, since a value may end in spaces.
+// readSecretFile reads a file that contains one value, as NAME_FILE points at. It drops one
+// newline at the end, because editors and echo add one, and nothing else, because a value
+// may end in spaces.
 func readSecretFile(dir, path string) (string, File, error) {
 	text, info, err := readFile(dir, path)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// The settings by their environment names; Request.Flags uses them as well.
+// The settings by their environment names, which Request.Flags uses as well. Those of
+// secrets are in pkg/secret.
 const (
 	NameDatabaseURL      = "DATABASE_URL"
 	NameRedisURL         = "REDIS_URL"
-	NameKey              = "ENCRYPTION_KEY"
-	NameKeyVersion       = "ENCRYPTION_KEY_VERSION"
-	NameOlderKey         = "ENCRYPTION_KEY_V" // and a version number
 	NameOutput           = "OCMT_OUTPUT"
 	NameOperator         = "OCMT_OPERATOR"
 	NameWorkers          = "OCMT_WORKERS"
@@ -41,8 +41,8 @@ type Request struct {
 	Environ []string
 	// Dir is the folder that relative paths start from.
 	Dir string
-	// EnvFile and ConfigFile are files asked for by flag; they must be there.
-	// Empty: .env and ocmt.yaml in Dir, where there are such.
+	// EnvFile and ConfigFile are the files that flags name; they must be there. Where they
+	// are empty, .env and ocmt.yaml in Dir are read if they are there.
 	EnvFile, ConfigFile string
 }
 
@@ -64,7 +64,7 @@ func Load(request Request) (*Settings, error) {
 	}
 	settings := &Settings{Columns: file.Columns, Known: file.Known}
 	for _, read := range []func(*resolver) error{
-		settings.readAddresses, settings.readRun, settings.readEngine, settings.readKeys,
+		settings.readAddresses, settings.readRun, settings.readEngine, settings.readSecrets,
 	} {
 		if err := read(r); err != nil {
 			return nil, err
@@ -94,11 +94,11 @@ func (r *resolver) openEnvFile(asked string) error {
 	return nil
 }
 
-// holdsSecret tells settings whose value is a secret from the others by name.
-// An env file serves the OCMT servers too, so it holds more than ocmt reads.
+// holdsSecret reports whether a setting is a secret, by its name. An env file serves the
+// OCMT servers too, so it has settings that ocmt does not read.
 func holdsSecret(name string) bool {
 	upper := strings.ToUpper(name)
-	if upper == NameKeyVersion || strings.HasSuffix(upper, "_FILE") {
+	if upper == secret.NameEncryptionKeyVersion || strings.HasSuffix(upper, "_FILE") {
 		return false
 	}
 	for _, part := range []string{"KEY", "SECRET", "TOKEN", "PASSWORD", "DATABASE_URL", "REDIS_URL"} {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // place is one of the places a setting can come from. set puts a value there.
@@ -91,10 +92,10 @@ func TestSecretPrecedence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := settings.Keys.Current.Reveal(); got != test.want {
+		if got := settings.Text("ENCRYPTION_KEY"); got != test.want {
 			t.Errorf("%v: key %q, want %q", test.environ, got, test.want)
 		}
-		if got := settings.Source(config.NameKey).String(); got != test.source {
+		if got := settings.Source("ENCRYPTION_KEY").String(); got != test.source {
 			t.Errorf("%v: source %q, want %q", test.environ, got, test.source)
 		}
 	}
@@ -112,15 +113,15 @@ func TestOlderKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for suffix, text := range settings.Keys.Older {
-		got[suffix] = text.Reveal()
+	for suffix, text := range secret.EncryptionKeySet(settings).Older {
+		got[suffix] = text
 	}
 	want := map[string]string{"0": "zero", "1": "one", "2": "two", "x": "odd"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("older keys (-want +got):\n%s", diff)
 	}
-	if settings.Keys.CurrentVersion != "3" {
-		t.Errorf("version %q, want 3", settings.Keys.CurrentVersion)
+	if settings.Text("ENCRYPTION_KEY_VERSION") != "3" {
+		t.Errorf("version %q, want 3", settings.Text("ENCRYPTION_KEY_VERSION"))
 	}
 }
 

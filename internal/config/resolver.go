@@ -2,11 +2,13 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
-// resolver looks one name up through all the places, strongest first, and
-// remembers which files it opened.
+// resolver looks a name up in all places, strongest first, and remembers which files it
+// opened.
 type resolver struct {
 	dir     string
 	flags   map[string]string
@@ -18,7 +20,7 @@ type resolver struct {
 	sources map[string]Source
 }
 
-// lookup returns the value of name, or fallback where nobody set it.
+// lookup returns the value of name, or fallback where it is not set.
 func (r *resolver) lookup(name, fallback string) (string, error) {
 	value, source, err := r.find(name)
 	if err != nil {
@@ -71,7 +73,7 @@ func (r *resolver) pair(name string, place map[string]string, here Source) (stri
 	return text, Source{Kind: FromSecretFile, Path: path, Via: via}, nil
 }
 
-// noteFile remembers a file once, as secret if any use of it was.
+// noteFile remembers a file once, as secret if it held a secret in any of its uses.
 func (r *resolver) noteFile(info File) {
 	for i := range r.files {
 		if r.files[i].Path == info.Path {
@@ -82,9 +84,9 @@ func (r *resolver) noteFile(info File) {
 	r.files = append(r.files, info)
 }
 
-// names returns every name that begins with prefix and is set in the
-// environment or in the env file, _FILE names without their ending.
-func (r *resolver) names(prefix string) map[string]bool {
+// names returns the names that begin with prefix and are set in the environment or in the
+// env file, _FILE names without their ending.
+func (r *resolver) names(prefix string) []string {
 	found := map[string]bool{}
 	places := []map[string]string{r.environ}
 	if r.envFile != nil {
@@ -97,7 +99,7 @@ func (r *resolver) names(prefix string) map[string]bool {
 			}
 		}
 	}
-	return found
+	return slices.Sorted(maps.Keys(found))
 }
 
 // environMap turns NAME=value lines into a map; the last one of a name counts.

@@ -8,13 +8,12 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a text that does not print: every way of formatting, encoding or
-// logging it gives "[redacted]". Only Reveal gives the text itself. The zero
-// Secret is one that is not set.
+// Secret is a text that does not print: every way of formatting, encoding or logging it
+// gives "[redacted]". Only Reveal returns the text. The zero Secret is not set.
 type Secret struct {
-	// Behind a function, because fmt calls no methods on an unexported field of
-	// another struct: it would print a string there, and follow a pointer for a
-	// verb that fits none. Nothing follows a function.
+	// The text is behind a function, because fmt calls no methods on an unexported field of
+	// another struct: it would print a string there, and follow a pointer for a verb that
+	// fits none. Nothing follows a function.
 	text func() string
 }
 
@@ -43,8 +42,8 @@ func (s Secret) String() string { return redacted }
 // GoString returns "[redacted]".
 func (s Secret) GoString() string { return redacted }
 
-// Format writes "[redacted]" for every verb: without it %x and %d would go
-// round String.
+// Format writes "[redacted]" for every verb: without it %x and %d would
+// bypass String.
 func (s Secret) Format(f fmt.State, _ rune) { writeRedacted(f) }
 
 // MarshalText returns "[redacted]"; JSON and YAML use it too.

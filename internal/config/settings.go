@@ -13,7 +13,6 @@ import (
 type Settings struct {
 	DatabaseURL URL // empty where not set; see RequireDatabase
 	RedisURL    URL
-	Keys        Keys
 	Output      string // "human" or "json"
 	Operator    string // who runs this, for the ledger; never empty
 	Engine      Engine
@@ -21,19 +20,20 @@ type Settings struct {
 	Known       []Known  // from ocmt.yaml
 	Files       []File   // every file that settings were read from
 
+	secrets map[string]Secret // by the name of their setting
 	sources map[string]Source
 }
 
-// Engine tunes how hard a re-encryption works the database.
+// Engine limits the load that a re-encryption puts on the database.
 type Engine struct {
-	Workers          int           // 0: to be chosen
+	Workers          int           // 0 for a number that is chosen by the machine and the server
 	Pace             string        // auto, full or gentle
 	ChunkTarget      time.Duration // how long one transaction should take
 	LockTimeout      time.Duration // longest wait for a row lock
 	StatementTimeout time.Duration // longest run of one statement
-	MaxRowsPerSecond int           // 0: no limit
-	MaxReplicaLag    time.Duration // 0: no limit
-	MaxWALBacklog    int64         // bytes; 0: no limit
+	MaxRowsPerSecond int           // 0 for no limit
+	MaxReplicaLag    time.Duration // 0 for no limit
+	MaxWALBacklog    int64         // bytes; 0 for no limit
 	ApplicationName  string        // as pg_stat_activity shows it
 }
 

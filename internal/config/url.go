@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// unreadable stands for a URL that could not be taken apart. Nothing of it is
-// shown, because a URL is most often unreadable through its password.
+// unreadable stands for a URL that could not be parsed. Nothing of it is shown, because the
+// reason is most often its password.
 const unreadable = "[unreadable URL]"
 
 // URL is the address of a database with its password in it. It prints as
@@ -133,7 +133,7 @@ func parseKeywords(text string) (map[string]string, bool) {
 	return values, true
 }
 
-// keywordValue reads one value and returns what stands behind it.
+// keywordValue reads one value, and returns it with the text behind it.
 func keywordValue(text string) (value, rest string, ok bool) {
 	quoted := strings.HasPrefix(text, "'")
 	if quoted {

@@ -19,13 +19,13 @@ type Column struct {
 	Table  string `mapstructure:"table"`
 	Key    string `mapstructure:"key"` // primary key column
 	Column string `mapstructure:"column"`
-	// PlaintextAllowed says that values in the clear may stand in the column;
-	// they are counted and left alone.
+	// PlaintextAllowed says that the column may contain plaintext, which is counted and left
+	// alone.
 	PlaintextAllowed bool `mapstructure:"plaintext_allowed"`
 }
 
-// Known is a column that looks as if its values were encrypted under
-// ENCRYPTION_KEY, and that the deployment says is none of it.
+// Known is a column that looks as if its values were encrypted under ENCRYPTION_KEY, and
+// that the deployment says is not.
 type Known struct {
 	Schema string `mapstructure:"schema"` // empty: found on the search path
 	Table  string `mapstructure:"table"`
@@ -67,7 +67,7 @@ func readYAML(dir, path string) (*yamlFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The delimiter is a byte that no key holds, so that a dot in a key is a dot.
+	// The delimiter is a byte that no key contains, so that a dot in a key has no meaning.
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(strings.NewReader(text)); err != nil {
@@ -86,8 +86,8 @@ func readYAML(dir, path string) (*yamlFile, error) {
 	return file, checkKnown(path, file.Known)
 }
 
-// checkYAMLKeys refuses what ocmt does not know: a misspelt limit that is
-// skipped in silence is a limit that does not hold.
+// checkYAMLKeys refuses keys that ocmt does not know, because a misspelt limit that is
+// skipped would not hold.
 func checkYAMLKeys(path string, settings map[string]any) error {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		if slices.Contains(knownKeys[:], name) {
@@ -116,8 +116,8 @@ func checkColumns(path string, columns []Column) error {
 	return nil
 }
 
-// checkKnown asks for a reason: whoever reads the file in a year must be able to
-// tell a decision from a way to silence a check.
+// checkKnown asks for a reason, so that a later reader of the file can tell a decision from a
+// way to silence a check.
 func checkKnown(path string, known []Known) error {
 	for i, entry := range known {
 		if entry.Table == "" || entry.Column == "" || entry.Reason == "" {

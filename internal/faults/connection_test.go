@@ -28,7 +28,7 @@ func writing(l *link, toServer bool, chunk []byte) bool {
 	return already && len(chunk) > 1000
 }
 
-// synchronization is the message that ends, and so commits, a part.
+// synchronization is the message that ends a batch, and so commits it.
 var synchronization = []byte{'S', 0, 0, 0, 4}
 
 // If this fails, an operator whose network drops a connection has lost secrets,
@@ -117,7 +117,7 @@ func TestAnswerToCommitLost(t *testing.T) {
 	p := startProxy(t, socket(t, d.server), func(l *link, toServer bool, chunk []byte) (int, bool) {
 		unheard[l] = unheard[l] || writing(l, toServer, chunk)
 		if !toServer && unheard[l] {
-			return 0, false // the server works on, and nobody hears of it
+			return 0, false // the server goes on, and its answer is lost
 		}
 		return len(chunk), false
 	}).serve()

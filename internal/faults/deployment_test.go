@@ -87,7 +87,7 @@ func (d *deployment) exec(statements ...string) {
 // ask returns what a query gives, on a connection of its own: an older one may be
 // dead by now.
 func (d *deployment) ask(sql string, args ...any) (int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	config, err := pgx.ParseConfig(d.server.URL("postgres", d.name))
 	if err != nil {
@@ -183,9 +183,9 @@ func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for deadline := time.Now().Add(patience); !so(); <-ticker.C {
+	for deadline := time.Now().Add(testTimeout); !so(); <-ticker.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain for %s", patience, what)
+			t.Fatalf("waited %s in vain for %s", testTimeout, what)
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// patience is how long anything may take that ends by itself. It bounds a test
-// that hangs; none waits for it.
-const patience = 3 * time.Minute
+// testTimeout bounds whatever ends by itself, so that a test that hangs fails. No test waits for
+// it.
+const testTimeout = 3 * time.Minute
 
 // full chooses the long form: more rows, more tries, and what takes minutes.
 var full = os.Getenv("OCMT_FAULTS") == "full"
@@ -29,8 +29,8 @@ func pick(short, long int) int {
 	return short
 }
 
-// slowly is a row limit under which a few thousand rows take many seconds: more
-// than any test needs to do harm meanwhile.
+// slowly is a row limit under which a few thousand rows take many seconds, which is more than
+// any test needs to break something meanwhile.
 const slowly = "200"
 
 // programFolder is where the program under test is built.

@@ -34,7 +34,7 @@ func (d *deployment) environ() []string {
 // start starts ocmt as a process of its own. It ends with the test.
 func (d *deployment) start(args ...string) *process {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	p := &process{Cmd: exec.CommandContext(ctx, program(d.t), args...), d: d, ended: make(chan struct{})}
 	p.Env, p.Dir, p.Stdout, p.Stderr = d.environ(), d.dir, &p.out, &p.errors
 	if err := p.Start(); err != nil {

@@ -49,10 +49,19 @@ const (
 	MixedKeys      Code = "mixed_keys"
 	RecordedKey    Code = "recorded_key"
 	Downgrade      Code = "downgrade"
+	SameVersion    Code = "same_version"
+	NewerVersion   Code = "newer_version"
+	OtherKey       Code = "other_key"
+)
+
+// Codes about runs.
+const (
+	RunAtWork Code = "run_at_work"
 )
 
 // Codes about what keeps a key from being retired.
 const (
+	GoingBack        Code = "going_back"
 	RowsLeft         Code = "rows_left"
 	RowsLocked       Code = "rows_locked"
 	NotEnded         Code = "not_ended"

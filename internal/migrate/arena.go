@@ -1,20 +1,20 @@
 package migrate
 
-// arena hands out pieces of large blocks, so that keeping a row costs no
-// allocation, and takes all of them back at once.
+// arena allocates slices out of large blocks and frees all of them at once, so that
+// keeping a row costs no allocation.
 type arena[T any] struct {
 	blocks [][]T
-	at     int // the block in use
-	used   int // of it
+	at     int // index of the block in use
+	used   int // entries of that block that are taken
 }
 
 // arenaBlock is how many entries a block has.
 const arenaBlock = 1 << 15
 
-// take returns a piece of so many entries, which hold whatever was there before.
+// take returns a slice of so many entries with arbitrary contents.
 func (a *arena[T]) take(count int) []T {
 	if count > arenaBlock/4 {
-		return make([]T, count) // a block for itself, and not kept
+		return make([]T, count) // it is not kept in a block
 	}
 	if a.at < len(a.blocks) && a.used+count > arenaBlock {
 		a.at, a.used = a.at+1, 0
@@ -27,8 +27,8 @@ func (a *arena[T]) take(count int) []T {
 	return piece
 }
 
-// copied returns a copy of a list; nil stays nil.
-func (a *arena[T]) copied(list []T) []T {
+// clone returns a copy of a list; nil stays nil.
+func (a *arena[T]) clone(list []T) []T {
 	if list == nil {
 		return nil
 	}
@@ -37,5 +37,5 @@ func (a *arena[T]) copied(list []T) []T {
 	return piece
 }
 
-// reset takes back all pieces.
+// reset frees all slices.
 func (a *arena[T]) reset() { a.at, a.used = 0, 0 }

@@ -5,58 +5,61 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
 // A version whose sample fails in part has either damaged values, which are set
-// aside one by one, or a second key under the same label, which must stop the
-// run. Damage on this scale is not expected of a database that is in use. Fewer
-// than fewestForShare that fail are what an earlier run left behind: they are set
-// aside again, and a key that opens nothing writes nothing. That does not hold
-// for the key to reach: it writes even where it opens nothing, and so a single
-// value that it does not open, with none that it does, makes it the wrong one.
+// aside one by one, or a second key under the same version, which must stop the
+// run. A failure of one value in maxFailedShare is more damage than a database in
+// use is expected to have. Fewer failures than minFailedValues are damage that an
+// earlier run left behind: these values are set aside again, and a key that opens
+// nothing writes nothing. This does not hold for the key to reach. That key writes
+// even where it opens nothing, so one value that it does not open, with none that
+// it does, makes it the wrong key.
 const (
-	fewestForShare = 8
-	largestShare   = 5 // one in so many
+	minFailedValues = 8
+	maxFailedShare  = 5
 )
 
-// tally is what the sample of one version came to.
-type tally struct {
+// sampleResult is what opening the samples of one version came to.
+type sampleResult struct {
 	tried, failed int
-	openedBy      map[int]int // failed ones, by the other version whose key opens them
+	openedBy      map[int]int // failed values, by the other version whose key opens them
 }
 
-// canary opens the samples of every version that the request leaves or reaches,
-// and returns what makes the keys unfit.
-func canary(request Request, ring *crypto.Keyring, list []Census) []Obstacle {
-	byVersion := map[int]*tally{}
+// checkKeys is the canary: it opens the samples of every version that the request
+// leaves or reaches, and returns what makes the keys unfit.
+func checkKeys(request Request, ring *crypto.Keyring, columns []ColumnCount) []finding.Finding {
+	results := map[int]*sampleResult{}
 	opener := crypto.NewResealer(ring, nil)
-	for _, census := range list {
-		for version, of := range census.versions {
+	for _, column := range columns {
+		for version, count := range column.versions {
 			if !request.Leaves(version) && version != request.To {
 				continue
 			}
-			t := byVersion[version]
-			if t == nil {
-				t = &tally{openedBy: map[int]int{}}
-				byVersion[version] = t
+			result := results[version]
+			if result == nil {
+				result = &sampleResult{openedBy: map[int]int{}}
+				results[version] = result
 			}
 			if _, known := ring.Key(version); !known {
 				continue
 			}
-			for _, text := range of.drawn.texts {
-				t.try(opener, ring, text)
+			for _, text := range count.sample.texts {
+				result.open(opener, ring, text)
 			}
 		}
 	}
-	var found []Obstacle
-	for _, version := range sortedKeys(byVersion) {
-		found = append(found, judge(request, ring, version, byVersion[version], countOf(list, version))...)
+	var found []finding.Finding
+	for _, version := range sortedKeys(results) {
+		check := keyCheck{request: request, ring: ring, version: version, result: results[version]}
+		found = append(found, check.judge(totalOf(columns, version))...)
 	}
 	return found
 }
 
-func sortedKeys(m map[int]*tally) []int {
+func sortedKeys(m map[int]*sampleResult) []int {
 	keys := make([]int, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)
@@ -65,15 +68,17 @@ func sortedKeys(m map[int]*tally) []int {
 	return keys
 }
 
-func countOf(list []Census, version int) (total int64) {
-	for _, census := range list {
-		total += census.ByVersion[version]
+// totalOf returns how many values of all columns are under a version.
+func totalOf(columns []ColumnCount, version int) (total int64) {
+	for _, column := range columns {
+		total += column.ByVersion[version]
 	}
 	return total
 }
 
-func (t *tally) try(opener *crypto.Resealer, ring *crypto.Keyring, text string) {
-	t.tried++
+// open tries to open a value with the key of its version, and then with the others.
+func (r *sampleResult) open(opener *crypto.Resealer, ring *crypto.Keyring, text string) {
+	r.tried++
 	c, err := opener.Parse([]byte(text))
 	if err == nil {
 		_, err = opener.Open(c)
@@ -81,7 +86,7 @@ func (t *tally) try(opener *crypto.Resealer, ring *crypto.Keyring, text string) 
 	if err == nil {
 		return
 	}
-	t.failed++
+	r.failed++
 	claimed := c.Version
 	for _, version := range ring.Versions() {
 		if version == claimed {
@@ -89,63 +94,120 @@ func (t *tally) try(opener *crypto.Resealer, ring *crypto.Keyring, text string) 
 		}
 		c.Format, c.Version = crypto.Versioned, version
 		if _, err := opener.Open(c); err == nil {
-			t.openedBy[version]++
+			r.openedBy[version]++
 			return
 		}
 	}
 }
 
-// judge names the case: no key, another version's key, or a key that does not fit.
-func judge(request Request, ring *crypto.Keyring, version int, t *tally, count int64) []Obstacle {
-	where := "key version " + strconv.Itoa(version)
-	if _, known := ring.Key(version); !known {
-		return []Obstacle{{Code: "missing_version", Where: where,
-			Message: fmt.Sprintf("%d values are under it and no key of it is set", count),
-			Fix:     fmt.Sprintf("set ENCRYPTION_KEY_V%d to the key of that version", version)}}
-	}
-	all := t.tried > 0 && t.failed == t.tried
-	if version == request.To && all && !request.KeyConfirmed && t.openedBy[mostOpened(t)]*largestShare < t.tried {
-		return []Obstacle{{Code: "wrong_key", Where: where,
-			Message: fmt.Sprintf("values would be brought under its key, and that opens none of the %d values tried that are under it already: it is the wrong key, or these are damaged", t.tried),
-			Fix:     "compare the fingerprint that ocmt validate shows with that of the key on the server; where they are the same, give it as --expect-key, and the damaged values are set aside"}}
-	}
-	many := t.tried >= fewestForShare && t.failed*largestShare >= t.tried
-	for _, other := range ring.Versions() {
-		if n := t.openedBy[other]; (all || many) && n > 0 && n*largestShare >= t.tried {
-			return []Obstacle{otherKeyOpens(where, version, other, all && n == t.tried)}
-		}
-	}
-	if !many || request.AllowUnopenable || version == request.To && request.KeyConfirmed {
-		return nil
-	}
-	if all {
-		return []Obstacle{{Code: "wrong_key", Where: where,
-			Message: fmt.Sprintf("none of the %d values tried opens with the key that is set for it: it is the wrong key", t.tried),
-			Fix:     "compare the fingerprint that ocmt validate shows with that of the key on the server; if every value of this version is damaged, --allow-unopenable sets them aside"}}
-	}
-	return []Obstacle{{Code: "mixed_keys", Where: where,
-		Message: fmt.Sprintf("%d of the %d values tried do not open with its key: two keys were used under one version number, or values are damaged", t.failed, t.tried),
-		Fix:     "look for the key that was in use before under the same number; --allow-unopenable moves what opens and sets the rest aside"}}
-}
-
-// mostOpened returns the other version whose key opens most of what failed.
-func mostOpened(t *tally) int {
+// mostOpened returns the other version whose key opens most of the failed values,
+// or -1.
+func (r *sampleResult) mostOpened() int {
 	most := -1
-	for version, count := range t.openedBy {
-		if most < 0 || count > t.openedBy[most] {
+	for version, count := range r.openedBy {
+		if most < 0 || count > r.openedBy[most] {
 			most = version
 		}
 	}
 	return most
 }
 
-func otherKeyOpens(where string, version, other int, swapped bool) Obstacle {
-	if swapped {
-		return Obstacle{Code: "swapped_keys", Where: where,
-			Message: fmt.Sprintf("its values open with the key that is set for version %d: the keys are swapped", other),
-			Fix:     fmt.Sprintf("exchange the keys of versions %d and %d", version, other)}
+// evidence says what was tried.
+func (r *sampleResult) evidence() string {
+	return fmt.Sprintf("%d values tried, %d did not open", r.tried, r.failed)
+}
+
+// keyCheck judges the key of one version by the result of its samples.
+type keyCheck struct {
+	request Request
+	ring    *crypto.Keyring
+	version int
+	result  *sampleResult
+}
+
+// judge returns the finding that applies to the key, if any: there is no key, it is
+// the key of another version, or it does not open what it should.
+func (k keyCheck) judge(values int64) []finding.Finding {
+	if _, known := k.ring.Key(k.version); !known {
+		return []finding.Finding{k.missing(values)}
 	}
-	return Obstacle{Code: "mixed_keys", Where: where,
-		Message: fmt.Sprintf("some of its values open only with the key that is set for version %d: two keys were used under one version number", other),
-		Fix:     "the key was changed on a server without raising ENCRYPTION_KEY_VERSION; put that right on every server first"}
+	r := k.result
+	all := r.tried > 0 && r.failed == r.tried
+	many := r.tried >= minFailedValues && r.failed*maxFailedShare >= r.tried
+	if all && k.isUnconfirmedTarget() && r.openedBy[r.mostOpened()]*maxFailedShare < r.tried {
+		return []finding.Finding{k.wrongTarget()}
+	}
+	if other := k.otherVersion(); other >= 0 && (all || many) {
+		return []finding.Finding{k.openedByOther(other, all && r.openedBy[other] == r.tried)}
+	}
+	switch {
+	case !many || k.isAllowed():
+		return nil
+	case all:
+		return []finding.Finding{k.wrongSource()}
+	default:
+		return []finding.Finding{k.mixed()}
+	}
+}
+
+// isUnconfirmedTarget reports whether the key is the one to reach, and the operator has
+// not named it by its fingerprint.
+func (k keyCheck) isUnconfirmedTarget() bool {
+	return k.version == k.request.To && !k.request.KeyConfirmed
+}
+
+// isAllowed reports whether the operator wants to go on although values do not open.
+func (k keyCheck) isAllowed() bool {
+	return k.request.AllowUnopenable || k.version == k.request.To && k.request.KeyConfirmed
+}
+
+// otherVersion returns the lowest other version whose key opens more than a few of the
+// failed values, or -1.
+func (k keyCheck) otherVersion() int {
+	for _, other := range k.ring.Versions() {
+		if n := k.result.openedBy[other]; n > 0 && n*maxFailedShare >= k.result.tried {
+			return other
+		}
+	}
+	return -1
+}
+
+// found makes a finding about the version.
+func (k keyCheck) found(code finding.Code, message, fix string) finding.Finding {
+	return finding.Finding{Code: code, Severity: finding.Error, Where: "key version " + strconv.Itoa(k.version), Message: message, Evidence: k.result.evidence(), Fix: fix}
+}
+
+func (k keyCheck) missing(values int64) finding.Finding {
+	return k.found(finding.MissingVersion,
+		fmt.Sprintf("%d values are under it and no key of it is set", values),
+		fmt.Sprintf("set ENCRYPTION_KEY_V%d to the key of that version", k.version))
+}
+
+func (k keyCheck) wrongTarget() finding.Finding {
+	return k.found(finding.WrongKey,
+		fmt.Sprintf("values would be brought under its key, and that opens none of the %d values tried that are under it already: it is the wrong key, or these are damaged", k.result.tried),
+		"compare the fingerprint that ocmt validate shows with that of the key on the server; where they are the same, give it as --expect-key, and the damaged values are set aside")
+}
+
+func (k keyCheck) wrongSource() finding.Finding {
+	return k.found(finding.WrongKey,
+		fmt.Sprintf("none of the %d values tried opens with the key that is set for it: it is the wrong key", k.result.tried),
+		"compare the fingerprint that ocmt validate shows with that of the key on the server; if every value of this version is damaged, --allow-unopenable sets them aside")
+}
+
+func (k keyCheck) mixed() finding.Finding {
+	return k.found(finding.MixedKeys,
+		fmt.Sprintf("%d of the %d values tried do not open with its key: two keys were used under one version number, or values are damaged", k.result.failed, k.result.tried),
+		"look for the key that was in use before under the same number; --allow-unopenable moves what opens and sets the rest aside")
+}
+
+func (k keyCheck) openedByOther(other int, swapped bool) finding.Finding {
+	if swapped {
+		return k.found(finding.SwappedKeys,
+			fmt.Sprintf("its values open with the key that is set for version %d: the keys are swapped", other),
+			fmt.Sprintf("exchange the keys of versions %d and %d", k.version, other))
+	}
+	return k.found(finding.MixedKeys,
+		fmt.Sprintf("some of its values open only with the key that is set for version %d: two keys were used under one version number", other),
+		"the key was changed on a server without raising ENCRYPTION_KEY_VERSION; put that right on every server first")
 }

@@ -6,23 +6,24 @@ import (
 	"time"
 )
 
-// lookForHolders is how often transactions that are waited for are looked for.
-const lookForHolders = 50 * time.Millisecond
+// holderPeriod is how often transactions that are waited for are listed.
+const holderPeriod = 50 * time.Millisecond
 
-// awaitHolders waits for the transactions that have written to the tables and
-// have not ended: a pass that begins before they do cannot see what they wrote,
-// and finding nothing would be no proof. It waits no longer than a statement may
-// take; who is left then is noted, and the run does not call itself complete.
+// awaitHolders waits for the transactions that have written to the tables and have
+// not ended. A pass that begins before they end cannot see what they wrote, so it
+// would prove nothing to find nothing. The wait ends after the request's
+// HolderTimeout; transactions that are left then are noted in unseen, and the run is
+// not complete.
 func (r *run) awaitHolders(ctx context.Context) error {
 	r.unseen = nil
-	waiting, err := r.Store.Holders(ctx, r.plan.Tables)
+	waiting, err := r.Holders.Holders(ctx, r.plan.Tables)
 	if err != nil || len(waiting) == 0 {
 		return err
 	}
 	defer r.Reporter.Waiting("")
-	ticker := time.NewTicker(lookForHolders)
+	ticker := time.NewTicker(holderPeriod)
 	defer ticker.Stop()
-	for deadline := r.Clock().Add(r.plan.Request.HolderPatience); r.Clock().Before(deadline); {
+	for deadline := r.Clock().Add(r.plan.Request.HolderTimeout); r.Clock().Before(deadline); {
 		r.Reporter.Waiting(waiting[0].Name + ", which has written and not ended")
 		select {
 		case <-ticker.C:
@@ -31,11 +32,12 @@ func (r *run) awaitHolders(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		now, err := r.Store.Holders(ctx, r.plan.Tables)
+		now, err := r.Holders.Holders(ctx, r.plan.Tables)
 		if err != nil {
 			return err
 		}
-		// Those that began since write in the sight of this pass or the next.
+		// Transactions that began since then are no concern: this pass or the next one
+		// sees what they write.
 		waiting = slices.DeleteFunc(waiting, func(h Holder) bool {
 			return !slices.ContainsFunc(now, func(n Holder) bool { return n.ID == h.ID })
 		})

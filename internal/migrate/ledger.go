@@ -8,7 +8,7 @@ import (
 
 // Ledger keeps the record of runs in the database.
 type Ledger interface {
-	// Begin records that a run of the plan begins, before its first write.
+	// Begin records that a run begins, before its first write.
 	Begin(ctx context.Context, entry LedgerEntry) error
 	// End records how the run that Begin recorded ended.
 	End(ctx context.Context, outcome LedgerOutcome) error
@@ -17,8 +17,8 @@ type Ledger interface {
 // LedgerEntry is a run as it begins.
 type LedgerEntry struct {
 	To           int
-	Fingerprints map[int]string // of the keys involved, by version
-	Columns      []LedgerColumn // those with values to move
+	Fingerprints map[int]string // of the keys that the run uses, by version
+	Columns      []LedgerColumn // the columns with values to move
 }
 
 // LedgerColumn is one column of a run.
@@ -30,28 +30,39 @@ type LedgerColumn struct {
 
 // LedgerOutcome is how a run ended.
 type LedgerOutcome struct {
-	Status  string           // completed, partial, interrupted or failed
+	Status  RunStatus
 	Moved   map[string]int64 // values, by table.column
 	Changed bool             // something was written
 }
 
-// entry describes the plan for the ledger.
-func (r *run) entry() LedgerEntry {
+// RunStatus is how a run ended, as the record has it.
+type RunStatus string
+
+// The statuses of a run in the record.
+const (
+	RunCompleted   RunStatus = "completed"
+	RunPartial     RunStatus = "partial"     // values are left, or were set aside
+	RunInterrupted RunStatus = "interrupted" // the run was asked to end
+	RunFailed      RunStatus = "failed"
+)
+
+// ledgerEntry describes the plan for the ledger.
+func (r *run) ledgerEntry() LedgerEntry {
 	request := r.plan.Request
 	entry := LedgerEntry{To: request.To, Fingerprints: map[int]string{}}
-	note := func(version int) {
+	addKey := func(version int) {
 		if key, known := r.Ring.Key(version); known {
 			entry.Fingerprints[version] = key.Fingerprint()
 		}
 	}
-	note(request.To)
-	for _, census := range r.plan.Census {
-		column := LedgerColumn{Table: census.Table, Column: census.Column, From: -1}
-		for version, values := range census.ByVersion {
+	addKey(request.To)
+	for _, counted := range r.plan.Columns {
+		column := LedgerColumn{Table: counted.Table, Column: counted.Column, From: -1}
+		for version, values := range counted.ByVersion {
 			if version == request.To || !request.Leaves(version) {
 				continue
 			}
-			note(version)
+			addKey(version)
 			column.Values += values
 			if column.From < 0 || version < column.From {
 				column.From = version
@@ -64,27 +75,27 @@ func (r *run) entry() LedgerEntry {
 	return entry
 }
 
-// outcome describes how the run ended.
-func (r *run) outcome(result *Result, failure error) LedgerOutcome {
-	outcome := LedgerOutcome{Status: "completed", Moved: r.columns.all(), Changed: r.rows.Load() > 0}
+// ledgerOutcome describes how the run ended.
+func (r *run) ledgerOutcome(result *Result, failure error) LedgerOutcome {
+	outcome := LedgerOutcome{Status: RunCompleted, Moved: r.movedByColumn.all(), Changed: r.rows.Load() > 0}
 	switch {
 	case isStop(failure):
-		outcome.Status = "interrupted"
+		outcome.Status = RunInterrupted
 	case failure != nil:
-		outcome.Status = "failed"
-	case result.Left > 0 || r.aside.count > 0 || len(r.unseen) > 0:
-		outcome.Status = "partial"
+		outcome.Status = RunFailed
+	case result.Left > 0 || r.setAside.total() > 0 || len(r.unseen) > 0:
+		outcome.Status = RunPartial
 	}
 	return outcome
 }
 
-// columnCounts counts values by table.column, for several workers.
-type columnCounts struct {
+// valueCounts counts values by table.column, for several workers.
+type valueCounts struct {
 	mu     sync.Mutex
 	values map[string]int64
 }
 
-func (c *columnCounts) add(column string, values int64) {
+func (c *valueCounts) add(column string, values int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.values == nil {
@@ -93,7 +104,7 @@ func (c *columnCounts) add(column string, values int64) {
 	c.values[column] += values
 }
 
-func (c *columnCounts) all() map[string]int64 {
+func (c *valueCounts) all() map[string]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.values)

@@ -3,11 +3,12 @@ package migrate
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -16,17 +17,17 @@ import (
 type Plan struct {
 	Request   Request
 	Tables    []Table
-	Absent    []string // of the catalogue, as table or table.column
-	Census    []Census
-	Obstacles []Obstacle
+	Absent    []string      // what the database lacks of the catalogue, as table or table.column
+	Columns   []ColumnCount // the columns of all tables, one table after the other
+	Findings  []finding.Finding
 	Outline   Outline
-	Discovery *Discovery // nil where the catalogue's own tables could not be read
+	Discovery *discover.Report // nil where the tables of the catalogue could not be read
 }
 
 // Pending returns how many values the run would move.
 func (p *Plan) Pending() (count int64) {
-	for _, census := range p.Census {
-		for version, values := range census.ByVersion {
+	for _, column := range p.Columns {
+		for version, values := range column.ByVersion {
 			if version != p.Request.To && p.Request.Leaves(version) {
 				count += values
 			}
@@ -35,181 +36,191 @@ func (p *Plan) Pending() (count int64) {
 	return count
 }
 
-// Refusal returns a *RefusedError where there are obstacles, else nil.
+// Refusal returns a *RefusedError where there are findings, else nil.
 func (p *Plan) Refusal() error {
-	if len(p.Obstacles) == 0 {
+	if len(p.Findings) == 0 {
 		return nil
 	}
-	return &RefusedError{Obstacles: p.Obstacles}
+	return &RefusedError{Findings: p.Findings}
 }
 
-// MakePlan looks at the database and at the keys, and writes nothing. What it
-// finds wrong is in the plan's Obstacles; an error means that it could not look.
-// The keyring's current version must be request.To. However narrow the request is,
-// it looks through the whole database for values that the catalogue does not list:
-// a key is retired for all of it.
-func MakePlan(ctx context.Context, store Store, ring *crypto.Keyring, request Request, reporter Reporter) (*Plan, error) {
+// PlanSources is what a plan reads from.
+type PlanSources struct {
+	Tables    TableReader
+	Conns     Connector
+	Record    PlanRecord
+	Searchers SearcherOpener
+	Pacing    *Pacing // holds back the reading; nil for full speed
+}
+
+// TableReader describes tables for a plan.
+type TableReader interface {
+	Describer
+	Surveyor
+}
+
+// MakePlan looks at the database and at the keys, and writes nothing. What it finds
+// wrong is in the plan's Findings; an error means that it could not look. The
+// current version of the keyring must be request.To. Even for a narrow request it
+// searches the whole database for values that the catalogue does not list, because
+// a key is retired for the whole database.
+func MakePlan(ctx context.Context, sources PlanSources, ring *crypto.Keyring, request Request, reporter Reporter) (*Plan, error) {
 	if err := request.Check(); err != nil {
 		return nil, err
 	}
-	selected, err := request.selected()
+	selected, err := request.selectTables()
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Request: request}
-	var discovery *Discovery
+	sources.Conns = sources.Pacing.PaceConns(sources.Conns)
+	planner := &planner{sources: sources, ring: ring, reporter: reporter, plan: &Plan{Request: request}}
+	var discovery *discover.Report
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		request := DiscoverRequest{Catalogue: request.Catalogue, Known: request.Known}
-		discovery, err = Discover(ctx, store, ring, request, quietly{reporter})
+		discovery, err = planner.search(ctx)
 		return err
 	})
-	group.Go(func() error { return plan.look(ctx, store, ring, selected, reporter) })
+	group.Go(func() error { return planner.readTables(ctx, selected) })
 	switch err := group.Wait(); {
-	case errors.Is(err, errUnreadable): // what the search found or met meanwhile is beside the point
-		return plan, nil
+	case errors.Is(err, errUnreadable): // the result of the search does not matter then
+		return planner.plan, nil
 	case err != nil:
 		return nil, err
 	}
+	plan := planner.plan
 	plan.Discovery = discovery
-	plan.Obstacles = append(plan.Obstacles, discovery.unlisted(ring)...)
+	plan.Findings = append(plan.Findings, discovery.Findings(ring)...)
 	return plan, nil
 }
 
+// planner is the state of one MakePlan.
+type planner struct {
+	sources  PlanSources
+	ring     *crypto.Keyring
+	reporter Reporter
+	plan     *Plan
+}
+
+// search looks for values that the catalogue does not list.
+func (p *planner) search(ctx context.Context) (*discover.Report, error) {
+	searcher, err := p.sources.Searchers.OpenSearcher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer searcher.Close(context.WithoutCancel(ctx))
+	request := discover.Request{Catalogue: p.plan.Request.Catalogue, Known: p.plan.Request.Known}
+	return discover.Search(ctx, p.sources.Pacing.PaceSearcher(searcher), p.ring, request, waitingOnly{p.reporter})
+}
+
 // errUnreadable ends the search of the database where the tables of the request
-// cannot be read: the plan says why.
+// cannot be read. The plan's findings say why.
 var errUnreadable = errors.New("the tables cannot be read")
 
-// look fills in what the tables of the request are and hold. The error is
-// errUnreadable where they cannot be read; what keeps them from it is in the
-// obstacles then, and is all that there is to say.
-func (p *Plan) look(ctx context.Context, store Store, ring *crypto.Keyring, selected []ocmt.Table, reporter Reporter) error {
-	found, err := store.Describe(ctx, selected)
+// readTables fills in what the tables of the request are and what they contain. The
+// error is errUnreadable where they cannot be read; the findings are then all that
+// the plan says.
+func (p *planner) readTables(ctx context.Context, selected []ocmt.Table) error {
+	plan := p.plan
+	found, err := p.sources.Tables.Describe(ctx, selected)
 	if err != nil {
 		return err
 	}
-	p.Tables, p.Absent = found.Tables, found.Absent
-	obstacles, err := store.Obstacles(ctx, p.Tables)
-	if err != nil {
+	plan.Tables, plan.Absent = found.Tables, found.Absent
+	if plan.Findings, err = p.checkAccess(ctx, found); err != nil {
 		return err
 	}
-	p.Obstacles = append(p.Request.unknown(found.Obstacles), obstacles...)
-	if len(p.Tables) == 0 {
-		p.Obstacles = append(p.Obstacles, Obstacle{Code: "no_tables", Where: "database",
-			Message: "none of the tables that hold encrypted values is here",
-			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
-	}
-	if unreadable(p.Obstacles) {
-		survey, err := store.Survey(ctx, p.Tables)
+	if isUnreadable(plan.Findings) {
+		survey, unaudited, err := p.survey(ctx)
 		if err != nil {
 			return err
 		}
-		p.Outline = p.outline(ring, survey, nil)
+		plan.Outline = plan.makeOutline(p.ring, survey, unaudited, nil)
 		return errUnreadable
 	}
+	return p.countValues(ctx)
+}
+
+// checkAccess returns what keeps the tables or the record from being used.
+func (p *planner) checkAccess(ctx context.Context, found *Description) ([]finding.Finding, error) {
+	list := p.plan.Request.withoutKnown(found.Findings)
+	access, err := p.sources.Tables.CheckAccess(ctx, found.Tables)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, access...)
+	if !slices.ContainsFunc(access, func(f finding.Finding) bool { return f.Code == finding.Standby || f.Code == finding.ReadOnly }) {
+		record, err := p.sources.Record.CheckRecord(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, record...)
+	}
+	if len(found.Tables) == 0 {
+		list = append(list, finding.Finding{Code: finding.NoTables, Severity: finding.Error, Where: "database",
+			Message: "none of the tables that hold encrypted values is here",
+			Fix:     "check that DATABASE_URL names the OCMT database, and the search path of its account"})
+	}
+	return list, nil
+}
+
+func (p *planner) survey(ctx context.Context) (*Survey, string, error) {
+	survey, err := p.sources.Tables.Survey(ctx, p.plan.Tables)
+	if err != nil {
+		return nil, "", err
+	}
+	unaudited, err := p.sources.Record.ExplainUnaudited(ctx)
+	return survey, unaudited, err
+}
+
+// countValues counts the values, opens samples of them, and compares both with the
+// record.
+func (p *planner) countValues(ctx context.Context) error {
+	plan := p.plan
 	var survey *Survey
-	var recorded map[int]string
-	var rows []int64
+	var unaudited string
+	var recordedKeys map[int]string
+	var recordedValues map[string]int64
+	var rowsToWrite []int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		if survey, err = store.Survey(ctx, p.Tables); err == nil {
-			recorded, err = store.RecordedKeys(ctx)
+		if survey, unaudited, err = p.survey(ctx); err != nil {
+			return err
 		}
+		if recordedValues, err = p.sources.Record.RecordedValues(ctx); err != nil {
+			return err
+		}
+		recordedKeys, err = p.sources.Record.RecordedKeys(ctx)
 		return err
 	})
 	group.Go(func() (err error) {
-		reporter.Phase("reading")
-		p.Census, rows, err = takeCensus(ctx, store, ring, p.Request, p.Tables, reporter)
+		p.reporter.Phase("reading")
+		plan.Columns, rowsToWrite, err = countTables(ctx, p.sources, p.ring, plan.Request, plan.Tables, p.reporter)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	p.Outline = p.outline(ring, survey, rows)
-	if !p.Request.AllowEmpty {
-		p.Obstacles = append(p.Obstacles, emptied(p.Request, p.Tables, p.valuesByTable(), survey.Recorded)...)
+	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, rowsToWrite)
+	if !plan.Request.AllowEmpty {
+		plan.Findings = append(plan.Findings, findEmptied(plan.Request, plan.Tables, plan.valuesByTable(), recordedValues)...)
 	}
-	if unopened := canary(p.Request, ring, p.Census); len(unopened) > 0 {
-		p.Obstacles = append(p.Obstacles, unopened...)
+	if unfit := checkKeys(plan.Request, p.ring, plan.Columns); len(unfit) > 0 {
+		plan.Findings = append(plan.Findings, unfit...)
 	} else {
-		// Where keys do not open what they should, that the record has others adds
-		// nothing, and to name one by its fingerprint would be wrong advice.
-		p.Obstacles = append(p.Obstacles, otherKeyRecorded(p.Request, ring, recorded)...)
+		// Where the keys do not open what they should, another key in the record adds
+		// nothing, and the advice to confirm the key by its fingerprint would be wrong.
+		plan.Findings = append(plan.Findings, findOtherKey(plan.Request, p.ring, recordedKeys)...)
 	}
-	p.Obstacles = append(p.Obstacles, narrow(p.Request, p.Tables, p.Census)...)
-	p.Obstacles = append(p.Obstacles, backwards(p.Request, p.Census)...)
+	plan.Findings = append(plan.Findings, findNarrowColumns(plan.Request, plan.Tables, plan.Columns)...)
+	plan.Findings = append(plan.Findings, findDowngrade(plan.Request, plan.Columns)...)
 	return nil
 }
 
-// quietly is a Reporter for work beside the one that is reported.
-type quietly struct{ Reporter }
+// waitingOnly is a Reporter for work that runs beside the work that is reported.
+type waitingOnly struct{ Reporter }
 
-func (quietly) Phase(string)          {}
-func (quietly) Progress(int64, int64) {}
+// Phase reports nothing.
+func (waitingOnly) Phase(string) {}
 
-// unreadable reports whether an obstacle keeps the values from being read.
-func unreadable(obstacles []Obstacle) bool {
-	for _, obstacle := range obstacles {
-		if obstacle.Code == "missing_select" || obstacle.Code == "row_security" {
-			return true
-		}
-	}
-	return false
-}
-
-// otherKeyRecorded finds that earlier runs brought values to the version under
-// another key.
-func otherKeyRecorded(request Request, ring *crypto.Keyring, recorded map[int]string) []Obstacle {
-	key, _ := ring.Key(request.To)
-	fingerprint, there := recorded[request.To]
-	if !there || fingerprint == key.Fingerprint() || request.KeyConfirmed {
-		return nil
-	}
-	return []Obstacle{{Code: "recorded_key", Where: "key version " + strconv.Itoa(request.To),
-		Message: fmt.Sprintf("encryption_keys has the fingerprint %s for it, and the key that is set has %s: two keys under one version number", fingerprint, key.Fingerprint()),
-		Fix:     "find out which of the two the servers have; if it is this one, and nothing is under the other, give its fingerprint as --expect-key"}}
-}
-
-// backwards finds that most values carry a newer version than the one to reach:
-// then it is the settings of this machine that are old, and not the values.
-func backwards(request Request, census []Census) []Obstacle {
-	var newer, all int64
-	for _, counted := range census {
-		for version, values := range counted.ByVersion {
-			all += values
-			if version > request.To {
-				newer += values
-			}
-		}
-	}
-	if request.AllowDowngrade || newer*2 <= all {
-		return nil
-	}
-	return []Obstacle{{Code: "downgrade", Where: "key version " + strconv.Itoa(request.To),
-		Message: fmt.Sprintf("%d of %d values carry a newer version: this would go backwards", newer, all),
-		Fix:     "check ENCRYPTION_KEY_VERSION; add --allow-downgrade if going back is meant"}}
-}
-
-// narrow finds columns in which a value would no longer fit.
-func narrow(request Request, tables []Table, census []Census) []Obstacle {
-	var found []Obstacle
-	index := 0
-	for _, table := range tables {
-		for _, column := range table.Columns {
-			counted := census[index]
-			index++
-			needed := 0
-			for version, of := range counted.versions {
-				if request.Leaves(version) {
-					needed = max(needed, sealedLength(request.To, of.longest))
-				}
-			}
-			if column.MaxLength > 0 && needed > column.MaxLength {
-				found = append(found, Obstacle{Code: "narrow_column", Where: table.String() + "." + column.Name,
-					Message: fmt.Sprintf("holds %d characters at most and the longest value needs %d", column.MaxLength, needed),
-					Fix:     "widen the column first: ALTER TABLE … ALTER COLUMN … TYPE varchar(" + strconv.Itoa(needed) + ")"})
-			}
-		}
-	}
-	return found
-}
+// Progress reports nothing.
+func (waitingOnly) Progress(int64, int64) {}

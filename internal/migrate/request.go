@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/ocmt"
@@ -19,7 +18,7 @@ type Request struct {
 	Workers          int
 	ChunkTarget      time.Duration // how long one chunk of a worker should take
 	MaxRowsPerSecond int           // 0 for no limit
-	HolderPatience   time.Duration // how long to wait for transactions that have written and not ended
+	HolderTimeout    time.Duration // how long to wait for transactions that have written and not ended
 	MaxReplicaLag    time.Duration // wait while a standby is further behind; 0 for no limit
 	MaxWALBacklog    int64         // bytes; wait while more log than this is held back; 0 for no limit
 	Backwards        bool          // leave every version above To, not below
@@ -57,90 +56,3 @@ func (r Request) Leaves(version int) bool {
 	}
 	return version < r.To
 }
-
-// selected narrows the catalogue to the tables and columns asked for, and
-// refuses a name that the catalogue does not have: a slip must not read as
-// nothing to do.
-func (r Request) selected() ([]ocmt.Table, error) {
-	var tables []ocmt.Table
-	foundTables, foundColumns := map[string]bool{}, map[string]bool{}
-	for _, table := range r.Catalogue {
-		table, asked := r.named(table, foundTables)
-		if !asked {
-			continue
-		}
-		table.Columns = r.columnsOf(table, foundColumns)
-		if len(table.Columns) > 0 {
-			tables = append(tables, table)
-		}
-	}
-	for _, name := range r.Tables {
-		if !foundTables[name] {
-			return nil, &UnknownNameError{Kind: "table", Name: name}
-		}
-	}
-	for _, name := range r.Columns {
-		if !foundColumns[name] {
-			return nil, &UnknownNameError{Kind: "column", Name: name}
-		}
-	}
-	return tables, nil
-}
-
-// named keeps those names of a table that were asked for.
-func (r Request) named(table ocmt.Table, found map[string]bool) (ocmt.Table, bool) {
-	if len(r.Tables) == 0 {
-		return table, true
-	}
-	byName := slices.Contains(r.Tables, table.Name)
-	byOldName := table.OldName != "" && slices.Contains(r.Tables, table.OldName)
-	if byName {
-		found[table.Name] = true
-	}
-	if byOldName {
-		found[table.OldName] = true
-	}
-	switch {
-	case byName && !byOldName:
-		table.OldName = ""
-	case byOldName && !byName:
-		table.Name, table.OldName = table.OldName, ""
-	}
-	return table, byName || byOldName
-}
-
-func (r Request) columnsOf(table ocmt.Table, found map[string]bool) []ocmt.Column {
-	if len(r.Columns) == 0 {
-		return table.Columns
-	}
-	var columns []ocmt.Column
-	for _, column := range table.Columns {
-		asked := false
-		for _, name := range []string{column.Name, table.Name + "." + column.Name, table.OldName + "." + column.Name} {
-			if slices.Contains(r.Columns, name) {
-				asked, found[name] = true, true
-			}
-		}
-		if asked {
-			columns = append(columns, column)
-		}
-	}
-	return columns
-}
-
-// unknown leaves out the tables of other schemas that the deployment knows of: a
-// column of them is listed as one that is not to be moved.
-func (r Request) unknown(obstacles []Obstacle) []Obstacle {
-	var list []Obstacle
-	for _, obstacle := range obstacles {
-		listed := slices.ContainsFunc(r.Known, func(k ocmt.Known) bool { return k.Schema+"."+k.Table == obstacle.Where })
-		if obstacle.Code != codeOtherSchema || !listed {
-			list = append(list, obstacle)
-		}
-	}
-	return list
-}
-
-// codeOtherSchema is that of an obstacle by which a store tells of a table with
-// a name of the catalogue in a schema that is not looked in.
-const codeOtherSchema = "other_schema"

@@ -7,15 +7,15 @@ type Result struct {
 	Moved    int64         `json:"values_moved"`
 	Rows     int64         `json:"rows_written"`
 	Passes   int           `json:"passes"`
-	Changed  int64         `json:"rows_changed_meanwhile"` // met again in a later pass
+	Changed  int64         `json:"rows_changed_meanwhile"` // rows that a later pass had to look at again
 	Left     int64         `json:"still_leaving"`          // rows that the last pass still found to move
-	Blocked  int64         `json:"rows_locked"`            // of them, those that others held all the time
-	Unseen   []string      `json:"not_ended"`              // transactions that had written, and whose writes could not be seen
+	Blocked  int64         `json:"rows_locked"`            // rows of Left that other transactions held
+	Unseen   []string      `json:"not_ended"`              // transactions that had written and not ended, so that their writes were not visible
 	SetAside int64         `json:"set_aside"`
-	List     []SetAside    `json:"set_aside_list"` // the first ones
+	List     []SetAside    `json:"set_aside_list"` // the first values that were set aside
 	Elapsed  time.Duration `json:"-"`
-	Rested   time.Duration `json:"-"` // to give way to others
-	Why      string        `json:"-"` // it did
+	Rested   time.Duration `json:"-"` // part of Elapsed, spent giving way to others
+	Why      string        `json:"-"` // why the run gave way
 	DryRun   bool          `json:"dry_run"`
 }
 

@@ -14,89 +14,75 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// mostPasses bounds how often a run looks again. Each pass takes what the
-// servers wrote during the one before; one that still finds values after so many
-// means that a server writes them all the time.
-const mostPasses = 10
-
 // Runner carries out a plan.
 type Runner struct {
-	Store    Store
-	Ring     *crypto.Keyring // its current version is the plan's target
-	Random   io.Reader       // a cryptographic source, safe for several goroutines
-	Reporter Reporter
-	Ledger   Ledger // not written by a dry run
-	Clock    Clock
-	Control  Control         // may be nil: nobody can steer the run
-	Pacing   *Pacing         // that of Store; may be nil
-	Stop     <-chan struct{} // closed: finish what is in hand and return ErrStopped
+	Conns       Connector
+	Locker      Locker
+	Holders     HolderLister
+	Replication ReplicationReader
+	Ledger      Ledger          // not written by a dry run
+	Control     Control         // nil: operators cannot steer the run
+	Ring        *crypto.Keyring // its current version is the plan's target
+	Random      io.Reader       // a cryptographic source, safe for several goroutines
+	Reporter    Reporter
+	Clock       Clock
+	Pacing      *Pacing         // holds back the work; nil for full speed
+	Stop        <-chan struct{} // closed: finish the batches in hand and return ErrStopped
 }
 
 // run is the state of one Run.
 type run struct {
 	Runner
 	plan  *Plan
-	write func(Session) Writer
-	total int64
+	total int64 // values to move, as the plan counted them
+	// writer returns what writes on a connection: the connection itself, or a
+	// dry-run writer.
+	writer func(Conn) Writer
 
-	moved, rows, changed, left atomic.Int64
-	blocked                    atomic.Int64 // rows of the last pass that others held
-	unseen                     []string     // who had written and not ended when the last pass began
-	aside                      *setAsideList
-	columns                    columnCounts
-	limit                      *rowLimit
-	gate                       *gate
+	moved, rows, changed atomic.Int64
+	left                 atomic.Int64 // rows that the present pass found
+	blocked              atomic.Int64 // rows of left that other transactions hold
+	unseen               []string     // transactions that had written and not ended when the last pass began
+	setAside             *setAsideList
+	movedByColumn        valueCounts
+	limit                *rowLimit
+	gate                 *gate
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards phase, pass and setAside
 	phase string
 	pass  int
 }
 
-// Run brings every value that the plan speaks of to its target version. It takes
-// the lock, so that there is one run at a time, and returns when all that it
-// wrote is safe on disk. On an error the Result says how far it came; running
-// again goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost,
-// ErrStopped, ErrAborted, ErrSetAside, and those of the Store.
+// Run brings every value of the plan to its target version. It takes the lock, so
+// that there is one run at a time, and returns when everything that it wrote is
+// safe on disk. With an error, the Result says how far the run came; running again
+// goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost, ErrStopped,
+// ErrAborted, ErrSetAside, and those of the database.
 func (r Runner) Run(ctx context.Context, plan *Plan) (*Result, error) {
-	return r.start(ctx, plan, func(s Session) Writer { return s })
+	return r.start(ctx, plan, func(conn Conn) Writer { return conn }, (*run).runWithLedger)
 }
 
-// DryRun does what Run does but writes nothing: every value that would be moved
-// is opened, sealed, and opened again.
-func (r Runner) DryRun(ctx context.Context, plan *Plan) (*Result, error) {
-	result, err := r.start(ctx, plan, func(Session) Writer { return pretender{} })
-	result.DryRun = true
-	return result, err
-}
-
-// pretender is the Writer of a dry run.
-type pretender struct{}
-
-func (pretender) Write(_ context.Context, _ Table, parts []Part) error {
-	for i := range parts {
-		parts[i].Written = int64(len(parts[i].Changes))
-	}
-	return nil
-}
-
-func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Writer) (*Result, error) {
-	state := &run{Runner: r, plan: plan, write: write, total: plan.Pending(), aside: &setAsideList{}, limit: newRowLimit(plan.Request.MaxRowsPerSecond), gate: newGate()}
+// start takes the lock, does the work, and fills in the result.
+func (r Runner) start(ctx context.Context, plan *Plan, writer func(Conn) Writer, work func(*run, context.Context, *Result) error) (*Result, error) {
 	result := &Result{}
 	if err := plan.Refusal(); err != nil {
 		return result, err
 	}
-	r.Pacing.haltBy(state.halt)
-	defer r.Pacing.haltBy(nobody)
-	held, release, err := r.Store.Lock(ctx)
+	r.Conns = r.Pacing.PaceConns(r.Conns)
+	state := &run{Runner: r, plan: plan, writer: writer, total: plan.Pending(), setAside: &setAsideList{},
+		limit: newRowLimit(plan.Request.MaxRowsPerSecond), gate: newGate()}
+	r.Pacing.haltWhen(state.haltReason)
+	defer r.Pacing.haltWhen(func() error { return nil })
+	held, release, err := r.Locker.Lock(ctx)
 	if err != nil {
 		return result, err
 	}
 	defer release()
 	began, rested := r.Clock(), r.Pacing.Rested()
-	err = state.recorded(held, result)
+	err = work(state, held, result)
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
 	result.Blocked, result.Unseen = state.blocked.Load(), state.unseen
-	result.SetAside, result.List = state.aside.count, state.aside.list
+	result.SetAside, result.List = state.setAside.count, state.setAside.list
 	result.Elapsed, result.Rested = r.Clock().Sub(began), r.Pacing.Rested()-rested
 	if result.Rested > 0 {
 		result.Why = r.Pacing.Why()
@@ -104,173 +90,121 @@ func (r Runner) start(ctx context.Context, plan *Plan, write func(Session) Write
 	return result, err
 }
 
-// recorded makes the passes between the two entries of the ledger. The second is
-// written even when the passes were cut off, if the database still answers.
-func (r *run) recorded(ctx context.Context, result *Result) error {
-	if r.dry() {
-		return r.passes(ctx, result)
-	}
+// runWithLedger makes the passes between the two entries of the ledger. The second
+// entry is written even when the passes were cut off, if the database still answers.
+func (r *run) runWithLedger(ctx context.Context, result *Result) error {
 	if r.total == 0 {
-		return r.unrecorded(ctx, result)
+		return r.runWithoutEntry(ctx, result)
 	}
-	if err := r.Ledger.Begin(ctx, r.entry()); err != nil {
+	if err := r.Ledger.Begin(ctx, r.ledgerEntry()); err != nil {
 		return fmt.Errorf("recording the run before it begins: %w", err)
 	}
-	return r.finish(ctx, result, r.steered(ctx, result))
+	return r.finish(ctx, result, r.runSteered(ctx, result))
 }
 
-// finish makes what was moved safe and records how the run ended.
-func (r *run) finish(ctx context.Context, result *Result, failure error) error {
-	if errors.Is(context.Cause(ctx), ErrLockLost) {
-		failure = context.Cause(ctx)
-	}
-	if failure == nil || isStop(failure) && ctx.Err() == nil {
-		if err := r.Store.Flush(ctx); err != nil {
-			failure = errors.Join(failure, err)
-		}
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-	defer cancel()
-	if err := r.Ledger.End(last, r.outcome(result, failure)); err != nil && failure == nil {
-		return fmt.Errorf("recording the run, which has moved its values: %w", err)
-	}
-	return failure
-}
-
-// unrecorded makes the passes where the plan found nothing to move, and leaves
-// no trace; unless a server wrote something meanwhile that was moved.
-func (r *run) unrecorded(ctx context.Context, result *Result) error {
-	failure := r.passes(ctx, result)
+// runWithoutEntry makes the passes where the plan found nothing to move. It leaves
+// no entry, unless a server wrote values meanwhile that were moved.
+func (r *run) runWithoutEntry(ctx context.Context, result *Result) error {
+	failure := r.makePasses(ctx, result)
 	if r.rows.Load() == 0 {
 		return failure
 	}
-	if err := r.Ledger.Begin(ctx, r.entry()); err != nil {
+	if err := r.Ledger.Begin(ctx, r.ledgerEntry()); err != nil {
 		return errors.Join(failure, fmt.Errorf("recording the run, which has moved values: %w", err))
 	}
 	return r.finish(ctx, result, failure)
 }
 
-// steered makes the passes while orders from outside are followed.
-func (r *run) steered(ctx context.Context, result *Result) error {
-	steering, end := context.WithCancel(ctx)
-	h := &helm{run: r, gate: r.gate, started: r.Clock()}
+// finishTimeout bounds how long an ended run tries to record its end.
+const finishTimeout = 5 * time.Second
+
+// finish makes what was moved durable and records how the run ended.
+func (r *run) finish(ctx context.Context, result *Result, failure error) error {
+	if errors.Is(context.Cause(ctx), ErrLockLost) {
+		failure = context.Cause(ctx)
+	}
+	if failure == nil || isStop(failure) && ctx.Err() == nil {
+		if err := r.Locker.Flush(ctx); err != nil {
+			failure = errors.Join(failure, err)
+		}
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	if err := r.Ledger.End(ending, r.ledgerOutcome(result, failure)); err != nil && failure == nil {
+		return fmt.Errorf("recording the run, which has moved its values: %w", err)
+	}
+	return failure
+}
+
+// runSteered makes the passes while orders are followed.
+func (r *run) runSteered(ctx context.Context, result *Result) error {
+	steering, stopSteering := context.WithCancel(ctx)
+	c := &controller{run: r, started: r.Clock()}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		h.steer(steering)
+		c.steer(steering)
 	}()
-	err := r.passes(ctx, result)
-	end()
+	err := r.makePasses(ctx, result)
+	stopSteering()
 	<-ended
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	h.end(last)
+	c.finish(ending)
 	return err
 }
 
-// lastWords bounds how long an ended run tries to record its end.
-const lastWords = 5 * time.Second
-
-func isStop(err error) bool {
-	return errors.Is(err, ErrStopped) || errors.Is(err, ErrAborted) || errors.Is(err, context.Canceled)
-}
-
-func (r *run) dry() bool {
-	_, dry := r.write(nil).(pretender)
-	return dry
-}
-
-// passes goes over the tables once, and then over what is pending until a pass
-// finds nothing. A dry run has no use for more than one: what it does not write
-// is found every time.
-func (r *run) passes(ctx context.Context, result *Result) error {
-	dry := r.dry()
-	if !dry {
-		result.Passes++
-		r.enter("moving", result.Passes)
-		if err := r.eachTable(ctx, r.sweepFirst); err != nil {
-			return err
-		}
-	}
-	for result.Passes < mostPasses {
-		result.Passes++
-		r.enter(passName(result.Passes), result.Passes)
-		if !dry {
-			if err := r.awaitHolders(ctx); err != nil {
-				return err
-			}
-		}
-		r.freshAside()
-		r.left.Store(0)
-		r.blocked.Store(0)
-		if err := r.sweepAll(ctx); err != nil {
-			return err
-		}
-		result.Left = r.left.Load()
-		if dry {
-			result.Left = 0
-		}
-		if result.Left == 0 {
-			return nil
-		}
-	}
-	return nil
-}
-
-func passName(pass int) string {
-	if pass == 1 {
-		return "trying"
-	}
-	return fmt.Sprintf("looking again, pass %d", pass)
-}
-
-func (r *run) enter(phase string, pass int) {
+// setPhase notes and reports what the run does now.
+func (r *run) setPhase(phase string, pass int) {
 	r.mu.Lock()
 	r.phase, r.pass = phase, pass
 	r.mu.Unlock()
 	r.Reporter.Phase(phase)
 }
 
-func (r *run) phaseNow() (phase string, pass int) {
+func (r *run) currentPhase() (phase string, pass int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.phase, r.pass
 }
 
-// freshAside begins the list anew: each pass over everything finds them again.
-func (r *run) freshAside() {
+// clearSetAside begins the list of set-aside values anew, because each pass over
+// all tables finds them again.
+func (r *run) clearSetAside() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.aside = &setAsideList{}
+	r.setAside = &setAsideList{}
 }
 
-func (r *run) asideCount() int64 {
+func (r *run) setAsideTotal() int64 {
 	r.mu.Lock()
-	list := r.aside
+	list := r.setAside
 	r.mu.Unlock()
-	return list.number()
+	return list.total()
 }
 
-func (r *run) eachTable(ctx context.Context, sweep func(context.Context, Table) error) error {
+// forEachTable moves the values of one table after the other. It ends between two
+// tables if it is asked to.
+func (r *run) forEachTable(ctx context.Context, move func(context.Context, Table) error) error {
 	for _, table := range r.plan.Tables {
-		if err := sweep(ctx, table); err != nil {
+		if err := move(ctx, table); err != nil {
 			return fmt.Errorf("moving the values of %s: %w", table, err)
 		}
-		if r.aborted() {
+		if r.isAborted() {
 			return ErrAborted
 		}
-		if r.stopping() {
+		if r.isStopping() {
 			return ErrStopped
 		}
 	}
 	return nil
 }
 
-// halt is why work must end between two bursts: somebody wants the run to stop or
-// to wait.
-func (r *run) halt() error {
-	switch aborted, reason, _ := r.gate.look(); {
-	case r.stopping():
+// haltReason returns why gentle work must end between two bursts: the run is to
+// stop or to wait. It returns nil if the work may go on.
+func (r *run) haltReason() error {
+	switch aborted, reason, _ := r.gate.state(); {
+	case r.isStopping():
 		return ErrStopped
 	case aborted:
 		return ErrAborted
@@ -280,12 +214,8 @@ func (r *run) halt() error {
 	return nil
 }
 
-var errPaused = errors.New("the run waits")
-
-func nobody() error { return nil }
-
-// stopping reports whether the operator asked to stop.
-func (r *run) stopping() bool {
+// isStopping reports whether the operator of this process asked the run to stop.
+func (r *run) isStopping() bool {
 	select {
 	case <-r.Stop:
 		return true
@@ -294,58 +224,32 @@ func (r *run) stopping() bool {
 	}
 }
 
-// workers runs work on so many sessions at once.
-func (r *run) workers(ctx context.Context, work func(context.Context, *mover) error) error {
+// isAborted reports whether a steering order asked the run to end.
+func (r *run) isAborted() bool {
+	aborted, _, _ := r.gate.state()
+	return aborted
+}
+
+// runWorkers does work on as many connections as the request has workers.
+func (r *run) runWorkers(ctx context.Context, work func(context.Context, *worker) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for range r.plan.Request.Workers {
 		group.Go(func() error {
-			session, err := r.Store.Open(ctx)
+			conn, err := r.Conns.Open(ctx)
 			if err != nil {
 				return err
 			}
-			defer session.Close(context.WithoutCancel(ctx))
-			return work(ctx, &mover{run: r, session: session, writer: r.write(session),
-				resealer: crypto.NewResealer(r.Ring, r.Random)})
+			defer conn.Close(context.WithoutCancel(ctx))
+			return work(ctx, &worker{run: r, conn: conn, writer: r.writer(conn), resealer: crypto.NewResealer(r.Ring, r.Random)})
 		})
 	}
 	return group.Wait()
 }
 
-// sweepPages takes every page range once.
-func (r *run) sweepPages(ctx context.Context, table Table) error {
-	queue := &pageQueue{leaves: table.Leaves}
-	return r.workers(ctx, func(ctx context.Context, m *mover) error {
-		size := chunkSize{pages: mostPages / 2, target: r.plan.Request.ChunkTarget}
-		if r.Pacing.Gentle() {
-			size.pages = gentlePages
-		}
-		for pages, more := queue.next(size.pages); more; pages, more = queue.next(size.pages) {
-			m.waited = 0
-			began := r.Clock()
-			if err := m.movePages(ctx, table, pages); err != nil {
-				return unlessStopped(err)
-			}
-			size.learn(r.Clock().Sub(began) - m.waited)
-			if r.stopping() {
-				return nil
-			}
-		}
-		return nil
-	})
-}
-
-// unlessStopped is nil for a worker that was asked to stop: an error would make
-// the group cut the others off in what they have in hand.
-func unlessStopped(err error) error {
-	if errors.Is(err, ErrStopped) || errors.Is(err, ErrAborted) {
-		return nil
-	}
-	return err
-}
-
-// admit waits until so many rows more may be written, and returns how long.
+// admit waits until so many more rows may be written, and returns how long that
+// took.
 func (r *run) admit(ctx context.Context, rows int) (time.Duration, error) {
-	if r.limit.rate() == 0 && r.gate.waiting() == "" && !r.aborted() {
+	if r.limit.rate() == 0 && r.gate.waitingFor() == "" && !r.isAborted() {
 		return 0, nil
 	}
 	began := r.Clock()
@@ -358,34 +262,29 @@ func (r *run) admit(ctx context.Context, rows int) (time.Duration, error) {
 	return r.Clock().Sub(began), nil
 }
 
-func (r *run) aborted() bool {
-	aborted, _, _ := r.gate.look()
-	return aborted
-}
-
-// count adds what became of a part.
-func (r *run) count(table Table, part Part) {
-	rows := int64(len(part.Changes))
-	r.rows.Add(part.Written)
-	r.changed.Add(rows - part.Untried - part.Written)
-	if part.Blocked {
+// addOutcome counts what became of a batch.
+func (r *run) addOutcome(table Table, batch Batch, outcome Outcome) {
+	rows := int64(len(batch.Changes))
+	r.rows.Add(outcome.Written)
+	r.changed.Add(rows - outcome.Untried - outcome.Written)
+	if outcome.Blocked {
 		r.blocked.Add(rows)
 	}
-	values := make([]int64, len(table.Columns)) // that stand in the rows, by column
-	for _, change := range part.Changes {
+	values := make([]int64, len(table.Columns)) // values of the batch, by column
+	for _, change := range batch.Changes {
 		for i, text := range change.New {
 			if text != nil {
 				values[i]++
 			}
 		}
 	}
-	// Which rows of a part were written is not told, only how many: the values are
-	// taken in proportion, rounded so that the columns come to the whole.
+	// The server says how many rows of a batch were written, not which. The values
+	// are counted in proportion, and rounded so that the columns add up to the whole.
 	var before, counted int64
 	for i, column := range table.Columns {
 		before += values[i]
-		if moved := before*part.Written/rows - counted; moved > 0 {
-			r.columns.add(table.Name+"."+column.Name, moved)
+		if moved := before*outcome.Written/rows - counted; moved > 0 {
+			r.movedByColumn.add(table.Name+"."+column.Name, moved)
 			counted += moved
 		}
 	}

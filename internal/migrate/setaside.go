@@ -6,33 +6,35 @@ import "sync"
 type SetAside struct {
 	Table  string `json:"table"`
 	Column string `json:"column"`
-	Key    string `json:"key"`
-	Reason string `json:"reason"` // a word of crypto.Reason
+	Key    string `json:"key"`    // of the row
+	Reason string `json:"reason"` // a word of crypto.Reason, or too_long
 	Detail string `json:"detail"`
 }
 
-// listedSetAside bounds the list of a run, so that a table of nothing but
-// damage cannot fill the memory. The count stays exact.
-const listedSetAside = 1000
+// maxListed bounds the list of a run, so that a table full of damaged values cannot
+// fill the memory. The count stays exact.
+const maxListed = 1000
 
-// setAsideList collects them from several workers.
+// setAsideList collects the values that several workers set aside.
 type setAsideList struct {
 	mu    sync.Mutex
 	count int64
 	list  []SetAside
 }
 
-func (s *setAsideList) number() int64 {
+// total returns how many values were set aside.
+func (s *setAsideList) total() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
 }
 
+// add counts a value, and lists it while there is room.
 func (s *setAsideList) add(entry SetAside) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count++
-	if len(s.list) < listedSetAside {
+	if len(s.list) < maxListed {
 		s.list = append(s.list, entry)
 	}
 }

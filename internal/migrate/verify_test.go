@@ -12,7 +12,7 @@ import (
 	"github.com/ocmt/ocmt/internal/migrate"
 )
 
-// altering is a Reporter that has somebody wait for a table while it is read.
+// altering is a Reporter that makes an ALTER TABLE wait for a table while the table is read.
 type altering struct {
 	silent
 	alter func()
@@ -50,7 +50,7 @@ func TestVerificationBesideAlterTable(t *testing.T) {
 			continue // it has not come that far
 		}
 	})
-	verified, err := migrate.Verify(ctx, d.store, ring, d.request(), altering{alter: alter})
+	verified, err := migrate.Verify(ctx, d.verifySources(), ring, d.request(), altering{alter: alter})
 	if err != nil || !verified.Proven() {
 		t.Fatalf("proven %t: %v", err == nil && verified.Proven(), err)
 	}
@@ -68,7 +68,7 @@ func TestVerificationSaysWhere(t *testing.T) {
 	for range 3 {
 		d.insert("group_resources.auth_config_encrypted", seal(t, ring, 0, false, "old"))
 	}
-	verified, err := migrate.Verify(context.Background(), d.store, ring, d.request(), silent{})
+	verified, err := migrate.Verify(context.Background(), d.verifySources(), ring, d.request(), silent{})
 	if err != nil {
 		t.Fatal(err)
 	}

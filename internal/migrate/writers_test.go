@@ -25,8 +25,8 @@ type writers struct {
 	writes   atomic.Int64
 }
 
-// change makes the writers use another version. No write under the one before is
-// in flight when it returns.
+// change makes the writers use another version. When it returns, no write under the version
+// before is in flight.
 func (w *writers) change(version int64) {
 	w.switched.Lock()
 	defer w.switched.Unlock()
@@ -91,8 +91,8 @@ func (w *writers) one(conn *pgx.Conn, ring *crypto.Keyring, record map[string]st
 	return err
 }
 
-// switching is a Reporter that switches the servers when the run looks again for
-// the second time: the first passes run against writes under the old version.
+// switching is a Reporter that switches the servers to the new version in the third pass, so
+// that the passes before it run against writes under the old version.
 type switching struct {
 	silent
 	writers *writers

@@ -7,18 +7,18 @@ type Table struct {
 	Schema  string // "" for the first schema of the search path that has it
 	Name    string
 	OldName string // what the table was called before OCMT renamed it; "" if never
-	Key     string // the column that names a row: unique and never NULL
+	Key     string // the column that identifies a row: unique and never NULL
 	Columns []Column
 }
 
 // Column is one encrypted column of a table.
 type Column struct {
 	Name string
-	// PlaintextAllowed says that OCMT itself also stores values in the clear
-	// here and compares them as they stand, so that sealing one would break it.
+	// PlaintextAllowed says that OCMT itself also stores plaintext here and compares it as
+	// text, so that sealing such a value would break OCMT.
 	PlaintextAllowed bool
-	// Required says that a database without the column is not the one that is
-	// meant: the deployment itself names it.
+	// Required says that the deployment itself names the column, so that a database without
+	// it is not the one that is meant.
 	Required bool
 }
 
@@ -48,9 +48,9 @@ func columns(names ...string) []Column {
 	return list
 }
 
-// Add returns the tables with one more, or with its columns in the table of the
-// same schema, name and key where there is one. A column that is there already
-// stays as it is.
+// Add returns the tables with one more. Where a table of the same schema, name and key is
+// there, it returns them with the columns added to that table. A column that is there
+// already stays as it is.
 func Add(tables []Table, extra Table) []Table {
 	for i, table := range tables {
 		if table.Name != extra.Name || table.Schema != extra.Schema || table.Key != extra.Key {

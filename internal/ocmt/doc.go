@@ -1,3 +1,3 @@
-// Package ocmt holds what is known of an OCMT deployment's database: which
-// columns are encrypted under ENCRYPTION_KEY, and what each of them may hold.
+// Package ocmt is what is known of the database of an OCMT deployment: which columns are
+// encrypted under ENCRYPTION_KEY, and which only look so.
 package ocmt

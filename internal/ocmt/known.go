@@ -1,16 +1,16 @@
 package ocmt
 
-// Known is a column that holds what looks like values under ENCRYPTION_KEY and is
-// none: another key opens them, or nothing needs to.
+// Known is a column whose values look as if they were under ENCRYPTION_KEY and are not:
+// another key opens them, or none is needed.
 type Known struct {
 	Schema string // "" for the first schema of the search path that has the table
 	Table  string
 	Column string
-	Member string // of the JSON in the column, only this member; "" for all of it
+	Member string // only this member of the JSON in the column; "" for the whole column
 	Reason string
 }
 
-// KnownColumns returns those of every OCMT release. Moving their values would
+// KnownColumns returns the known columns of every OCMT release. Moving their values would
 // need keys that no operator has.
 func KnownColumns() []Known {
 	return []Known{
@@ -21,6 +21,6 @@ func KnownColumns() []Known {
 	}
 }
 
-// RecordTables returns the tables that a run keeps its record in. They hold
-// fingerprints and counts, and no value.
+// RecordTables returns the tables that a run records itself in. They contain fingerprints
+// and counts, and no encrypted value.
 func RecordTables() []string { return []string{"encryption_keys", "encryption_migrations"} }

@@ -1,8 +1,10 @@
-// Package postgres is the engine's database: it implements the interfaces of
-// package migrate and is the only package that speaks SQL.
+// Package postgres is the connection to an OCMT database: connections and the pools
+// that keep them, transactions, failures in words for an operator, and the lock of a
+// run. The packages below it are the adapters of one domain each: pgmigrate,
+// pgdiscover, pgrecord. They and this package are the only ones that write SQL.
 //
-// Where a connection pool stands between here and the server, it may hand each
-// transaction to another backend: then every statement is sent unnamed and every
-// setting is made inside the transaction that needs it. On a direct connection
-// both stay, which saves the server from planning the same statement again.
+// A connection pool between here and the server may hand each transaction to another
+// backend. Then every statement is sent unnamed, and every setting is made inside the
+// transaction that needs it. On a direct connection prepared statements and settings
+// stay, which saves the server from planning the same statement again.
 package postgres

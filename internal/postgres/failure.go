@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -30,28 +29,28 @@ const (
 	NotAllowed                       // the account lacks a right
 )
 
-// FailureError is why a statement failed, in words for an operator. The cause
-// beneath it is for programs only: what a server says of a row can hold the
-// row's values.
+// FailureError says why a statement failed, in words for an operator. The cause that it
+// wraps is for programs only, because what a server says of a row can contain the row's
+// values.
 type FailureError struct {
 	Kind  FailureKind
-	said  string // by the server, without what could be a value
+	said  string // what the server said, without words that could be values
 	cause error
 }
 
-// plain turns an error of the driver into a *FailureError. What ended because it
-// was asked to end stays as it is, and so does what is no failure of the server.
-func plain(err error) error {
+// ExplainError turns an error of the driver into a *FailureError. It returns other
+// errors as they are: those that are explained already, and a cancellation.
+func ExplainError(err error) error {
 	var known *FailureError
 	var connect *ConnectError
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, migrate.ErrChangedOnWrite) || errors.As(err, &known) || errors.As(err, &connect) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.As(err, &known) || errors.As(err, &connect) {
 		return err
 	}
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
 		return &FailureError{Kind: Lost, cause: err}
 	}
-	return &FailureError{Kind: kindOf(answer), said: saidBy(answer), cause: err}
+	return &FailureError{Kind: kindOf(answer), said: quoteAnswer(answer), cause: err}
 }
 
 func kindOf(answer *pgconn.PgError) FailureKind {
@@ -87,8 +86,8 @@ func kindOf(answer *pgconn.PgError) FailureKind {
 	return Refused
 }
 
-// whats are the kinds in words.
-var whats = map[FailureKind]string{
+// kindTexts are the kinds in words.
+var kindTexts = map[FailureKind]string{
 	Refused:       "the server refuses the statement",
 	Lost:          "the connection to the database was lost",
 	Ended:         "the server ended the connection",
@@ -105,34 +104,47 @@ var whats = map[FailureKind]string{
 
 // Error says what happened, and what the server said where that adds to it.
 func (e *FailureError) Error() string {
-	text := whats[e.Kind]
+	text := kindTexts[e.Kind]
 	if e.said != "" {
 		text += " (it says: " + e.said + ")"
 	}
 	return text
 }
 
-// Is reports whether it is migrate.ErrBusy: another transaction was in the way; or
-// migrate.ErrConflict.
-func (e *FailureError) Is(target error) bool {
-	return target == migrate.ErrBusy && e.Kind == InTheWay || target == migrate.ErrConflict && conflicts(e.cause)
-}
+// IsConflict reports whether a deadlock or a serialization failure is the reason, so that
+// another try may succeed at once.
+func (e *FailureError) IsConflict() bool { return IsConflict(e.cause) }
 
 // Unwrap returns the driver's error.
 func (e *FailureError) Unwrap() error { return e.cause }
 
-// saidBy is what the server said, with the function that said it. A trigger can
-// put the new value of a row into its words.
-func saidBy(answer *pgconn.PgError) string {
-	said := shortWords(answer.Message)
+// quoteAnswer returns what the server said, and the function that said it. A trigger can
+// put the new value of a row into its message, so words that could be values are left
+// out.
+func quoteAnswer(answer *pgconn.PgError) string {
+	said := redactWords(answer.Message)
 	if answer.ConstraintName != "" {
 		said += "; constraint " + answer.ConstraintName
 	}
 	if where, _, _ := strings.Cut(answer.Where, "\n"); strings.Contains(where, " function ") {
-		said += "; " + shortWords(where)
+		said += "; " + redactWords(where)
 	}
 	return said
 }
 
-// shortWords is a text of the server without the words that may be secrets.
-func shortWords(text string) string { return secret.Redact(strings.Join(strings.Fields(text), " ")) }
+// redactWords returns a text of the server without the words that may be secrets.
+func redactWords(text string) string { return secret.Redact(strings.Join(strings.Fields(text), " ")) }
+
+// IsTransient reports whether nothing was written for a reason that passes: a lock that
+// was not to be had, a deadlock, or a serialization failure.
+func IsTransient(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && kindOf(answer) == InTheWay
+}
+
+// IsConflict reports whether nothing was written because of a deadlock or a serialization
+// failure.
+func IsConflict(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && (answer.Code == "40P01" || answer.Code == "40001")
+}

@@ -41,7 +41,7 @@ func TestFailureInWords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var failure *FailureError
-			if err := plain(c.err); !errors.As(err, &failure) || failure.Kind != c.kind {
+			if err := ExplainError(c.err); !errors.As(err, &failure) || failure.Kind != c.kind {
 				t.Fatalf("%v, want kind %d", err, c.kind)
 			}
 			said := failure.Error()
@@ -51,12 +51,12 @@ func TestFailureInWords(t *testing.T) {
 			if !errors.Is(failure, c.err) && errors.Unwrap(c.err) == nil {
 				t.Error("the cause is lost")
 			}
-			if again := plain(fmt.Errorf("further up: %w", failure)); !strings.HasPrefix(again.Error(), "further up: ") {
+			if again := ExplainError(fmt.Errorf("further up: %w", failure)); !strings.HasPrefix(again.Error(), "further up: ") {
 				t.Errorf("it was wrapped again: %v", again)
 			}
 		})
 	}
-	if err := plain(context.Canceled); !errors.Is(err, context.Canceled) || err.Error() != "context canceled" {
+	if err := ExplainError(context.Canceled); !errors.Is(err, context.Canceled) || err.Error() != "context canceled" {
 		t.Errorf("what was asked to end became %v", err)
 	}
 }

@@ -1,3 +1,3 @@
-// Package procsec keeps the memory of the process, which holds keys, out of
-// core files and away from debuggers.
+// Package procsec keeps the memory of the process, which contains keys, out of core files
+// and away from debuggers.
 package procsec

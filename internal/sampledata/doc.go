@@ -1,4 +1,3 @@
-// Package sampledata fills an OCMT database with users and secrets that nobody
-// owns, and imitates the servers that go on writing them. The demo and the
-// benchmark work on it.
+// Package sampledata fills an OCMT database with invented users and secrets, and imitates
+// the servers that go on writing them. The demo and the benchmark use it.
 package sampledata

@@ -11,15 +11,15 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// Counts says what Fill made.
+// Counts counts what Fill has inserted.
 type Counts struct {
 	Users     int
 	Sealed    int // values sealed under version 0
-	Legacy    int // of them, those in the legacy form
+	Legacy    int // values of Sealed in the legacy form
 	Plaintext int // gateway tokens in the clear, as OCMT itself writes them
 }
 
-// Fill makes users, each with secrets of every kind that OCMT keeps, under the
+// Fill inserts users, each with secrets of every kind that OCMT keeps, under the
 // keyring's current version, in the empty tables of an OCMT database.
 func Fill(ctx context.Context, address string, ring *crypto.Keyring, users int) (Counts, error) {
 	conn, err := pgx.Connect(ctx, address)
@@ -53,7 +53,7 @@ type filler struct {
 
 func newUUID() pgtype.UUID {
 	u := pgtype.UUID{Valid: true}
-	_, _ = rand.Read(u.Bytes[:]) // it never fails: it ends the program instead
+	_, _ = rand.Read(u.Bytes[:]) // it never fails; crypto/rand ends the program instead
 	u.Bytes[6] = u.Bytes[6]&0x0f | 0x40
 	u.Bytes[8] = u.Bytes[8]&0x3f | 0x80
 	return u
@@ -69,8 +69,8 @@ func (f *filler) copy(ctx context.Context, table string, columns []string, rows 
 	return nil
 }
 
-// fillUsers gives two users in three a gateway token in the clear: OCMT writes
-// it so once it has made the container.
+// fillUsers gives two users in three a plaintext gateway token: OCMT writes it so once it has
+// made the container.
 func (f *filler) fillUsers(ctx context.Context) error {
 	return f.copy(ctx, "users", []string{"id", "email", "name", "gateway_token"}, len(f.users), func(n int) []any {
 		text := hexToken(32)
@@ -148,7 +148,7 @@ func (f *filler) fillShared(ctx context.Context) error {
 	})
 }
 
-// FillIntegrations makes so many rows of user_integrations, and the users that
+// FillIntegrations inserts so many rows of user_integrations, and the users that
 // they belong to, all in the versioned form.
 func FillIntegrations(ctx context.Context, address string, ring *crypto.Keyring, rows int) error {
 	conn, err := pgx.Connect(ctx, address)

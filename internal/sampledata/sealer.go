@@ -9,8 +9,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// usualLegacy is the share of legacy values, one in so many: those that were
-// written before values named their key version.
+// usualLegacy is the share of values in the legacy form, one in so many. These were written
+// before values named their key version.
 const usualLegacy = 4
 
 // sealer seals plaintexts as the servers of an older deployment did. It keeps
@@ -43,14 +43,14 @@ func (s *sealer) seal(plaintext string) string {
 
 // token returns random text of so many bytes' worth, as providers make tokens.
 func token(prefix string, bytes int) string {
-	return prefix + base64.RawURLEncoding.EncodeToString(noise(bytes))
+	return prefix + base64.RawURLEncoding.EncodeToString(randomBytes(bytes))
 }
 
 // hexToken returns random hexadecimal text.
-func hexToken(bytes int) string { return hex.EncodeToString(noise(bytes)) }
+func hexToken(bytes int) string { return hex.EncodeToString(randomBytes(bytes)) }
 
-func noise(bytes int) []byte {
+func randomBytes(bytes int) []byte {
 	b := make([]byte, bytes)
-	_, _ = rand.Read(b) // it never fails: it ends the program instead
+	_, _ = rand.Read(b) // it never fails; crypto/rand ends the program instead
 	return b
 }

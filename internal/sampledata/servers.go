@@ -13,16 +13,16 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// Servers imitate OCMT servers that go on storing secrets: they refresh tokens
-// of user_integrations, and add and remove rows of secrets. They remember what
-// the database acknowledged.
+// Servers imitate OCMT servers that go on storing secrets. They refresh tokens of
+// user_integrations, add and remove rows of secrets, and remember what the database has
+// acknowledged.
 type Servers struct {
 	stop    context.CancelFunc
 	group   sync.WaitGroup
 	servers []*server
 }
 
-// server owns its rows: no other one writes them.
+// server writes rows of its own, which no other server writes.
 type server struct {
 	number    int
 	ring      *crypto.Keyring
@@ -75,8 +75,8 @@ func newServer(ctx context.Context, address string, ring *crypto.Keyring, number
 	return &server{number: number, ring: ring, conn: conn, tokens: tokens, record: map[string]string{}}, nil
 }
 
-// run writes until the context ends. A write that has begun is finished, so that
-// it is known whether it was acknowledged.
+// run writes until the context ends. It finishes a write that has begun, so that it knows
+// whether the write was acknowledged.
 func (s *server) run(ctx context.Context, every time.Duration) error {
 	whole := context.WithoutCancel(ctx)
 	defer func() { _ = s.conn.Close(whole) }()

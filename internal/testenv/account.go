@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// ErrNoAccount: there is no unprivileged account to run a server under.
+// ErrNoAccount says that there is no unprivileged account to run a server under.
 var ErrNoAccount = errors.New("PostgreSQL and PgBouncer refuse to run as root, and there is neither an account postgres nor nobody: " +
 	"run as another user, or add one of these accounts")
 
-// account is whom the server runs as; nil for whoever runs the test.
+// account is the account that the server runs as; nil for the account of the test.
 type account struct{ uid, gid uint32 }
 
 func unprivileged() (*account, error) {
@@ -38,20 +38,20 @@ func unprivileged() (*account, error) {
 	return nil, ErrNoAccount
 }
 
-// own gives a file or folder to the account.
-func (a *account) own(path string) error {
+// chown gives a file or folder to the account.
+func (a *account) chown(path string) error {
 	if a == nil {
 		return nil
 	}
 	return os.Chown(path, int(a.uid), int(a.gid))
 }
 
-// write makes a file that only the account can read.
+// write writes a file that only the account can read.
 func (a *account) write(path, content string) error {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		return err
 	}
-	return a.own(path)
+	return a.chown(path)
 }
 
 // apply makes a command run as the account, in a process group of its own so

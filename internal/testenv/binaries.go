@@ -8,25 +8,25 @@ import (
 	"slices"
 )
 
-// ErrNoPostgres: no PostgreSQL server is installed.
+// ErrNoPostgres says that no PostgreSQL server is installed.
 var ErrNoPostgres = errors.New("no PostgreSQL server was found (initdb, pg_ctl): run `make setup`, " +
 	"or install it: apt-get install postgresql, dnf install postgresql-server, brew install postgresql")
 
-// ErrNoRedis: no Redis or Valkey server is installed.
+// ErrNoRedis says that no Redis or Valkey server is installed.
 var ErrNoRedis = errors.New("no Redis server was found (redis-server, valkey-server): run `make setup`, " +
 	"or install it: apt-get install redis-server, dnf install valkey, brew install redis")
 
-// ErrNoPgBouncer: PgBouncer is not installed.
+// ErrNoPgBouncer says that PgBouncer is not installed.
 var ErrNoPgBouncer = errors.New("no PgBouncer was found (pgbouncer): run `make setup`, " +
 	"or install it: apt-get install pgbouncer, dnf install pgbouncer, brew install pgbouncer")
 
-// programFolders are where a server may lie that is not on PATH: sbin is not on
-// that of an ordinary user.
+// programFolders are folders that may contain a server and are not on every PATH, as sbin is
+// not on that of an ordinary user.
 var programFolders = [...]string{"/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
 
-// program returns the path of the first of the names that is installed, or what
-// is missing.
-func program(missing error, names ...string) (string, error) {
+// findProgram returns the path of the first of the names that is installed, or the error
+// missing.
+func findProgram(missing error, names ...string) (string, error) {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return filepath.Abs(path)
@@ -40,8 +40,8 @@ func program(missing error, names ...string) (string, error) {
 	return "", missing
 }
 
-// distributionFolders are where distributions keep the server's programs, which
-// they leave out of PATH.
+// distributionFolders are the folders in which distributions keep the server's programs, which
+// are not on PATH.
 var distributionFolders = [...]string{
 	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin",
 }

@@ -10,11 +10,10 @@ import (
 	"path/filepath"
 )
 
-// childScript runs the server $2 with the file config, once a line says that it
-// is written. The server is a child of the guard, which so knows its process
-// from the first moment on; nothing hangs on a pid file that is not there yet.
-// The file ended says that the server is no more, so that its pid, which may be
-// another's by then, is not killed.
+// childScript runs the server $2 with the file config, once a line on its input says that the
+// file is written. The server is a child of the guard, which so knows its process from the
+// first moment on, without a pid file. The file ended says that the server has ended, so that
+// the guard does not kill its pid, which another process may have by then.
 const childScript = `
 exec 3<&0
 if read -r go <&3; then
@@ -27,7 +26,7 @@ if read -r go <&3; then
 fi
 rm -rf "$folder"`
 
-// errEnded: the server ended instead of answering.
+// errEnded says that the server ended instead of answering.
 var errEnded = errors.New("the server ended at once")
 
 // child is a server that stays in the foreground.

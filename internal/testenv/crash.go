@@ -13,9 +13,9 @@ import (
 	"syscall"
 )
 
-// Kill ends the server as a crash does: the server and all its children at once
-// by SIGKILL, with nothing flushed and nothing said to its clients. It returns
-// when the last of them is gone. Restart starts it again.
+// Kill ends the server as a crash does: it kills the server and all its children at once with
+// SIGKILL, so that nothing is flushed and no client is informed. It returns when the last of
+// them is gone. Restart starts the server again.
 func (p *Postgres) Kill(ctx context.Context) error {
 	lock, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
 	if err != nil {
@@ -26,21 +26,21 @@ func (p *Postgres) Kill(ctx context.Context) error {
 	if err != nil || pid <= 1 {
 		return fmt.Errorf("reading postmaster.pid: %q is no process", lines[0])
 	}
-	if err := killFamily(ctx, pid); err != nil {
+	if err := killTree(ctx, pid); err != nil {
 		return fmt.Errorf("killing PostgreSQL: %w", err)
 	}
-	return p.forget(ctx, lines)
+	return p.removeTraces(ctx, lines)
 }
 
-// killFamily stops the eldest before it looks who its children are: else it
-// could have another one in the meantime.
-func killFamily(ctx context.Context, eldest int) error {
-	if err := syscall.Kill(eldest, syscall.SIGSTOP); err != nil {
+// killTree stops the root process before it lists its children, because the root could start
+// another one meanwhile.
+func killTree(ctx context.Context, root int) error {
+	if err := syscall.Kill(root, syscall.SIGSTOP); err != nil {
 		return err
 	}
-	members, err := familyOfStopped(ctx, eldest)
+	members, err := treeOfStopped(ctx, root)
 	if err != nil {
-		return errors.Join(err, syscall.Kill(eldest, syscall.SIGKILL))
+		return errors.Join(err, syscall.Kill(root, syscall.SIGKILL))
 	}
 	for _, pid := range members {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -50,30 +50,30 @@ func killFamily(ctx context.Context, eldest int) error {
 	return awaitGone(ctx, members)
 }
 
-// familyOfStopped waits until the eldest stands still: a signal is delivered a
+// treeOfStopped returns the process tree once its root has stopped: a signal is delivered a
 // moment after it is sent.
-func familyOfStopped(ctx context.Context, eldest int) ([]int, error) {
+func treeOfStopped(ctx context.Context, root int) ([]int, error) {
 	var members []int
 	err := poll(ctx, func(ctx context.Context) error {
 		all, err := processes(ctx)
 		if err != nil {
 			return final{err}
 		}
-		members = family(all, eldest)
+		members = treeOf(all, root)
 		running := slices.ContainsFunc(all, func(p process) bool {
-			return p.pid == eldest && !strings.HasPrefix(p.state, "T")
+			return p.pid == root && !strings.HasPrefix(p.state, "T")
 		})
 		if running {
-			return fmt.Errorf("process %d has not stopped yet", eldest)
+			return fmt.Errorf("process %d has not stopped yet", root)
 		}
 		return nil
 	})
 	return members, err
 }
 
-// forget removes what names the dead server. Its number may be another process's
-// soon, or that of a zombie, and then PostgreSQL would not start again.
-func (p *Postgres) forget(ctx context.Context, lock []string) error {
+// removeTraces removes what names the process of the dead server. Another process, or a zombie,
+// may have its number, and then PostgreSQL would not start again.
+func (p *Postgres) removeTraces(ctx context.Context, lock []string) error {
 	if len(lock) > 6 { // the seventh line: key and number of its System V memory
 		if memory := strings.Fields(lock[6]); len(memory) == 2 {
 			_ = exec.CommandContext(ctx, "ipcrm", "-m", memory[1]).Run() // 56 bytes; the next start makes new ones

@@ -11,20 +11,19 @@ import (
 	"sync"
 )
 
-// guard is a shell that outlives this process: its input ends when this process
-// does, for whatever reason, SIGKILL among them, and then it ends the server
-// and removes its folder.
+// guard is a shell that outlives this process. Its input ends when this process ends, even by
+// SIGKILL; then it ends the server and removes the server's folder.
 type guard struct {
 	folder  string
 	account *account
 	shell   *exec.Cmd
-	alive   *os.File // the other end of its input
+	alive   *os.File // the other end of the shell's input
 	stop    sync.Once
 }
 
-// folderScript comes before each script. The guard makes the folder, and not
-// this process, so that there is none without a guard; it says which even where
-// nobody listens any more.
+// folderScript comes before each script. The guard makes the folder, and not this process, so
+// that there is no folder without a guard. It writes the name of the folder even where nothing
+// reads its output any more.
 const folderScript = `
 trap '' PIPE
 folder=$(mktemp -d "$1" 2>&1) || { echo "$folder"; exit 1; }
@@ -41,7 +40,7 @@ func startGuard(base, name, script, argument string) (*guard, error) {
 	}
 	g := &guard{account: who}
 	pattern := filepath.Join(base, "ocmt-"+name+"-XXXXXXXXXX")
-	g.shell = exec.Command("/bin/sh", "-c", folderScript+script, "sh", pattern, argument) // no context: it must outlive every one
+	g.shell = exec.Command("/bin/sh", "-c", folderScript+script, "sh", pattern, argument) // no context: the guard must outlive every context
 	who.apply(g.shell, "/")
 	if err := g.begin(); err != nil {
 		return nil, fmt.Errorf("guarding a server: %w", err)
@@ -49,7 +48,7 @@ func startGuard(base, name, script, argument string) (*guard, error) {
 	return g, nil
 }
 
-// begin starts the shell and reads the name of its folder.
+// begin starts the shell and reads the name of the folder.
 func (g *guard) begin() error {
 	output, err := g.shell.StdoutPipe()
 	if err != nil {
@@ -75,7 +74,7 @@ func (g *guard) begin() error {
 
 var errNoFolder = errors.New("no folder could be made; look whether /tmp and /dev/shm can be written and are not full")
 
-// Stop ends the server and removes its folder. It may be called again.
+// Stop ends the server and removes its folder. It may be called several times.
 func (g *guard) Stop() {
 	g.stop.Do(func() {
 		_ = g.alive.Close()
@@ -83,7 +82,8 @@ func (g *guard) Stop() {
 	})
 }
 
-// baseFolder has a short path: a socket's may have 100 bytes or so.
+// baseFolder returns a folder with a short path, because the path of a socket has at most some
+// 100 bytes.
 func baseFolder(durable bool) string {
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() && !durable {
 		return "/dev/shm"

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Output collects what a process says, and may be read while it runs.
+// Output collects the output of a process, and may be read while the process runs.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -18,7 +18,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// String returns all that was said until now.
+// String returns the output up to now.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

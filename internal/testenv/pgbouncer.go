@@ -20,7 +20,7 @@ type PgBouncer struct {
 // of its file, such as default_pool_size = 1. Any account of the server may log
 // in, without a password.
 func StartPgBouncer(ctx context.Context, server *Postgres, poolMode string, settings ...string) (*PgBouncer, error) {
-	bouncer, err := program(ErrNoPgBouncer, "pgbouncer")
+	bouncer, err := findProgram(ErrNoPgBouncer, "pgbouncer")
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func StartPgBouncer(ctx context.Context, server *Postgres, poolMode string, sett
 			"accounts": "\"postgres\" \"\"\n",
 		}
 	}
-	// Through it, as what a test needs is an answer of the server behind it.
+	// The question goes through PgBouncer, because a test needs answers of the server behind it.
 	answers := func(ctx context.Context, folder string) error {
 		return Exec(ctx, socketURL("postgres", "postgres", folder, bouncerPort), "select 1")
 	}
@@ -41,8 +41,8 @@ func StartPgBouncer(ctx context.Context, server *Postgres, poolMode string, sett
 	return &PgBouncer{guard: guard}, nil
 }
 
-// bouncerConfig has PgBouncer ask the server who exists, so that a test may make
-// an account at any time. Its file of accounts names only whoever asks.
+// bouncerConfig makes PgBouncer ask the server for its accounts, so that a test may create an
+// account at any time. Its own file names only the account that asks.
 func bouncerConfig(folder string, server *Postgres, poolMode string, settings []string) string {
 	lines := []string{
 		"[databases]",

@@ -13,16 +13,16 @@ const startTime = 2 * time.Minute
 // startSeconds is the same for pg_ctl.
 const startSeconds = "120"
 
-// pollTime is how often is looked: short beside what a server takes to start,
-// long beside what a look costs.
+// pollTime is the time between two looks. It is short compared to the start of a server, and
+// long compared to a look.
 const pollTime = 10 * time.Millisecond
 
-// final is an error that no further look can mend.
+// final is an error that ends the polling.
 type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-// poll looks until there is nothing amiss.
+// poll calls look until it returns no error, or a final one.
 func poll(ctx context.Context, look func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// Ports are taken from below those that Linux and macOS give to outgoing
-// connections: a server that starts again after a crash must find its own free.
+// The ports are below the range that Linux and macOS use for outgoing connections, so that a
+// server which starts again after a crash finds its port free.
 const (
 	firstPort = 20000
 	lastPort  = 32000
 	portTries = 20
 )
 
-// errNoPort: each port that was tried is taken.
+// errNoPort says that each port that was tried is taken.
 var errNoPort = errors.New("no free TCP port was found on 127.0.0.1 between 20000 and 32000: stop a program that holds them")
 
-// onFreePort starts a server on a free port, and on another where somebody was
-// quicker.
+// onFreePort starts a server on a free port, and on another one where the port was taken
+// meanwhile.
 func onFreePort(start func(port int) error) error {
 	for range portTries {
 		port := firstPort + rand.IntN(lastPort-firstPort)
@@ -29,14 +29,14 @@ func onFreePort(start func(port int) error) error {
 			continue
 		}
 		if err := start(port); err == nil || isFree(port) {
-			return err // a port that is free now was not what was wrong
+			return err // the port is free, so it was not the reason
 		}
 	}
 	return errNoPort
 }
 
-// isFree asks and does not listen: a process that is forked in that moment would
-// hold the port a little longer, and the server could not have it.
+// isFree connects instead of listening: a process that is forked while the port is open would
+// keep it open a little longer, and the server could not use it.
 func isFree(port int) bool {
 	conn, err := net.DialTimeout("tcp", hostPort(port), time.Second)
 	if err == nil {

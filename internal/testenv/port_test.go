@@ -8,8 +8,8 @@ import (
 
 var errStart = errors.New("it did not start")
 
-// Two test binaries that choose the same port would otherwise fail now and
-// then, and nobody would know why.
+// If this fails, two test binaries that choose the same port fail now and then, for no visible
+// reason.
 func TestTakenPortIsTriedElsewhere(t *testing.T) {
 	t.Parallel()
 	var ports []int
@@ -18,7 +18,7 @@ func TestTakenPortIsTriedElsewhere(t *testing.T) {
 		if len(ports) > 1 {
 			return nil
 		}
-		other, err := net.Listen("tcp", hostPort(port)) // somebody was quicker
+		other, err := net.Listen("tcp", hostPort(port)) // another process was quicker
 		if err != nil {
 			t.Fatal(err)
 		}

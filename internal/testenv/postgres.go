@@ -13,7 +13,7 @@ import (
 
 // ListenTCP is a setting for StartPostgres and StartStandby: the server listens
 // on a free port of 127.0.0.1 besides its socket, for a proxy in between.
-// Whoever has an account on the machine can then reach it without a password.
+// Every account of the machine can then reach it without a password.
 const ListenTCP = "listen_addresses = '127.0.0.1'"
 
 // usualPort names the socket of a server that does not listen on TCP.
@@ -29,8 +29,8 @@ type Postgres struct {
 	names    atomic.Int64
 }
 
-// postgresScript continues a server that Kill had stopped midway, and tries
-// again where something still writes in the folder.
+// postgresScript continues a server that Kill has stopped, and tries again while something still
+// writes into the folder.
 const postgresScript = `
 cat
 for try in 1 2 3 4 5 6 7 8 9 10; do
@@ -41,14 +41,14 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
 done`
 
 // StartPostgres starts a server. Settings are lines of postgresql.conf. Without
-// durable, nothing is flushed to disk and the data lies in memory where the
-// machine has a place for that.
+// durable, nothing is flushed to disk, and the data is in memory where the machine has a file
+// system for that.
 func StartPostgres(ctx context.Context, durable bool, settings ...string) (*Postgres, error) {
 	return newPostgres(durable, func(p *Postgres) error { return p.initialise(ctx, settings) })
 }
 
-// newPostgres makes a guarded folder and fills it; a server that cannot be
-// started leaves nothing.
+// newPostgres makes a guarded folder and fills it. A server that cannot be started leaves no
+// file.
 func newPostgres(durable bool, fill func(*Postgres) error) (*Postgres, error) {
 	programs, err := postgresFolder()
 	if err != nil {
@@ -57,8 +57,8 @@ func newPostgres(durable bool, fill func(*Postgres) error) (*Postgres, error) {
 	return startPostgres(programs, durable, fill)
 }
 
-// startPostgres does so for a server whose programs lie in a folder, "" for one
-// that brings them into its own.
+// startPostgres does the same for a server whose programs are in a folder, or for "" in the
+// server's own folder.
 func startPostgres(programs string, durable bool, fill func(*Postgres) error) (*Postgres, error) {
 	guard, err := startGuard(baseFolder(durable), "pg", postgresScript, programs)
 	if err != nil {
@@ -76,7 +76,7 @@ func (p *Postgres) initialise(ctx context.Context, settings []string) error {
 	if err := p.run(ctx, "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D", p.data()); err != nil {
 		return err
 	}
-	// What a crash leaves of shared memory must lie in the folder, to go with it.
+	// Shared memory that a crash leaves must be in the folder, to be removed with it.
 	lines := []string{"max_connections = 100", "dynamic_shared_memory_type = mmap"}
 	if !p.durable {
 		lines = append(lines, "fsync = off", "full_page_writes = off")
@@ -87,7 +87,7 @@ func (p *Postgres) initialise(ctx context.Context, settings []string) error {
 	return p.launch(ctx, settings)
 }
 
-// launch starts the server for the first time, where it alone listens.
+// launch starts the server for the first time, on a port that no other server uses.
 func (p *Postgres) launch(ctx context.Context, settings []string) error {
 	lines := []string{"listen_addresses = ''", "port = 5432", "unix_socket_directories = '" + p.folder + "'"}
 	if err := p.configure(append(lines, settings...)...); err != nil {
@@ -122,7 +122,7 @@ func (p *Postgres) start(ctx context.Context) error {
 	return p.run(ctx, "pg_ctl", "-D", p.data(), "-l", filepath.Join(p.folder, "log"), "-t", startSeconds, "-w", "start")
 }
 
-// lastLines are enough of a log to see why a server does not start.
+// lastLines returns the end of a log, which says why a server does not start.
 func lastLines(log []byte) string {
 	lines := strings.SplitAfter(string(log), "\n")
 	return strings.Join(lines[max(0, len(lines)-20):], "")

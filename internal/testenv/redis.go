@@ -12,7 +12,7 @@ import (
 )
 
 // Redis is a running Redis or Valkey on a Unix socket and on a port of
-// 127.0.0.1. It asks for a password, as others on the machine can reach it.
+// 127.0.0.1. It asks for a password, because other accounts of the machine can reach it.
 type Redis struct {
 	*guard
 	password string
@@ -23,7 +23,7 @@ type Redis struct {
 // redis.conf: requirepass replaces the password made up here, save or appendonly
 // switch persistence on.
 func StartRedis(ctx context.Context, settings ...string) (*Redis, error) {
-	server, err := program(ErrNoRedis, "redis-server", "valkey-server")
+	server, err := findProgram(ErrNoRedis, "redis-server", "valkey-server")
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (r *Redis) config(folder string, settings []string) string {
 	return strings.Join(append(lines, settings...), "\n") + "\n"
 }
 
-// password returns that of the settings, or one that nobody can guess.
+// password returns the password of the settings, or a random one.
 func password(settings []string) string {
 	chosen := rand.Text()
 	for _, setting := range settings {
@@ -65,8 +65,8 @@ func password(settings []string) string {
 
 func redisSocket(folder string) string { return filepath.Join(folder, "redis.sock") }
 
-// ping asks over the socket, which is opened after the port. That a server asks
-// for the password is an answer too.
+// ping asks over the socket, which the server opens after the port. A server that asks for the
+// password has answered too.
 func ping(ctx context.Context, folder string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", redisSocket(folder))
 	if err != nil {

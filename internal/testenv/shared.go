@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// TB is the part of testing.TB that is needed, so that no program links the
-// testing package.
+// TB is the part of testing.TB that is needed here, so that no program links the testing
+// package.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)

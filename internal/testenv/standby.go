@@ -39,8 +39,8 @@ func (p *Postgres) Promote(ctx context.Context) error {
 	return p.run(ctx, "pg_ctl", "-D", p.data(), "-t", startSeconds, "-w", "promote")
 }
 
-// LSN returns up to where a primary has flushed its log: all that is committed
-// lies before it.
+// LSN returns the position up to which a primary has flushed its log. Everything that is
+// committed is before it.
 func (p *Postgres) LSN(ctx context.Context) (string, error) {
 	lsn, err := p.ask(ctx, "select pg_current_wal_flush_lsn()")
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *Postgres) LSN(ctx context.Context) (string, error) {
 }
 
 // WaitStreaming waits until a standby streams and has received the log up to an
-// LSN; "0/0" is any. What it received it need not show yet: see WaitReplayed.
+// LSN; "0/0" is any. It may not show yet what it has received: see WaitReplayed.
 func (p *Postgres) WaitStreaming(ctx context.Context, lsn string) error {
 	return p.await(ctx, "stream up to "+lsn, `select coalesce(pg_last_wal_receive_lsn() >= $1::pg_lsn, false)
 		and exists (select from pg_stat_wal_receiver where status = 'streaming')`, lsn)

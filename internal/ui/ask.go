@@ -68,10 +68,10 @@ func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error)
 	return secret, nil
 }
 
-// ask shows a prompt, waits for an answer or for the end of the context, and
-// erases the prompt: an answer with echo has moved the cursor one line down, one
-// without has not, so the caller says how. A read from a terminal cannot be given up, so after an
-// interruption its goroutine stays until the program ends, which is at once.
+// ask shows a prompt, waits for an answer or for the end of the context, and erases the
+// prompt. The caller says how to erase it, because an answer with echo has moved the cursor
+// one line down and one without has not. A read from a terminal cannot be cancelled, so
+// after an interruption its goroutine stays until the program ends, which is at once.
 func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, error), erase string) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -106,16 +106,16 @@ func (p *Printer) prompt(text, erase string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if erase != "" {
-		p.toErr(erase)
+		p.writeError(erase)
 		p.showLive()
 		return
 	}
 	p.hideLive()
-	p.toErr(text)
+	p.writeError(text)
 }
 
-// readLine reads one line byte by byte, so that what stands behind it stays for
-// the next reader. The end of input counts as an empty answer.
+// readLine reads one line byte by byte, so that the text behind it stays for the next
+// reader. The end of input counts as an empty answer.
 func (p *Printer) readLine() ([]byte, error) {
 	const longest = 4096
 	var line bytes.Buffer

@@ -2,13 +2,13 @@
 // it. Its rules:
 //
 //   - Standard output is the result and nothing else: text, or with --output
-//     json one JSON document. What is piped on is what was asked for.
+//     json one JSON document. A pipe receives what was asked for.
 //   - Everything else goes to standard error: notes, warnings, progress,
 //     questions, errors.
 //   - On a terminal there is colour and a live progress line. Elsewhere there
 //     are plain lines, one every few seconds.
 //   - Questions are asked only where both standard input and standard error are
-//     a terminal, and are erased once answered.
+//     a terminal. They are erased once they are answered.
 //   - Text from outside, such as a row key, cannot steer the terminal: control
 //     characters are made visible.
 //   - No secret is printed, save the one that keygen was asked for.

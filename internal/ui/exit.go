@@ -3,9 +3,11 @@ package ui
 import (
 	"context"
 	"errors"
+
+	"github.com/ocmt/ocmt/internal/finding"
 )
 
-// ExitCode is the status a command ends with. Scripts branch on it: a code never
+// ExitCode is the status that a command ends with. Scripts branch on it, so a code never
 // changes its meaning.
 type ExitCode int
 
@@ -42,8 +44,8 @@ func (c ExitCode) Meaning() string {
 	}
 }
 
-// word is the code as error documents spell it.
-func (c ExitCode) word() string {
+// kind returns the code as error documents spell it.
+func (c ExitCode) kind() string {
 	switch c {
 	case ExitDone:
 		return "done"
@@ -62,16 +64,19 @@ func (c ExitCode) word() string {
 	}
 }
 
-// ErrInterrupted is the cause of a context that ended because the operator asked
-// to stop.
+// ErrInterrupted is the cause of a context that ended because the operator asked the
+// program to stop.
 var ErrInterrupted = errors.New("interrupted")
 
 // Error is an error as the operator reads it.
 type Error struct {
 	Message string   // what went wrong, lower case, no full stop
 	Hints   []string // what to do next, a sentence each
-	Code    ExitCode // 0: taken from Cause, else ExitFailed
-	Cause   error    // why; may be nil
+	Code    ExitCode // 0 for the code of Cause, or ExitFailed
+	Cause   error    // may be nil
+	// Findings are what the error is about, for programs; people read Message and
+	// Hints.
+	Findings []finding.Finding
 }
 
 // Error returns message and cause in one line.

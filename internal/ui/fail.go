@@ -3,10 +3,12 @@ package ui
 import (
 	"errors"
 	"strings"
+
+	"github.com/ocmt/ocmt/internal/finding"
 )
 
-// errorDocument is the JSON form of an error, on standard error.
-type errorDocument struct {
+// ErrorDocument is the JSON form of an error, on standard error.
+type ErrorDocument struct {
 	Error errorBody `json:"error"`
 }
 
@@ -16,16 +18,18 @@ type errorBody struct {
 	Next    []string `json:"next,omitempty"`
 	Code    ExitCode `json:"code"`
 	Kind    string   `json:"kind"`
+	// Findings carry the codes that a script branches on.
+	Findings []finding.Finding `json:"findings,omitempty"`
 }
 
 // Fail writes an error to standard error and returns its exit code: what went
 // wrong, why, and what to do next.
 func (p *Printer) Fail(err error) ExitCode {
 	code := ExitCodeOf(err)
-	body := errorBody{Message: err.Error(), Code: code, Kind: code.word()}
+	body := errorBody{Message: err.Error(), Code: code, Kind: code.kind()}
 	var told *Error
 	if errors.As(err, &told) {
-		body.Message, body.Next = told.Message, told.Hints
+		body.Message, body.Next, body.Findings = told.Message, told.Hints, told.Findings
 		if told.Cause != nil {
 			body.Why = told.Cause.Error()
 		}
@@ -39,12 +43,12 @@ func (p *Printer) Fail(err error) ExitCode {
 }
 
 func (p *Printer) failDocument(body errorBody) {
-	text, err := EncodeDocument("error", errorDocument{Error: body})
+	text, err := EncodeDocument("error", ErrorDocument{Error: body})
 	if err != nil { // cannot happen with plain strings; the text form is better than nothing
 		p.failText(body)
 		return
 	}
-	p.aside(strings.TrimSuffix(text, "\n"))
+	p.writeErrorLine(strings.TrimSuffix(text, "\n"))
 }
 
 func (p *Printer) failText(body errorBody) {
@@ -55,5 +59,5 @@ func (p *Printer) failText(body errorBody) {
 	for _, hint := range body.Next {
 		lines = append(lines, "  next: "+Clean(hint))
 	}
-	p.aside(strings.Join(lines, "\n"))
+	p.writeErrorLine(strings.Join(lines, "\n"))
 }

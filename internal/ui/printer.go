@@ -30,7 +30,7 @@ type Printer struct {
 	options Options
 
 	mu   sync.Mutex
-	live string // the progress line that stands on the terminal now
+	live string // the progress line that is on the terminal now
 	err  error  // first failure to write the result
 }
 
@@ -56,7 +56,7 @@ func (p *Printer) Paint(tone Tone, text string) string {
 // result is the document.
 func (p *Printer) Line(format string, args ...any) {
 	if !p.options.JSON {
-		p.result(fmt.Sprintf(format, args...) + "\n")
+		p.writeResult(fmt.Sprintf(format, args...) + "\n")
 	}
 }
 
@@ -72,7 +72,7 @@ func (p *Printer) Table(table Table) {
 	if p.streams.OutTTY {
 		width = p.streams.Width
 	}
-	p.result(strings.Join(table.lines(width, p.outColour()), "\n") + "\n")
+	p.writeResult(strings.Join(table.lines(width, p.outColour()), "\n") + "\n")
 }
 
 // Document writes the result as JSON: the members of document, which must
@@ -86,12 +86,12 @@ func (p *Printer) Document(name string, document any) error {
 	if err != nil {
 		return err
 	}
-	p.result(text)
+	p.writeResult(text)
 	return nil
 }
 
-// DocumentLine writes a document like Document, in one line: for a command that
-// writes one after the other.
+// DocumentLine writes a document like Document, in one line. It is for commands that write
+// several documents.
 func (p *Printer) DocumentLine(name string, document any) error {
 	if !p.options.JSON {
 		return nil
@@ -104,41 +104,42 @@ func (p *Printer) DocumentLine(name string, document any) error {
 	if err := json.Compact(&line, []byte(text)); err != nil {
 		return fmt.Errorf("encoding the %s document: %w", name, err)
 	}
-	p.result(line.String() + "\n")
+	p.writeResult(line.String() + "\n")
 	return nil
 }
 
 // Raw writes bytes of the result as they are, in either mode.
-func (p *Printer) Raw(text string) { p.result(text) }
+func (p *Printer) Raw(text string) { p.writeResult(text) }
 
 // Note writes a line for people to standard error, unless quiet.
 func (p *Printer) Note(format string, args ...any) {
 	if !p.options.Quiet {
-		p.aside(fmt.Sprintf(format, args...))
+		p.writeErrorLine(fmt.Sprintf(format, args...))
 	}
 }
 
 // Detail writes a line to standard error if details were asked for.
 func (p *Printer) Detail(format string, args ...any) {
 	if p.options.Verbose {
-		p.aside(fmt.Sprintf(format, args...))
+		p.writeErrorLine(fmt.Sprintf(format, args...))
 	}
 }
 
 // Warn writes a warning to standard error, quiet or not.
 func (p *Printer) Warn(format string, args ...any) {
-	p.aside(paint(p.errColour(), Caution, "warning:") + " " + fmt.Sprintf(format, args...))
+	p.writeErrorLine(paint(p.errColour(), Caution, "warning:") + " " + fmt.Sprintf(format, args...))
 }
 
-// Err returns the first failure to write the result. A result that nobody could
-// read is no success, so a command must not end with 0 over it.
+// Err returns the first failure to write the result. A command whose result could not be
+// written must not end with status 0.
 func (p *Printer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
 }
 
-func (p *Printer) result(text string) {
+// writeResult writes to standard output, around the live line.
+func (p *Printer) writeResult(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hideLive()
@@ -148,29 +149,30 @@ func (p *Printer) result(text string) {
 	p.showLive()
 }
 
-func (p *Printer) aside(line string) {
+// writeErrorLine writes a line to standard error, around the live line.
+func (p *Printer) writeErrorLine(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hideLive()
-	p.toErr(line + "\n")
+	p.writeError(line + "\n")
 	p.showLive()
 }
 
-// toErr writes to standard error. There is nowhere to report that it failed.
-func (p *Printer) toErr(text string) { _, _ = io.WriteString(p.streams.Err, text) }
+// writeError writes to standard error. There is nowhere to report that it failed.
+func (p *Printer) writeError(text string) { _, _ = io.WriteString(p.streams.Err, text) }
 
 // eraseLine clears the line that the cursor stands on.
 const eraseLine = "\r\x1b[K"
 
 func (p *Printer) hideLive() {
 	if p.live != "" {
-		p.toErr(eraseLine)
+		p.writeError(eraseLine)
 	}
 }
 
 func (p *Printer) showLive() {
 	if p.live != "" {
-		p.toErr(p.live)
+		p.writeError(p.live)
 	}
 }
 
@@ -182,8 +184,8 @@ func (p *Printer) errColour() bool {
 	return p.streams.Colour && p.streams.ErrTTY && !p.options.NoColour
 }
 
-// EncodeDocument returns the text of a JSON document: the members of document
-// behind its schema, which comes first so that a reader meets it first.
+// EncodeDocument returns the text of a JSON document. Its schema comes first, before the
+// members of document, so that a reader finds it first.
 func EncodeDocument(name string, document any) (string, error) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)

@@ -12,9 +12,9 @@ const (
 	rateWindow = 15 * time.Second       // the rate is that of the last seconds, so a pause shows
 )
 
-// Progress shows how far a long work is: a live line on a terminal, a plain line
-// every few seconds elsewhere, nothing when quiet. It has no goroutine of its
-// own: it draws when it is updated. It is safe for concurrent use.
+// Progress shows how far a long task has come: with a live line on a terminal, with a plain
+// line every few seconds elsewhere, and not at all when quiet. It has no goroutine of its
+// own and draws when it is updated. It is safe for concurrent use.
 type Progress struct {
 	printer *Printer
 	now     func() time.Time
@@ -54,8 +54,8 @@ func (g *Progress) Phase(label string) {
 	g.label, g.started, g.samples = label, at, []sample{{at: at}}
 }
 
-// Update says that done of total units are behind. A total of 0 means that it is
-// not known. The note, which may be empty, is shown behind the numbers
+// Update says how many units of a total are done. A total of 0 means that it is not
+// known. The note, which may be empty, is shown behind the numbers
 // ("3 set aside", "paused: replica lag").
 func (g *Progress) Update(done, total int64, note string) {
 	if g.printer.options.Quiet {
@@ -72,12 +72,12 @@ func (g *Progress) Update(done, total int64, note string) {
 		return
 	}
 	g.drawn = at
-	g.remember(sample{at: at, done: done})
+	g.addSample(sample{at: at, done: done})
 	g.draw(g.describe(done, total, note))
 }
 
-// Waiting says what the work waits for, at once and in a line of its own; "" says
-// that it goes on. It tells each reason once.
+// Waiting shows what the work waits for, at once and in a line of its own; "" says that
+// the work goes on. It shows each reason once.
 func (g *Progress) Waiting(reason string) {
 	g.printer.mu.Lock()
 	same := g.waiting == reason
@@ -105,7 +105,7 @@ func (g *Progress) End() {
 
 func (g *Progress) draw(line string) {
 	if !g.printer.streams.ErrTTY {
-		g.printer.toErr(line + "\n")
+		g.printer.writeError(line + "\n")
 		return
 	}
 	g.printer.hideLive()
@@ -124,15 +124,16 @@ func clip(line string, width int) string {
 	return line
 }
 
-// remember keeps the samples of the rate window and one before it.
-func (g *Progress) remember(s sample) {
+// addSample adds a sample and drops old ones: it keeps those of the rate window and the one
+// before them.
+func (g *Progress) addSample(s sample) {
 	g.samples = append(g.samples, s)
 	for len(g.samples) > 2 && s.at.Sub(g.samples[1].at) > rateWindow {
 		g.samples = g.samples[1:]
 	}
 }
 
-// rate is in units a second, over the window.
+// rate returns the units per second over the rate window.
 func (g *Progress) rate() float64 {
 	first, last := g.samples[0], g.samples[len(g.samples)-1]
 	elapsed := last.at.Sub(first.at).Seconds()

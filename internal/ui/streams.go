@@ -17,8 +17,8 @@ type Streams struct {
 
 	// Whether each of them is a terminal.
 	InTTY, OutTTY, ErrTTY bool
-	// Width of the terminal in columns; 0 where output is not one, and lines
-	// are as long as they are.
+	// Width is the width of the terminal in columns; 0 where the output is no terminal, and
+	// lines are not cut.
 	Width int
 	// Colour says that the environment does not forbid colour. It is used only
 	// where the stream is a terminal.
@@ -26,7 +26,7 @@ type Streams struct {
 
 	// ReadPassword reads a line without echo; nil where In is no terminal.
 	ReadPassword func() ([]byte, error)
-	// RestoreTerminal brings echo back after a ReadPassword that was given up.
+	// RestoreTerminal brings echo back after a ReadPassword that was interrupted.
 	RestoreTerminal func()
 }
 
@@ -54,7 +54,7 @@ func (s *Streams) attachPassword(fd int) {
 	s.ReadPassword = func() ([]byte, error) { return term.ReadPassword(fd) }
 	s.RestoreTerminal = func() {}
 	if state, err := term.GetState(fd); err == nil {
-		s.RestoreTerminal = func() { _ = term.Restore(fd, state) } // the program is ending: nobody is left to tell
+		s.RestoreTerminal = func() { _ = term.Restore(fd, state) } // the program is ending, and cannot report a failure
 	}
 }
 

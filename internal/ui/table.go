@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Table is rows of cells under headings. Numbers read best aligned right.
+// Table is rows of cells under headings.
 type Table struct {
 	Columns []Column
 	Rows    [][]Cell
@@ -35,8 +35,8 @@ func Row(texts ...string) []Cell {
 	return cells
 }
 
-// narrowest is what a cut cell keeps at least: enough to tell rows apart.
-const narrowest = 12
+// minCellWidth is the least that a cut cell keeps, which is enough to tell rows apart.
+const minCellWidth = 12
 
 const gap = "  "
 
@@ -77,7 +77,7 @@ func (t Table) shrink(widths []int, limit int) {
 	}
 	least := make([]int, len(widths))
 	for i := range widths {
-		least[i] = t.least(i, widths[i])
+		least[i] = t.minWidth(i, widths[i])
 	}
 	for total(widths) > limit {
 		widest := -1
@@ -93,18 +93,18 @@ func (t Table) shrink(widths []int, limit int) {
 	}
 }
 
-// least is how far a column may be cut so that cells that differ still do.
-func (t Table) least(column, width int) int {
-	least := min(narrowest, width)
-	for least < width && t.alike(column, least) {
+// minWidth returns how far a column may be cut so that cells that differ still do.
+func (t Table) minWidth(column, width int) int {
+	least := min(minCellWidth, width)
+	for least < width && t.readAlike(column, least) {
 		least++
 	}
 	return least
 }
 
-// alike reports whether two cells of a column that differ read alike when they are
+// readAlike reports whether two cells of a column that differ read alike when they are
 // cut.
-func (t Table) alike(column, width int) bool {
+func (t Table) readAlike(column, width int) bool {
 	whole := map[string]string{} // by what is left of it
 	for _, row := range t.Rows {
 		if column >= len(row) {
@@ -152,7 +152,7 @@ func (t Table) line(cells []Cell, widths []int, colour bool) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// cut keeps both ends of a text: keys differ at either.
+// cut shortens a text in the middle, because keys may differ at either end.
 func cut(text string, width int) string {
 	runes := []rune(text)
 	if len(runes) <= width {

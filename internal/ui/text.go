@@ -27,14 +27,14 @@ func Clean(text string) string {
 	return b.String()
 }
 
-// unprintable holds for control characters and for the invisible ones that
-// reorder text.
+// unprintable reports whether a character is a control character, or an invisible one that
+// reorders text.
 func unprintable(r rune) bool {
 	return r != ' ' && !unicode.IsGraphic(r)
 }
 
-// Tone is what a piece of text means, shown by colour where there is any. The
-// words must say it too: colour alone reaches neither a pipe nor every eye.
+// Tone is what a piece of text means, shown by colour where there is any. The words must say
+// it too, because colour reaches neither a pipe nor every reader.
 type Tone int
 
 // The tones.

@@ -11,10 +11,10 @@ import (
 // are of 16 bytes.
 const partLength = (IVSize + 2) / 3 * 4
 
-// parseCanonical reads the form that OCMT writes, in which every place is known
-// beforehand: v{N}:, the IV, the tag and the encrypted part, each in padded
-// Base64. Of any other text it says no more than false; the general way decides
-// what that is. A verification spends most of its time on reading values, and
+// parseCanonical reads the form that OCMT writes, in which the position of every part
+// is known: v{N}:, the IV, the tag and the encrypted part, each in padded
+// Base64. For any other text it returns false; the general parser decides
+// what that is. A verification spends most of its time on parsing values, and
 // nearly all have this form.
 func (p *parser) parseCanonical(text []byte) (c Ciphertext, ok bool) {
 	version, length, ok := canonicalLabel(text)
@@ -25,7 +25,8 @@ func (p *parser) parseCanonical(text []byte) (c Ciphertext, ok bool) {
 	}
 	p.decoded = slices.Grow(p.decoded[:0], IVSize+TagSize+base64.StdEncoding.DecodedLen(len(parts)-bodyAt)+wordSize)
 	whole := p.decoded[:cap(p.decoded)]
-	// From left to right: what is written behind one part is then the next one's.
+	// Decoding goes from left to right, because it writes behind each part, where the next
+	// part then goes.
 	iv, ivOK := decodeCanonical(whole, parts[:tagAt-1])
 	tag, tagOK := decodeCanonical(whole[IVSize:], parts[tagAt:bodyAt-1])
 	body, bodyOK := decodeCanonical(whole[IVSize+TagSize:], parts[bodyAt:])
@@ -47,7 +48,7 @@ func canonicalLabel(text []byte) (version, length int, ok bool) {
 	return version, end + 1, err == nil && plain
 }
 
-// digitValues holds what a Base64 digit is worth in each of the four places of a
+// digitValues contains the value of a Base64 digit in each of the four positions of a
 // group, within 24 bits, and noDigit for all other characters.
 var digitValues = func() (values [4][256]uint32) {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -62,8 +63,8 @@ var digitValues = func() (values [4][256]uint32) {
 	return values
 }()
 
-// noDigit is above the 24 bits of a group, so that it stays to be seen however
-// many groups are joined with it.
+// noDigit is above the 24 bits of a group, so that it stays visible when groups are
+// combined with OR.
 const noDigit = 1 << 31
 
 // wordSize is how many bytes decodeCanonical writes at once.
@@ -72,7 +73,7 @@ const wordSize = 8
 // decodeCanonical decodes the one canonical spelling of Base64 (RFC 4648,
 // section 4: padded, and zero bits behind the last byte) into dst, which must
 // have room for wordSize more bytes than come out of it. ok is false for every
-// other text, and dst then holds anything. It takes two groups of four digits at
+// other text, and the contents of dst are then undefined. It takes two groups of four digits at
 // a time, in about half the time of encoding/base64 on texts as short as these.
 func decodeCanonical(dst, text []byte) (length int, ok bool) {
 	if len(text) == 0 || len(text)%4 != 0 {
@@ -107,7 +108,7 @@ func decodeCanonical(dst, text []byte) (length int, ok bool) {
 	return length + 3 - padding, seen&noDigit == 0 && behind == 0
 }
 
-// group is the value of the first four digits of a text.
+// group returns the value of the first four digits of a text.
 func group(text []byte) uint32 {
 	_ = text[3]
 	return digitValues[0][text[0]] | digitValues[1][text[1]] | digitValues[2][text[2]] | digitValues[3][text[3]]

@@ -13,8 +13,8 @@ const (
 	// TagSize is the length in bytes of the authentication tag, never less.
 	TagSize = 16
 
-	// shortIVSize is the IV length most other programs use. The server opens
-	// it, never writes it, and it carries no risk.
+	// shortIVSize is the IV length that most other programs use. The server opens such
+	// values and never writes them, and they are as safe.
 	shortIVSize = 12
 )
 
@@ -50,9 +50,9 @@ type Ciphertext struct {
 	Tag     []byte // 16 bytes
 	Body    []byte // the encrypted plaintext, equally long, at least one byte
 
-	// Normalised says that the text is not what OCMT would have written, but
-	// was taken under one of the rules in the package comment. String may then
-	// differ from the text that was parsed.
+	// Normalised says that the text is not one that OCMT would have written, and was
+	// accepted by a rule of the package comment. String may then differ from the text that
+	// was parsed.
 	Normalised bool
 }
 
@@ -81,8 +81,8 @@ func (c Ciphertext) Append(dst []byte) []byte {
 	return base64.StdEncoding.AppendEncode(dst, c.Body)
 }
 
-// check holds a Ciphertext that a caller put together to the same lengths and
-// versions as one that was parsed.
+// check applies the rules of Parse about lengths and versions to a Ciphertext that a
+// caller put together.
 func (c Ciphertext) check() error {
 	switch {
 	case c.Format != Legacy && c.Format != Versioned:

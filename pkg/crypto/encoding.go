@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// decodeBase64 takes the one canonical spelling, and the others that the server
-// too reads on a slower way.
+// decodeBase64 decodes the canonical spelling, and with a slower decoder the other
+// spellings that the server reads too.
 func decodeBase64(dst, part []byte) (decoded []byte, canonical bool, err error) {
 	dst = slices.Grow(dst, base64.StdEncoding.DecodedLen(len(part))+wordSize)
 	if length, ok := decodeCanonical(dst[len(dst):cap(dst)], part); ok {
@@ -18,7 +18,7 @@ func decodeBase64(dst, part []byte) (decoded []byte, canonical bool, err error) 
 	return decoded, false, err
 }
 
-// decodeLooseBase64 takes Base64 in the standard or URL alphabet, padded fully
+// decodeLooseBase64 decodes Base64 in the standard or URL alphabet, padded fully
 // or not at all, with any bits behind the last byte. Line ends, other
 // characters and half a padding are refused.
 func decodeLooseBase64(dst, part []byte) ([]byte, error) {
@@ -53,7 +53,7 @@ func standardDigit(digit rune) rune {
 	}
 }
 
-// decodeHex takes an even number of hexadecimal digits in either case, and
+// decodeHex decodes an even number of hexadecimal digits in either case, and
 // nothing behind them.
 func decodeHex(dst, part []byte) (decoded []byte, canonical bool, err error) {
 	decoded, err = hex.AppendDecode(dst, part)

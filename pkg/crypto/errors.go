@@ -18,47 +18,47 @@ func (r *rule) Error() string { return r.text }
 // The rules that Parse applies to a text. An error that wraps one of them names
 // the part and its length at most, never any of its characters.
 var (
-	// ErrNotCiphertext: the text does not have the shape of a ciphertext. A
-	// plain token, two or five parts, an uppercase V, or spaces in front.
+	// ErrNotCiphertext says that the text does not have the shape of a ciphertext: it is a
+	// plain token, has two or five parts, an uppercase V, or spaces in front.
 	ErrNotCiphertext error = &rule{"not_ciphertext", "not a ciphertext: it is neither v{N}:iv:tag:body nor iv:tag:body"}
-	// ErrVersionLabel: what stands behind the v is not a plain whole number
-	// that fits 32 bits.
+	// ErrVersionLabel says that the text behind the v is not a plain whole number of
+	// at most 32 bits.
 	ErrVersionLabel error = &rule{"version_label", "the key version in front is not a plain whole number"}
-	// ErrEncoding: a part is not Base64 (hexadecimal in the legacy form), or
-	// something stands behind it.
+	// ErrEncoding says that a part is not Base64 (hexadecimal in the legacy form), or
+	// there is text behind it.
 	ErrEncoding error = &rule{"encoding", "not valid Base64 (hexadecimal in the legacy form)"}
-	// ErrIVLength: the IV has neither 16 nor 12 bytes.
+	// ErrIVLength says that the IV has neither 16 nor 12 bytes.
 	ErrIVLength error = &rule{"iv_length", "the IV does not have 16 (or 12) bytes"}
-	// ErrTagLength: the tag does not have 16 bytes. A shorter one is refused
+	// ErrTagLength says that the tag does not have 16 bytes. A shorter one is refused
 	// even where it is right, because whoever can write to the database forges
 	// a value under a 4-byte tag in about 2^32 tries (NIST SP 800-38D,
 	// appendix C).
 	ErrTagLength error = &rule{"tag_length", "the authentication tag does not have 16 bytes, and a shorter one can be forged"}
-	// ErrEmptyBody: there is nothing encrypted. OCMT stores an empty value as
+	// ErrEmptyBody says that there is nothing encrypted. OCMT stores an empty value as
 	// NULL and so never writes such a text.
 	ErrEmptyBody error = &rule{"empty_body", "the encrypted part is empty"}
 )
 
 // The rules of opening and sealing.
 var (
-	// ErrUnknownVersion: the keyring has no key of that version. The error is
+	// ErrUnknownVersion says that the keyring has no key of that version. The error is
 	// an *UnknownVersionError.
 	ErrUnknownVersion error = &rule{"unknown_version", "there is no key of this version"}
-	// ErrAuthentication: the key does not fit, or the value was changed. Which
-	// of the two cannot be known, and nothing else is told.
+	// ErrAuthentication says that the key does not fit, or the value was changed. Which
+	// of the two cannot be known, and the error says nothing else.
 	ErrAuthentication error = &rule{"authentication", "the value does not open: it is under another key, or it was changed"}
-	// ErrEmptyPlaintext: there is nothing to seal. OCMT stores NULL instead.
+	// ErrEmptyPlaintext says that there is nothing to seal. OCMT stores NULL instead.
 	ErrEmptyPlaintext error = &rule{"empty_plaintext", "an empty value is stored as NULL, not encrypted"}
-	// ErrReopen: a new ciphertext did not open to the plaintext that it was
+	// ErrReopen says that a new ciphertext did not open to the plaintext that it was
 	// made from. It must not be stored; the machine is not to be trusted.
 	ErrReopen error = &rule{"reopen", "the new ciphertext does not open to the value that it was made from"}
 )
 
 // The rules of keys.
 var (
-	// ErrKeyText: the text is not a key.
+	// ErrKeyText says that the text is not a key.
 	ErrKeyText error = &rule{"key_text", "a key is exactly 64 hexadecimal characters"}
-	// ErrDuplicateKey: two versions hold one key. The error is a
+	// ErrDuplicateKey says that two versions hold one key. The error is a
 	// *DuplicateKeyError.
 	ErrDuplicateKey error = &rule{"duplicate_key", "two versions hold the same key"}
 )

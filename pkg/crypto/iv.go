@@ -13,10 +13,10 @@ const ivBlock = 256 * IVSize
 type ivSource struct {
 	random io.Reader
 	block  [ivBlock]byte
-	rest   []byte // what is left of block
+	rest   []byte // bytes of block that are not used yet
 }
 
-// next returns 16 fresh bytes, good until the next call.
+// next returns 16 fresh bytes, which are valid until the next call.
 func (s *ivSource) next() ([]byte, error) {
 	if len(s.rest) < IVSize {
 		s.rest = nil

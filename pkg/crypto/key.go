@@ -29,15 +29,15 @@ const (
 // zero Key is no key; see IsZero. A Key never changes and may be copied and used
 // by several goroutines.
 type Key struct {
-	// The bytes stand behind a function because fmt cannot call Format on an
-	// unexported field of somebody else's struct: it walks such a field by
-	// itself, and follows an inner pointer where the verb does not fit one, as
-	// %s and %q do not. Nothing follows a function. It also makes == a compile
-	// error, whose time would tell about the bytes.
+	// The bytes are behind a function because fmt cannot call Format on an unexported
+	// field of another package's struct: it walks such a field by itself, and follows an
+	// inner pointer where the verb does not fit a pointer, as %s and %q do not. Nothing
+	// follows a function. It also makes == a compile error, because the time that ==
+	// takes would reveal something of the bytes.
 	secret func() *[KeySize]byte
 }
 
-// keyOf wraps secret, which nobody may change any more.
+// keyOf wraps secret, which must not change any more.
 func keyOf(secret *[KeySize]byte) Key {
 	return Key{secret: func() *[KeySize]byte { return secret }}
 }
@@ -84,10 +84,10 @@ func (k Key) Equal(other Key) bool {
 
 // Fingerprint returns 16 lowercase hexadecimal characters that name the key
 // in reports and records; a zero Key has the empty one. It is the beginning of
-// a SHA-256 over the key and a text of its own. It cannot be turned round: the
-// only way back is to try keys, of which there are 2^256, and each fingerprint
-// belongs to 2^192 of them. A key that a person thought up is another matter:
-// whoever guesses it can see from the fingerprint that the guess is right.
+// a SHA-256 over a domain text and the key. It cannot be inverted: the only way
+// back is to try keys, of which there are 2^256, and each fingerprint belongs to
+// 2^192 of them. A key that a person thought up can be guessed, and the
+// fingerprint then confirms the guess.
 func (k Key) Fingerprint() string {
 	if k.secret == nil {
 		return ""
@@ -113,8 +113,8 @@ func (k Key) String() string { return redacted }
 // GoString returns "[redacted]".
 func (k Key) GoString() string { return redacted }
 
-// Format writes "[redacted]" for every verb: without it %x and %d would go
-// round String.
+// Format writes "[redacted]" for every verb: without it %x and %d would bypass
+// String.
 func (k Key) Format(f fmt.State, _ rune) { writeFixed(f, redacted) }
 
 // MarshalText returns "[redacted]".

@@ -20,8 +20,8 @@ type Keyring struct {
 	keys    map[int]keyed
 }
 
-// keyed is a key with its ciphers made ready: making one costs more than
-// opening a short value.
+// keyed is a key with its prepared ciphers. Preparing one costs more than opening a
+// short value.
 type keyed struct {
 	key     Key
 	ciphers ciphers
@@ -74,7 +74,7 @@ func (k *Keyring) Key(version int) (Key, bool) {
 
 // Only returns a keyring with just these versions, to prove that nothing else
 // is needed. The current version must be among them, so that no other one
-// becomes current unsaid; take WithCurrent first to choose another.
+// becomes current by accident; use WithCurrent first to choose another.
 func (k *Keyring) Only(versions ...int) (*Keyring, error) {
 	ring := &Keyring{current: k.current, keys: make(map[int]keyed, len(versions))}
 	for _, version := range versions {

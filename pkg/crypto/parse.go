@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// Parse takes the text of an encrypted value apart. It looks at its shape only,
-// at no key: what parses may still not open. The error wraps ErrNotCiphertext,
+// Parse takes the text of an encrypted value apart. It looks at the shape only and uses
+// no key: a value that parses may still not open. The error wraps ErrNotCiphertext,
 // ErrVersionLabel, ErrEncoding, ErrIVLength, ErrTagLength or ErrEmptyBody, and
 // holds nothing of the text.
 func Parse(text string) (Ciphertext, error) {
@@ -21,8 +21,8 @@ type parser struct {
 	decoded []byte
 }
 
-// parse is Parse; the result's slices are good until the next call. It neither
-// keeps nor changes text.
+// parse does what Parse does. The slices of the result are valid until the next call.
+// It neither keeps nor changes text.
 func (p *parser) parse(text []byte) (Ciphertext, error) {
 	if c, ok := p.parseCanonical(text); ok {
 		return c, nil
@@ -39,7 +39,7 @@ func (p *parser) parse(text []byte) (Ciphertext, error) {
 	}
 }
 
-// split cuts text at its colons. It gives the first four parts and how many
+// split cuts text at its colons. It returns the first four parts, and how many parts
 // there are.
 func split(text []byte) (parts [4][]byte, count int) {
 	for {
@@ -71,14 +71,13 @@ func (p *parser) parseVersioned(parts [4][]byte) (Ciphertext, error) {
 }
 
 func (p *parser) parseLegacy(parts [4][]byte) (Ciphertext, error) {
-	// A plain text with two colons in it is far likelier than a ciphertext
-	// whose first part went wrong, but both are refused, and "not valid
-	// hexadecimal" is true of either.
+	// Plaintext with two colons is far likelier than a ciphertext whose first part is
+	// damaged. Both are refused, and "not valid hexadecimal" is true of both.
 	return p.parseParts(Ciphertext{Format: Legacy}, parts[:3], decodeHex)
 }
 
-// decoder adds what part encodes to dst, and says whether part is its one
-// canonical spelling.
+// decoder appends what part encodes to dst, and reports whether part is the canonical
+// spelling.
 type decoder func(dst, part []byte) (decoded []byte, canonical bool, err error)
 
 // parseParts fills in IV, tag and body of c.
@@ -105,7 +104,7 @@ func (p *parser) parseParts(c Ciphertext, parts [][]byte, decode decoder) (Ciphe
 }
 
 // parseVersion reads a key version: decimal digits only, at most 32 bits with
-// the sign. plain is false where zeros stand in front.
+// the sign. plain is false where there are leading zeros.
 func parseVersion(digits []byte) (version int, plain bool, err error) {
 	if len(digits) == 0 {
 		return 0, false, ErrVersionLabel
@@ -123,7 +122,7 @@ func parseVersion(digits []byte) (version int, plain bool, err error) {
 	return int(number), len(digits) == 1 || digits[0] != '0', nil
 }
 
-// trimNewline cuts one line end off, as an editor or echo leaves behind.
+// trimNewline cuts off one line end, as an editor or echo adds it.
 func trimNewline(part []byte) (trimmed []byte, found bool) {
 	trimmed, found = bytes.CutSuffix(part, []byte("\n"))
 	if found {

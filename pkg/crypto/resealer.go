@@ -7,11 +7,10 @@ import (
 	"slices"
 )
 
-// Resealer brings many values to the current version, and proves each new
-// text before it hands it out. It uses its buffers again from one value to the
-// next, so it serves one goroutine, and what Parse and Open return is good
-// until the next call. Plaintext is wiped from its buffers as soon as it is no
-// longer needed; what Open returned, with the next call.
+// Resealer brings many values to the current version, and proves each new text before it
+// returns it. It reuses its buffers, so it serves one goroutine, and what Parse and Open
+// return is valid until the next call. It wipes plaintext from its buffers as soon as it
+// is no longer needed; what Open returned, with the next call.
 type Resealer struct {
 	ring *Keyring
 	ivs  ivSource
@@ -60,9 +59,9 @@ func (r *Resealer) Open(c Ciphertext) ([]byte, error) {
 	return r.open(c)
 }
 
-// Reseal opens c, seals what it holds under the current version with a fresh
-// IV, reads the new text again, opens that by another way, compares, and only
-// then appends the new text to dst. The errors are those of Keyring.Open, and
+// Reseal opens c, seals its plaintext under the current version with a fresh IV, parses
+// the new text again, opens it with other ciphers, compares the plaintexts, and only then
+// appends the new text to dst. The errors are those of Keyring.Open, and
 // ErrReopen when the proof fails; dst is then returned as it was.
 func (r *Resealer) Reseal(dst []byte, c Ciphertext) ([]byte, error) {
 	defer r.wipe()
@@ -116,8 +115,7 @@ func (r *Resealer) prove(plaintext []byte) error {
 	return nil
 }
 
-// wipe overwrites the plaintext of the value before, and leaves the buffers
-// empty.
+// wipe overwrites the plaintext of the previous value, and leaves the buffers empty.
 func (r *Resealer) wipe() {
 	clear(r.opened)
 	clear(r.reopened)

@@ -22,8 +22,8 @@ func (k *Keyring) Seal(plaintext []byte, random io.Reader) (Ciphertext, error) {
 	return k.seal(nil, iv, plaintext)
 }
 
-// Reseal opens c and seals what it holds under the current version. It does not
-// prove the result; see Resealer for what is written over something else.
+// Reseal opens c and seals its plaintext under the current version. It does not prove the
+// result; a text that replaces another one comes from a Resealer.
 func (k *Keyring) Reseal(c Ciphertext, random io.Reader) (Ciphertext, error) {
 	plaintext, err := k.Open(c)
 	if err != nil {
@@ -45,7 +45,7 @@ func (k *Keyring) open(dst []byte, c Ciphertext) ([]byte, error) {
 	return entry.open(dst, c)
 }
 
-// seal encrypts plaintext into the storage of dst, which is written over.
+// seal encrypts plaintext into the storage of dst, which it overwrites.
 func (k *Keyring) seal(dst, iv, plaintext []byte) (Ciphertext, error) {
 	if len(plaintext) == 0 {
 		return Ciphertext{}, ErrEmptyPlaintext
@@ -63,7 +63,7 @@ func (k *Keyring) seal(dst, iv, plaintext []byte) (Ciphertext, error) {
 }
 
 // open appends the plaintext of c, whose lengths were checked, to dst. It
-// decrypts in place, so that the storage of dst holds nothing else.
+// decrypts in place, so that the storage of dst contains nothing else.
 func (x ciphers) open(dst []byte, c Ciphertext) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, c.Body...)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -16,9 +17,28 @@ const (
 	fixCopyKey = "copy it again, whole and without spaces, quotes or line ends, from where it is kept"
 )
 
+// The settings of the encryption keys.
+const (
+	NameEncryptionKey        = "ENCRYPTION_KEY"
+	NameEncryptionKeyVersion = "ENCRYPTION_KEY_VERSION"
+	NameOlderEncryptionKey   = "ENCRYPTION_KEY_V" // and a version number
+)
+
 // encryption is the key that values in the database are sealed with.
 func encryption() Kind {
-	return Kind{Name: "encryption", Generate: generateEncryptionKey, Check: CheckEncryptionKey}
+	return Kind{Name: "encryption", Label: "encryption key",
+		Setting: NameEncryptionKey, VersionSetting: NameEncryptionKeyVersion, OlderPrefix: NameOlderEncryptionKey,
+		Next:     "set it as ENCRYPTION_KEY on every OCMT server, and keep an offline copy: what it encrypts cannot be read without it",
+		Generate: generateEncryptionKey, Check: CheckEncryptionKey, Fingerprint: fingerprintEncryptionKey,
+		CheckSettings: func(settings Settings) []finding.Finding { return CheckEncryptionKeys(EncryptionKeySet(settings)) }}
+}
+
+func fingerprintEncryptionKey(text string) string {
+	key, err := crypto.ParseKey(text)
+	if err != nil {
+		return ""
+	}
+	return key.Fingerprint()
 }
 
 func generateEncryptionKey(random io.Reader) (string, error) {
@@ -33,50 +53,49 @@ func generateEncryptionKey(random io.Reader) (string, error) {
 	return text, nil
 }
 
-// CheckEncryptionKey checks the text of one encryption key: its form, and that
-// it was not thought up or copied from the documentation. A key that fits the
-// form is reported for at most one weakness, as an Error. A random key is
-// reported less than once in 10^11 times; the bound of each rule stands beside
-// it.
-func CheckEncryptionKey(text string) []Problem {
+// CheckEncryptionKey checks the text of one encryption key: its form, and that it was
+// neither thought up nor copied from the documentation. A key that has the form is
+// reported for at most one weakness, as an error. A random key is reported less than once
+// in 10^11 times; the bound of each rule stands beside the rule.
+func CheckEncryptionKey(text string) []finding.Finding {
 	if isExample(text) {
-		return []Problem{{Code: "documented_example", Severity: Error,
+		return []finding.Finding{{Code: finding.DocumentedExample, Severity: finding.Error,
 			Message: "is an example from the documentation, which everybody can read", Fix: fixMakeKey}}
 	}
-	if problem, ok := checkKeyForm(text); !ok {
-		return []Problem{problem}
+	if found, ok := checkKeyForm(text); !ok {
+		return []finding.Finding{found}
 	}
-	var problems []Problem
+	var list []finding.Finding
 	if weakness, ok := findWeakness(text); ok {
-		problems = append(problems, weakness)
+		list = append(list, weakness)
 	}
 	if strings.ToLower(text) != text {
-		problems = append(problems, Problem{Code: "uppercase", Severity: Warning,
+		list = append(list, finding.Finding{Code: finding.Uppercase, Severity: finding.Warning,
 			Message: "has uppercase letters, where OCMT's documentation asks for lowercase",
 			Fix:     "write its letters in lowercase on every server; the key stays the same"})
 	}
-	return problems
+	return list
 }
 
 // checkKeyForm returns why text is no key at all, or true.
-func checkKeyForm(text string) (Problem, bool) {
-	problem := Problem{Severity: Error, Fix: fixCopyKey}
+func checkKeyForm(text string) (finding.Finding, bool) {
+	found := finding.Finding{Severity: finding.Error, Fix: fixCopyKey}
 	switch bad, first := countNotHex(text); {
 	case text == "":
-		problem.Code, problem.Message = "missing", "is empty"
-		problem.Fix = "set it to the 64 hexadecimal characters of the key"
+		found.Code, found.Message = finding.Missing, "is empty"
+		found.Fix = "set it to the 64 hexadecimal characters of the key"
 	case strings.TrimSpace(text) != text:
-		problem.Code, problem.Message = "white_space", "has white space before or behind it"
+		found.Code, found.Message = finding.WhiteSpace, "has white space before or behind it"
 	case len(text) != keyCharacters:
-		problem.Code = "length"
-		problem.Message = fmt.Sprintf("has %d characters; a key has exactly %d", len(text), keyCharacters)
+		found.Code = finding.Length
+		found.Message = fmt.Sprintf("has %d characters; a key has exactly %d", len(text), keyCharacters)
 	case bad > 0:
-		problem.Code = "not_hex"
-		problem.Message = fmt.Sprintf("has %d characters that are not hexadecimal digits (0-9, a-f), the first at position %d", bad, first)
+		found.Code = finding.NotHex
+		found.Message = fmt.Sprintf("has %d characters that are not hexadecimal digits (0-9, a-f), the first at position %d", bad, first)
 	default:
-		return Problem{}, true
+		return finding.Finding{}, true
 	}
-	return problem, false
+	return found, false
 }
 
 // countNotHex returns how many bytes of text are not hexadecimal digits, and

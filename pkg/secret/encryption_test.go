@@ -12,29 +12,30 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // soundKey is a random key of no deployment.
 const soundKey = "c1d92e7fb3580a64ee17c39f0b6d84f25a3c9e71d8064bf2937ae5c01d6f8b42"
 
-// finding is what a machine reads of a Problem.
-type finding struct {
+// reported is what a machine reads of a finding.
+type reported struct {
 	Name, Code string
-	Severity   secret.Severity
+	Severity   finding.Severity
 }
 
-func findings(problems []secret.Problem) []finding {
-	var found []finding
+func findings(problems []finding.Finding) []reported {
+	var found []reported
 	for _, problem := range problems {
-		found = append(found, finding{problem.Name, problem.Code, problem.Severity})
+		found = append(found, reported{problem.Where, string(problem.Code), problem.Severity})
 	}
 	return found
 }
 
 // wantFindings compares problems with what is wanted, and checks that each says
 // what is wrong and what to do, and nothing of the texts.
-func wantFindings(t *testing.T, problems []secret.Problem, want []finding, texts ...string) {
+func wantFindings(t *testing.T, problems []finding.Finding, want []reported, texts ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, findings(problems)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
@@ -50,8 +51,8 @@ func wantFindings(t *testing.T, problems []secret.Problem, want []finding, texts
 }
 
 // repeats reports whether problem holds eight characters of one of texts.
-func repeats(problem secret.Problem, texts []string) bool {
-	said := strings.ToLower(strings.Join([]string{problem.Name, problem.Code, problem.Message, problem.Fix}, "\n"))
+func repeats(problem finding.Finding, texts []string) bool {
+	said := strings.ToLower(strings.Join([]string{problem.Where, string(problem.Code), problem.Message, problem.Fix}, "\n"))
 	for _, text := range texts {
 		for i := 0; i+8 <= len(text); i++ {
 			if strings.Contains(said, strings.ToLower(text[i:i+8])) {
@@ -90,7 +91,7 @@ func TestKeyForm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantFindings(t, secret.CheckEncryptionKey(test.text), []finding{{"", test.code, secret.Error}}, test.text)
+			wantFindings(t, secret.CheckEncryptionKey(test.text), []reported{{"", test.code, finding.Error}}, test.text)
 		})
 	}
 }
@@ -100,7 +101,7 @@ func TestKeyForm(t *testing.T) {
 func TestKeyCase(t *testing.T) {
 	t.Parallel()
 	wantFindings(t, secret.CheckEncryptionKey(soundKey), nil)
-	warning := []finding{{"", "uppercase", secret.Warning}}
+	warning := []reported{{"", "uppercase", finding.Warning}}
 	for _, text := range []string{strings.ToUpper(soundKey), "C" + soundKey[1:]} {
 		wantFindings(t, secret.CheckEncryptionKey(text), warning, text)
 	}
@@ -132,7 +133,7 @@ func TestDocumentedExamples(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantFindings(t, secret.CheckEncryptionKey(text), []finding{{"", "documented_example", secret.Error}}, text)
+			wantFindings(t, secret.CheckEncryptionKey(text), []reported{{"", "documented_example", finding.Error}}, text)
 		})
 	}
 }
@@ -193,9 +194,9 @@ func TestWeakKeys(t *testing.T) {
 			if len(test.key) != 64 {
 				t.Fatalf("the test's own key has %d characters", len(test.key))
 			}
-			wantFindings(t, secret.CheckEncryptionKey(test.key), []finding{{"", test.code, secret.Error}}, test.key)
+			wantFindings(t, secret.CheckEncryptionKey(test.key), []reported{{"", test.code, finding.Error}}, test.key)
 			upper := secret.CheckEncryptionKey(strings.ToUpper(test.key))
-			if len(upper) == 0 || upper[0].Code != test.code {
+			if len(upper) == 0 || string(upper[0].Code) != test.code {
 				t.Error("passes, or is another weakness, in uppercase")
 			}
 		})
@@ -293,7 +294,7 @@ func TestKinds(t *testing.T) {
 	if _, ok := secret.Lookup("Encryption"); ok {
 		t.Error("found a kind that is not listed")
 	}
-	if secret.Warning.String() != "warning" || secret.Error.String() != "error" || secret.Severity(0).String() != "unknown" {
+	if finding.Warning.String() != "warning" || finding.Error.String() != "error" || finding.Severity(0).String() != "unknown" {
 		t.Error("a severity has another word")
 	}
 }

@@ -3,60 +3,78 @@ package secret
 import (
 	"cmp"
 	"fmt"
+	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-const (
-	nameKey        = "ENCRYPTION_KEY"
-	nameKeyVersion = "ENCRYPTION_KEY_VERSION"
-	nameOlderKey   = "ENCRYPTION_KEY_V" // and a version number
-)
-
-// KeySet holds the encryption keys of a server as their settings spell them.
+// KeySet holds the encryption keys of a server as their settings spell them. It does not
+// print.
 type KeySet struct {
 	Current        string            // ENCRYPTION_KEY
 	CurrentVersion string            // ENCRYPTION_KEY_VERSION; empty is 0
 	Older          map[string]string // ENCRYPTION_KEY_V{n} by what stands behind the V
 }
 
-// CheckEncryptionKeys checks each key of set as CheckEncryptionKey does, the
-// version numbers, and whether the keys and numbers fit together. Every Problem
-// names its setting. The order is that of the settings: the current key, its
-// version, then the older ones by number.
-func CheckEncryptionKeys(set KeySet) []Problem {
+// EncryptionKeySet reads the encryption keys from settings. A misspelt version is part of
+// the set, so that a check can name it.
+func EncryptionKeySet(settings Settings) KeySet {
+	set := KeySet{Current: settings.Text(NameEncryptionKey), CurrentVersion: settings.Text(NameEncryptionKeyVersion), Older: map[string]string{}}
+	for _, name := range encryption().SettingNames(settings.Names)[2:] {
+		set.Older[strings.TrimPrefix(name, NameOlderEncryptionKey)] = settings.Text(name)
+	}
+	return set
+}
+
+// Format writes "[redacted]" for every verb.
+func (KeySet) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
+// MarshalJSON returns "[redacted]" as a JSON string.
+func (KeySet) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
+
+// LogValue returns "[redacted]".
+func (KeySet) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// CheckEncryptionKeys checks each key of set as CheckEncryptionKey does, the version
+// numbers, and whether keys and numbers fit together. Each finding names its setting. The
+// order is that of the settings: the current key, its version, then the older ones by
+// number.
+func CheckEncryptionKeys(set KeySet) []finding.Finding {
 	current, known := currentVersion(set.CurrentVersion)
 	older := olderKeys(set.Older)
 
-	problems := checkCurrentKey(set.Current)
+	list := checkCurrentKey(set.Current)
 	if !known {
-		problems = append(problems, Problem{Name: nameKeyVersion, Code: "version_number", Severity: Error,
+		list = append(list, finding.Finding{Where: NameEncryptionKeyVersion, Code: finding.VersionNumber, Severity: finding.Error,
 			Message: "is not a plain whole number; the server reads the digits at its start and ignores the rest",
-			Fix:     "set it to the version of the key in " + nameKey + ", in digits only"})
+			Fix:     "set it to the version of the key in " + NameEncryptionKey + ", in digits only"})
 	}
 	for _, key := range older {
-		problems = append(problems, key.check()...)
+		list = append(list, key.check()...)
 		if known && key.plain {
-			problems = append(problems, key.checkAgainst(current, set.Current)...)
+			list = append(list, key.checkAgainst(current, set.Current)...)
 		}
 	}
-	problems = append(problems, findDuplicates(set.Current, current, known, older)...)
+	list = append(list, findDuplicates(set.Current, current, known, older)...)
 	if known {
-		problems = append(problems, findGaps(current, older)...)
+		list = append(list, findGaps(current, older)...)
 	}
-	return problems
+	return list
 }
 
-func checkCurrentKey(text string) []Problem {
+func checkCurrentKey(text string) []finding.Finding {
 	if text == "" {
-		return []Problem{{Name: nameKey, Code: "missing", Severity: Error,
+		return []finding.Finding{{Where: NameEncryptionKey, Code: finding.Missing, Severity: finding.Error,
 			Message: "is not set; a server starts without it and fails at the first value",
 			Fix:     "set it to the key that the OCMT servers have, or make the first one with ocmt keygen encryption"}}
 	}
-	return named(nameKey, CheckEncryptionKey(text))
+	return named(NameEncryptionKey, CheckEncryptionKey(text))
 }
 
 // olderKey is one ENCRYPTION_KEY_V… setting.
@@ -72,7 +90,7 @@ func olderKeys(texts map[string]string) []olderKey {
 	keys := make([]olderKey, 0, len(texts))
 	for _, suffix := range slices.Sorted(maps.Keys(texts)) {
 		version, plain := plainVersion(suffix)
-		keys = append(keys, olderKey{name: nameOlderKey + printable(suffix), text: texts[suffix], version: version, plain: plain})
+		keys = append(keys, olderKey{name: NameOlderEncryptionKey + printable(suffix), text: texts[suffix], version: version, plain: plain})
 	}
 	slices.SortStableFunc(keys, func(a, b olderKey) int {
 		if a.plain != b.plain {
@@ -87,109 +105,91 @@ func olderKeys(texts map[string]string) []olderKey {
 }
 
 // check looks at the setting by itself.
-func (k olderKey) check() []Problem {
-	problems := named(k.name, CheckEncryptionKey(k.text))
-	for i := range problems {
+func (k olderKey) check() []finding.Finding {
+	list := named(k.name, CheckEncryptionKey(k.text))
+	for i := range list {
 		switch {
-		case problems[i].Code == "length":
-			problems[i].Message += ", and a server with one of another length opens no value at all"
-		case problems[i].Fix == fixMakeKey && k.plain:
-			problems[i].Fix = fmt.Sprintf("move every value off it with ocmt rotate --from-version %d, then remove it", k.version)
+		case list[i].Code == finding.Length:
+			list[i].Message += ", and a server with one of another length opens no value at all"
+		case list[i].Fix == fixMakeKey && k.plain:
+			list[i].Fix = fmt.Sprintf("move every value off it with ocmt rotate --from-version %d, then remove it", k.version)
 		}
 	}
 	if !k.plain {
-		problems = append(problems, Problem{Name: k.name, Code: "version_number", Severity: Error,
+		list = append(list, finding.Finding{Where: k.name, Code: finding.VersionNumber, Severity: finding.Error,
 			Message: "has no plain version number behind its V, so the server does not read it",
-			Fix:     "rename it to " + nameOlderKey + " and the number, such as " + nameOlderKey + "0"})
+			Fix:     "rename it to " + NameOlderEncryptionKey + " and the number, such as " + NameOlderEncryptionKey + "0"})
 	}
-	return problems
+	return list
 }
 
 // checkAgainst finds keys that the server ignores, because it reads only those
 // below its current version.
-func (k olderKey) checkAgainst(current int, currentText string) []Problem {
-	problem := Problem{Name: k.name, Code: "ignored", Severity: Warning}
+func (k olderKey) checkAgainst(current int, currentText string) []finding.Finding {
+	found := finding.Finding{Where: k.name, Code: finding.Ignored, Severity: finding.Warning}
 	switch {
 	case k.version < current:
 		return nil
 	case k.version > current:
-		problem.Message = fmt.Sprintf("is ignored by the server, whose current version is %d; perhaps %s was not raised", current, nameKeyVersion)
-		problem.Fix = fmt.Sprintf("raise %s if a newer key is in use, or remove this one once no value is under version %d", nameKeyVersion, k.version)
+		found.Message = fmt.Sprintf("is ignored by the server, whose current version is %d; perhaps %s was not raised", current, NameEncryptionKeyVersion)
+		found.Fix = fmt.Sprintf("raise %s if a newer key is in use, or remove this one once no value is under version %d", NameEncryptionKeyVersion, k.version)
 	case sameKey(k.text, currentText):
-		problem.Message = fmt.Sprintf("repeats %s, which is version %d already; the server ignores it", nameKey, current)
-		problem.Fix = "remove it"
+		found.Message = fmt.Sprintf("repeats %s, which is version %d already; the server ignores it", NameEncryptionKey, current)
+		found.Fix = "remove it"
 	default:
-		problem.Code, problem.Severity = "version_not_raised", Error
-		problem.Message = fmt.Sprintf("and %s are two different keys of version %d; it looks as if the key was changed and %s was not raised", nameKey, current, nameKeyVersion)
-		problem.Fix = fmt.Sprintf("set %s to %d on every server before anything else is written", nameKeyVersion, current+1)
+		found.Code, found.Severity = finding.VersionNotRaised, finding.Error
+		found.Message = fmt.Sprintf("and %s are two different keys of version %d; it looks as if the key was changed and %s was not raised", NameEncryptionKey, current, NameEncryptionKeyVersion)
+		found.Fix = fmt.Sprintf("set %s to %d on every server before anything else is written", NameEncryptionKeyVersion, current+1)
 	}
-	return []Problem{problem}
+	return []finding.Finding{found}
 }
 
 // findDuplicates names each older key that repeats a key of another version.
-func findDuplicates(currentText string, current int, known bool, older []olderKey) []Problem {
-	seen := []olderKey{{name: nameKey, text: currentText, version: current, plain: known}}
-	var problems []Problem
+func findDuplicates(currentText string, current int, known bool, older []olderKey) []finding.Finding {
+	seen := []olderKey{{name: NameEncryptionKey, text: currentText, version: current, plain: known}}
+	var list []finding.Finding
 	for _, key := range older {
 		first := slices.IndexFunc(seen, func(other olderKey) bool {
 			sameVersion := key.plain && other.plain && key.version == other.version
 			return !sameVersion && sameKey(key.text, other.text)
 		})
 		if first >= 0 {
-			problems = append(problems, Problem{Name: key.name, Code: "duplicate_key", Severity: Error,
+			list = append(list, finding.Finding{Where: key.name, Code: finding.DuplicateKey, Severity: finding.Error,
 				Message: "holds the same key as " + seen[first].name + "; a rotation between them changes nothing",
 				Fix:     "give each version a key of its own"})
 		}
 		seen = append(seen, key)
 	}
-	return problems
+	return list
 }
 
 // findGaps names the versions without a key between the oldest key and the
 // current one. Versions below the oldest were retired and are no gap. A gap is
-// one Problem however wide it is.
-func findGaps(current int, older []olderKey) []Problem {
-	var problems []Problem
+// one finding however wide it is.
+func findGaps(current int, older []olderKey) []finding.Finding {
+	var list []finding.Finding
 	next := -1 // the version that should come now, once there is an oldest
 	for _, key := range slices.Concat(older, []olderKey{{version: current, plain: true}}) {
 		if !key.plain || key.version > current || key.text == "" && key.version < current {
 			continue
 		}
 		if next >= 0 && key.version > next {
-			problems = append(problems, gap(next, key.version-1))
+			list = append(list, gap(next, key.version-1))
 		}
 		next = key.version + 1
 	}
-	return problems
+	return list
 }
 
-func gap(first, last int) Problem {
-	problem := Problem{Name: nameOlderKey + strconv.Itoa(first), Code: "gap", Severity: Warning}
+func gap(first, last int) finding.Finding {
+	found := finding.Finding{Where: NameOlderEncryptionKey + strconv.Itoa(first), Code: finding.Gap, Severity: finding.Warning}
 	if first == last {
-		problem.Message = fmt.Sprintf("is not set; values under version %d, if there are any, cannot be opened", first)
+		found.Message = fmt.Sprintf("is not set; values under version %d, if there are any, cannot be opened", first)
 	} else {
-		problem.Message = fmt.Sprintf("is not set, nor is any up to version %d; values under them, if there are any, cannot be opened", last)
+		found.Message = fmt.Sprintf("is not set, nor is any up to version %d; values under them, if there are any, cannot be opened", last)
 	}
-	problem.Fix = "set it if any value is still under it; ocmt migrate plan shows which versions are in use"
-	return problem
-}
-
-// currentVersion reads the current version as the server defaults it.
-func currentVersion(text string) (version int, plain bool) {
-	if text == "" {
-		return 0, true
-	}
-	return plainVersion(text)
-}
-
-// plainVersion reads a version number that has one spelling only: the server
-// takes 1abc for 1, and what was meant is not for a tool to guess.
-func plainVersion(text string) (version int, plain bool) {
-	number, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || number < 0 || strconv.FormatInt(number, 10) != text {
-		return 0, false
-	}
-	return int(number), true
+	found.Fix = "set it if any value is still under it; ocmt migrate plan shows which versions are in use"
+	return found
 }
 
 // sameKey reports whether two texts are one valid key.
@@ -202,10 +202,10 @@ func sameKey(a, b string) bool {
 	return err == nil && first.Equal(second)
 }
 
-// named puts the setting's name into problems.
-func named(name string, problems []Problem) []Problem {
-	for i := range problems {
-		problems[i].Name = name
+// named puts the name of the setting into findings.
+func named(name string, list []finding.Finding) []finding.Finding {
+	for i := range list {
+		list[i].Where = name
 	}
-	return problems
+	return list
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -25,7 +26,7 @@ const (
 
 type keySetTest struct {
 	set  secret.KeySet
-	want []finding
+	want []reported
 }
 
 func runKeySets(t *testing.T, tests map[string]keySetTest) {
@@ -59,20 +60,20 @@ func TestKeySetNamesTheSetting(t *testing.T) {
 	t.Parallel()
 	const example = "a1b2c3d4e5f6789012345678901234567890abcdef1234567890abcdef123456"
 	runKeySets(t, map[string]keySetTest{
-		"nothing set": {secret.KeySet{}, []finding{{current, "missing", secret.Error}}},
+		"nothing set": {secret.KeySet{}, []reported{{current, "missing", finding.Error}}},
 		"current key is the example": {secret.KeySet{Current: example},
-			[]finding{{current, "documented_example", secret.Error}}},
+			[]reported{{current, "documented_example", finding.Error}}},
 		"older key of zeros": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": fill("0")}},
-			[]finding{{older + "0", "all_equal", secret.Error}}},
+			[]reported{{older + "0", "all_equal", finding.Error}}},
 		"older key cut short": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey[:63]}},
-			[]finding{{older + "0", "length", secret.Error}}},
+			[]reported{{older + "0", "length", finding.Error}}},
 		"older key empty": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": ""}},
-			[]finding{{older + "0", "missing", secret.Error}}},
+			[]reported{{older + "0", "missing", finding.Error}}},
 		"uppercase": {secret.KeySet{Current: strings.ToUpper(soundKey), CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(secondKey)}},
-			[]finding{{current, "uppercase", secret.Warning}, {older + "0", "uppercase", secret.Warning}}},
+			[]reported{{current, "uppercase", finding.Warning}, {older + "0", "uppercase", finding.Warning}}},
 		"by number, not by text": {secret.KeySet{Current: soundKey, CurrentVersion: "11",
 			Older: map[string]string{"10": fill("1"), "9": fill("2"), "old": thirdKey}},
-			[]finding{{older + "9", "all_equal", secret.Error}, {older + "10", "all_equal", secret.Error}, {older + "old", "version_number", secret.Error}}},
+			[]reported{{older + "9", "all_equal", finding.Error}, {older + "10", "all_equal", finding.Error}, {older + "old", "version_number", finding.Error}}},
 	})
 }
 
@@ -82,15 +83,15 @@ func TestDuplicateKeys(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
 		"old key kept as the new one": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": soundKey}},
-			[]finding{{older + "0", "duplicate_key", secret.Error}}},
+			[]reported{{older + "0", "duplicate_key", finding.Error}}},
 		"in another case": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(soundKey)}},
-			[]finding{{older + "0", "uppercase", secret.Warning}, {older + "0", "duplicate_key", secret.Error}}},
+			[]reported{{older + "0", "uppercase", finding.Warning}, {older + "0", "duplicate_key", finding.Error}}},
 		"two older ones": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": secondKey}},
-			[]finding{{older + "1", "duplicate_key", secret.Error}}},
+			[]reported{{older + "1", "duplicate_key", finding.Error}}},
 		"all three": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": soundKey, "1": soundKey}},
-			[]finding{{older + "0", "duplicate_key", secret.Error}, {older + "1", "duplicate_key", secret.Error}}},
+			[]reported{{older + "0", "duplicate_key", finding.Error}, {older + "1", "duplicate_key", finding.Error}}},
 		"under a name that is not read": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"00": soundKey}},
-			[]finding{{older + "00", "version_number", secret.Error}, {older + "00", "duplicate_key", secret.Error}}},
+			[]reported{{older + "00", "version_number", finding.Error}, {older + "00", "duplicate_key", finding.Error}}},
 	})
 }
 
@@ -100,13 +101,13 @@ func TestGaps(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
 		"one version": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey}},
-			[]finding{{older + "1", "gap", secret.Warning}}},
+			[]reported{{older + "1", "gap", finding.Warning}}},
 		"however many": {secret.KeySet{Current: soundKey, CurrentVersion: "2147483647", Older: map[string]string{"0": secondKey}},
-			[]finding{{older + "1", "gap", secret.Warning}}},
+			[]reported{{older + "1", "gap", finding.Warning}}},
 		"two gaps": {secret.KeySet{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey, "4": thirdKey}},
-			[]finding{{older + "2", "gap", secret.Warning}, {older + "5", "gap", secret.Warning}}},
+			[]reported{{older + "2", "gap", finding.Warning}, {older + "5", "gap", finding.Warning}}},
 		"an empty key closes none": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": ""}},
-			[]finding{{older + "1", "missing", secret.Error}, {older + "1", "gap", secret.Warning}}},
+			[]reported{{older + "1", "missing", finding.Error}, {older + "1", "gap", finding.Warning}}},
 	})
 	wide := secret.KeySet{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey}}
 	problems := secret.CheckEncryptionKeys(wide)
@@ -124,13 +125,13 @@ func TestVersionNumbers(t *testing.T) {
 		t.Run(strconv.Quote(text), func(t *testing.T) {
 			t.Parallel()
 			as := secret.KeySet{Current: soundKey, CurrentVersion: text, Older: map[string]string{"0": secondKey}}
-			wantFindings(t, secret.CheckEncryptionKeys(as), []finding{{version, "version_number", secret.Error}}, soundKey, secondKey)
+			wantFindings(t, secret.CheckEncryptionKeys(as), []reported{{version, "version_number", finding.Error}}, soundKey, secondKey)
 			behind := secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{text: secondKey}}
-			wantFindings(t, secret.CheckEncryptionKeys(behind), []finding{{older + text, "version_number", secret.Error}}, soundKey, secondKey)
+			wantFindings(t, secret.CheckEncryptionKeys(behind), []reported{{older + text, "version_number", finding.Error}}, soundKey, secondKey)
 		})
 	}
 	behind := secret.KeySet{Current: soundKey, Older: map[string]string{"": secondKey}}
-	wantFindings(t, secret.CheckEncryptionKeys(behind), []finding{{older, "version_number", secret.Error}}, soundKey, secondKey)
+	wantFindings(t, secret.CheckEncryptionKeys(behind), []reported{{older, "version_number", finding.Error}}, soundKey, secondKey)
 }
 
 // If a changed key under an unchanged number went unseen, two keys would stand
@@ -139,15 +140,15 @@ func TestKeysThatTheServerIgnores(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
 		"above the current version": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"2": secondKey}},
-			[]finding{{older + "2", "ignored", secret.Warning}}},
+			[]reported{{older + "2", "ignored", finding.Warning}}},
 		"version not set at all": {secret.KeySet{Current: soundKey, Older: map[string]string{"1": secondKey}},
-			[]finding{{older + "1", "ignored", secret.Warning}}},
+			[]reported{{older + "1", "ignored", finding.Warning}}},
 		"the current key once more": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": soundKey}},
-			[]finding{{older + "1", "ignored", secret.Warning}}},
+			[]reported{{older + "1", "ignored", finding.Warning}}},
 		"another key of the current version": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": secondKey}},
-			[]finding{{older + "1", "version_not_raised", secret.Error}}},
+			[]reported{{older + "1", "version_not_raised", finding.Error}}},
 		"the key changed, the number not": {secret.KeySet{Current: soundKey, Older: map[string]string{"0": secondKey}},
-			[]finding{{older + "0", "version_not_raised", secret.Error}}},
+			[]reported{{older + "0", "version_not_raised", finding.Error}}},
 	})
 }
 

@@ -5,13 +5,14 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
 // weakness is one pattern that a key made by a person, or by a mistake, shows.
 // Each says how often it finds a random key.
 type weakness struct {
-	code    string
+	code    finding.Code
 	message string
 	found   func(key []byte, digits string) bool
 }
@@ -19,30 +20,30 @@ type weakness struct {
 // weaknesses stand in the order in which they are looked for: the narrower
 // first, because only one is reported.
 var weaknesses = [...]weakness{
-	{"all_equal", "repeats one character", allEqual},
-	{"sequential", "counts up or down", sequential},
-	{"repeated_block", "repeats one short block", repeated},
-	{"text", "is readable text written as hexadecimal digits", readable},
-	{"words", "is made of words spelt in hexadecimal digits", wordy},
-	{"few_values", "is made of very few different bytes", fewValues},
-	{"long_run", "holds the same byte many times in a row", longRun},
+	{finding.AllEqual, "repeats one character", allEqual},
+	{finding.Sequential, "counts up or down", sequential},
+	{finding.RepeatedBlock, "repeats one short block", repeated},
+	{finding.Text, "is readable text written as hexadecimal digits", readable},
+	{finding.Words, "is made of words spelt in hexadecimal digits", wordy},
+	{finding.FewValues, "is made of very few different bytes", fewValues},
+	{finding.LongRun, "holds the same byte many times in a row", longRun},
 }
 
 // findWeakness looks at a text of 64 hexadecimal digits.
-func findWeakness(text string) (Problem, bool) {
+func findWeakness(text string) (finding.Finding, bool) {
 	digits := strings.ToLower(text)
 	key, err := hex.DecodeString(digits)
 	if err != nil {
-		return Problem{}, false
+		return finding.Finding{}, false
 	}
 	defer clear(key)
 	for _, weak := range weaknesses {
 		if weak.found(key, digits) {
-			return Problem{Code: weak.code, Severity: Error,
+			return finding.Finding{Code: weak.code, Severity: finding.Error,
 				Message: weak.message + ", which can be guessed", Fix: fixMakeKey}, true
 		}
 	}
-	return Problem{}, false
+	return finding.Finding{}, false
 }
 
 // allEqual finds one digit 64 times. Random: 2^-252.

@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/rotation"
+)
+
+// document is a JSON document that a command writes with --output json. Its fields are
+// a promise: docs/json.md lists each of them.
+type document struct {
+	name string // its schema is ocmt/NAME/v1
+	form any    // an empty value of its type
+}
+
+// documents returns every JSON document, in the order of docs/json.md.
+func documents() []document {
+	return []document{
+		{"keygen", keygenDocument{}},
+		{"validate", validateDocument{}},
+		{"migrate-plan", planDocument{}},
+		{"migrate-run", runDocument{}},
+		{"migrate-verify", verifyDocument{}},
+		{"rotate", rotateDocument{}},
+		{"migrate-status", statusDocument{}},
+		{"migrate-pause", steerDocument{}},
+		{"migrate-resume", steerDocument{}},
+		{"migrate-set", steerDocument{}},
+		{"migrate-abort", steerDocument{}},
+		{"migrate-columns", columnsDocument{}},
+		{"demo", demoDocument{}},
+		{"version", versionDocument{}},
+	}
+}
+
+// keygenDocument is what ocmt keygen writes. Key is left out where the secret went into a
+// file.
+type keygenDocument struct {
+	Kind        string `json:"kind"`
+	Key         string `json:"key,omitempty"`
+	KeyVersion  *int   `json:"key_version,omitempty"`
+	Fingerprint string `json:"fingerprint"`
+	File        string `json:"file,omitempty"`
+}
+
+// validateDocument is what ocmt validate writes.
+type validateDocument struct {
+	OK       bool              `json:"ok"`
+	Errors   int               `json:"errors"`
+	Warnings int               `json:"warnings"`
+	Settings []validateSetting `json:"settings"`
+	Problems []validateProblem `json:"problems"`
+}
+
+type validateSetting struct {
+	Name        string `json:"name"`
+	Source      string `json:"source"`
+	Fingerprint string `json:"fingerprint,omitempty"` // of a well-formed secret
+}
+
+// validateProblem is a finding. Name is Where once more, as scripts know it.
+type validateProblem struct {
+	Name string `json:"name"`
+	finding.Finding
+}
+
+// planDocument is what ocmt migrate plan writes, also into the file of --out.
+type planDocument struct {
+	migrate.Outline
+	Pending   int64                 `json:"values_to_move"`
+	Columns   []migrate.ColumnCount `json:"columns"`
+	Absent    []string              `json:"absent"`
+	Obstacles []finding.Finding     `json:"obstacles"`
+	// Discovery is null where the tables of the catalogue could not be read.
+	Discovery *discover.Report `json:"discovery"`
+}
+
+func newPlanDocument(plan *migrate.Plan) planDocument {
+	return planDocument{Outline: plan.Outline, Pending: plan.Pending(), Columns: emptyIfNil(plan.Columns),
+		Absent: emptyIfNil(plan.Absent), Obstacles: emptyIfNil(plan.Findings), Discovery: plan.Discovery}
+}
+
+// runDocument is what ocmt migrate run writes.
+type runDocument struct {
+	From    *int    `json:"from_version"`
+	To      int     `json:"to_version"`
+	Seconds float64 `json:"seconds"`
+	Rested  float64 `json:"rested_seconds"` // part of Seconds, spent giving way to others
+	*migrate.Result
+}
+
+func newRunDocument(request migrate.Request, result *migrate.Result) runDocument {
+	result.List, result.Unseen = emptyIfNil(result.List), emptyIfNil(result.Unseen)
+	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Rested: result.Rested.Seconds(), Result: result}
+}
+
+// verifyDocument is what ocmt migrate verify writes.
+type verifyDocument struct {
+	To     int  `json:"version"`
+	Proven bool `json:"proven"`
+	*migrate.Verification
+	Doubts []finding.Finding `json:"doubts"`
+}
+
+func newVerifyDocument(request migrate.Request, found *migrate.Verification) verifyDocument {
+	found.List, found.Absent, found.Elsewhere = emptyIfNil(found.List), emptyIfNil(found.Absent), emptyIfNil(found.Elsewhere)
+	return verifyDocument{To: request.To, Proven: found.Proven(), Verification: found, Doubts: emptyIfNil(found.Doubts)}
+}
+
+// rotateDocument is what ocmt rotate and ocmt rotate rollback write.
+type rotateDocument struct {
+	Run runDocument `json:"run"`
+	// Verified is null after a dry run, and where the run was cut off.
+	Verified *verifyDocument `json:"verified"`
+	// Retirable are the key versions that nothing in the database needs any more.
+	Retirable []int `json:"retirable_versions"`
+	// Reasons say why the old keys must be kept.
+	Reasons []finding.Finding `json:"reasons"`
+}
+
+// newRotateDocument takes a nil proof where nothing was verified.
+func newRotateDocument(request migrate.Request, result *migrate.Result, proof *rotation.Proof) rotateDocument {
+	written := rotateDocument{Run: newRunDocument(request, result), Retirable: []int{}, Reasons: []finding.Finding{}}
+	if proof != nil {
+		verified := newVerifyDocument(request, proof.Verification)
+		written.Verified, written.Retirable, written.Reasons = &verified, proof.Retirable, emptyIfNil(proof.Reasons)
+	}
+	return written
+}
+
+// statusDocument is what ocmt migrate status writes.
+type statusDocument struct {
+	Running bool                    `json:"running"`
+	Run     *migrate.Status         `json:"run"` // null where no run is at work, or the run does not report
+	Runs    []pgrecord.RecordedMove `json:"recorded"`
+}
+
+// steerDocument is what pause, resume, set and abort write: the run as it is once it
+// follows.
+type steerDocument struct {
+	Followed bool           `json:"followed"` // the run was seen to follow the order
+	Run      migrate.Status `json:"run"`
+}
+
+// columnsDocument is what ocmt migrate columns writes.
+type columnsDocument struct {
+	Columns   []columnEntry     `json:"columns"`
+	Absent    []string          `json:"absent"`
+	Obstacles []finding.Finding `json:"obstacles"`
+	// Discovery is there with --discover.
+	Discovery *discover.Report `json:"discovery,omitempty"`
+}
+
+type columnEntry struct {
+	Table            string `json:"table"`
+	Column           string `json:"column"`
+	Key              string `json:"key"`
+	PlaintextAllowed bool   `json:"plaintext_allowed"`
+	MaxLength        int    `json:"max_length"` // 0 for no limit
+}
+
+func newColumnsDocument(found *migrate.Description) columnsDocument {
+	written := columnsDocument{Columns: []columnEntry{}, Absent: emptyIfNil(found.Absent), Obstacles: emptyIfNil(found.Findings)}
+	for _, table := range found.Tables {
+		for _, column := range table.Columns {
+			written.Columns = append(written.Columns, columnEntry{Table: table.Name, Column: column.Name, Key: table.Key,
+				PlaintextAllowed: column.PlaintextAllowed, MaxLength: column.MaxLength})
+		}
+	}
+	return written
+}
+
+// demoDocument is what ocmt demo writes.
+type demoDocument struct {
+	Users     int        `json:"users"`
+	Sealed    int        `json:"values_sealed"`
+	Plaintext int        `json:"values_in_the_clear"`
+	Writes    int        `json:"writes_by_servers"`
+	Compared  int        `json:"values_compared"`
+	Lost      int        `json:"values_lost"`
+	Steps     []demoStep `json:"steps"`
+}
+
+type demoStep struct {
+	Command string `json:"command"`
+	Exit    int    `json:"exit_status"`
+}
+
+// versionDocument is what ocmt version writes.
+type versionDocument struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified"` // built from a changed work tree
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// emptyIfNil returns a list that is not null in JSON.
+func emptyIfNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

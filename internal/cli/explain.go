@@ -1,0 +1,278 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// explain turns the typed errors of other packages into what an operator reads: a
+// sentence, what to do next, and the exit code. An error that is explained already
+// passes as it is. It is the one place that decides the exit code of an error.
+func explain(err error) error {
+	var explained *ui.Error
+	if errors.As(err, &explained) {
+		return err
+	}
+	for _, explainKind := range []func(error) *ui.Error{explainRotation, explainRun, explainSteering, explainDatabase, explainSettings} {
+		if explained := explainKind(err); explained != nil {
+			return explained
+		}
+	}
+	return err
+}
+
+// explainSettings explains what is wrong with a setting, and an interruption.
+func explainSettings(err error) *ui.Error {
+	var missing *config.MissingError
+	var invalid *config.InvalidError
+	var file *config.FileError
+	switch {
+	case errors.Is(err, ui.ErrInterrupted):
+		return &ui.Error{Message: "interrupted", Code: ui.ExitInterrupted}
+	case errors.As(err, &missing):
+		return settingError(err, missing.Advice)
+	case errors.As(err, &invalid):
+		return settingError(err, invalid.Advice)
+	case errors.As(err, &file):
+		return settingError(err, file.Advice)
+	}
+	return nil
+}
+
+func settingError(err error, advice string) *ui.Error {
+	explained := &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
+	if advice != "" {
+		explained.Hints = []string{advice}
+	}
+	return explained
+}
+
+// explainRotation explains what a rotation is not: allowed, finished, or proven.
+func explainRotation(err error) *ui.Error {
+	var refused *rotation.RefusedError
+	var unfinished *rotation.UnfinishedError
+	var unproven *rotation.UnprovenError
+	switch {
+	case errors.As(err, &refused):
+		explained := &ui.Error{Message: refused.Finding.Message, Hints: []string{refused.Finding.Fix}, Code: ui.ExitRefused, Findings: []finding.Finding{refused.Finding}}
+		if refused.Finding.Code == finding.SameVersion {
+			explained.Code = ui.ExitUsage
+		}
+		return explained
+	case errors.As(err, &unfinished):
+		return explainUnfinished(unfinished)
+	case errors.As(err, &unproven):
+		return explainUnproven(unproven)
+	}
+	return nil
+}
+
+// explainUnfinished says what a run has left.
+func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
+	request, result := unfinished.Request, unfinished.Result
+	explained := &ui.Error{Code: ui.ExitPartial, Findings: unfinished.Findings}
+	switch {
+	case result.Left > 0 && result.Blocked == result.Left:
+		explained.Message = ui.Count(result.Left, "row was", "rows were") + " locked by another transaction all the time, and left"
+		explained.Hints = []string{"look in pg_stat_activity for a transaction that has not ended, then run this again"}
+	case result.Left > 0:
+		explained.Message = fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes)
+		explained.Hints = []string{fmt.Sprintf("a server has not been switched to version %d: switch it, then run this again", request.To)}
+		if result.Changed > 0 {
+			explained.Message += ", or something else holds them"
+			explained.Hints = append(explained.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
+		}
+	case len(result.Unseen) > 0:
+		explained.Message = "a transaction has written to these tables and not ended; what it wrote could not be looked at"
+		explained.Hints = []string{strings.Join(result.Unseen, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}
+	default:
+		explained.Message = ui.Count(result.SetAside, "value was set aside and left as it is", "values were set aside and left as they are")
+		explained.Hints = []string{"keep every old key until they are dealt with", "ocmt migrate verify shows them again"}
+	}
+	return explained
+}
+
+// explainUnproven says why a verification is no proof.
+func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
+	request, found := unproven.Request, unproven.Verification
+	explained := &ui.Error{Findings: unproven.Findings}
+	var others int64
+	newer := false
+	for version, count := range found.Versions {
+		others += count
+		newer = newer || version > request.To
+	}
+	switch {
+	case unproven.OnStandby():
+		explained.Code, explained.Message, explained.Hints = ui.ExitRefused, "the values could not be looked at", adviceOf(found.Obstacles)
+		return explained
+	case unproven.Unread():
+		explained.Code, explained.Message, explained.Hints = ui.ExitFailed, "the values could not be looked at", adviceOf(found.Obstacles)
+		return explained
+	case others == 0 && found.SetAside == 0:
+		explained.Code, explained.Hints = ui.ExitRefused, adviceOf(found.Doubts)
+		explained.Message = "nothing is proven of what is not there: values were expected, and there are none"
+		return explained
+	}
+	var parts []string
+	if others > 0 {
+		parts = append(parts, ui.Count(others, "value is", "values are")+" under another version")
+	}
+	if found.SetAside > 0 {
+		parts = append(parts, ui.Count(found.SetAside, "value does", "values do")+" not open")
+	}
+	explained.Code, explained.Message = ui.ExitFound, strings.Join(parts, " and ")
+	explained.Hints = []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", request.To)}
+	if newer {
+		explained.Hints = append(explained.Hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
+	}
+	explained.Hints = append(explained.Hints, adviceOf(found.Doubts)...)
+	return explained
+}
+
+// partial explains what a verification at the end of a rotation found. The rotation is
+// done in part then: at its end it is too late to refuse.
+func partial(err error) error {
+	if err == nil {
+		return nil
+	}
+	var explained *ui.Error
+	err = explain(err)
+	if errors.As(err, &explained) && (explained.Code == ui.ExitFound || explained.Code == ui.ExitRefused) {
+		explained.Code = ui.ExitPartial
+	}
+	return err
+}
+
+// explainRun explains how a run ended, or why it was not begun.
+func explainRun(err error) *ui.Error {
+	var refused *migrate.RefusedError
+	var unknown *migrate.UnknownNameError
+	switch {
+	case errors.As(err, &refused):
+		return &ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused, Hints: adviceOf(refused.Findings), Findings: refused.Findings}
+	case errors.Is(err, migrate.ErrLocked):
+		return &ui.Error{Message: migrate.ErrLocked.Error() + "; nothing was written", Code: ui.ExitRefused,
+			Hints: []string{"wait for it to end; ocmt migrate status shows it"},
+			Findings: []finding.Finding{{Code: finding.RunAtWork, Severity: finding.Error, Where: "database",
+				Message: migrate.ErrLocked.Error(), Fix: "wait for it to end; ocmt migrate status shows it"}}}
+	case errors.Is(err, migrate.ErrStopped):
+		return &ui.Error{Message: "stopped after what was in hand; what was moved is safe", Code: ui.ExitInterrupted,
+			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrAborted):
+		return &ui.Error{Message: "aborted from outside, with ocmt migrate abort; what was moved is safe", Code: ui.ExitInterrupted,
+			Hints: []string{"run the same command again to go on: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrLockLost):
+		return &ui.Error{Message: migrate.ErrLockLost.Error() + ", so the run ended itself; what was moved is safe", Code: ui.ExitFailed,
+			Hints: []string{"look why the server or a pool closed the connection, then run the same command again: what is done is skipped"}}
+	case errors.Is(err, migrate.ErrChangedOnWrite):
+		return &ui.Error{Message: err.Error() + "; that was taken back, and nothing was lost", Code: ui.ExitFailed,
+			Hints: []string{"look at the triggers of this table; disable for the time of the run the one that writes the encrypted columns"}}
+	case errors.Is(err, migrate.ErrSetAside):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
+			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
+	case errors.As(err, &unknown):
+		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
+			Hints: []string{"ocmt migrate columns lists what there is"}}
+	}
+	return nil
+}
+
+// explainSteering explains why an order to a run had no effect.
+func explainSteering(err error) *ui.Error {
+	switch {
+	case errors.Is(err, pgrecord.ErrNoRun):
+		return &ui.Error{Message: err.Error() + ": there is nothing to steer", Code: ui.ExitFailed,
+			Hints: []string{"ocmt migrate status shows what was recorded; a dry run cannot be steered"}}
+	case errors.Is(err, errNoAnswer):
+		return &ui.Error{Code: ui.ExitFailed,
+			Message: fmt.Sprintf("the order is left in the database, and the run was not seen to follow it within %s", answerTimeout),
+			Hints:   []string{"ocmt migrate status shows what it does", "a run that waits for the database reads its orders when that answers"}}
+	}
+	return nil
+}
+
+// explainDatabase explains why the database did not answer as it should.
+func explainDatabase(err error) *ui.Error {
+	var connect *postgres.ConnectError
+	var failure *postgres.FailureError
+	switch {
+	case errors.As(err, &connect):
+		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{connectHint(connect)}}
+	case errors.As(err, &failure):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: failureHints(failure.Kind)}
+	case errors.Is(err, postgres.ErrAddress):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user:password@host:5432/ocmt", "in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
+	}
+	return nil
+}
+
+// foundProblems explains what is wrong with the configured secrets.
+func foundProblems(report validateDocument) error {
+	explained := &ui.Error{
+		Message: "the configured secrets have " + countProblems(report),
+		Hints:   []string{"mend what is listed, then run ocmt validate again"},
+		Code:    ui.ExitFound,
+	}
+	for _, problem := range report.Problems {
+		explained.Findings = append(explained.Findings, problem.Finding)
+	}
+	return explained
+}
+
+// foundObstacles explains what would keep a run from starting; nil where nothing would.
+func foundObstacles(list []finding.Finding) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return &ui.Error{Message: obstaclesText(list), Hints: adviceOf(list), Code: ui.ExitFound, Findings: list}
+}
+
+func obstaclesText(list []finding.Finding) string {
+	return "a run would refuse to start: found " + ui.Count(int64(len(list)), "obstacle", "obstacles")
+}
+
+// foundInColumns explains what would keep a run from being whole; nil where nothing
+// would. The report may be nil.
+func foundInColumns(obstacles []finding.Finding, report *discover.Report) error {
+	hints, found := adviceOf(obstacles), obstacles
+	var parts []string
+	if len(obstacles) > 0 {
+		parts = append(parts, obstaclesText(obstacles))
+	}
+	if report != nil {
+		if n := int64(len(report.Unlisted)); n > 0 {
+			parts = append(parts, "found encrypted values in "+ui.Count(n, "column", "columns")+" that nothing lists")
+		}
+		for _, find := range report.Unlisted {
+			hints, found = append(hints, find.String()+": "+find.Fix()), append(found, find.Finding())
+		}
+		if n := int64(len(report.Unread)); n > 0 {
+			parts = append(parts, "could not look at everything: "+ui.Count(n, "part of the database was", "parts of the database were")+" not read")
+		}
+		hints, found = append(hints, adviceOf(report.Unread)...), append(found, report.Unread...)
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return &ui.Error{Message: strings.Join(parts, "; "), Hints: hints, Code: ui.ExitFound, Findings: found}
+}
+
+// adviceOf returns one hint for each finding.
+func adviceOf(list []finding.Finding) []string {
+	hints := make([]string, len(list))
+	for i, found := range list {
+		hints[i] = found.Advice()
+	}
+	return hints
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// statusOptions are the flags of ocmt migrate status.
+type statusOptions struct{ Watch bool }
+
+// Validate finds nothing wrong.
+func (o *statusOptions) Validate() error { return nil }
+
+func newMigrateStatusCommand(app *App, run func(context.Context, *config.Settings, *statusOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runMigrateStatus
+	}
+	options := &statusOptions{}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show whether a run is at work, and what was recorded",
+		Long: `Ask the database whether a run is at work on it, from whatever machine, how far
+it is, how fast, and what it waits for; and list the last entries of
+encryption_migrations, a column each.
+
+With --watch it shows the run every second until it has ended; with --output
+json as one document a line.
+
+` + describeDocument("migrate-status"),
+		Example: `  ocmt migrate status
+  ocmt migrate status --watch`,
+		Args: noArgs,
+	}
+	cmd.Flags().BoolVar(&options.Watch, "watch", false, "show the run every second until it has ended")
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	return cmd
+}
+
+// watchPeriod is how often --watch looks.
+const watchPeriod = time.Second
+
+func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, options *statusOptions) error {
+	db, err := openDatabase(settings)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	status, err := readStatus(ctx, db.record)
+	for err == nil && options.Watch && status.Running {
+		if status.Run != nil {
+			a.printer.Line("%s", describeRun(*status.Run))
+		}
+		if err := a.printer.DocumentLine("migrate-status", status); err != nil {
+			return err
+		}
+		if err := waitFor(ctx, watchPeriod); err != nil {
+			return causeOf(ctx, err)
+		}
+		status, err = readStatus(ctx, db.record)
+	}
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	printStatus(a.printer, status)
+	if options.Watch {
+		return a.printer.DocumentLine("migrate-status", status)
+	}
+	return a.printer.Document("migrate-status", status)
+}
+
+// waitFor returns after a time, or with the error of a context that ends before.
+func waitFor(ctx context.Context, length time.Duration) error {
+	select {
+	case <-time.After(length):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readStatus reads whether a run is at work, what it reports, and what is recorded.
+func readStatus(ctx context.Context, record *pgrecord.Record) (status statusDocument, err error) {
+	if status.Running, status.Runs, err = record.Status(ctx); err != nil || !status.Running {
+		return status, err
+	}
+	found, err := record.Steering(ctx)
+	switch {
+	case errors.Is(err, pgrecord.ErrNoRun): // a dry run, or one that has just ended
+		return status, nil
+	case err != nil:
+		return status, err
+	}
+	status.Run = &found.Status
+	return status, nil
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// answerTimeout bounds how long a run may take to follow an order. It reads its orders
+// twice a second, and finishes the batches in hand first.
+const answerTimeout = 15 * time.Second
+
+// answerPeriod is how often steer looks whether the run follows.
+const answerPeriod = 100 * time.Millisecond
+
+// describeSteering returns the end of the help page of a command that steers a run.
+func describeSteering(name string) string {
+	return `
+
+It waits until the run is seen to follow. It needs DATABASE_URL and no key.
+
+` + describeDocument("migrate-"+name)
+}
+
+// stateSteeringExits states the exit codes of a command that steers a run.
+func stateSteeringExits(cmd *cobra.Command) {
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+}
+
+// steer gives an order to the run that is at work, waits until the run follows, and
+// shows the run.
+func (a *App) steer(ctx context.Context, settings *config.Settings, name string, change func(*migrate.Orders)) error {
+	db, err := openDatabase(settings)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	number, err := db.record.Order(ctx, func(orders *migrate.Orders) {
+		change(orders)
+		orders.By = settings.Operator
+	})
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	status, err := awaitAnswer(ctx, db.record, number)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	a.printer.Line("%s", describeSteered(name, status))
+	return a.printer.Document("migrate-"+name, steerDocument{Followed: true, Run: status})
+}
+
+// awaitAnswer looks at the run until it follows an order, or has ended.
+func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (last migrate.Status, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
+	defer cancel()
+	ticker := time.NewTicker(answerPeriod)
+	defer ticker.Stop()
+	for {
+		found, err := record.Steering(ctx)
+		switch {
+		case errors.Is(err, pgrecord.ErrNoRun):
+			last.Ended = true
+			return last, nil
+		case err == nil:
+			last = found.Status
+		case ctx.Err() == nil:
+			return last, err
+		}
+		if last.Seen >= number {
+			return last, nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return last, context.Cause(ctx)
+		}
+	}
+}
+
+// errNoAnswer says that a run was not seen to follow an order.
+var errNoAnswer = errors.New("the run was not seen to follow the order")
+
+// describeSteered says what was seen of a run after an order.
+func describeSteered(name string, status migrate.Status) string {
+	if status.Ended {
+		return "The run has ended."
+	}
+	at := fmt.Sprintf("%s of %s", ui.Number(status.Done), ui.Count(status.Total, "value", "values"))
+	switch name {
+	case "pause":
+		return "The run waits, at " + at + "."
+	case "resume":
+		return "The run goes on, at " + at + "."
+	case "abort":
+		return "The run ends, at " + at + "."
+	}
+	limit := "without a row limit"
+	if status.MaxRowsPerSecond > 0 {
+		limit = "with at most " + ui.Count(int64(status.MaxRowsPerSecond), "row", "rows") + " a second"
+	}
+	pace := ui.Clean(string(status.Pace))
+	if status.Waiting != "" {
+		return fmt.Sprintf("The run will go on %s at pace %s. It still waits for %s.", limit, pace, ui.Clean(status.Waiting))
+	}
+	return fmt.Sprintf("The run goes on %s at pace %s, at %s.", limit, pace, at)
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// verifyOptions are the flags of ocmt migrate verify.
+type verifyOptions struct {
+	selectionOptions
+	AllowEmpty bool
+}
+
+// Validate finds nothing wrong: each flag checks its own value.
+func (o *verifyOptions) Validate() error { return nil }
+
+func newMigrateVerifyCommand(app *App, run func(context.Context, *config.Settings, *verifyOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runMigrateVerify
+	}
+	options := &verifyOptions{}
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Open every value with the current key alone",
+		Long: `Open every encrypted value with the key of the current version (or --to-version)
+and no other, and list what does not open. It writes nothing. Status 0 means
+that no value needs an older key.
+
+` + describeDocument("migrate-verify"),
+		Example: `  ocmt migrate verify
+  ocmt migrate verify --output json`,
+		Args: noArgs,
+	}
+	options.addFlags(cmd)
+	addAllowEmptyFlag(cmd, &options.AllowEmpty)
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, options *verifyOptions) error {
+	engine, err := a.newEngine(settings, engineRequest{selectionOptions: options.selectionOptions,
+		guardOptions: guardOptions{AllowEmpty: options.AllowEmpty}, AllowDowngrade: true})
+	if err != nil {
+		return err
+	}
+	defer engine.close()
+	found, err := engine.verify(ctx, engine.request)
+	if err != nil {
+		return err
+	}
+	printVerification(a.printer, engine.request, found)
+	if err := a.printer.Document("migrate-verify", newVerifyDocument(engine.request, found)); err != nil {
+		return err
+	}
+	return rotation.CheckProven(engine.request, found)
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// capture returns a constructor whose command stores its options instead of running.
+func capture[O any](build func(*App, func(context.Context, *config.Settings, *O) error) *cobra.Command, into *any) func(*App) *cobra.Command {
+	return func(app *App) *cobra.Command {
+		return build(app, func(_ context.Context, _ *config.Settings, options *O) error {
+			*into = *options
+			return nil
+		})
+	}
+}
+
+// captureWithoutSettings is capture for commands that read no settings.
+func captureWithoutSettings[O any](build func(*App, func(context.Context, *O) error) *cobra.Command, into *any) func(*App) *cobra.Command {
+	return func(app *App) *cobra.Command {
+		return build(app, func(_ context.Context, options *O) error {
+			*into = *options
+			return nil
+		})
+	}
+}
+
+// If this fails, a flag lands in another option than the operator means: a run goes to
+// another version, takes other tables, or writes though it should only try.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	var got any
+	selection := selectionOptions{To: versionFlag{true, 2}, Tables: nameList{"a", "b", "c"}, Columns: nameList{"t.d"}}
+	guard := guardOptions{AllowUnopenable: true, AllowEmpty: true, ExpectKey: "0123456789abcdef"}
+	run := runOptions{From: versionFlag{true, 1}, selectionOptions: selection, AllowDowngrade: true, guardOptions: guard,
+		Plan: "p.json", moveOptions: moveOptions{DryRun: true, OnError: "stop"}}
+	const selected = "--to-version 2 --table a,b --table c --column t.d "
+	const guarded = "--allow-unopenable --allow-empty --expect-key 0123456789abcdef "
+	rate := 500
+	for _, c := range []struct {
+		build func(*App) *cobra.Command
+		args  string
+		want  any
+	}{
+		{capture(newRotateCommand, &got), "--from-version 0", rotateOptions{runOptions{From: versionFlag{true, 0}, moveOptions: moveOptions{OnError: "report"}}}},
+		{capture(newRotateCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --plan p.json --dry-run --on-error stop", rotateOptions{run}},
+		{capture(newMigrateRunCommand, &got), "", runOptions{moveOptions: moveOptions{OnError: "report"}}},
+		{capture(newMigrateRunCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --plan p.json --dry-run --on-error stop", run},
+		{capture(newRotateRollbackCommand, &got), selected + guarded + "--dry-run --on-error stop",
+			rollbackOptions{selection, guard, moveOptions{DryRun: true, OnError: "stop"}}},
+		{capture(newMigratePlanCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --out o.json --force",
+			planOptions{From: versionFlag{true, 1}, selectionOptions: selection, AllowDowngrade: true, guardOptions: guard, Out: "o.json", Force: true}},
+		{capture(newMigrateVerifyCommand, &got), selected + "--allow-empty", verifyOptions{selection, true}},
+		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
+		{capture(newMigrateColumnsCommand, &got), "--discover --full", columnsOptions{Discover: true, Full: true}},
+		{capture(newMigrateSetCommand, &got), "rate=500 pace=full", setOptions{Args: []string{"rate=500", "pace=full"}, Rate: &rate, Pace: migrate.PaceFull}},
+		{capture(newMigratePauseCommand, &got), "", noOptions{}},
+		{capture(newMigrateResumeCommand, &got), "", noOptions{}},
+		{capture(newMigrateAbortCommand, &got), "", noOptions{}},
+		{captureWithoutSettings(newDemoCommand, &got), "--users 7", demoOptions{Users: 7}},
+		{captureWithoutSettings(newVersionCommand, &got), "", noOptions{}},
+	} {
+		got = nil
+		deps, _, _ := testDeps(t)
+		app := &App{deps: deps, printer: ui.NewPrinter(deps.Streams, ui.Options{})}
+		root, cmd := &cobra.Command{Use: "ocmt"}, c.build(app)
+		root.AddCommand(cmd)
+		root.SetArgs(append([]string{cmd.Name()}, strings.Fields(c.args)...))
+		if err := root.ExecuteContext(context.Background()); err != nil {
+			t.Errorf("%s %s: %v", cmd.Name(), c.args, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, got, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", cmd.Name(), c.args, diff)
+		}
+	}
+}
+
+// If this fails, options that contradict each other are guessed at, or good ones are
+// refused in the middle of the night.
+func TestOptionsAreValidated(t *testing.T) {
+	t.Parallel()
+	move := moveOptions{OnError: onErrorReport}
+	for _, c := range []struct {
+		options validated
+		want    string // part of the error; "" for good options
+	}{
+		{&runOptions{moveOptions: move}, ""},
+		{&runOptions{}, "--on-error"},
+		{&runOptions{moveOptions: move, guardOptions: guardOptions{ExpectKey: "abc"}}, "--expect-key"},
+		{&runOptions{moveOptions: move, From: versionFlag{true, 1}, selectionOptions: selectionOptions{To: versionFlag{true, 1}}}, "are the same"},
+		{&rotateOptions{runOptions{moveOptions: move}}, "--from-version is needed"},
+		{&rotateOptions{runOptions{moveOptions: move, From: versionFlag{set: true}}}, ""},
+		{&rollbackOptions{moveOptions: move}, "--to-version is needed"},
+		{&planOptions{Force: true}, "--force is for --out"},
+		{&planOptions{}, ""},
+		{&columnsOptions{Full: true}, "--full is for --discover"},
+		{&setOptions{}, "a setting is needed"},
+		{&setOptions{Args: []string{"rate=-1"}}, "rate must be"},
+		{&setOptions{Args: []string{"pace=fast"}}, "pace must be"},
+		{&setOptions{Args: []string{"workers=3"}}, "only rate and pace"},
+		{&demoOptions{}, "--users"},
+		{&keygenOptions{Kind: "encryption", Format: "raw", Force: true}, "--force is for --out"},
+		{&keygenOptions{Kind: "encryption", Format: "raw"}, ""},
+	} {
+		err := c.options.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%T %+v: %v, want %q", c.options, c.options, err, c.want)
+		}
+	}
+}

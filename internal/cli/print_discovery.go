@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// hideKeys removes row keys that could be secrets. A search looks at any table, and
+// the key of one may be a token.
+func hideKeys(report *discover.Report) {
+	for _, list := range [][]discover.Find{report.Unlisted, report.Known} {
+		for i := range list {
+			if secret.Resembles(list[i].Key) {
+				list[i].Key = "[not shown]"
+			}
+		}
+	}
+}
+
+// printDiscovery shows what a search found, what it left out and why, and what it did not
+// look at.
+func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
+	printer.Heading("Encrypted values in other columns")
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "FOUND"}, {Title: "BY KEY VERSION"}, {Title: "OPEN"}, {Title: "A ROW"}}}
+	for _, find := range report.Unlisted {
+		table.Rows = append(table.Rows, ui.Row(find.String(), ui.Number(find.Values)+" of "+ui.Number(find.LookedAt), versionsOf(find), opensText(find, keys), find.Key))
+	}
+	if len(table.Rows) > 0 {
+		printer.Table(table)
+	} else {
+		printer.Line("None that nothing lists.")
+	}
+	for _, find := range report.Known {
+		printer.Line("known, left alone: %s: %s found%s: %s", ui.Clean(find.String()), ui.Number(find.Values), opensNote(find), ui.Clean(find.Reason))
+	}
+	for _, unread := range report.Unread {
+		printer.Line("not looked at: %s: %s", ui.Clean(unread.Where), ui.Clean(unread.Message))
+	}
+	printer.Line("%s", lookedText(report))
+}
+
+// lookedText says how much was looked at, so that an operator knows what it means to
+// find nothing.
+func lookedText(report *discover.Report) string {
+	text := "Looked at " + ui.Count(report.LookedAt, "value", "values") + " in " + ui.Count(int64(report.Columns), "column", "columns") +
+		" of " + ui.Count(int64(report.Tables), "table", "tables")
+	if !report.Full {
+		text += ", a sample"
+		if report.TooLarge > 0 {
+			text += " without " + ui.Count(report.TooLarge, "large value", "large values")
+		}
+		text += "; --discover --full looks at everything"
+	}
+	return text + "."
+}
+
+// versionsOf lists the ciphertexts of a find by the version that they name.
+func versionsOf(find discover.Find) string {
+	var parts []string
+	for _, version := range slices.Sorted(maps.Keys(find.Versions)) {
+		parts = append(parts, "v"+strconv.Itoa(version)+" "+ui.Number(find.Versions[version]))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// opensText says which of the keys that are set open the values of a find.
+func opensText(find discover.Find, keys bool) string {
+	switch {
+	case !keys:
+		return "not tried"
+	case find.Opened == 0:
+		return "none"
+	}
+	return ui.Number(find.Opened) + ", key of v" + joinVersions(find.OpenedBy)
+}
+
+// opensNote warns about a column that is listed as under other keys although the keys
+// that are set open values in it.
+func opensNote(find discover.Find) string {
+	if find.Opened == 0 {
+		return ""
+	}
+	return " (" + ui.Number(find.Opened) + " of them open with the key of version " + joinVersions(find.OpenedBy) + " and would be lost with it)"
+}
+
+func joinVersions(versions []int) string {
+	texts := make([]string, len(versions))
+	for i, version := range versions {
+		texts[i] = strconv.Itoa(version)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// minReportedRest is how long a run must have rested for the screen to say so.
+const minReportedRest = 2 * time.Second
+
+// printResult shows what a run did.
+func printResult(printer *ui.Printer, request migrate.Request, result *migrate.Result) {
+	if result.Moved == 0 && result.SetAside == 0 && result.Left == 0 {
+		printer.Line("\nNothing to do: no value is under %s.", leavingName(request))
+		return
+	}
+	done := "Moved"
+	if result.DryRun {
+		done = "Dry run, nothing written: would move"
+	}
+	printer.Line("\n%s %s in %s to version %d, in %s and %s.", done, ui.Count(result.Moved, "value", "values"),
+		ui.Count(result.Rows, "row", "rows"), request.To, ui.Duration(result.Elapsed), ui.Count(int64(result.Passes), "pass", "passes"))
+	if result.Changed > 0 {
+		printer.Line("%s changed or locked by the servers meanwhile and met again.", ui.Count(result.Changed, "row was", "rows were"))
+	}
+	if result.Rested > minReportedRest {
+		printer.Line("It worked gently and rested %s of that: %s. --pace full takes no rests.", ui.Duration(result.Rested), result.Why)
+	}
+	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
+}
+
+// shownSetAside is how many values that were set aside the screen lists. JSON has more.
+const shownSetAside = 20
+
+// printSetAside lists values that were not moved, or not opened.
+func printSetAside(printer *ui.Printer, title string, count int64, list []migrate.SetAside) {
+	if count == 0 {
+		return
+	}
+	printer.Line("\n%s", title)
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN"}, {Title: "ROW"}, {Title: "REASON", Flexible: true}}}
+	for _, entry := range list[:min(len(list), shownSetAside)] {
+		table.Rows = append(table.Rows, ui.Row(entry.Table+"."+entry.Column, entry.Key, entry.Detail))
+	}
+	printer.Table(table)
+	if count > shownSetAside {
+		printer.Line("… and %s more; --output json lists the first 1,000.", ui.Number(count-shownSetAside))
+	}
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+func printStatus(printer *ui.Printer, status statusDocument) {
+	switch {
+	case !status.Running:
+		printer.Line("No run is at work on this database.")
+	case status.Run == nil:
+		printer.Line("A run is at work on this database. It does not tell how far it is: a dry run, or one that has just begun.")
+	default:
+		printer.Line("A run is at work on this database.")
+		printer.Line("%s", describeRun(*status.Run))
+	}
+	if len(status.Runs) == 0 {
+		printer.Line("No run is recorded.")
+	} else {
+		printer.Table(movesTable(status.Runs, status.Running))
+	}
+}
+
+// describeRun describes a run in one line.
+func describeRun(run migrate.Status) string {
+	parts := []string{fmt.Sprintf("%s: %s of %s", run.Phase, ui.Number(run.Done), ui.Count(run.Total, "value", "values"))}
+	if run.RowsPerSecond > 0 {
+		parts = append(parts, ui.Number(int64(run.RowsPerSecond+0.5))+" rows/s")
+		if left := timeLeft(run); left > 0 {
+			parts = append(parts, "about "+ui.Duration(left)+" left")
+		}
+	}
+	if run.MaxRowsPerSecond > 0 {
+		parts = append(parts, "at most "+ui.Number(int64(run.MaxRowsPerSecond))+" rows/s")
+	}
+	if run.GivingWay {
+		parts = append(parts, "gently")
+	}
+	if run.SetAside > 0 {
+		parts = append(parts, ui.Number(run.SetAside)+" set aside")
+	}
+	if run.Waiting != "" {
+		parts = append(parts, "waiting for "+ui.Clean(run.Waiting))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// timeLeft estimates by the values that were moved in a second since the beginning.
+func timeLeft(run migrate.Status) time.Duration {
+	elapsed := run.Updated.Sub(run.Started)
+	if run.Done == 0 || run.Done >= run.Total {
+		return 0
+	}
+	return time.Duration(float64(elapsed) * float64(run.Total-run.Done) / float64(run.Done))
+}
+
+// movesTable lists the recorded moves. It tells a run that was killed from one that is
+// at work, because both have the status running in the record.
+func movesTable(moves []pgrecord.RecordedMove, running bool) ui.Table {
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED"}, {Title: "STARTED"}, {Title: "STATUS"}}}
+	for _, move := range moves {
+		ended := move.Status
+		if ended == "running" && !running {
+			ended = "ended without a word"
+		}
+		table.Rows = append(table.Rows, ui.Row(move.Table+"."+move.Column,
+			strconv.Itoa(move.From)+" to "+strconv.Itoa(move.To),
+			ui.Number(move.Moved)+" of "+ui.Number(move.Total), move.Started, ended))
+	}
+	return table
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// usageError says that a command line cannot be understood.
+func usageError(cmd *cobra.Command, message string) *ui.Error {
+	return &ui.Error{
+		Message: message,
+		Cause:   errors.New("usage: " + cmd.UseLine()),
+		Hints:   []string{"run " + cmd.CommandPath() + " --help"},
+		Code:    ui.ExitUsage,
+	}
+}
+
+// flagError explains a flag that cobra cannot read. The library repeats the value in its
+// message; the value may be a secret that was given by mistake, so it is left out.
+func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		if errors.Is(invalid, errEmpty) {
+			return usageError(cmd, "--"+invalid.GetFlag().Name+" is empty")
+		}
+		return usageError(cmd, "--"+invalid.GetFlag().Name+" has a value it cannot take"+reasonOf(invalid))
+	}
+	var missing *pflag.ValueRequiredError
+	if errors.As(err, &missing) {
+		return usageError(cmd, "--"+missing.GetSpecifiedName()+" needs a value")
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return usageError(cmd, "unknown flag "+shown(unknown.GetSpecifiedName()))
+	}
+	return usageError(cmd, "a flag cannot be read")
+}
+
+// reasonOf says what is wrong with the value of a flag, without the value.
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return ": it is not of the right form"
+	case errors.Is(err, strconv.ErrRange):
+		return ": it is too large"
+	case errors.Is(err, secret.ErrVersion):
+		return ": it must be a plain whole number, 0 or more"
+	case errors.Is(err, errNoName), errors.Is(err, errStandardOut):
+		return ": " + errors.Unwrap(err).Error()
+	}
+	return ""
+}
+
+// maxShown is the most characters of an argument that an error repeats. Names of commands,
+// kinds and flags are short; secrets are not.
+const maxShown = 20
+
+// shown quotes an argument for an error, unless it could be a secret.
+func shown(arg string) string {
+	if utf8.RuneCountInString(arg) > maxShown {
+		return "(" + strconv.Itoa(utf8.RuneCountInString(arg)) + " characters, not shown)"
+	}
+	return strconv.Quote(arg)
+}
+
+// shownName quotes the name of a table or a column for an error, unless it could
+// be a secret.
+func shownName(name string) string {
+	if secret.Resembles(name) {
+		return "(" + strconv.Itoa(utf8.RuneCountInString(name)) + " characters, not shown)"
+	}
+	return strconv.Quote(name)
+}
+
+// noArgs refuses positional arguments. It replaces cobra.NoArgs, whose message repeats the
+// argument.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(cmd, cmd.CommandPath()+" takes no argument, and "+shown(args[0])+" was given")
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/postgres/pgdiscover"
+	"github.com/ocmt/ocmt/internal/postgres/pgmigrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// database is the OCMT database of a command, through the adapter of each domain.
+type database struct {
+	*postgres.DB
+	tables    *pgmigrate.Store
+	record    *pgrecord.Record
+	searchers *pgdiscover.Opener
+}
+
+// openDatabase returns the database of DATABASE_URL. It dials nothing.
+func openDatabase(settings *config.Settings) (*database, error) {
+	address, err := settings.RequireDatabase()
+	if err != nil {
+		return nil, err
+	}
+	db, err := postgres.New(address.Reveal(), postgres.Options{
+		ApplicationName: settings.Engine.ApplicationName, LockTimeout: settings.Engine.LockTimeout,
+		StatementTimeout: settings.Engine.StatementTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator), searchers: pgdiscover.New(db)}, nil
+}
+
+// fullCatalogue returns the tables that every OCMT release encrypts, and those that
+// this deployment adds.
+func fullCatalogue(settings *config.Settings) []ocmt.Table {
+	tables := ocmt.Catalogue()
+	for _, extra := range settings.Columns {
+		tables = ocmt.Add(tables, ocmt.Table{Schema: extra.Schema, Name: extra.Table, Key: extra.Key,
+			Columns: []ocmt.Column{{Name: extra.Column, PlaintextAllowed: extra.PlaintextAllowed, Required: true}}})
+	}
+	return tables
+}
+
+// knownColumns returns the columns that look encrypted under OCMT's key and are not:
+// those of every OCMT release, and those that this deployment adds.
+func knownColumns(settings *config.Settings) []ocmt.Known {
+	list := ocmt.KnownColumns()
+	for _, extra := range settings.Known {
+		list = append(list, ocmt.Known{Schema: extra.Schema, Table: extra.Table, Column: extra.Column, Reason: extra.Reason})
+	}
+	return list
+}
+
+// newPacing holds work on the database to the pace of the settings.
+func (a *App) newPacing(settings *config.Settings) *migrate.Pacing {
+	pacing := migrate.NewPacing(migrate.Pace(settings.Engine.Pace), migrate.Clock(a.deps.Now), a.deps.Sleep)
+	pacing.UseSmallBursts(settings.Engine.MaxRowsPerSecond > 0)
+	return pacing
+}
+
+// engineRequest is what the flags of a command ask of the engine.
+type engineRequest struct {
+	selectionOptions
+	guardOptions
+	From           versionFlag
+	AllowDowngrade bool
+	Backwards      bool
+	StopOnSetAside bool
+	Plan           inputFlag // file with the plan to hold the run to
+}
+
+// engine is the re-encryption engine with everything that it works with.
+type engine struct {
+	app      *App
+	settings *config.Settings
+	db       *database
+	ring     *crypto.Keyring
+	request  migrate.Request
+	planned  *migrate.Outline // what the run is held to; nil for nothing
+	pacing   *migrate.Pacing
+}
+
+// newEngine puts the engine together for a request. It dials nothing.
+func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine, error) {
+	var planned *migrate.Outline
+	if asked.Plan != "" {
+		var err error
+		if planned, err = a.readPlan(string(asked.Plan)); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openDatabase(settings)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := targetKeyring(settings, asked)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{app: a, settings: settings, db: db, ring: ring, planned: planned, pacing: a.newPacing(settings), request: migrate.Request{
+		From: asked.From.pointer(), To: ring.Current(), Tables: asked.Tables, Columns: asked.Columns,
+		Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Workers: cmp.Or(settings.Engine.Workers, migrate.DefaultWorkers(a.deps.Cores)),
+		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
+		HolderTimeout: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
+		Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
+		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty,
+	}}, nil
+}
+
+// targetKeyring returns the keyring that seals under the version to reach, once the
+// direction and the key are known to be meant.
+func targetKeyring(settings *config.Settings, asked engineRequest) (*crypto.Keyring, error) {
+	ring, err := settings.Keyring(nil)
+	if err != nil {
+		return nil, err
+	}
+	direction := rotation.Direction{From: asked.From.pointer(), To: ring.Current(), Configured: ring.Current(), AllowDowngrade: asked.AllowDowngrade}
+	if asked.To.set {
+		direction.To = asked.To.number
+	}
+	if err := direction.Check(); err != nil {
+		return nil, err
+	}
+	if asked.To.set {
+		if ring, err = settings.Keyring(asked.To.pointer()); err != nil {
+			return nil, err
+		}
+	}
+	return ring, rotation.CheckFingerprint(asked.ExpectKey, ring)
+}
+
+// close closes the connections of the engine.
+func (e *engine) close() { e.db.Close() }
+
+// runner returns the engine's runner, with the clock and the randomness of this process.
+func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
+	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Holders: e.db.tables, Replication: e.db.tables,
+		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To), Ring: e.ring, Random: e.app.deps.Random,
+		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful}
+}
+
+// plan makes the plan, with progress, and compares it with an earlier one where the
+// command names one.
+func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
+	ctx, cancel := e.app.stop.Context(ctx)
+	defer cancel()
+	progress := e.app.newProgress("reading", "rows", e.pacing)
+	defer progress.end()
+	defer e.pacing.WatchActivity(ctx, e.db)()
+	if err := e.chooseWorkers(ctx); err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	sources := migrate.PlanSources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Searchers: e.db.searchers, Pacing: e.pacing}
+	plan, err := migrate.MakePlan(ctx, sources, e.ring, e.request, progress)
+	if plan != nil && plan.Discovery != nil {
+		hideKeys(plan.Discovery)
+	}
+	if plan != nil && e.planned != nil {
+		plan.HoldTo(*e.planned)
+	}
+	return plan, causeOf(ctx, err)
+}
+
+// chooseWorkers takes fewer workers than this machine could run where the server has
+// few free connections.
+func (e *engine) chooseWorkers(ctx context.Context) error {
+	if e.settings.Engine.Workers > 0 {
+		return nil
+	}
+	free, err := e.db.FreeConnections(ctx)
+	if err != nil {
+		return err
+	}
+	e.request.Workers = migrate.WorkersFor(e.app.deps.Cores, free)
+	return nil
+}
+
+// verify opens every value of a request under the target key alone, with progress.
+func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.Verification, error) {
+	ctx, cancel := e.app.stop.Context(ctx)
+	defer cancel()
+	progress := e.app.newProgress("opening every value", "rows", e.pacing)
+	defer progress.end()
+	defer e.pacing.WatchActivity(ctx, e.db)()
+	sources := migrate.VerifySources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Pacing: e.pacing}
+	verification, err := migrate.Verify(ctx, sources, e.ring, request, progress)
+	return verification, causeOf(ctx, err)
+}
+
+// causeOf returns why a context ended, where that is why work failed.
+func causeOf(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), ui.ErrInterrupted) {
+		return ui.ErrInterrupted
+	}
+	return err
+}

@@ -1,0 +1,37 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// readSecrets reads the settings of every kind of secret, also those with a misspelt
+// version in their name: validate names them, and they must not be skipped.
+func (s *Settings) readSecrets(r *resolver) error {
+	s.secrets = map[string]Secret{}
+	for _, kind := range secret.Kinds() {
+		for _, name := range kind.SettingNames(r.names) {
+			text, err := r.lookup(name, "")
+			if err != nil {
+				return err
+			}
+			s.secrets[name] = NewSecret(text)
+		}
+	}
+	return nil
+}
+
+// Text implements secret.Settings.
+func (s *Settings) Text(name string) string { return s.secrets[name].Reveal() }
+
+// Names implements secret.Settings.
+func (s *Settings) Names(prefix string) []string {
+	var names []string
+	for name := range s.secrets {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,115 @@
+package discover
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// Report is what a search came to.
+type Report struct {
+	Full     bool              `json:"full"`      // every value was looked at, not a sample
+	Tables   int               `json:"tables"`    // tables that were looked through
+	Columns  int               `json:"columns"`   // columns of these tables that were looked through
+	LookedAt int64             `json:"looked_at"` // values that were looked at
+	TooLarge int64             `json:"too_large"` // values that are too large to be looked through
+	Unlisted []Find            `json:"unlisted"`  // columns that no list names
+	Known    []Find            `json:"known"`     // columns that are listed as under other keys
+	Unread   []finding.Finding `json:"unread"`    // what was not looked at, and why
+}
+
+// Clean reports whether everything was looked at and no unlisted column was found.
+func (r *Report) Clean() bool { return len(r.Unlisted) == 0 && len(r.Unread) == 0 }
+
+// KnownUnder returns the columns that are listed as under other keys, and so are
+// never moved, although values in them open with the key of a version.
+func (r *Report) KnownUnder(version int) []Find {
+	if r == nil {
+		return nil
+	}
+	var list []Find
+	for _, find := range r.Known {
+		if slices.Contains(find.OpenedBy, version) {
+			list = append(list, find)
+		}
+	}
+	return list
+}
+
+// Findings returns one finding for each unlisted column whose values concern the
+// keys of a ring.
+func (r *Report) Findings(ring *crypto.Keyring) []finding.Finding {
+	var list []finding.Finding
+	for _, find := range r.Unlisted {
+		if find.Concerns(ring) {
+			list = append(list, find.Finding())
+		}
+	}
+	return list
+}
+
+// Find is a column with values that have the shape of an OCMT ciphertext.
+type Find struct {
+	Schema   string        `json:"schema"`
+	Table    string        `json:"table"`
+	Column   string        `json:"column"`
+	Values   int64         `json:"values"`    // values that are, or contain, a ciphertext
+	LookedAt int64         `json:"looked_at"` // values of the column that were looked at
+	Versions map[int]int64 `json:"versions"`  // ciphertexts by the version that they name
+	Opened   int64         `json:"opened"`    // ciphertexts that open with a key of the ring
+	OpenedBy []int         `json:"opened_by_versions"`
+	Key      string        `json:"key"`     // primary key of one such row; "" where the table has none
+	Movable  bool          `json:"movable"` // ocmt.yaml can list the column: a text of its own, in a table with one key column
+	Reason   string        `json:"reason"`  // why the column is left alone, where it is listed as known
+
+	keyColumn string
+}
+
+// String returns schema.table.column.
+func (f Find) String() string { return f.Schema + "." + f.Table + "." + f.Column }
+
+// Concerns reports whether the values need keys of a ring: one of the keys opens
+// a value, or a value names the version of one. It is false without keys.
+func (f Find) Concerns(ring *crypto.Keyring) bool {
+	if f.Opened > 0 {
+		return true
+	}
+	for version := range f.Versions {
+		if _, known := ring.Key(version); known {
+			return true
+		}
+	}
+	return false
+}
+
+// Finding says that the column is not listed.
+func (f Find) Finding() finding.Finding {
+	found := finding.Finding{Code: finding.UnlistedColumn, Severity: finding.Error, Where: f.String(), Evidence: f.evidence(), Fix: f.Fix(),
+		Message: fmt.Sprintf("%d of %d values looked at are shaped like ciphertexts, and the catalogue does not list the column", f.Values, f.LookedAt)}
+	if f.Opened > 0 {
+		found.Message += fmt.Sprintf("; %d open with the keys that are set: they would be lost with the old key", f.Opened)
+	}
+	return found
+}
+
+// evidence counts the ciphertexts by the version that they name.
+func (f Find) evidence() string {
+	parts := make([]string, 0, len(f.Versions))
+	for _, version := range slices.Sorted(maps.Keys(f.Versions)) {
+		parts = append(parts, fmt.Sprintf("%d ciphertexts name version %d", f.Versions[version], version))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Fix says how to have the values moved, or left alone.
+func (f Find) Fix() string {
+	leave := fmt.Sprintf("if another key opens them, list it in ocmt.yaml under known: - {schema: %s, table: %s, column: %s, reason: …}", f.Schema, f.Table, f.Column)
+	if !f.Movable {
+		return "ocmt moves a text or varchar that is the ciphertext itself, in a table with a primary key of one column; bring these under the new key with the program that writes them; " + leave
+	}
+	return fmt.Sprintf("to move them, list it in ocmt.yaml under columns: - {schema: %s, table: %s, key: %s, column: %s}; ", f.Schema, f.Table, f.keyColumn, f.Column) + leave
+}

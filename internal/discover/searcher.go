@@ -1,0 +1,121 @@
+package discover
+
+import (
+	"context"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/finding"
+)
+
+// TableName is the name of a table. Visible says that the search path finds the
+// table by its name alone.
+type TableName struct {
+	Schema, Name string
+	Visible      bool
+}
+
+// String returns schema.name.
+func (n TableName) String() string { return n.Schema + "." + n.Name }
+
+// Relation is a heap of rows that can be searched: a table, or a partition.
+type Relation struct {
+	TableName
+	Owner   TableName   // the table that people know the heap by
+	Parents []TableName // every table that the heap is a partition or an heir of
+	Key     []string    // the columns of its primary key
+	Columns []Column
+	ByPages bool              // the server reads a page range without reading the rest
+	Unread  []finding.Finding // why rows of it cannot be read
+}
+
+// matches reports whether a name means this heap or a table that it is a part of.
+// An empty schema stands for the search path.
+func (r Relation) matches(schema, name string) bool {
+	for _, table := range append([]TableName{r.TableName}, r.Parents...) {
+		if table.Name == name && (table.Schema == schema || schema == "" && table.Visible) {
+			return true
+		}
+	}
+	return false
+}
+
+// Column is a column that can hold a text.
+type Column struct {
+	Name   string
+	Kind   ColumnKind
+	Array  bool
+	Plain  bool             // its type is text or varchar, so that the engine could move its values
+	Unread *finding.Finding // why it cannot be read; nil where it can
+}
+
+// ColumnKind is how the texts lie in a column.
+type ColumnKind int
+
+// The kinds.
+const (
+	KindText ColumnKind = iota
+	KindJSON
+	KindBytes
+)
+
+// Chunk is a part of a Relation, with bounds for looking through it.
+type Chunk struct {
+	Relation Relation
+	From, To int64         // pages; To is not included
+	Rows     int           // at most so many; 0 for all
+	Largest  int           // values of more bytes are not looked through for what they contain
+	Timeout  time.Duration // longest run of one statement
+}
+
+// EndOfHeap is a page number behind the last page that a heap can have.
+const EndOfHeap = 1<<32 - 1
+
+// Candidate is a value that the server takes for a ciphertext, or for JSON that
+// contains one. Its bytes are valid until the next candidate. Of a value that is
+// too large to travel, only the first CandidateHead characters are there.
+type Candidate struct {
+	Column int // index in the columns of the relation
+	Key    []string
+	Value  []byte
+}
+
+// CandidateHead is how many characters are read of a value that is too large to
+// travel: more than a label, an IV and a tag take in any form.
+const CandidateHead = 200
+
+// Counts holds what a Chunk contained, by column of the relation.
+type Counts struct{ Values, TooLarge []int64 }
+
+// Searcher finds candidates in any table.
+type Searcher interface {
+	// Relations lists the heaps of the user's own tables, without foreign and
+	// temporary tables.
+	Relations(ctx context.Context) ([]Relation, error)
+	// Pages returns the size of a heap. Its errors are those of Search.
+	Pages(ctx context.Context, relation Relation) (int64, error)
+	// Search visits the candidates of a chunk. The error is an *UnreadError where
+	// only this relation cannot be read.
+	Search(ctx context.Context, chunk Chunk, visit func(Candidate)) (Counts, error)
+	Close(ctx context.Context)
+}
+
+// UnreadError says why a relation cannot be read.
+type UnreadError struct {
+	Finding finding.Finding
+	Cause   error
+}
+
+// Error says where and why.
+func (e *UnreadError) Error() string { return e.Finding.String() }
+
+// Unwrap returns the cause.
+func (e *UnreadError) Unwrap() error { return e.Cause }
+
+// Reporter is told how a search goes on.
+type Reporter interface {
+	// Phase names what is done now.
+	Phase(name string)
+	// Progress says how many values were looked at, of how many; 0 where the
+	// total is not known.
+	Progress(done, total int64)
+}

@@ -1,0 +1,112 @@
+package migrate
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// makeLaterPass takes every row that one snapshot of all tables shows as pending,
+// and writes it by key. With one snapshot it finds a value that moves from one table
+// to another in at least one of them. Reading and writing have a connection each:
+// the snapshot stays open while its rows are written.
+func (r *run) makeLaterPass(ctx context.Context) error {
+	reading, err := r.Conns.OpenSnapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer reading.Close(context.WithoutCancel(ctx))
+	writing, err := r.Conns.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer writing.Close(context.WithoutCancel(ctx))
+	return r.forEachTable(ctx, func(ctx context.Context, table Table) error {
+		return r.movePending(ctx, table, reading, writing)
+	})
+}
+
+// firstLaterPass is the number of the pass that skips locked rows, so that one locked
+// row keeps no other back. Later passes have few rows, and wait for locked ones.
+const firstLaterPass = 2
+
+// movePending reads the pending rows of a table on one connection and writes them on
+// another.
+func (r *run) movePending(ctx context.Context, table Table, reading, writing Conn) error {
+	batches := make(chan []Change, 1)
+	_, pass := r.currentPhase()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		writer := &worker{run: r, conn: writing, writer: r.retryConflicts(r.writer(writing))}
+		return writer.writePending(ctx, table, batches, pass <= firstLaterPass)
+	})
+	group.Go(func() error {
+		defer close(batches)
+		reader := &worker{run: r, conn: reading, resealer: crypto.NewResealer(r.Ring, r.Random)}
+		return ignoreStop(reader.readPending(ctx, table, batches))
+	})
+	return group.Wait()
+}
+
+// writePending writes batches until there are no more. After the run was asked to
+// stop it receives the rest without writing it, so that the reader does not wait for
+// ever.
+func (w *worker) writePending(ctx context.Context, table Table, batches <-chan []Change, skipLocked bool) error {
+	stopped := false
+	for changes := range batches {
+		if stopped {
+			continue
+		}
+		err := w.write(ctx, table, []Batch{{Changes: changes, SkipLocked: skipLocked}})
+		if ignoreStop(err) != nil {
+			return err
+		}
+		stopped = err != nil
+	}
+	return nil
+}
+
+// rowsPerPendingBatch bounds a statement of a later pass, which finds its rows by
+// key.
+const rowsPerPendingBatch = 500
+
+// readPending reads the pending rows of a table, reseals them, and passes them to the
+// writer in batches.
+func (w *worker) readPending(ctx context.Context, table Table, batches chan<- []Change) error {
+	to := w.run.plan.Request.To
+	err := w.conn.Scan(ctx, table, Scope{PendingFor: &to}, func(row Row) error {
+		if err := w.resealRow(table, row); err != nil {
+			return err
+		}
+		if len(w.changes) < rowsPerPendingBatch && w.kept < keptBytes {
+			return nil
+		}
+		return w.passOn(ctx, batches)
+	})
+	if err != nil {
+		return err
+	}
+	if len(w.changes) == 0 {
+		return nil
+	}
+	return w.passOn(ctx, batches)
+}
+
+// passOn passes the changes to the writer.
+func (w *worker) passOn(ctx context.Context, batches chan<- []Change) error {
+	changes := w.changes
+	w.run.left.Add(int64(len(changes)))
+	// The changes go to another goroutine, and their memory with them.
+	w.changes, w.kept, w.bytes, w.lists = nil, 0, arena[byte]{}, arena[[]byte]{}
+	select {
+	case batches <- changes:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if w.run.isStopping() {
+		return ErrStopped
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package migrate_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/postgres/pgmigrate"
+)
+
+// rests counts rests instead of taking them.
+type rests struct{ count atomic.Int64 }
+
+func (n *rests) sleep(time.Duration) { n.count.Add(1) }
+
+// paced runs a whole rotation at a pace and returns how often it rested.
+func (d *database) paced(pace migrate.Pace, others int) int64 {
+	d.t.Helper()
+	ctx := context.Background()
+	ring := readVectors(d.t).ring(d.t, 1, 0, 1)
+	for i := range 300 {
+		d.exec("insert into secrets (key, value_encrypted) values (gen_random_uuid(), $1)", seal(d.t, ring, 0, i%2 == 0, fmt.Sprintf("secret %d", i)))
+	}
+	taken := &rests{}
+	pacing := migrate.NewPacing(pace, time.Now, taken.sleep)
+	defer pacing.WatchActivity(ctx, d.db)()
+	for pace == migrate.PaceAuto && pacing.Gentle() != (others > 0) {
+		d.exec("select pg_sleep(0.01)") // until the other connections were counted
+	}
+	taken.count.Store(0)
+	runner := d.runner(ring)
+	runner.Pacing = pacing
+	result, err := runner.Run(ctx, d.plan(ring, d.request()))
+	if err != nil || result.Moved != 300 || !result.Complete() {
+		d.t.Fatalf("the run moved %d of 300 values: %v", result.Moved, err)
+	}
+	return taken.count.Load()
+}
+
+// If this fails, live servers wait behind a run that could give way to them, or a run alone in
+// the database is slow.
+func TestRunGivesWayWhileOthersWork(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.exec("set application_name = 'ocmt-test'") // as one of the run's own connections
+	if rests := d.paced(migrate.PaceAuto, 0); rests > 0 {
+		t.Errorf("the run rested %d times with nobody there", rests)
+	}
+	other, err := pgx.Connect(context.Background(), d.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.Background()) }()
+	if _, err := other.Exec(context.Background(), "select"); err != nil {
+		t.Fatal(err)
+	}
+	if rests := d.paced(migrate.PaceAuto, 1); rests < 300/64 {
+		t.Errorf("the run rested %d times beside another connection", rests)
+	}
+	if rests := d.paced(migrate.PaceFull, 1); rests > 0 {
+		t.Errorf("the run rested %d times though it was told not to", rests)
+	}
+	if rests := d.paced(migrate.PaceGentle, 0); rests < 300/64 {
+		t.Errorf("the run rested %d times though it was told to", rests)
+	}
+}
+
+// If this fails, an account that may not see the state of others takes them for absent, and runs
+// at full speed beside live servers.
+func TestHiddenOthersCount(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDatabase(t)
+	d.exec("select 1")
+	d.exec("create role " + d.conn.Config().Database + "_blind login")
+	t.Cleanup(func() { d.exec("drop role " + d.conn.Config().Database + "_blind") })
+	db := d.as(d.conn.Config().Database + "_blind")
+	others, err := db.CountOthers(ctx)
+	if err != nil || others != 1 {
+		t.Errorf("saw %d others, want the one whose state is hidden: %v", others, err)
+	}
+}
+
+// If this fails, a run takes its own connections for live servers, because the
+// server writes their name in another way, and is slow to the end.
+func TestOwnConnectionsAreNotOthers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, name := range []string{"ocmt", "rotation für ocmt", strings.Repeat("long", 30)} {
+		d := newDatabase(t) // a database of its own has no connection with the name before
+		db, err := postgres.New(d.url, postgres.Options{ApplicationName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgmigrate.New(db).Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.exec("select 1")
+		if others, err := db.CountOthers(ctx); err != nil || others != 1 {
+			t.Errorf("as %q: %d others, want only that of the test: %v", name, others, err)
+		}
+		conn.Close(ctx)
+		db.Close()
+	}
+}
+
+// If this fails, a run on a server with few connections to spare takes them all, and
+// the live servers get none.
+func TestWorkersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ cores, room, want int }{
+		{1, 100, 1}, {2, 100, 2}, {64, 100, 4}, {8, 9, 2}, {8, 3, 1}, {8, 0, 1}, {8, -5, 1},
+	} {
+		if got := migrate.WorkersFor(c.cores, c.room); got != c.want {
+			t.Errorf("%d cores and room for %d connections: %d workers, want %d", c.cores, c.room, got, c.want)
+		}
+	}
+	d := newDatabase(t)
+	before, err := d.db.FreeConnections(context.Background())
+	if err != nil || before < 1 {
+		t.Fatalf("room for %d connections: %v", before, err)
+	}
+	d.exec("alter database " + d.conn.Config().Database + " connection limit 3")
+	if now, err := d.db.FreeConnections(context.Background()); err != nil || now > 2 {
+		t.Errorf("room for %d connections where the database takes 3: %v", now, err)
+	}
+}

@@ -1,0 +1,157 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// passByPages is the first pass over a table by page ranges: each worker takes one
+// range after the other until there are no more.
+func (r *run) passByPages(ctx context.Context, table Table) error {
+	queue := &pageQueue{leaves: table.Leaves}
+	return r.runWorkers(ctx, func(ctx context.Context, w *worker) error {
+		size := pageCount{pages: maxPages / 2, target: r.plan.Request.ChunkTarget}
+		if r.Pacing.Gentle() {
+			size.pages = gentlePages
+		}
+		for pages, more := queue.next(size.pages); more; pages, more = queue.next(size.pages) {
+			w.waited = 0
+			began := r.Clock()
+			if err := w.movePages(ctx, table, pages); err != nil {
+				return ignoreStop(err)
+			}
+			size.adapt(r.Clock().Sub(began) - w.waited)
+			if r.isStopping() {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// pageQueue hands out the page ranges of a table.
+type pageQueue struct {
+	mu     sync.Mutex
+	leaves []Leaf
+	at     int64
+}
+
+// next returns the next range of at most so many pages. The leaf's own number of
+// pages bounds only where a range starts: pages that were added since belong to the
+// last range.
+func (q *pageQueue) next(pages int64) (PageRange, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.leaves) > 0 {
+		leaf := q.leaves[0]
+		if leaf.ByPages && q.at < leaf.Pages {
+			from := q.at
+			q.at += pages
+			return PageRange{Leaf: leaf, From: from, To: q.at}, true
+		}
+		q.leaves, q.at = q.leaves[1:], 0
+	}
+	return PageRange{}, false
+}
+
+// movePages reads a page range, reseals what is to be moved, and writes it. A range
+// with more values than the worker may keep is moved in several rounds.
+func (w *worker) movePages(ctx context.Context, table Table, pages PageRange) error {
+	for more := true; more; {
+		w.reset()
+		for more && w.kept < keptBytes {
+			var err error
+			pages.Limit = w.rowsWithin(rowsPerRead)
+			pages.After, more, err = w.readPages(ctx, table, pages)
+			if errors.Is(err, ErrBusy) {
+				return nil // a later pass finds these rows again
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := w.writeRange(ctx, table, pages); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsPerRead bounds one statement that reads. While a statement runs, the server
+// cannot prune the row versions that other workers leave dead. The rows of a short
+// statement fit into the system's buffers, so that it does not wait for them to be
+// resealed.
+const rowsPerRead = 500
+
+// readPages reads rows of a page range, at most as many as its limit, and reseals
+// what is to be moved. It returns the TID of the last row, and whether there may be
+// more.
+func (w *worker) readPages(ctx context.Context, table Table, pages PageRange) (last []byte, more bool, err error) {
+	read := 0
+	err = w.conn.ReadPages(ctx, table, pages, w.run.plan.Request.To, func(row Row) error {
+		if w.kept >= maxKeptBytes {
+			return errEnough
+		}
+		last = append(last[:0], row.TID...)
+		read++
+		w.noteSize(row)
+		return w.resealRow(table, row)
+	})
+	if errors.Is(err, errEnough) {
+		return last, true, nil
+	}
+	return last, read == pages.Limit, err
+}
+
+// segments is how many segments a page range is cut into. They are written in turn:
+// while one is written, the transactions that might still see the dead row versions
+// of the others come to their end, so that these can be pruned.
+const segments = 4
+
+// writeRange writes the changes of a page range in interleaved sub-batches. It ends
+// between two pipelines if the run is asked to stop.
+func (w *worker) writeRange(ctx context.Context, table Table, pages PageRange) error {
+	ranges := w.cutRange(pages)
+	most := batchesPerPipeline
+	if w.run.limit.rate() > 0 {
+		most = 1
+	}
+	pipeline := make([]Batch, 0, most)
+	for n := range maxSubBatches {
+		for segment := range ranges {
+			if changes := w.subBatches[segment][n]; len(changes) > 0 {
+				pipeline = append(pipeline, Batch{Pages: &ranges[segment], Changes: changes, Pruned: n == 0})
+			}
+			if len(pipeline) < most {
+				continue
+			}
+			if w.run.isStopping() {
+				return ErrStopped
+			}
+			if err := w.write(ctx, table, pipeline); err != nil {
+				return err
+			}
+			pipeline = pipeline[:0]
+		}
+	}
+	return w.write(ctx, table, pipeline)
+}
+
+// cutRange cuts a page range into segments, and spreads the changes of each segment
+// over sub-batches.
+func (w *worker) cutRange(pages PageRange) (ranges [segments]PageRange) {
+	rest, length := w.changes, pages.To-pages.From
+	for i := range ranges {
+		ranges[i] = pages
+		ranges[i].From, ranges[i].To = pages.From+length*int64(i)/segments, pages.From+length*int64(i+1)/segments
+		end := slices.IndexFunc(rest, func(c Change) bool { return c.Row.Page >= ranges[i].To })
+		if end < 0 {
+			end = len(rest)
+		}
+		w.subBatches[i].interleave(rest[:end])
+		rest = rest[end:]
+	}
+	return ranges
+}

@@ -1,0 +1,53 @@
+package migrate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// openCounts is what one worker of a verification counted in some rows.
+type openCounts struct {
+	opened, plaintext int64
+	elsewhere         elsewhereCounts
+}
+
+// addElsewhere counts a value under another version, and keeps the key of the first
+// such row.
+func (c *openCounts) addElsewhere(table Table, column Column, row Row, version int) {
+	if known := c.elsewhere[elsewhereKey{table.Name, column.Name, version}]; known != nil {
+		known.Values++
+		return
+	}
+	c.elsewhere.add(Elsewhere{Table: table.Name, Column: column.Name, Version: version, Values: 1, Key: table.KeyText(row.Key)})
+}
+
+// elsewhereCounts counts values under other versions by column and version. Its size
+// depends on the catalogue, not on the tables.
+type elsewhereCounts map[elsewhereKey]*Elsewhere
+
+type elsewhereKey struct {
+	table, column string
+	version       int
+}
+
+func (e elsewhereCounts) add(found Elsewhere) {
+	key := elsewhereKey{found.Table, found.Column, found.Version}
+	if known := e[key]; known != nil {
+		known.Values += found.Values
+		return
+	}
+	e[key] = &found
+}
+
+// sorted returns the counts by table, column and version.
+func (e elsewhereCounts) sorted() []Elsewhere {
+	list := make([]Elsewhere, 0, len(e))
+	for _, found := range e {
+		list = append(list, *found)
+	}
+	slices.SortFunc(list, func(a, b Elsewhere) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column), cmp.Compare(a.Version, b.Version))
+	})
+	return list
+}

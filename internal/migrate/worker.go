@@ -1,0 +1,174 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// A worker reads up to about keptBytes of values before it writes them. Where
+// values are larger than expected, it stops reading at maxKeptBytes.
+const (
+	keptBytes    = 8 << 20
+	maxKeptBytes = 2 * keptBytes
+)
+
+// batchesPerPipeline is how many batches go to the server in one pipeline, so that
+// it need not wait for the next one. Under a row limit batches go one by one, so
+// that the rows are spread evenly over time.
+const batchesPerPipeline = 8
+
+// worker moves values on one connection. It owns its buffers and ciphers.
+type worker struct {
+	run      *run
+	conn     Conn
+	writer   Writer
+	resealer *crypto.Resealer
+	waited   time.Duration // time that the present chunk waited at the gate and for the row limit
+
+	kept                int   // bytes of the values in changes
+	rowsSeen, bytesSeen int64 // in the present table
+	bytes               arena[byte]
+	lists               arena[[]byte]
+	resealed            []byte // the value that was sealed last
+
+	changes    []Change
+	subBatches [segments]subBatches
+}
+
+// errEnough ends a read whose rows are larger than those before them.
+var errEnough = errors.New("enough is read")
+
+// noteSize remembers how large a row was.
+func (w *worker) noteSize(row Row) {
+	w.rowsSeen++
+	for _, text := range row.Values {
+		w.bytesSeen += 2 * int64(len(text)) // once as read, and once as written
+	}
+}
+
+// minRows is how many rows are read while nothing is known of their size.
+const minRows = 16
+
+// rowsWithin returns how many rows to read at once: at most so many, and fewer where
+// they would take more than keptBytes, judged by the rows before. It begins low,
+// because the values of a table may be large.
+func (w *worker) rowsWithin(most int64) int {
+	if w.rowsSeen == 0 {
+		return minRows
+	}
+	return int(min(most, max(1, keptBytes*w.rowsSeen/max(1, w.bytesSeen))))
+}
+
+// resealRow reseals the values of a row that are to be moved, and keeps the row if
+// there are any.
+func (w *worker) resealRow(table Table, row Row) error {
+	var fresh [][]byte
+	for i, text := range row.Values {
+		if text == nil {
+			continue
+		}
+		resealed, err := w.resealValue(table, table.Columns[i], row, text)
+		if err != nil {
+			return err
+		}
+		if resealed == nil {
+			continue
+		}
+		if fresh == nil {
+			fresh = w.lists.take(len(row.Values))
+			clear(fresh)
+		}
+		fresh[i] = w.bytes.clone(resealed)
+		w.kept += len(resealed)
+	}
+	if fresh != nil {
+		w.changes = append(w.changes, Change{Row: w.keepRow(row), New: fresh})
+	}
+	return nil
+}
+
+// resealValue returns the new text of a value, which is valid until the next call,
+// or nil where the value stays as it is.
+func (w *worker) resealValue(table Table, column Column, row Row, text []byte) ([]byte, error) {
+	c, state, err := classify(w.resealer, w.run.plan.Request, w.run.Ring, column, text)
+	switch state {
+	case notMovable:
+		return nil, w.setAsideValue(table, column, row, err)
+	case toMove:
+	default:
+		return nil, nil
+	}
+	w.resealed, err = w.resealer.Reseal(w.resealed[:0], c)
+	switch {
+	case errors.Is(err, crypto.ErrAuthentication):
+		return nil, w.setAsideValue(table, column, row, err)
+	case err != nil:
+		return nil, fmt.Errorf("sealing a value of %s.%s again: %w", table, column.Name, err)
+	}
+	if column.MaxLength > 0 && len(w.resealed) > column.MaxLength {
+		return nil, w.setAsideValue(table, column, row, errTooLong)
+	}
+	return w.resealed, nil
+}
+
+var errTooLong = errors.New("sealed again, the value would not fit the column")
+
+// setAsideValue lists a value that stays as it is. The error is ErrSetAside where the
+// request asks to stop there.
+func (w *worker) setAsideValue(table Table, column Column, row Row, reason error) error {
+	word := crypto.Reason(reason)
+	if errors.Is(reason, errTooLong) {
+		word = "too_long"
+	}
+	w.run.setAside.add(SetAside{Table: table.Name, Column: column.Name, Key: table.KeyText(row.Key), Reason: word, Detail: reason.Error()})
+	if w.run.plan.Request.StopOnSetAside {
+		return fmt.Errorf("%w: %s.%s of row %s: %w", ErrSetAside, table.Name, column.Name, table.KeyText(row.Key), reason)
+	}
+	return nil
+}
+
+// keepRow copies a row, whose bytes belong to the reader.
+func (w *worker) keepRow(row Row) Row {
+	kept := Row{Page: row.Page, TID: w.bytes.clone(row.TID), Key: w.bytes.clone(row.Key), Values: w.lists.take(len(row.Values))}
+	for i, text := range row.Values {
+		kept.Values[i] = w.bytes.clone(text)
+		w.kept += len(text)
+	}
+	return kept
+}
+
+// reset forgets the changes and frees their memory.
+func (w *worker) reset() {
+	w.kept = 0
+	w.bytes.reset()
+	w.lists.reset()
+	w.changes = w.changes[:0]
+}
+
+// write writes batches in one pipeline and counts what became of them.
+func (w *worker) write(ctx context.Context, table Table, batches []Batch) error {
+	rows := 0
+	for _, batch := range batches {
+		rows += len(batch.Changes)
+	}
+	if rows == 0 {
+		return nil
+	}
+	waited, err := w.run.admit(ctx, rows)
+	if err != nil {
+		return err
+	}
+	w.waited += waited
+	outcomes, err := w.writer.Write(ctx, table, batches)
+	for i, batch := range batches[:min(len(batches), len(outcomes))] {
+		// Nothing is known of a batch that got no answer, so it is not counted.
+		if err == nil || outcomes[i].Written > 0 {
+			w.run.addOutcome(table, batch, outcomes[i])
+		}
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// othersSQL counts the client connections of other programs to this database that are
+// active, or were in the last ten seconds. The state and the type of a connection that
+// the account may not see are NULL; where the server keeps no states, the state is
+// disabled. The server's own processes have no account. A pool may append the client's
+// address to the name of a program.
+const othersSQL = `select count(*) from pg_stat_activity
+	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
+	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
+	and coalesce(backend_type, 'client backend') = 'client backend'
+	and (state is null or state in ('active', 'disabled') or state_change > now() - interval '10 seconds')`
+
+// CountOthers counts the connections of other programs to the database that are active,
+// or were a moment ago. Connections whose state the account may not see count too.
+func (db *DB) CountOthers(ctx context.Context) (int, error) {
+	return db.queryNumber(ctx, othersSQL, "counting who else is at work in the database")
+}
+
+// freeSQL returns how many more connections the server, the database and the account
+// allow.
+const freeSQL = `select least(
+	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from pg_stat_activity where usesysid is not null),
+	(select nullif(datconnlimit, -1) from pg_database where datname = current_database())
+		- (select count(*) from pg_stat_activity where datname = current_database() and usesysid is not null),
+	(select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user)
+		- (select count(*) from pg_stat_activity where usename = current_user))`
+
+// FreeConnections returns how many more connections could be made.
+func (db *DB) FreeConnections(ctx context.Context) (int, error) {
+	return db.queryNumber(ctx, freeSQL, "asking how many connections the server takes")
+}
+
+// queryNumber asks a question whose answer is one number.
+func (db *DB) queryNumber(ctx context.Context, sql, purpose string) (number int, err error) {
+	err = db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := QueryRows(ctx, conn, sql)
+		if err != nil {
+			return fmt.Errorf("%s: %w", purpose, err)
+		}
+		number = int(ParseNumber(rows[0][0]))
+		return nil
+	})
+	return number, err
+}

@@ -1,0 +1,138 @@
+package pgdiscover
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// userTable is the condition that a table contains rows of the deployment.
+const userTable = `c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`
+
+// Relations implements discover.Searcher.
+func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `select c.oid, n.nspname, c.relname, pg_table_is_visible(c.oid),
+		rn.nspname, r.relname, pg_table_is_visible(r.oid),
+		-- a right on single columns does not include that on the row's place
+		coalesce(am.amname, '') = 'heap' and current_setting('server_version_num')::int >= 140000
+			and has_table_privilege(c.oid, 'SELECT'),
+		has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), current_user
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		join pg_class r on r.oid = coalesce(pg_partition_root(c.oid), c.oid) join pg_namespace rn on rn.oid = r.relnamespace
+		left join pg_am am on am.oid = c.relam where `+userTable+` order by 2, 3`)
+	if err != nil {
+		return nil, fmt.Errorf("listing the tables: %w", err)
+	}
+	list := make([]discover.Relation, len(rows))
+	byOID := map[string]*discover.Relation{}
+	for i, row := range rows {
+		list[i] = discover.Relation{TableName: nameOf(row[1:4]), Owner: nameOf(row[4:7]), ByPages: row[7] == "t"}
+		list[i].Unread = findHidden(list[i], row[8] == "t", row[9] == "t", row[10])
+		byOID[row[0]] = &list[i]
+	}
+	if err := s.addParents(ctx, byOID); err != nil {
+		return nil, fmt.Errorf("listing the partitions: %w", err)
+	}
+	if err := s.addColumns(ctx, byOID); err != nil {
+		return nil, fmt.Errorf("listing the columns: %w", err)
+	}
+	return list, nil
+}
+
+func nameOf(row []string) discover.TableName {
+	return discover.TableName{Schema: row[0], Name: row[1], Visible: row[2] == "t"}
+}
+
+// findHidden says why nothing of a table can be read, or that rows of it may be hidden.
+func findHidden(relation discover.Relation, usage, security bool, account string) []finding.Finding {
+	where := relation.Schema + "." + relation.Name
+	switch {
+	case !usage:
+		return []finding.Finding{{Code: finding.MissingUsage, Severity: finding.Warning, Where: where, Message: fmt.Sprintf("the account %s may not use its schema", account),
+			Fix: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", postgres.Quote(relation.Schema), postgres.Quote(account))}}
+	case security:
+		return []finding.Finding{{Code: finding.RowSecurity, Severity: finding.Warning, Where: where, Message: "row-level security may hide rows from this account",
+			Fix: "use the owner of the table or a role with BYPASSRLS"}}
+	}
+	return nil
+}
+
+// addParents adds the tables that each heap is a partition or an heir of.
+func (s *searcher) addParents(ctx context.Context, byOID map[string]*discover.Relation) error {
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive up(heap, at) as (select inhrelid, inhparent from pg_inherits
+		union select up.heap, i.inhparent from up join pg_inherits i on i.inhrelid = up.at)
+		select up.heap, n.nspname, c.relname, pg_table_is_visible(c.oid)
+		from up join pg_class c on c.oid = up.at join pg_namespace n on n.oid = c.relnamespace`)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if relation := byOID[row[0]]; relation != nil {
+			relation.Parents = append(relation.Parents, nameOf(row[1:4]))
+		}
+	}
+	return nil
+}
+
+// addColumns adds the columns that can hold a text, also through domains and arrays.
+func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Relation) error {
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, list) as (
+			select oid, oid, false from pg_type
+			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.list or t.typtype <> 'd'
+			from plain p join pg_type t on t.oid = p.at where t.typtype = 'd' or t.typcategory = 'A' and t.typelem <> 0),
+		texts as (select p.type, p.list, case when t.oid = 'bytea'::regtype then 'bytes'
+				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' else 'text' end as kind
+			from plain p join pg_type t on t.oid = p.at where t.typtype = 'b' and (t.typcategory = 'S' and t.oid <> 'name'::regtype
+				or t.oid in ('bytea'::regtype, 'json'::regtype, 'jsonb'::regtype)))
+		select c.oid, a.attname, texts.kind, texts.list, a.atttypid in ('text'::regtype, 'varchar'::regtype),
+			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+		left join texts on texts.type = a.atttypid
+		left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
+		where `+userTable+` and (texts.type is not null or a.attnum = any(k.conkey)) order by c.oid, array_position(k.conkey, a.attnum), a.attnum`)
+	if err != nil {
+		return err
+	}
+	keyHidden := map[*discover.Relation]bool{}
+	for _, row := range rows {
+		relation := byOID[row[0]]
+		if relation == nil {
+			continue // the table was created a moment ago
+		}
+		name, inKey, readable, text := row[1], row[5] == "t", row[6] == "t", row[7] == "t"
+		if inKey {
+			relation.Key = append(relation.Key, name)
+			keyHidden[relation] = keyHidden[relation] || !readable
+		}
+		if text {
+			addColumn(relation, discover.Column{Name: name, Kind: kinds[row[2]], Array: row[3] == "t", Plain: row[4] == "t"}, readable, row[8])
+		}
+	}
+	for relation := range keyHidden {
+		if keyHidden[relation] {
+			relation.Key = nil
+		}
+	}
+	return nil
+}
+
+var kinds = map[string]discover.ColumnKind{"text": discover.KindText, "json": discover.KindJSON, "bytes": discover.KindBytes}
+
+// addColumn adds a column, with a finding where the account may not read it. In a schema
+// that the account may not use no column is added: one finding speaks for all.
+func addColumn(relation *discover.Relation, column discover.Column, readable bool, account string) {
+	if slices.ContainsFunc(relation.Unread, func(f finding.Finding) bool { return f.Code == finding.MissingUsage }) {
+		return
+	}
+	if !readable {
+		column.Unread = &finding.Finding{Code: finding.MissingSelect, Severity: finding.Warning, Where: relation.String() + "." + column.Name,
+			Message: fmt.Sprintf("the account %s may not SELECT it", account),
+			Fix:     fmt.Sprintf("GRANT SELECT ON %s TO %s", postgres.Quote(relation.Schema, relation.Name), postgres.Quote(account))}
+	}
+	relation.Columns = append(relation.Columns, column)
+}

@@ -1,0 +1,148 @@
+// Package pgdiscover searches an OCMT database for candidates of ciphertexts: it implements
+// the interfaces that package discover declares.
+package pgdiscover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// maxLockWait, in milliseconds, is short: a request that waits for a lock makes others wait
+// behind it.
+const maxLockWait = 500
+
+// Opener opens searchers. It implements migrate.SearcherOpener.
+type Opener struct{ db *postgres.DB }
+
+// New returns the opener of a database.
+func New(db *postgres.DB) *Opener { return &Opener{db} }
+
+// OpenSearcher returns a searcher on a connection of its own.
+func (o *Opener) OpenSearcher(ctx context.Context) (discover.Searcher, error) {
+	conn, err := o.db.AcquireReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &searcher{conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds()}, nil
+}
+
+// searcher implements discover.Searcher.
+type searcher struct {
+	conn        *postgres.Conn
+	lockTimeout int64 // milliseconds
+}
+
+// Close implements discover.Searcher.
+func (s *searcher) Close(ctx context.Context) { s.conn.Close(ctx) }
+
+// Pages implements discover.Searcher. The size is asked for one table at a time, because the
+// question waits for a transaction that holds the table locked.
+func (s *searcher) Pages(ctx context.Context, relation discover.Relation) (pages int64, err error) {
+	err = s.queryBounded(ctx, time.Second, "select pg_relation_size(to_regclass('"+strings.ReplaceAll(postgres.Quote(relation.Schema, relation.Name), "'", "''")+
+		"')) / current_setting('block_size')::bigint", textForm, func(values [][]byte) { pages = postgres.ParseNumber(string(values[0])) })
+	if err != nil {
+		return 0, explainError(relation, err)
+	}
+	return pages, nil
+}
+
+// The forms of a result: all columns as texts, or all in their binary form, which of a
+// text is the text itself.
+var (
+	textForm   = []int16{0}
+	binaryForm = []int16{1}
+)
+
+// queryBounded sends a statement and visits its rows. The limits of the statement go along in
+// the same round trip and transaction, because there may be a pool in between.
+func (s *searcher) queryBounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
+	batch := &pgconn.Batch{}
+	batch.ExecParams(fmt.Sprintf(`select set_config('statement_timeout', '%d', true), set_config('lock_timeout', '%d', true),
+		set_config('transaction_read_only', 'on', true), set_config('standard_conforming_strings', 'on', true),
+		set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`,
+		timeout.Milliseconds(), min(s.lockTimeout, maxLockWait)), nil, nil, nil, nil)
+	batch.ExecParams(sql, nil, nil, nil, form)
+	results := s.conn.PgConn().ExecBatch(ctx, batch)
+	for number := 0; results.NextResult(); number++ {
+		for rows := results.ResultReader(); rows.NextRow(); {
+			if number > 0 {
+				visit(rows.Values())
+			}
+		}
+	}
+	return results.Close()
+}
+
+// Search implements discover.Searcher. Most chunks contain no candidate, so candidates are
+// counted first, and their values are read only where there are any.
+func (s *searcher) Search(ctx context.Context, chunk discover.Chunk, visit func(discover.Candidate)) (counts discover.Counts, err error) {
+	candidates := int64(0)
+	err = s.queryBounded(ctx, chunk.Timeout, countSQL(chunk), textForm, func(values [][]byte) {
+		counts, candidates = countsOf(values[1:]), postgres.ParseNumber(string(values[0]))
+	})
+	if err == nil && candidates > 0 {
+		err = s.queryBounded(ctx, chunk.Timeout, candidateSQL(chunk), binaryForm, func(values [][]byte) { visitCandidates(chunk.Relation, values, visit) })
+	}
+	if err != nil {
+		return counts, explainError(chunk.Relation, err)
+	}
+	return counts, nil
+}
+
+// countsOf reads the counts of a chunk, two for each column.
+func countsOf(values [][]byte) (counts discover.Counts) {
+	for i := 0; i+1 < len(values); i += 2 {
+		counts.Values = append(counts.Values, postgres.ParseNumber(string(values[i])))
+		counts.TooLarge = append(counts.TooLarge, postgres.ParseNumber(string(values[i+1])))
+	}
+	return counts
+}
+
+// visitCandidates visits the candidates of a row, in which the columns of the key come first.
+func visitCandidates(relation discover.Relation, values [][]byte, visit func(discover.Candidate)) {
+	key := make([]string, len(relation.Key))
+	for i := range key {
+		key[i] = string(values[i])
+	}
+	for i, value := range values[len(key):] {
+		if value != nil {
+			visit(discover.Candidate{Column: i, Key: key, Value: value})
+		}
+	}
+}
+
+// explainError returns a *discover.UnreadError where only one table cannot be read, and an
+// error that ends the search otherwise.
+func explainError(relation discover.Relation, err error) error {
+	where := relation.Schema + "." + relation.Name
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) {
+		return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
+	}
+	unread := func(code finding.Code, message, fix string) error {
+		return &discover.UnreadError{Cause: err, Finding: finding.Finding{Code: code, Severity: finding.Warning, Where: where, Message: message,
+			Evidence: "SQLSTATE " + answer.Code, Fix: fix}}
+	}
+	switch {
+	case answer.Code == "42501":
+		return unread(finding.MissingSelect, "the account may not read it", "GRANT SELECT ON "+postgres.Quote(relation.Schema, relation.Name)+" to the account")
+	case answer.Code == "55P03":
+		return unread(finding.Locked, "another transaction holds it locked", "run this again when that has ended")
+	case answer.Code == "57014" && strings.Contains(answer.Message, "statement timeout"):
+		return unread(finding.TooSlow, "looking through a part of it took too long", "run this again when the server has less to do")
+	case answer.Code == "42P01":
+		return unread(finding.Gone, "it was dropped or renamed meanwhile", "run this again")
+	case strings.HasPrefix(answer.Code, "XX"), strings.HasPrefix(answer.Code, "58"):
+		return unread(finding.Damaged, "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
+	}
+	return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
+}

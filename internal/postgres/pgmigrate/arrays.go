@@ -1,0 +1,66 @@
+package pgmigrate
+
+import (
+	"encoding/binary"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// The OIDs of the element types, which are the same on every server.
+const (
+	textOID = 25
+	tidOID  = 27
+	uuidOID = 2950
+)
+
+// encodeChanges encodes changes as one array for each column, in the order in which the
+// statements unnest them. The result is valid until the next call.
+func (c *Conn) encodeChanges(table migrate.Table, byTID bool, changes []migrate.Change) [][]byte {
+	count := 1 + 2*len(table.Columns)
+	if byTID {
+		count++
+	}
+	for len(c.arrays) < count {
+		c.arrays = append(c.arrays, nil)
+	}
+	params := make([][]byte, 0, count)
+	add := func(of uint32, value func(*migrate.Change) []byte) {
+		at := len(params)
+		c.arrays[at] = appendArray(c.arrays[at][:0], of, changes, value)
+		params = append(params, c.arrays[at])
+	}
+	if byTID {
+		add(tidOID, func(c *migrate.Change) []byte { return c.Row.TID })
+	}
+	if table.KeyIsUUID {
+		add(uuidOID, func(c *migrate.Change) []byte { return c.Row.Key })
+	} else {
+		add(textOID, func(c *migrate.Change) []byte { return c.Row.Key })
+	}
+	for i := range table.Columns {
+		add(textOID, func(c *migrate.Change) []byte { return c.Row.Values[i] })
+		add(textOID, func(c *migrate.Change) []byte { return c.New[i] })
+	}
+	return params
+}
+
+// appendArray appends the binary form of a one-dimensional array (array_recv in PostgreSQL's
+// source): the number of dimensions, whether there are NULLs, the element type, the number of
+// elements, the lower bound, and then each element behind its length, which is -1 for NULL.
+func appendArray(dst []byte, of uint32, changes []migrate.Change, value func(*migrate.Change) []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, 1)
+	dst = binary.BigEndian.AppendUint32(dst, 1)
+	dst = binary.BigEndian.AppendUint32(dst, of)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(changes))) //nolint:gosec // at most a few thousand
+	dst = binary.BigEndian.AppendUint32(dst, 1)
+	for i := range changes {
+		element := value(&changes[i])
+		if element == nil {
+			dst = binary.BigEndian.AppendUint32(dst, 0xffffffff)
+			continue
+		}
+		dst = binary.BigEndian.AppendUint32(dst, uint32(len(element))) //nolint:gosec // a value is at most 1 GB
+		dst = append(dst, element...)
+	}
+	return dst
+}

@@ -1,0 +1,40 @@
+package pgmigrate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Holders implements migrate.HolderLister. A transaction that has written to a table holds
+// a lock on it until it ends. Partitions are locked themselves.
+func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []migrate.Holder, err error) {
+	var names []string
+	for _, table := range tables {
+		names = append(names, postgres.Quote(table.Schema, table.Name))
+		for _, leaf := range table.Leaves {
+			names = append(names, postgres.Quote(leaf.Schema, leaf.Name))
+		}
+	}
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryRows(ctx, conn, `select distinct l.virtualtransaction, coalesce('process ' || a.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '')
+			|| coalesce(', since ' || to_char(a.xact_start, 'HH24:MI:SS'), ''), 'a prepared transaction')
+			from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+			where l.locktype = 'relation' and l.granted and l.database = (select oid from pg_database where datname = current_database())
+			and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+			and l.relation in (select to_regclass(n)::oid from unnest($1::text[]) n)
+			and l.pid is distinct from pg_backend_pid()`, postgres.TextArray(names))
+		if err != nil {
+			return fmt.Errorf("asking who has written to the tables: %w", err)
+		}
+		for _, row := range rows {
+			holders = append(holders, migrate.Holder{ID: row[0], Name: row[1]})
+		}
+		return nil
+	})
+	return holders, err
+}

@@ -1,0 +1,84 @@
+// Package pgmigrate is the database of the re-encryption engine: it implements the
+// interfaces that package migrate declares.
+package pgmigrate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Store implements migrate.Describer, Surveyor, Connector, Locker, HolderLister and
+// ReplicationReader.
+type Store struct{ db *postgres.DB }
+
+// New returns the engine's view of a database.
+func New(db *postgres.DB) *Store { return &Store{db} }
+
+// Conn is the connection of one worker. It implements migrate.Conn.
+type Conn struct {
+	*postgres.Conn
+	updates map[batchKind]string // texts of the updates that were used
+	arrays  [][]byte             // parameters of Write; the memory is used again
+	wire    []byte               // messages of a pipeline; the memory is used again
+}
+
+// Open implements migrate.Connector.
+func (s *Store) Open(ctx context.Context) (migrate.Conn, error) {
+	conn, err := s.db.AcquireReader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{Conn: conn}, nil
+}
+
+// OpenSnapshot implements migrate.Connector.
+func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Conn, error) {
+	conn, err := s.db.AcquireSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{Conn: conn}, nil
+}
+
+// Lock implements migrate.Locker.
+func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
+	held, release, taken, err := s.db.Lock(ctx, migrate.ErrLockLost)
+	if err == nil && !taken {
+		err = migrate.ErrLocked
+	}
+	return held, release, err
+}
+
+// Flush implements migrate.Locker.
+func (s *Store) Flush(ctx context.Context) error { return s.db.Flush(ctx) }
+
+// explainError turns an error of the driver into one that is explained in words, and that the
+// engine can tell apart.
+func explainError(err error) error {
+	if errors.Is(err, migrate.ErrChangedOnWrite) {
+		return err
+	}
+	err = postgres.ExplainError(err)
+	var failure *postgres.FailureError
+	if errors.As(err, &failure) && failure.Kind == postgres.InTheWay {
+		return &busyError{err, failure.IsConflict()}
+	}
+	return err
+}
+
+// busyError is a migrate.ErrBusy, and a migrate.ErrConflict where it is a conflict.
+type busyError struct {
+	error
+	conflict bool
+}
+
+// Is reports whether it is one of the two.
+func (e *busyError) Is(target error) bool {
+	return target == migrate.ErrBusy || target == migrate.ErrConflict && e.conflict
+}
+
+// Unwrap returns the error in words.
+func (e *busyError) Unwrap() error { return e.error }

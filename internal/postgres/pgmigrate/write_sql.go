@@ -1,0 +1,89 @@
+package pgmigrate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// pruneSQL scans a page range for the effect of the scan alone: it removes from each page
+// the row versions that earlier writes left dead, so that the next ones find room on the
+// same page. Fetching rows by their TIDs does not do that.
+func pruneSQL(leaf migrate.Leaf) string {
+	return "select count(*) from only " + postgres.Quote(leaf.Schema, leaf.Name) + " t where t.ctid >= $1::tid and t.ctid < $2::tid"
+}
+
+func updateByTID(table migrate.Table, leaf migrate.Leaf) string {
+	return updateFrom(table, "only "+postgres.Quote(leaf.Schema, leaf.Name), true) + " where t.ctid = u.tid and " + isUnchanged(table)
+}
+
+func updateByKey(table migrate.Table, skipLocked bool) string {
+	if !skipLocked {
+		return updateFrom(table, postgres.Quote(table.Schema, table.Name), false) + " where " + isUnchanged(table)
+	}
+	sets, from := assignments(table), changesTable(table, false)
+	return fmt.Sprintf("update %[1]s t set %[2]s from (select u.* from %[3]s join %[1]s t on %[4]s for no key update of t skip locked) u where %[4]s",
+		postgres.Quote(table.Schema, table.Name), sets, from, isUnchanged(table))
+}
+
+// countWrittenSQL counts the rows that contain what was written.
+func countWrittenSQL(table migrate.Table) string {
+	terms := []string{sameKey(table)}
+	for i, column := range table.Columns {
+		terms = append(terms, fmt.Sprintf(`t.%s::text collate "C" is not distinct from coalesce(u.new%d, u.old%d)`, postgres.Quote(column.Name), i, i))
+	}
+	return fmt.Sprintf("select count(*) from %s join %s t on %s", changesTable(table, false), postgres.Quote(table.Schema, table.Name), strings.Join(terms, " and "))
+}
+
+// updateFrom sets each column to its new value, or to itself where that is NULL.
+func updateFrom(table migrate.Table, target string, byTID bool) string {
+	return fmt.Sprintf("update %s t set %s from %s", target, assignments(table), changesTable(table, byTID))
+}
+
+func assignments(table migrate.Table) string {
+	sets := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		name := postgres.Quote(column.Name)
+		sets[i] = fmt.Sprintf("%s = coalesce(u.new%d, t.%s)", name, i, name)
+	}
+	return strings.Join(sets, ", ")
+}
+
+// changesTable returns the parameters as a table u with one row for each change.
+func changesTable(table migrate.Table, byTID bool) string {
+	var arrays, names []string
+	array := func(name, of string) {
+		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", len(arrays)+1, of))
+		names = append(names, name)
+	}
+	if byTID {
+		array("tid", "tid")
+	}
+	if table.KeyIsUUID {
+		array("key", "uuid")
+	} else {
+		array("key", "text")
+	}
+	for i := range table.Columns {
+		array("old"+strconv.Itoa(i), "text")
+		array("new"+strconv.Itoa(i), "text")
+	}
+	return fmt.Sprintf("unnest(%s) as u(%s)", strings.Join(arrays, ", "), strings.Join(names, ", "))
+}
+
+func sameKey(table migrate.Table) string {
+	return fmt.Sprintf("t.%s = u.key::%s", postgres.Quote(table.Key), table.KeyType)
+}
+
+// isUnchanged is the condition of compare-and-swap: key and values are still as they
+// were read.
+func isUnchanged(table migrate.Table) string {
+	terms := []string{sameKey(table)}
+	for i, column := range table.Columns {
+		terms = append(terms, fmt.Sprintf(`t.%s::text collate "C" is not distinct from u.old%d`, postgres.Quote(column.Name), i))
+	}
+	return strings.Join(terms, " and ")
+}

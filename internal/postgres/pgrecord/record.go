@@ -1,0 +1,131 @@
+// Package pgrecord is the record of runs in an OCMT database: the tables
+// encryption_keys and encryption_migrations, and entries in the audit log. Operators also
+// steer a run through it.
+package pgrecord
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Record is the record of runs of a database. It implements migrate.PlanRecord and
+// rotation.Retirer.
+type Record struct {
+	db       *postgres.DB
+	operator string
+}
+
+// New returns the record of a database. The entries name the operator.
+func New(db *postgres.DB, operator string) *Record { return &Record{db, operator} }
+
+// RecordedKeys implements migrate.PlanRecord. It returns the keys that are recorded by a
+// fingerprint of 16 hexadecimal characters, as this tool records them.
+func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
+	recorded := map[int]string{}
+	err := r.db.With(ctx, func(conn *pgconn.PgConn) error {
+		there, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_keys'), 'SELECT'), false)")
+		if err != nil || there[0][0] != "t" {
+			return err
+		}
+		rows, err := postgres.QueryRows(ctx, conn, "select version, key_id from encryption_keys where key_id ~ '^[0-9a-f]{16}$'")
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			recorded[int(postgres.ParseNumber(row[0]))] = row[1]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading encryption_keys: %w", err)
+	}
+	return recorded, nil
+}
+
+// Retire implements rotation.Retirer: it records that nothing in the database is under
+// these versions any more.
+func (r *Record) Retire(ctx context.Context, versions []int) error {
+	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
+		for _, version := range versions {
+			_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status = 'active'",
+				strconv.Itoa(version))
+			if err != nil {
+				return fmt.Errorf("recording key version %d: %w", version, err)
+			}
+		}
+		return nil
+	})
+}
+
+// RecordedValues implements migrate.ValueRecord.
+func (r *Record) RecordedValues(ctx context.Context) (values map[string]int64, err error) {
+	err = r.db.With(ctx, func(conn *pgconn.PgConn) (err error) {
+		values, err = queryValues(ctx, conn)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the record of runs: %w", err)
+	}
+	return values, nil
+}
+
+// queryValues asks how many values the columns had. It leaves out runs that failed or never
+// ended, because their counts may be wrong.
+func queryValues(ctx context.Context, conn *pgconn.PgConn) (map[string]int64, error) {
+	may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
+	if err != nil || may[0][0] != "t" {
+		return nil, err
+	}
+	rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, max(rows_total) from encryption_migrations
+		where status in ('completed', 'partial', 'interrupted') and rows_total > 0 group by 1, 2`)
+	if err != nil {
+		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
+	}
+	values := map[string]int64{}
+	for _, row := range rows {
+		values[row[0]+"."+row[1]] = postgres.ParseNumber(row[2])
+	}
+	return values, nil
+}
+
+// CheckRecord implements migrate.PlanRecord: it asks for the rights on the two tables, or
+// to create them.
+func (r *Record) CheckRecord(ctx context.Context) (found []finding.Finding, err error) {
+	err = r.db.With(ctx, func(conn *pgconn.PgConn) (err error) {
+		found, err = checkTables(ctx, conn)
+		return err
+	})
+	return found, err
+}
+
+// checkTables finds missing rights on the two tables of the record.
+func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, error) {
+	var found []finding.Finding
+	for _, name := range []string{"encryption_keys", "encryption_migrations"} {
+		rows, err := postgres.QueryRows(ctx, conn, `select to_regclass($1) is not null,
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_user,
+			coalesce(has_table_privilege(to_regclass($1), 'SELECT') and has_table_privilege(to_regclass($1), 'INSERT')
+			and has_table_privilege(to_regclass($1), 'UPDATE'), false)`, name)
+		if err != nil {
+			return nil, fmt.Errorf("asking for the rights on %s: %w", name, err)
+		}
+		there, create, who, write := rows[0][0] == "t", rows[0][1] == "t", rows[0][2], rows[0][3] == "t"
+		switch {
+		case there && !write:
+			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: name,
+				Message: fmt.Sprintf("the account %s may not record the run there", who),
+				Fix:     fmt.Sprintf("GRANT SELECT, INSERT, UPDATE ON %s TO %s", name, postgres.Quote(who))})
+		case !there && !create:
+			found = append(found, finding.Finding{Code: finding.MissingLedger, Severity: finding.Error, Where: name,
+				Message: fmt.Sprintf("the table is not there and the account %s may not make it", who),
+				Fix:     fmt.Sprintf("GRANT CREATE ON the schema TO %s, or make the table with OCMT's security migration", postgres.Quote(who))})
+		}
+	}
+	return found, nil
+}

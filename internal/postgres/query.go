@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// QueryRows runs a statement and returns its rows as texts, "" for NULL.
+func QueryRows(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) ([][]string, error) {
+	params := make([][]byte, len(args))
+	for i, arg := range args {
+		params[i] = []byte(arg)
+	}
+	result := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
+	if result.Err != nil {
+		return nil, ExplainError(result.Err)
+	}
+	rows := make([][]string, len(result.Rows))
+	for i, row := range result.Rows {
+		rows[i] = make([]string, len(row))
+		for j, text := range row {
+			rows[i][j] = string(text)
+		}
+	}
+	return rows, nil
+}
+
+// QueryColumn runs a statement and returns its first column, never nil.
+func QueryColumn(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) ([]string, error) {
+	rows, err := QueryRows(ctx, conn, sql, args...)
+	list := make([]string, len(rows))
+	for i, row := range rows {
+		list[i] = row[0]
+	}
+	return list, err
+}
+
+// Quote returns a name, of one or several parts, as SQL writes it.
+func Quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
+
+// TextArray returns a list as PostgreSQL reads an array of texts.
+func TextArray(list []string) string {
+	escaped := make([]string, len(list))
+	for i, text := range list {
+		escaped[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+	}
+	return "{" + strings.Join(escaped, ",") + "}"
+}
+
+// ParseNumber reads a whole number that the server wrote.
+func ParseNumber(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
+}

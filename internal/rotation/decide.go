@@ -1,0 +1,70 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// Decide says which key versions nothing in the database needs any more, and for each
+// condition that is not met a reason to keep the old keys. It names a version only if
+// there is no reason at all. The verification must be of the whole database (see
+// WholeDatabase), and later than the run.
+func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Verification) (retirable []int, reasons []finding.Finding) {
+	request := plan.Request
+	left := leftVersions(plan)
+	if request.Backwards {
+		reasons = append(reasons, finding.Finding{Code: finding.GoingBack, Severity: finding.Error, Where: versionName(request.To),
+			Message: "the values went back to an older version, and the servers write under the newer one until they are switched",
+			Fix:     fmt.Sprintf("switch every server back to version %d, then run ocmt rotate rollback --to-version %d once more", request.To, request.To)})
+	}
+	reasons = append(reasons, findUnfinished(request, result)...)
+	for _, found := range findUnproven(request, verification) {
+		if !concernsOther(found, left) {
+			reasons = append(reasons, found)
+		}
+	}
+	for _, version := range left {
+		reasons = append(reasons, findKnownColumns(plan, version)...)
+	}
+	if len(reasons) > 0 {
+		return []int{}, reasons
+	}
+	return left, nil
+}
+
+// leftVersions returns the versions that the run was to leave: the one of the request,
+// or every version below the target that a key is set for.
+func leftVersions(plan *migrate.Plan) []int {
+	if plan.Request.From != nil {
+		return []int{*plan.Request.From}
+	}
+	versions := []int{}
+	for _, key := range plan.Outline.Keys {
+		if key.Version != plan.Request.To && plan.Request.Leaves(key.Version) {
+			versions = append(versions, key.Version)
+		}
+	}
+	return versions
+}
+
+// concernsOther reports whether a finding is about values under a version that the run
+// was not to leave: they need the key of that version, and no key that was left.
+func concernsOther(found finding.Finding, left []int) bool {
+	return found.Code == finding.ValuesUnder && !slices.ContainsFunc(left, func(version int) bool { return found.Where == versionName(version) })
+}
+
+// findKnownColumns finds columns that are listed as under other keys, and so were not
+// moved, although values in them open with the key of a version.
+func findKnownColumns(plan *migrate.Plan, version int) []finding.Finding {
+	var found []finding.Finding
+	for _, find := range plan.Discovery.KnownUnder(version) {
+		found = append(found, finding.Finding{Code: finding.KnownColumnOpens, Severity: finding.Error, Where: find.String(),
+			Message:  fmt.Sprintf("it is listed under known, and values in it open with the key of version %d", version),
+			Evidence: fmt.Sprintf("%d values open", find.Opened),
+			Fix:      "list it under columns in ocmt.yaml, or bring it under the new key with the program that writes it"})
+	}
+	return found
+}

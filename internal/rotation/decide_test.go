@@ -1,0 +1,111 @@
+package rotation_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/rotation"
+)
+
+// facts are what Decide decides by. They begin with a run from version 0 to version 2
+// that moved everything and was proven.
+type facts struct {
+	plan         *migrate.Plan
+	result       *migrate.Result
+	verification *migrate.Verification
+}
+
+func provenFacts() facts {
+	from := 0
+	return facts{
+		plan:         &migrate.Plan{Request: migrate.Request{From: &from, To: 2}, Discovery: &discover.Report{}},
+		result:       &migrate.Result{Moved: 10, Rows: 10, Passes: 2},
+		verification: &migrate.Verification{Opened: 10, Versions: map[int]int64{}},
+	}
+}
+
+// If this fails, an operator destroys a key that values in the database still need, or
+// is not told why it must stay.
+func TestDecideNamesNoKeyWithAReason(t *testing.T) {
+	t.Parallel()
+	doubt := finding.Finding{Code: finding.EmptyTable, Where: "public.secrets"}
+	for name, c := range map[string]struct {
+		spoil func(*facts)
+		code  finding.Code
+		where string
+	}{
+		"rows are left":                {func(f *facts) { f.result.Left = 3 }, finding.RowsLeft, "run"},
+		"rows are locked":              {func(f *facts) { f.result.Left, f.result.Blocked = 3, 3 }, finding.RowsLocked, "run"},
+		"a transaction has not ended":  {func(f *facts) { f.result.Unseen = []string{"process 7"} }, finding.NotEnded, "run"},
+		"the run set a value aside":    {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
+		"a value does not open":        {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
+		"values are under the version": {func(f *facts) { f.verification.Versions[0] = 4 }, finding.ValuesUnder, "key version 0"},
+		"a table lost its values":      {func(f *facts) { f.verification.Doubts = []finding.Finding{doubt} }, finding.EmptyTable, "public.secrets"},
+		"a table could not be read": {func(f *facts) {
+			f.verification.Obstacles = []finding.Finding{{Code: finding.MissingSelect, Where: "public.users"}}
+		}, finding.MissingSelect, "public.users"},
+		"a column listed as known opens": {func(f *facts) {
+			f.plan.Discovery.Known = []discover.Find{{Schema: "public", Table: "archive", Column: "body", Opened: 2, OpenedBy: []int{0}}}
+		}, finding.KnownColumnOpens, "public.archive.body"},
+		"the run went back": {func(f *facts) { f.plan.Request.From, f.plan.Request.Backwards = nil, true }, finding.GoingBack, "key version 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := provenFacts()
+			c.spoil(&f)
+			retirable, reasons := rotation.Decide(f.plan, f.result, f.verification)
+			if len(retirable) > 0 {
+				t.Errorf("key versions %v may go", retirable)
+			}
+			at := slices.IndexFunc(reasons, func(r finding.Finding) bool { return r.Code == c.code && r.Where == c.where })
+			if at < 0 {
+				t.Fatalf("no reason %s at %s in %+v", c.code, c.where, reasons)
+			}
+			if reasons[at].Severity != finding.Error && reasons[at].Code != doubt.Code && reasons[at].Code != finding.MissingSelect {
+				t.Errorf("the reason %+v has no severity", reasons[at])
+			}
+		})
+	}
+}
+
+// If this fails, an operator who has done everything right keeps a key for ever.
+func TestDecideNamesTheKeyThatWasLeft(t *testing.T) {
+	t.Parallel()
+	f := provenFacts()
+	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification)
+	if !slices.Equal(retirable, []int{0}) || len(reasons) > 0 {
+		t.Errorf("retirable %v, reasons %+v", retirable, reasons)
+	}
+}
+
+// If this fails, values under a version that the run was not to leave keep a key that
+// they do not need.
+func TestDecideLooksAtTheVersionThatWasLeft(t *testing.T) {
+	t.Parallel()
+	f := provenFacts()
+	f.verification.Versions[1] = 5
+	f.plan.Discovery.Known = []discover.Find{{Column: "body", Opened: 1, OpenedBy: []int{1}}}
+	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification)
+	if !slices.Equal(retirable, []int{0}) || len(reasons) > 0 {
+		t.Errorf("retirable %v, reasons %+v", retirable, reasons)
+	}
+}
+
+// If this fails, a run that leaves every older version names only some of them, or one
+// that is still in use.
+func TestDecideNamesEveryOlderVersion(t *testing.T) {
+	t.Parallel()
+	f := provenFacts()
+	f.plan.Request.From = nil
+	f.plan.Outline.Keys = []migrate.KeyFingerprint{{Version: 0}, {Version: 1}, {Version: 2}, {Version: 3}}
+	if retirable, _ := rotation.Decide(f.plan, f.result, f.verification); !slices.Equal(retirable, []int{0, 1}) {
+		t.Errorf("retirable %v", retirable)
+	}
+	f.verification.Versions[1] = 1
+	if retirable, _ := rotation.Decide(f.plan, f.result, f.verification); len(retirable) > 0 {
+		t.Errorf("retirable %v although a value is under version 1", retirable)
+	}
+}

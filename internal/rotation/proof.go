@@ -1,0 +1,139 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// UnfinishedError says that a run has left values that it should have moved.
+type UnfinishedError struct {
+	Request  migrate.Request
+	Result   *migrate.Result
+	Findings []finding.Finding // at least one
+}
+
+// Error lists the findings.
+func (e *UnfinishedError) Error() string {
+	return "the run is not finished: " + finding.Texts(e.Findings)
+}
+
+// UnprovenError says that a verification does not prove that one key opens every
+// value.
+type UnprovenError struct {
+	Request      migrate.Request
+	Verification *migrate.Verification
+	Findings     []finding.Finding // at least one
+}
+
+// Error lists the findings.
+func (e *UnprovenError) Error() string { return "nothing is proven: " + finding.Texts(e.Findings) }
+
+// Unread reports whether the values could not be looked at.
+func (e *UnprovenError) Unread() bool { return len(e.Verification.Obstacles) > 0 }
+
+// OnStandby reports whether the server that was asked is a standby, whose values may
+// be behind what the servers have written.
+func (e *UnprovenError) OnStandby() bool {
+	return slices.ContainsFunc(e.Verification.Obstacles, func(f finding.Finding) bool { return f.Code == finding.Standby })
+}
+
+// WholeDatabase returns a request without its narrowing to tables and columns: a key
+// may be retired only if nothing in the whole database needs it.
+func WholeDatabase(request migrate.Request) migrate.Request {
+	request.Tables, request.Columns = nil, nil
+	return request
+}
+
+// CheckFinished returns an *UnfinishedError where a run has left values.
+func CheckFinished(request migrate.Request, result *migrate.Result) error {
+	if found := findUnfinished(request, result); len(found) > 0 {
+		return &UnfinishedError{Request: request, Result: result, Findings: found}
+	}
+	return nil
+}
+
+// CheckProven returns an *UnprovenError where a verification is no proof.
+func CheckProven(request migrate.Request, verification *migrate.Verification) error {
+	if verification.Proven() {
+		return nil
+	}
+	return &UnprovenError{Request: request, Verification: verification, Findings: findUnproven(request, verification)}
+}
+
+// findUnfinished returns what a run has left.
+func findUnfinished(request migrate.Request, result *migrate.Result) []finding.Finding {
+	var found []finding.Finding
+	add := func(code finding.Code, message, evidence, fix string) {
+		found = append(found, finding.Finding{Code: code, Severity: finding.Error, Where: "run", Message: message, Evidence: evidence, Fix: fix})
+	}
+	switch {
+	case result.Left > 0 && result.Blocked == result.Left:
+		add(finding.RowsLocked, "other transactions held rows until the last pass",
+			fmt.Sprintf("%d rows", result.Left),
+			"look in pg_stat_activity for a transaction that has not ended, then run this again")
+	case result.Left > 0:
+		add(finding.RowsLeft, "the last pass still found values under an old version",
+			fmt.Sprintf("%d rows in pass %d", result.Left, result.Passes),
+			fmt.Sprintf("switch every server to version %d, then run this again", request.To))
+	}
+	if len(result.Unseen) > 0 {
+		add(finding.NotEnded, "transactions have written to the tables and not ended, so that what they wrote is not visible",
+			strings.Join(result.Unseen, "; "),
+			"end them (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again")
+	}
+	if result.SetAside > 0 {
+		add(finding.ValuesSetAside, "values were set aside and left as they are",
+			fmt.Sprintf("%d values", result.SetAside),
+			"keep every old key until they are dealt with; ocmt migrate verify shows them again")
+	}
+	return found
+}
+
+// findUnproven returns what a verification lacks to be a proof.
+func findUnproven(request migrate.Request, verification *migrate.Verification) []finding.Finding {
+	found := slices.Concat(verification.Obstacles, verification.Doubts)
+	for _, version := range sortedVersions(verification) {
+		found = append(found, valuesUnder(request, verification, version))
+	}
+	if verification.SetAside > 0 {
+		found = append(found, finding.Finding{Code: finding.ValuesNotOpened, Severity: finding.Error, Where: versionName(request.To),
+			Message:  "values do not open with its key, and might need any other",
+			Evidence: fmt.Sprintf("%d values", verification.SetAside),
+			Fix:      "keep every old key until they are dealt with"})
+	}
+	return found
+}
+
+func sortedVersions(verification *migrate.Verification) []int {
+	versions := make([]int, 0, len(verification.Versions))
+	for version := range verification.Versions {
+		versions = append(versions, version)
+	}
+	slices.Sort(versions)
+	return versions
+}
+
+// valuesUnder says that values are under a version that is not the target.
+func valuesUnder(request migrate.Request, verification *migrate.Verification, version int) finding.Finding {
+	fix := fmt.Sprintf("ocmt migrate run brings older values to version %d; keep the key of version %d until none is left", request.To, version)
+	if version > request.To {
+		fix = "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them"
+	}
+	return finding.Finding{Code: finding.ValuesUnder, Severity: finding.Error, Where: versionName(version),
+		Message: "values are under it", Evidence: placesOf(verification, version), Fix: fix}
+}
+
+// placesOf lists the columns that have values under a version.
+func placesOf(verification *migrate.Verification, version int) string {
+	var parts []string
+	for _, place := range verification.Elsewhere {
+		if place.Version == version {
+			parts = append(parts, fmt.Sprintf("%s.%s: %d", place.Table, place.Column, place.Values))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

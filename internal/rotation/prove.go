@@ -1,0 +1,38 @@
+package rotation
+
+import (
+	"context"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// Proof is what a verification after a run has shown.
+type Proof struct {
+	Verification *migrate.Verification
+	Retirable    []int             // key versions that nothing in the database needs any more
+	Reasons      []finding.Finding // why the old keys must be kept; none where Retirable names them
+}
+
+// Retirer records key versions as retired.
+type Retirer interface {
+	Retire(ctx context.Context, versions []int) error
+}
+
+// Prove verifies the whole database after a run, decides which keys may go, and records
+// them as retired. verify opens every value that a request speaks of.
+func Prove(ctx context.Context, verify func(context.Context, migrate.Request) (*migrate.Verification, error), record Retirer, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
+	verification, err := verify(ctx, WholeDatabase(plan.Request))
+	if err != nil {
+		return nil, err
+	}
+	proof := &Proof{Verification: verification}
+	proof.Retirable, proof.Reasons = Decide(plan, result, verification)
+	if len(proof.Retirable) > 0 {
+		if err := record.Retire(ctx, proof.Retirable); err != nil {
+			proof.Retirable = []int{}
+			return proof, err
+		}
+	}
+	return proof, nil
+}
