@@ -8,7 +8,7 @@ GO            ?= go
 TOOLS         := $(CURDIR)/.tools/bin
 TEST_TIMEOUT  ?= 10m
 
-# Pinned, so that a new linter release fails nobody's build by surprise. The
+# Pinned, so that a new linter release does not fail a build by surprise. The
 # version is part of the file name: another version is another file, and make
 # installs it.
 GOLANGCI_VERSION    := v2.15.0
