@@ -1,0 +1,171 @@
+package archtest_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the top of the repository, seen from this package.
+const root = "../.."
+
+// maxLines is the most lines of a Go file.
+const maxLines = 400
+
+// goFiles returns every Go file of the repository with its text.
+func goFiles(t *testing.T) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != root && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		files[filepath.ToSlash(strings.TrimPrefix(path, root+"/"))] = text
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func readPage(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// If this fails, a file has grown to hold several ideas, and a reader who looks for one
+// of them has to read all.
+func TestFilesAreShort(t *testing.T) {
+	t.Parallel()
+	for path, text := range goFiles(t) {
+		if lines := bytes.Count(text, []byte("\n")); lines > maxLines {
+			t.Errorf("%s has %d lines, and %d are allowed: divide it by its ideas", path, lines, maxLines)
+		}
+	}
+}
+
+// pathOnPage matches a path of the repository in a page.
+var pathOnPage = regexp.MustCompile("`((?:cmd|pkg|internal|docs|testdata)(?:/[A-Za-z0-9_.-]+)*)`")
+
+// If this fails, a page sends a reader to a file that is not there.
+func TestPagesNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md"} {
+		found := pathOnPage.FindAllStringSubmatch(readPage(t, page), -1)
+		if len(found) < 10 {
+			t.Errorf("%s names %d files, so this test looks for the wrong thing", page, len(found))
+		}
+		for _, match := range found {
+			if _, err := os.Stat(filepath.Join(root, match[1])); err != nil {
+				t.Errorf("%s names %s, which is not there", page, match[1])
+			}
+		}
+	}
+}
+
+// fileOnPage matches the name of a Go file without its folder.
+var fileOnPage = regexp.MustCompile("[`(]([a-z0-9_]+\\.go)`")
+
+// If this fails, a decision names a file that is not there, and nobody knows which code
+// it speaks of.
+func TestDecisionsNameFilesThatExist(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for path := range goFiles(t) {
+		names[filepath.Base(path)] = true
+	}
+	for _, match := range fileOnPage.FindAllStringSubmatch(readPage(t, "ARCHITECTURE.md"), -1) {
+		if !names[match[1]] {
+			t.Errorf("ARCHITECTURE.md names %s, and there is no such file", match[1])
+		}
+	}
+}
+
+// stepOnPage matches a step of the way of a value: a function and its file.
+var stepOnPage = regexp.MustCompile("(?m)^\\| [^|]+ \\| `([A-Za-z]+)` \\| `([a-z/_.]+\\.go)` \\|$")
+
+// If this fails, the page that explains how a value gets from one key to the other names
+// a function that is somewhere else.
+func TestWayOfAValueIsTheCode(t *testing.T) {
+	t.Parallel()
+	files := goFiles(t)
+	steps := stepOnPage.FindAllStringSubmatch(readPage(t, "ARCHITECTURE.md"), -1)
+	if len(steps) < 15 {
+		t.Fatalf("the page has %d steps, so this test looks for the wrong thing", len(steps))
+	}
+	for _, step := range steps {
+		function, path := step[1], step[2]
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, files[path], 0)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if !slices.ContainsFunc(parsed.Decls, func(d ast.Decl) bool {
+			declared, is := d.(*ast.FuncDecl)
+			return is && declared.Name.Name == function
+		}) {
+			t.Errorf("ARCHITECTURE.md says that %s is in %s, and it is not", function, path)
+		}
+	}
+}
+
+// If this fails, a command cannot be tested without doing what it does: its constructor
+// takes no run hook.
+func TestCommandsHaveRunHooks(t *testing.T) {
+	t.Parallel()
+	groups := []string{"newRootCommand", "newMigrateCommand"} // they only have others below them
+	found := 0
+	for path, text := range goFiles(t) {
+		if !strings.HasPrefix(path, "internal/cli/") || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			function, is := declaration.(*ast.FuncDecl)
+			if !is || !strings.HasPrefix(function.Name.Name, "new") || !strings.HasSuffix(function.Name.Name, "Command") || slices.Contains(groups, function.Name.Name) {
+				continue
+			}
+			found++
+			if !takesRunHook(function) {
+				t.Errorf("%s: %s takes no run hook", path, function.Name.Name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found %d commands, so this test looks for the wrong thing", found)
+	}
+}
+
+// takesRunHook reports whether the last parameter of a function is a function named run.
+func takesRunHook(function *ast.FuncDecl) bool {
+	fields := function.Type.Params.List
+	if len(fields) == 0 {
+		return false
+	}
+	last := fields[len(fields)-1]
+	_, isFunction := last.Type.(*ast.FuncType)
+	return isFunction && len(last.Names) == 1 && last.Names[0].Name == "run"
+}
