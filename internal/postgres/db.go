@@ -100,7 +100,8 @@ func isMisread(address string) bool {
 	return err == nil && parsed.Scheme != "" && parsed.User == nil && strings.Contains(address, "@")
 }
 
-// Close closes the connections that nobody uses.
+// Close closes the connections that no Conn holds. It waits for the server for at most
+// closeTimeout.
 func (db *DB) Close() {
 	closed := make(chan struct{})
 	go func() {
@@ -117,7 +118,7 @@ func (db *DB) Close() {
 // LockTimeout returns the longest wait for a lock.
 func (db *DB) LockTimeout() time.Duration { return db.options.LockTimeout }
 
-// With does work on a connection that nothing else uses meanwhile. What the work sets
+// With does work on a connection that nothing else uses until the work returns. What the work sets
 // there must not outlast its own transactions. The error is a *ConnectError where
 // there is no connection.
 func (db *DB) With(ctx context.Context, work func(*pgconn.PgConn) error) error {

@@ -145,8 +145,8 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	if table.ByKey, err = readsInOrder(ctx, conn, table); err != nil {
 		return true, nil, err
 	}
-	obstacles, err := describeWrites(ctx, conn, oid, &table)
-	found.Findings = append(found.Findings, obstacles...)
+	more, err := describeWrites(ctx, conn, oid, &table)
+	found.Findings = append(found.Findings, more...)
 	addTable(found, table)
 	return true, nil, err
 }

@@ -20,9 +20,27 @@ func New(db *postgres.DB) *Store { return &Store{db} }
 // Conn is the connection of one worker. It implements migrate.Conn.
 type Conn struct {
 	*postgres.Conn
+	*buffers
 	updates map[batchKind]string // texts of the updates that were used
-	arrays  [][]byte             // parameters of Write; the memory is used again
-	wire    []byte               // messages of a pipeline; the memory is used again
+}
+
+// buffers is the memory of Write. It stays with the connection to the server, so that the
+// next Conn on that connection need not grow it again.
+type buffers struct {
+	arrays [][]byte // parameters
+	wire   []byte   // messages of a pipeline
+}
+
+// buffersKey is where a connection to the server keeps its buffers.
+const buffersKey = "ocmt.pgmigrate"
+
+func newConn(conn *postgres.Conn) *Conn {
+	kept, used := conn.PgConn().CustomData()[buffersKey].(*buffers)
+	if !used {
+		kept = &buffers{}
+		conn.PgConn().CustomData()[buffersKey] = kept
+	}
+	return &Conn{Conn: conn, buffers: kept}
 }
 
 // Open implements migrate.Connector.
@@ -31,7 +49,7 @@ func (s *Store) Open(ctx context.Context) (migrate.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: conn}, nil
+	return newConn(conn), nil
 }
 
 // OpenSnapshot implements migrate.Connector.
@@ -40,7 +58,7 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: conn}, nil
+	return newConn(conn), nil
 }
 
 // Lock implements migrate.Locker.

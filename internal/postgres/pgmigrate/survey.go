@@ -114,7 +114,8 @@ func outlineColumn(ctx context.Context, conn *pgconn.PgConn, path, name string) 
 	return o, err
 }
 
-// listTriggers lists the triggers that an UPDATE of these columns fires.
+// listTriggers lists the triggers that an UPDATE of these columns fires where
+// session_replication_role is origin, its default.
 func listTriggers(ctx context.Context, conn *pgconn.PgConn, path string, table migrate.Table) ([]string, error) {
 	all := []string{}
 	for _, encrypted := range table.Columns {
