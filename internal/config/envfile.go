@@ -1,20 +1,8 @@
 package config
 
-import (
-	"regexp"
-	"strings"
+import "strings"
 
-	"github.com/joho/godotenv"
-)
-
-// assignment matches the first line of a setting in an env file.
-var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z0-9_.]+)\s*[=:]`)
-
-// settingName matches a whole name. The parser also accepts names with spaces, and an empty
-// name.
-var settingName = regexp.MustCompile(`^[A-Za-z0-9_.]+$`)
-
-// envFile is a parsed env file: its settings and the line each stands on.
+// envFile is a parsed env file: its settings and the line of each.
 type envFile struct {
 	info   File
 	values map[string]string
@@ -27,68 +15,52 @@ func readEnvFile(dir, path string) (*envFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := parseEnv(path, text)
-	if err != nil {
-		return nil, err
-	}
-	return &envFile{info: info, values: values, lines: assignmentLines(text)}, nil
+	file := &envFile{info: info, values: map[string]string{}, lines: map[string]int{}}
+	return file, file.parse(path, text)
 }
 
-// parseEnv reads the text of an env file as the servers do, which expand no $NAME. The
-// parser would put the value of another setting in place of
-// $NAME, and spoil a password that contains a dollar sign, so dollar signs go
-// through the parser as NUL bytes, which cannot be part of an environment
-// variable.
-func parseEnv(path, text string) (map[string]string, error) {
+// parse reads the text of an env file as the servers do, and refuses what they skip or take
+// literally although a person can hardly have meant it: a line that is no assignment, and a
+// quotation mark that is not closed. The errors repeat nothing of the text.
+func (f *envFile) parse(path, text string) error {
 	if strings.ContainsRune(text, 0) {
-		return nil, &FileError{Path: path, Reason: "holds a NUL byte: it is not a text file"}
+		return &FileError{Path: path, Reason: "holds a NUL byte: it is not a text file"}
 	}
-	text = strings.TrimPrefix(text, "\ufeff")
-	parsed, err := godotenv.Unmarshal(strings.ReplaceAll(text, "$", "\x00"))
-	if err != nil {
-		return nil, envSyntaxError(path, text, err)
+	list := parseDotenv(text)
+	text = normaliseLineEnds(text)
+	if line := firstSkippedLine(text, list); line > 0 {
+		return &FileError{Path: path, Line: line,
+			Reason: "a line is not NAME=value",
+			Advice: "write one NAME=value a line; comments begin with #"}
 	}
-	values := make(map[string]string, len(parsed))
-	for name, value := range parsed {
-		if !settingName.MatchString(name) {
-			return nil, envSyntaxError(path, text, nil)
+	for _, found := range list {
+		line := lineOf(text, found.start)
+		if found.unclosed {
+			return &FileError{Path: path, Line: line, Reason: "a quoted value is not closed",
+				Advice: "close the quotation mark, or write the value without quotes"}
 		}
-		values[name] = strings.ReplaceAll(value, "\x00", "$")
+		f.values[found.name], f.lines[found.name] = found.value, line
 	}
-	return values, nil
+	return nil
 }
 
-// envSyntaxError says what is wrong without the parser's own message, which repeats the rest
-// of the file with its secrets.
-func envSyntaxError(path, text string, err error) error {
-	if err != nil && strings.HasPrefix(err.Error(), "unterminated") {
-		return &FileError{Path: path, Reason: "a quoted value is not closed", Advice: "close the quotation mark, or write the value without quotes"}
-	}
-	return &FileError{
-		Path: path, Line: firstOddLine(text),
-		Reason: "a line is not NAME=value",
-		Advice: "write one NAME=value a line; comments begin with #",
-	}
-}
+// lineOf returns the number of the line that contains a position, counted from 1.
+func lineOf(text string, position int) int { return 1 + strings.Count(text[:position], "\n") }
 
-func firstOddLine(text string) int {
+// firstSkippedLine returns the first line that is neither empty, nor a comment, nor a part
+// of an assignment; 0 if there is none.
+func firstSkippedLine(text string, list []assignment) int {
+	position := 0
 	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "#") && !assignment.MatchString(line) {
+		for len(list) > 0 && list[0].end < position {
+			list = list[1:]
+		}
+		covered := len(list) > 0 && list[0].start <= position+len(line)
+		trimmed := strings.TrimFunc(line, isJSSpace)
+		if !covered && trimmed != "" && !strings.HasPrefix(trimmed, "#") {
 			return i + 1
 		}
+		position += len(line) + 1
 	}
 	return 0
-}
-
-// assignmentLines maps each name to the last line that sets it, which is the
-// one that counts.
-func assignmentLines(text string) map[string]int {
-	lines := map[string]int{}
-	for i, line := range strings.Split(text, "\n") {
-		if match := assignment.FindStringSubmatch(line); match != nil {
-			lines[match[1]] = i + 1
-		}
-	}
-	return lines
 }

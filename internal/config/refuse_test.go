@@ -105,8 +105,8 @@ func TestDollarIsADollar(t *testing.T) {
 		`REDIS_URL=a$B$(c)${D}e`:        `a$B$(c)${D}e`,
 		`REDIS_URL="a$B$(c)${D}e"`:      `a$B$(c)${D}e`,
 		`REDIS_URL='a$B$(c)${D}e'`:      `a$B$(c)${D}e`,
-		`REDIS_URL="a\$B"`:              `a$B`,
-		"export REDIS_URL = x#y # note": `x#y`,
+		`REDIS_URL="a\$B"`:              `a\$B`, // dotenv knows no escape but \n and \r
+		"export REDIS_URL = x#y # note": `x`,    // and ends a value without quotes at any #
 	} {
 		dir := t.TempDir()
 		write(t, dir, ".env", "B=wrong\nD=wrong\n"+text+"\n")
