@@ -92,7 +92,7 @@ type runDocument struct {
 }
 
 func newRunDocument(request migrate.Request, result *migrate.Result) runDocument {
-	result.List, result.Unseen = emptyIfNil(result.List), emptyIfNil(result.Unseen)
+	result.List, result.NotEnded = emptyIfNil(result.List), emptyIfNil(result.NotEnded)
 	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Rested: result.Rested.Seconds(), Result: result}
 }
 

@@ -92,9 +92,9 @@ func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
 			explained.Message += ", or something else holds them"
 			explained.Hints = append(explained.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
 		}
-	case len(result.Unseen) > 0:
+	case len(result.NotEnded) > 0:
 		explained.Message = "a transaction has written to these tables and not ended; what it wrote could not be looked at"
-		explained.Hints = []string{strings.Join(result.Unseen, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}
+		explained.Hints = []string{strings.Join(result.NotEnded, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}
 	default:
 		explained.Message = ui.Count(result.SetAside, "value was set aside and left as it is", "values were set aside and left as they are")
 		explained.Hints = []string{"keep every old key until they are dealt with", "ocmt migrate verify shows them again"}

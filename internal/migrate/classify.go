@@ -19,8 +19,8 @@ const (
 
 // classify decides what a value is without opening it. The error belongs to the
 // state notMovable.
-func classify(parser *crypto.Resealer, request Request, ring *crypto.Keyring, column Column, text []byte) (crypto.Ciphertext, valueState, error) {
-	c, err := parser.Parse(text)
+func classify(resealer *crypto.Resealer, request Request, ring *crypto.Keyring, column Column, text []byte) (crypto.Ciphertext, valueState, error) {
+	c, err := resealer.Parse(text)
 	switch {
 	case err != nil && isPlaintext(column, err):
 		return c, inPlaintext, nil

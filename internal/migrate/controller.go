@@ -88,8 +88,8 @@ func (c *controller) status() Status {
 	return status
 }
 
-// finish writes the last status.
-func (c *controller) finish(ctx context.Context) {
+// writeLast writes the last status.
+func (c *controller) writeLast(ctx context.Context) {
 	if c.run.Control == nil {
 		return
 	}

@@ -6,7 +6,7 @@ import "context"
 // writes nothing: neither values nor the record. It makes one pass, because what is
 // not written is found again in every pass. Its errors are those of Run.
 func (r Runner) DryRun(ctx context.Context, plan *Plan) (*Result, error) {
-	result, err := r.start(ctx, plan, func(Conn) Writer { return dryRunWriter{} }, (*run).makeTrialPass)
+	result, err := r.runLocked(ctx, plan, func(Conn) Writer { return dryRunWriter{} }, (*run).makeTrialPass)
 	result.DryRun = true
 	return result, err
 }

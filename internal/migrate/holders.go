@@ -12,10 +12,10 @@ const holderPeriod = 50 * time.Millisecond
 // awaitHolders waits for the transactions that have written to the tables and have
 // not ended. A pass that begins before they end cannot see what they wrote, so it
 // would prove nothing to find nothing. The wait ends after the request's
-// HolderTimeout; transactions that are left then are noted in unseen, and the run is
+// HolderTimeout; transactions that are left then are noted in notEnded, and the run is
 // not complete.
 func (r *run) awaitHolders(ctx context.Context) error {
-	r.unseen = nil
+	r.notEnded = nil
 	waiting, err := r.Holders.Holders(ctx, r.plan.Tables)
 	if err != nil || len(waiting) == 0 {
 		return err
@@ -46,7 +46,7 @@ func (r *run) awaitHolders(ctx context.Context) error {
 		}
 	}
 	for _, holder := range waiting {
-		r.unseen = append(r.unseen, holder.Name)
+		r.notEnded = append(r.notEnded, holder.Name)
 	}
 	return nil
 }

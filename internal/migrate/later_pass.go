@@ -28,9 +28,10 @@ func (r *run) makeLaterPass(ctx context.Context) error {
 	})
 }
 
-// firstLaterPass is the number of the pass that skips locked rows, so that one locked
-// row keeps no other back. Later passes have few rows, and wait for locked ones.
-const firstLaterPass = 2
+// skipLockedUntil is the number of the last pass that skips locked rows, so that one
+// locked row keeps no other back. The passes after it have few rows, and wait for locked
+// ones.
+const skipLockedUntil = 2
 
 // movePending reads the pending rows of a table on one connection and writes them on
 // another.
@@ -40,7 +41,7 @@ func (r *run) movePending(ctx context.Context, table Table, reading, writing Con
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		writer := &worker{run: r, conn: writing, writer: r.retryConflicts(r.writer(writing))}
-		return writer.writePending(ctx, table, batches, pass <= firstLaterPass)
+		return writer.writePending(ctx, table, batches, pass <= skipLockedUntil)
 	})
 	group.Go(func() error {
 		defer close(batches)

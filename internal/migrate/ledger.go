@@ -83,7 +83,7 @@ func (r *run) ledgerOutcome(result *Result, failure error) LedgerOutcome {
 		outcome.Status = RunInterrupted
 	case failure != nil:
 		outcome.Status = RunFailed
-	case result.Left > 0 || r.setAside.total() > 0 || len(r.unseen) > 0:
+	case result.Left > 0 || r.setAside.total() > 0 || len(r.notEnded) > 0:
 		outcome.Status = RunPartial
 	}
 	return outcome

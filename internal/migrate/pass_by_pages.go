@@ -38,9 +38,9 @@ type pageQueue struct {
 	at     int64
 }
 
-// next returns the next range of at most so many pages. The leaf's own number of
-// pages bounds only where a range starts: pages that were added since belong to the
-// last range.
+// next returns the next range of at most so many pages. The number of pages of the leaf,
+// as it was described, bounds only where a range starts. Later passes find the rows on
+// pages that were added behind the last range.
 func (q *pageQueue) next(pages int64) (PageRange, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -66,7 +66,7 @@ func (w *worker) movePages(ctx context.Context, table Table, pages PageRange) er
 			pages.Limit = w.rowsWithin(rowsPerRead)
 			pages.After, more, err = w.readPages(ctx, table, pages)
 			if errors.Is(err, ErrBusy) {
-				return nil // a later pass finds these rows again
+				return nil // a later pass finds the rest of the range, and what was read of it
 			}
 			if err != nil {
 				return err
@@ -122,7 +122,7 @@ func (w *worker) writeRange(ctx context.Context, table Table, pages PageRange) e
 	for n := range maxSubBatches {
 		for segment := range ranges {
 			if changes := w.subBatches[segment][n]; len(changes) > 0 {
-				pipeline = append(pipeline, Batch{Pages: &ranges[segment], Changes: changes, Pruned: n == 0})
+				pipeline = append(pipeline, Batch{Pages: &ranges[segment], Changes: changes, Pruned: n == 0}) // reading has pruned the pages
 			}
 			if len(pipeline) < most {
 				continue

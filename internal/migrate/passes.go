@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// maxPasses bounds how often a run looks again. Each pass takes what the servers
-// wrote during the pass before. Values in each of so many passes mean that a server
-// writes them all the time.
+// maxPasses bounds the passes of a run, the first one included. Each pass takes what the
+// servers wrote during the pass before. Values in each of so many passes mean that a
+// server writes them all the time.
 const maxPasses = 10
 
-// makePasses goes over the tables once, and then over what is still pending until a
-// pass finds nothing.
+// makePasses goes over the tables once, and then over what is still pending until a pass
+// finds nothing, or there were maxPasses. What the last pass found is in result.Left.
 func (r *run) makePasses(ctx context.Context, result *Result) error {
 	result.Passes = 1
 	r.setPhase("moving", result.Passes)

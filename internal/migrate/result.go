@@ -8,9 +8,9 @@ type Result struct {
 	Rows     int64         `json:"rows_written"`
 	Passes   int           `json:"passes"`
 	Changed  int64         `json:"rows_changed_meanwhile"` // rows that a later pass had to look at again
-	Left     int64         `json:"still_leaving"`          // rows that the last pass still found to move
+	Left     int64         `json:"still_leaving"`          // rows that the last pass still found, so that there may be more
 	Blocked  int64         `json:"rows_locked"`            // rows of Left that other transactions held
-	Unseen   []string      `json:"not_ended"`              // transactions that had written and not ended, so that their writes were not visible
+	NotEnded []string      `json:"not_ended"`              // transactions that had written and not ended, so that their writes were not visible
 	SetAside int64         `json:"set_aside"`
 	List     []SetAside    `json:"set_aside_list"` // the first values that were set aside
 	Elapsed  time.Duration `json:"-"`
@@ -20,4 +20,4 @@ type Result struct {
 }
 
 // Complete reports whether the last pass found nothing left to do.
-func (r *Result) Complete() bool { return r.Left == 0 && r.SetAside == 0 && len(r.Unseen) == 0 }
+func (r *Result) Complete() bool { return r.Left == 0 && r.SetAside == 0 && len(r.NotEnded) == 0 }

@@ -27,7 +27,7 @@ type Runner struct {
 	Reporter    Reporter
 	Clock       Clock
 	Pacing      *Pacing         // holds back the work; nil for full speed
-	Stop        <-chan struct{} // closed: finish the batches in hand and return ErrStopped
+	Stop        <-chan struct{} // closed: finish the pipelines that were sent and return ErrStopped
 }
 
 // run is the state of one Run.
@@ -39,31 +39,34 @@ type run struct {
 	// dry-run writer.
 	writer func(Conn) Writer
 
-	moved, rows, changed atomic.Int64
-	left                 atomic.Int64 // rows that the present pass found
-	blocked              atomic.Int64 // rows of left that other transactions hold
-	unseen               []string     // transactions that had written and not ended when the last pass began
-	setAside             *setAsideList
-	movedByColumn        valueCounts
-	limit                *rowLimit
-	gate                 *gate
+	moved         atomic.Int64 // values that were written, in proportion to rows
+	rows          atomic.Int64 // rows that were written
+	changed       atomic.Int64 // rows that were not written, because servers had changed or locked them
+	left          atomic.Int64 // rows that the present later pass found
+	blocked       atomic.Int64 // rows in batches of that pass that other transactions blocked
+	notEnded      []string     // transactions that had written and not ended when the last pass began
+	setAside      *setAsideList
+	movedByColumn valueCounts
+	limit         *rowLimit
+	gate          *gate
 
-	mu    sync.Mutex // guards phase, pass and setAside
+	mu    sync.Mutex // guards phase, pass, and which list setAside points at
 	phase string
 	pass  int
 }
 
-// Run brings every value of the plan to its target version. It takes the lock, so
-// that there is one run at a time, and returns when everything that it wrote is
-// safe on disk. With an error, the Result says how far the run came; running again
-// goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost, ErrStopped,
-// ErrAborted, ErrSetAside, and those of the database.
+// Run brings every value of the plan to its target version. It takes the lock, so that
+// there is one run at a time. When it returns without an error, or because it was asked
+// to stop, everything that it wrote is safe on disk. Values may be left without an error:
+// Result.Complete says so. With an error, the Result says how far the run came, and
+// running again goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost,
+// ErrStopped, ErrAborted, ErrSetAside, and those of the database.
 func (r Runner) Run(ctx context.Context, plan *Plan) (*Result, error) {
-	return r.start(ctx, plan, func(conn Conn) Writer { return conn }, (*run).runWithLedger)
+	return r.runLocked(ctx, plan, func(conn Conn) Writer { return conn }, (*run).runWithLedger)
 }
 
-// start takes the lock, does the work, and fills in the result.
-func (r Runner) start(ctx context.Context, plan *Plan, writer func(Conn) Writer, work func(*run, context.Context, *Result) error) (*Result, error) {
+// runLocked takes the lock, does the work, and fills in the result.
+func (r Runner) runLocked(ctx context.Context, plan *Plan, writer func(Conn) Writer, work func(*run, context.Context, *Result) error) (*Result, error) {
 	result := &Result{}
 	if err := plan.Refusal(); err != nil {
 		return result, err
@@ -81,7 +84,7 @@ func (r Runner) start(ctx context.Context, plan *Plan, writer func(Conn) Writer,
 	began, rested := r.Clock(), r.Pacing.Rested()
 	err = work(state, held, result)
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
-	result.Blocked, result.Unseen = state.blocked.Load(), state.unseen
+	result.Blocked, result.NotEnded = state.blocked.Load(), state.notEnded
 	result.SetAside, result.List = state.setAside.count, state.setAside.list
 	result.Elapsed, result.Rested = r.Clock().Sub(began), r.Pacing.Rested()-rested
 	if result.Rested > 0 {
@@ -90,8 +93,9 @@ func (r Runner) start(ctx context.Context, plan *Plan, writer func(Conn) Writer,
 	return result, err
 }
 
-// runWithLedger makes the passes between the two entries of the ledger. The second
-// entry is written even when the passes were cut off, if the database still answers.
+// runWithLedger makes the passes between the two entries of the ledger, while operators
+// can steer them. The second entry is written even when the passes were cut off, if the
+// database still answers. Where the plan found nothing to move, see runWithoutEntry.
 func (r *run) runWithLedger(ctx context.Context, result *Result) error {
 	if r.total == 0 {
 		return r.runWithoutEntry(ctx, result)
@@ -102,8 +106,9 @@ func (r *run) runWithLedger(ctx context.Context, result *Result) error {
 	return r.finish(ctx, result, r.runSteered(ctx, result))
 }
 
-// runWithoutEntry makes the passes where the plan found nothing to move. It leaves
-// no entry, unless a server wrote values meanwhile that were moved.
+// runWithoutEntry makes the passes where the plan found nothing to move. It leaves no
+// entry, and cannot be steered, because it takes a moment. If a server wrote values
+// meanwhile that were moved, it makes both entries at the end.
 func (r *run) runWithoutEntry(ctx context.Context, result *Result) error {
 	failure := r.makePasses(ctx, result)
 	if r.rows.Load() == 0 {
@@ -118,7 +123,8 @@ func (r *run) runWithoutEntry(ctx context.Context, result *Result) error {
 // finishTimeout bounds how long an ended run tries to record its end.
 const finishTimeout = 5 * time.Second
 
-// finish makes what was moved durable and records how the run ended.
+// finish records how the run ended. Before that it makes what was moved durable, unless
+// the run failed: then nothing is promised, and the next run looks at every value again.
 func (r *run) finish(ctx context.Context, result *Result, failure error) error {
 	if errors.Is(context.Cause(ctx), ErrLockLost) {
 		failure = context.Cause(ctx)
@@ -150,7 +156,7 @@ func (r *run) runSteered(ctx context.Context, result *Result) error {
 	<-ended
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	c.finish(ending)
+	c.writeLast(ending)
 	return err
 }
 
@@ -183,8 +189,8 @@ func (r *run) setAsideTotal() int64 {
 	return list.total()
 }
 
-// forEachTable moves the values of one table after the other. It ends between two
-// tables if it is asked to.
+// forEachTable moves the values of one table after the other. After each table it ends
+// if it is asked to.
 func (r *run) forEachTable(ctx context.Context, move func(context.Context, Table) error) error {
 	for _, table := range r.plan.Tables {
 		if err := move(ctx, table); err != nil {

@@ -102,6 +102,8 @@ func (w *worker) resealValue(table Table, column Column, row Row, text []byte) (
 	default:
 		return nil, nil
 	}
+	// ErrAuthentication is about the old ciphertext. A new one that does not open again is
+	// ErrReopen, which ends the run.
 	w.resealed, err = w.resealer.Reseal(w.resealed[:0], c)
 	switch {
 	case errors.Is(err, crypto.ErrAuthentication):
@@ -165,7 +167,8 @@ func (w *worker) write(ctx context.Context, table Table, batches []Batch) error 
 	w.waited += waited
 	outcomes, err := w.writer.Write(ctx, table, batches)
 	for i, batch := range batches[:min(len(batches), len(outcomes))] {
-		// Nothing is known of a batch that got no answer, so it is not counted.
+		// After an error, an outcome without rows may belong to a batch that got no answer.
+		// Nothing is known of such a batch, so it is not counted.
 		if err == nil || outcomes[i].Written > 0 {
 			w.run.addOutcome(table, batch, outcomes[i])
 		}

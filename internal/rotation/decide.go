@@ -14,7 +14,7 @@ import (
 // WholeDatabase), and later than the run.
 func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Verification) (retirable []int, reasons []finding.Finding) {
 	request := plan.Request
-	left := leftVersions(plan)
+	leaving := leavingVersions(plan)
 	if request.Backwards {
 		reasons = append(reasons, finding.Finding{Code: finding.GoingBack, Severity: finding.Error, Where: versionName(request.To),
 			Message: "the values went back to an older version, and the servers write under the newer one until they are switched",
@@ -22,22 +22,22 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 	}
 	reasons = append(reasons, findUnfinished(request, result)...)
 	for _, found := range findUnproven(request, verification) {
-		if !concernsOther(found, left) {
+		if !concernsOther(found, leaving) {
 			reasons = append(reasons, found)
 		}
 	}
-	for _, version := range left {
+	for _, version := range leaving {
 		reasons = append(reasons, findKnownColumns(plan, version)...)
 	}
 	if len(reasons) > 0 {
 		return []int{}, reasons
 	}
-	return left, nil
+	return leaving, nil
 }
 
-// leftVersions returns the versions that the run was to leave: the one of the request,
+// leavingVersions returns the versions that the run was to leave: the one of the request,
 // or every version below the target that a key is set for.
-func leftVersions(plan *migrate.Plan) []int {
+func leavingVersions(plan *migrate.Plan) []int {
 	if plan.Request.From != nil {
 		return []int{*plan.Request.From}
 	}
@@ -51,9 +51,9 @@ func leftVersions(plan *migrate.Plan) []int {
 }
 
 // concernsOther reports whether a finding is about values under a version that the run
-// was not to leave: they need the key of that version, and no key that was left.
-func concernsOther(found finding.Finding, left []int) bool {
-	return found.Code == finding.ValuesUnder && !slices.ContainsFunc(left, func(version int) bool { return found.Where == versionName(version) })
+// was not to leave: they need the key of that version, and no key that the run leaves.
+func concernsOther(found finding.Finding, leaving []int) bool {
+	return found.Code == finding.ValuesUnder && !slices.ContainsFunc(leaving, func(version int) bool { return found.Where == versionName(version) })
 }
 
 // findKnownColumns finds columns that are listed as under other keys, and so were not

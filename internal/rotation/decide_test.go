@@ -39,7 +39,7 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 	}{
 		"rows are left":                {func(f *facts) { f.result.Left = 3 }, finding.RowsLeft, "run"},
 		"rows are locked":              {func(f *facts) { f.result.Left, f.result.Blocked = 3, 3 }, finding.RowsLocked, "run"},
-		"a transaction has not ended":  {func(f *facts) { f.result.Unseen = []string{"process 7"} }, finding.NotEnded, "run"},
+		"a transaction has not ended":  {func(f *facts) { f.result.NotEnded = []string{"process 7"} }, finding.NotEnded, "run"},
 		"the run set a value aside":    {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
 		"a value does not open":        {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
 		"values are under the version": {func(f *facts) { f.verification.Versions[0] = 4 }, finding.ValuesUnder, "key version 0"},

@@ -11,7 +11,7 @@ import (
 type Proof struct {
 	Verification *migrate.Verification
 	Retirable    []int             // key versions that nothing in the database needs any more
-	Reasons      []finding.Finding // why the old keys must be kept; none where Retirable names them
+	Reasons      []finding.Finding // why the old keys must be kept; none where the decision was to retire them
 }
 
 // Retirer records key versions as retired.
@@ -19,8 +19,10 @@ type Retirer interface {
 	Retire(ctx context.Context, versions []int) error
 }
 
-// Prove verifies the whole database after a run, decides which keys may go, and records
-// them as retired. verify opens every value that a request speaks of.
+// Prove opens every value of the database with the target key alone after a run, decides which
+// keys may go, and notes in the record that they are no longer in use. verify opens every value
+// that a request speaks of. Where the keys cannot be recorded, the proof names none and comes
+// back with the error.
 func Prove(ctx context.Context, verify func(context.Context, migrate.Request) (*migrate.Verification, error), record Retirer, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
 	verification, err := verify(ctx, WholeDatabase(plan.Request))
 	if err != nil {

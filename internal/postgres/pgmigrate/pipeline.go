@@ -12,8 +12,8 @@ import (
 )
 
 // sendPipeline sends all batches at once. Each is a transaction that ends with a
-// synchronization of its own, so that one that fails takes no other with it. Their
-// statements are prepared.
+// synchronization of its own, so that one that fails takes no other with it. prepareBatches
+// has prepared their statements.
 //
 // The messages are encoded here and not by the driver, which makes a new buffer for each
 // pipeline and lets it grow: copying and collecting these was a tenth of the program's

@@ -16,10 +16,12 @@ func pruneSQL(leaf migrate.Leaf) string {
 	return "select count(*) from only " + postgres.Quote(leaf.Schema, leaf.Name) + " t where t.ctid >= $1::tid and t.ctid < $2::tid"
 }
 
+// updateByTID returns the UPDATE of rows that are found by their TIDs, and are unchanged.
 func updateByTID(table migrate.Table, leaf migrate.Leaf) string {
 	return updateFrom(table, "only "+postgres.Quote(leaf.Schema, leaf.Name), true) + " where t.ctid = u.tid and " + isUnchanged(table)
 }
 
+// updateByKey returns the UPDATE of rows that are found by their keys, and are unchanged.
 func updateByKey(table migrate.Table, skipLocked bool) string {
 	if !skipLocked {
 		return updateFrom(table, postgres.Quote(table.Schema, table.Name), false) + " where " + isUnchanged(table)
@@ -38,11 +40,12 @@ func countWrittenSQL(table migrate.Table) string {
 	return fmt.Sprintf("select count(*) from %s join %s t on %s", changesTable(table, false), postgres.Quote(table.Schema, table.Name), strings.Join(terms, " and "))
 }
 
-// updateFrom sets each column to its new value, or to itself where that is NULL.
+// updateFrom returns an UPDATE from the table of changes, without its condition.
 func updateFrom(table migrate.Table, target string, byTID bool) string {
 	return fmt.Sprintf("update %s t set %s from %s", target, assignments(table), changesTable(table, byTID))
 }
 
+// assignments sets each column to its new value, or to itself where that is NULL.
 func assignments(table migrate.Table) string {
 	sets := make([]string, len(table.Columns))
 	for i, column := range table.Columns {

@@ -1,6 +1,6 @@
-// Package pgrecord is the record of runs in an OCMT database: the tables
-// encryption_keys and encryption_migrations, and entries in the audit log. Operators also
-// steer a run through it.
+// Package pgrecord is the record of runs in an OCMT database: the tables encryption_keys and
+// encryption_migrations, and entries in the audit log. Record is all of it; a Ledger writes the
+// entries of one run; a Control is how operators steer one.
 package pgrecord
 
 import (

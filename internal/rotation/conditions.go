@@ -80,9 +80,9 @@ func findUnfinished(request migrate.Request, result *migrate.Result) []finding.F
 			fmt.Sprintf("%d rows in pass %d", result.Left, result.Passes),
 			fmt.Sprintf("switch every server to version %d, then run this again", request.To))
 	}
-	if len(result.Unseen) > 0 {
+	if len(result.NotEnded) > 0 {
 		add(finding.NotEnded, "transactions have written to the tables and not ended, so that what they wrote is not visible",
-			strings.Join(result.Unseen, "; "),
+			strings.Join(result.NotEnded, "; "),
 			"end them (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again")
 	}
 	if result.SetAside > 0 {
