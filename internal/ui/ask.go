@@ -15,15 +15,14 @@ var ErrDeclined = errors.New("declined by the operator")
 // Question is asked before something is changed.
 type Question struct {
 	Text string // "Re-encrypt 12,345 values?"
-	// Reversible marks work that is guarded and can be taken back: without a
-	// terminal it goes on, as scripts expect. Work that is not reversible needs
-	// --yes there.
+	// Reversible says that the work is guarded and can be taken back. Without a terminal
+	// such work goes on, as scripts expect; other work needs --yes there.
 	Reversible bool
 }
 
 // Confirm returns nil if the work may go on. It asks on a terminal, unless --yes
-// answered already. Other results are an *Error with ExitRefused, or the
-// context's cause; in each case nothing has been changed yet.
+// answered already. Otherwise it returns an *Error with ExitRefused, or the context's
+// cause. It returns before anything is changed.
 func (p *Printer) Confirm(ctx context.Context, question Question) error {
 	switch {
 	case p.options.Yes:
@@ -32,7 +31,7 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 		return nil
 	case !p.Interactive():
 		return &Error{
-			Message: "this cannot be taken back, and nobody can be asked here",
+			Message: "this cannot be taken back, and no question can be asked here",
 			Hints:   []string{"add --yes if it is what you want"},
 			Code:    ExitRefused,
 		}
@@ -48,12 +47,12 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 	return &Error{Message: "stopped: the answer was no, and nothing was changed", Code: ExitRefused, Cause: ErrDeclined}
 }
 
-// ReadSecret asks for a secret without showing what is typed. Without a terminal
-// it is an *Error with ExitUsage. The caller may overwrite the bytes after use.
+// ReadSecret asks for a secret without showing what is typed. Without a terminal it
+// returns an *Error with ExitUsage. The caller may overwrite the bytes after use.
 func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error) {
 	if !p.Interactive() || p.streams.ReadPassword == nil {
 		return nil, &Error{
-			Message: "a secret is needed, and nobody can be asked here",
+			Message: "a secret is needed, and no question can be asked here",
 			Hints:   []string{"set it in the environment or in a file"},
 			Code:    ExitUsage,
 		}
@@ -76,7 +75,7 @@ func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, e
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	p.prompt(prompt, "")
+	p.writePrompt(prompt, "")
 
 	type reply struct {
 		text []byte
@@ -89,10 +88,10 @@ func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, e
 	}()
 	select {
 	case <-ctx.Done():
-		p.prompt("\n", "")
+		p.writePrompt("\n", "")
 		return nil, context.Cause(ctx)
 	case got := <-replies:
-		p.prompt("", erase)
+		p.writePrompt("", erase)
 		if got.err != nil {
 			return nil, fmt.Errorf("reading the answer: %w", got.err)
 		}
@@ -100,9 +99,9 @@ func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, e
 	}
 }
 
-// prompt writes a prompt in place of the live line, or erases it and brings the
-// live line back.
-func (p *Printer) prompt(text, erase string) {
+// writePrompt writes a prompt in place of the live line. With erase it erases the prompt
+// and brings the live line back.
+func (p *Printer) writePrompt(text, erase string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if erase != "" {

@@ -81,8 +81,8 @@ func (n notifying) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// TestReadSecret: a secret that is typed must come back whole and be shown
-// nowhere; without a terminal nothing may be taken for it.
+// TestReadSecret: a secret that is typed must come back whole and must not
+// be shown. Without a terminal nothing may be taken for it.
 func TestReadSecret(t *testing.T) {
 	t.Parallel()
 	var diagnostics bytes.Buffer

@@ -11,5 +11,5 @@
 //     a terminal. They are erased once they are answered.
 //   - Text from outside, such as a row key, cannot steer the terminal: control
 //     characters are made visible.
-//   - No secret is printed, save the one that keygen was asked for.
+//   - No secret is printed, except the one that keygen was asked for.
 package ui

@@ -22,36 +22,36 @@ type errorBody struct {
 	Findings []finding.Finding `json:"findings,omitempty"`
 }
 
-// Fail writes an error to standard error and returns its exit code: what went
+// Fail writes an error to standard error, and returns its exit code. It says what went
 // wrong, why, and what to do next.
 func (p *Printer) Fail(err error) ExitCode {
 	code := ExitCodeOf(err)
 	body := errorBody{Message: err.Error(), Code: code, Kind: code.kind()}
-	var told *Error
-	if errors.As(err, &told) {
-		body.Message, body.Next, body.Findings = told.Message, told.Hints, told.Findings
-		if told.Cause != nil {
-			body.Why = told.Cause.Error()
+	var reported *Error
+	if errors.As(err, &reported) {
+		body.Message, body.Next, body.Findings = reported.Message, reported.Hints, reported.Findings
+		if reported.Cause != nil {
+			body.Why = reported.Cause.Error()
 		}
 	}
 	if p.options.JSON {
-		p.failDocument(body)
+		p.writeErrorDocument(body)
 	} else {
-		p.failText(body)
+		p.writeErrorText(body)
 	}
 	return code
 }
 
-func (p *Printer) failDocument(body errorBody) {
+func (p *Printer) writeErrorDocument(body errorBody) {
 	text, err := EncodeDocument("error", ErrorDocument{Error: body})
 	if err != nil { // cannot happen with plain strings; the text form is better than nothing
-		p.failText(body)
+		p.writeErrorText(body)
 		return
 	}
 	p.writeErrorLine(strings.TrimSuffix(text, "\n"))
 }
 
-func (p *Printer) failText(body errorBody) {
+func (p *Printer) writeErrorText(body errorBody) {
 	lines := []string{paint(p.errColour(), Bad, "error:") + " " + Clean(body.Message)}
 	if body.Why != "" {
 		lines = append(lines, "  "+Clean(body.Why))

@@ -90,22 +90,22 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// ExitCodeOf decides the status that an error ends the program with. The
-// outermost *Error that names a code decides; then an interruption; all else
-// has failed.
+// ExitCodeOf returns the status that an error ends the program with: the code of the
+// outermost *Error that has one, else ExitInterrupted after an interruption, else
+// ExitFailed.
 func ExitCodeOf(err error) ExitCode {
 	if err == nil {
 		return ExitDone
 	}
 	for rest := err; rest != nil; {
-		var told *Error
-		if !errors.As(rest, &told) {
+		var reported *Error
+		if !errors.As(rest, &reported) {
 			break
 		}
-		if told.Code != ExitDone {
-			return told.Code
+		if reported.Code != ExitDone {
+			return reported.Code
 		}
-		rest = told.Cause
+		rest = reported.Cause
 	}
 	if errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
 		return ExitInterrupted

@@ -72,12 +72,12 @@ func (p *Printer) Table(table Table) {
 	if p.streams.OutTTY {
 		width = p.streams.Width
 	}
-	p.writeResult(strings.Join(table.lines(width, p.outColour()), "\n") + "\n")
+	p.writeResult(strings.Join(table.render(width, p.outColour()), "\n") + "\n")
 }
 
-// Document writes the result as JSON: the members of document, which must
-// encode as an object, behind "schema": "ocmt/NAME/v1". Outside JSON mode it
-// writes nothing. A command calls it once.
+// Document writes the result as JSON: "schema": "ocmt/NAME/v1", then the members of
+// document, which must encode as an object. Outside JSON mode it writes nothing. A command
+// calls it once.
 func (p *Printer) Document(name string, document any) error {
 	if !p.options.JSON {
 		return nil
@@ -111,21 +111,21 @@ func (p *Printer) DocumentLine(name string, document any) error {
 // Raw writes bytes of the result as they are, in either mode.
 func (p *Printer) Raw(text string) { p.writeResult(text) }
 
-// Note writes a line for people to standard error, unless quiet.
+// Note writes a line for people to standard error. With --quiet it writes nothing.
 func (p *Printer) Note(format string, args ...any) {
 	if !p.options.Quiet {
 		p.writeErrorLine(fmt.Sprintf(format, args...))
 	}
 }
 
-// Detail writes a line to standard error if details were asked for.
+// Detail writes a line to standard error with --verbose only.
 func (p *Printer) Detail(format string, args ...any) {
 	if p.options.Verbose {
 		p.writeErrorLine(fmt.Sprintf(format, args...))
 	}
 }
 
-// Warn writes a warning to standard error, quiet or not.
+// Warn writes a warning to standard error, also with --quiet.
 func (p *Printer) Warn(format string, args ...any) {
 	p.writeErrorLine(paint(p.errColour(), Caution, "warning:") + " " + fmt.Sprintf(format, args...))
 }
@@ -161,7 +161,7 @@ func (p *Printer) writeErrorLine(line string) {
 // writeError writes to standard error. There is nowhere to report that it failed.
 func (p *Printer) writeError(text string) { _, _ = io.WriteString(p.streams.Err, text) }
 
-// eraseLine clears the line that the cursor stands on.
+// eraseLine clears the line that the cursor is on.
 const eraseLine = "\r\x1b[K"
 
 func (p *Printer) hideLive() {

@@ -64,8 +64,8 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// TestDocumentForms: a document without a schema cannot be told from that of
-// another release.
+// TestDocumentForms: without a schema, a reader cannot distinguish the document from
+// that of another release.
 func TestDocumentForms(t *testing.T) {
 	t.Parallel()
 	text, err := ui.EncodeDocument("x", struct{}{})
@@ -118,8 +118,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestFail: the operator must read what, why and what next; a script the same as
-// JSON; and text from a database must not steer the terminal.
+// TestFail: the operator must read what failed, why, and what to do next. A script must
+// read the same as JSON. Text from a database must not steer the terminal.
 func TestFail(t *testing.T) {
 	t.Parallel()
 	failure := &ui.Error{Message: "it broke\x1b[2J", Cause: errors.New("because"), Hints: []string{"do this", "or that"}, Code: ui.ExitFound}
@@ -148,12 +148,12 @@ func TestFail(t *testing.T) {
 		t.Errorf("document %+v", document)
 	}
 	if s.out.Len() > 0 {
-		t.Error("an error stands on standard output")
+		t.Error("an error is on standard output")
 	}
 }
 
-// TestTable: two rows that look the same because they were cut, or a line that
-// wraps, are misread at night; and a pipe must get everything.
+// TestTable: an operator misreads two rows that look the same because they were cut, or a
+// line that wraps. A pipe must get everything.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 60) + "END"
@@ -179,7 +179,7 @@ func TestTable(t *testing.T) {
 }
 
 // TestNarrowTable: two columns of one table that are cut to the same text cannot be
-// told apart.
+// distinguished.
 func TestNarrowTable(t *testing.T) {
 	t.Parallel()
 	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES"}, {Title: "MORE"}}}

@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	liveEvery  = 100 * time.Millisecond // fast enough to look alive, slow enough for a serial line
-	plainEvery = 5 * time.Second        // a log of a long run stays readable
-	rateWindow = 15 * time.Second       // the rate is that of the last seconds, so a pause shows
+	liveInterval  = 100 * time.Millisecond // fast enough to look alive, slow enough for a serial line
+	plainInterval = 5 * time.Second        // a log of a long run stays readable
+	rateWindow    = 15 * time.Second       // a short window shows a pause in the rate
 )
 
-// Progress shows how far a long task has come: with a live line on a terminal, with a plain
-// line every few seconds elsewhere, and not at all when quiet. It has no goroutine of its
+// Progress shows how much of a long task is done: with a live line on a terminal, with a
+// plain line every few seconds elsewhere, and not at all with --quiet. It has no goroutine of its
 // own and draws when it is updated. It is safe for concurrent use.
 type Progress struct {
 	printer *Printer
 	now     func() time.Time
 
-	// guarded by printer.mu
+	// The fields below are guarded by printer.mu.
 	label   string
 	unit    string
 	started time.Time
@@ -35,7 +35,7 @@ type sample struct {
 }
 
 // Progress begins a progress display. The label says what is done ("re-encrypting
-// secrets"), the unit what is counted ("rows"). Call End when the work is over.
+// secrets"), and the unit says what is counted ("rows"). Call End when the work is over.
 // The printer's options must have a clock.
 func (p *Printer) Progress(label, unit string) *Progress {
 	now := p.options.Now
@@ -46,7 +46,7 @@ func (p *Printer) Progress(label, unit string) *Progress {
 	}
 }
 
-// Phase goes on to the next part of the work: counting and rate begin anew.
+// Phase begins the next part of the work, with a count and a rate of its own.
 func (g *Progress) Phase(label string) {
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
@@ -63,12 +63,12 @@ func (g *Progress) Update(done, total int64, note string) {
 	}
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
-	every := plainEvery
+	interval := plainInterval
 	if g.printer.streams.ErrTTY {
-		every = liveEvery
+		interval = liveInterval
 	}
 	at := g.now()
-	if g.ended || at.Sub(g.drawn) < every {
+	if g.ended || at.Sub(g.drawn) < interval {
 		return
 	}
 	g.drawn = at
@@ -92,7 +92,7 @@ func (g *Progress) Waiting(reason string) {
 	}
 }
 
-// End takes the live line away. Calling it twice does no harm.
+// End erases the live line. It may be called twice.
 func (g *Progress) End() {
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()

@@ -16,8 +16,8 @@ func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
 
 func newClock() *clock { return &clock{at: time.Unix(1_700_000_000, 0)} }
 
-// TestProgressPlain: a log of a night's run must neither be empty nor hold a
-// line for each row.
+// TestProgressPlain: a log of a night's run must neither be empty nor contain
+// a line for each row.
 func TestProgressPlain(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -63,8 +63,8 @@ func TestProgressLive(t *testing.T) {
 	}
 }
 
-// TestProgressPause: after a pause the time left must be that of the work now,
-// not of an hour ago.
+// TestProgressPause: after a pause, the time left must follow from the present speed,
+// not from that of an hour ago.
 func TestProgressPause(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -83,7 +83,7 @@ func TestProgressPause(t *testing.T) {
 	}
 }
 
-// TestProgressQuiet: quiet means quiet.
+// TestProgressQuiet: a cron job with --quiet sends mail for every line that is written.
 func TestProgressQuiet(t *testing.T) {
 	t.Parallel()
 	c := newClock()

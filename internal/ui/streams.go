@@ -15,16 +15,16 @@ type Streams struct {
 	Out io.Writer
 	Err io.Writer
 
-	// Whether each of them is a terminal.
+	// InTTY, OutTTY and ErrTTY say whether each stream is a terminal.
 	InTTY, OutTTY, ErrTTY bool
-	// Width is the width of the terminal in columns; 0 where the output is no terminal, and
-	// lines are not cut.
+	// Width is the width of the terminal in columns. It is 0 where the output is no terminal;
+	// lines are not cut then.
 	Width int
 	// Colour says that the environment does not forbid colour. It is used only
 	// where the stream is a terminal.
 	Colour bool
 
-	// ReadPassword reads a line without echo; nil where In is no terminal.
+	// ReadPassword reads a line without echo. It is nil where In is no terminal.
 	ReadPassword func() ([]byte, error)
 	// RestoreTerminal brings echo back after a ReadPassword that was interrupted.
 	RestoreTerminal func()

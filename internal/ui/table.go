@@ -15,8 +15,8 @@ type Table struct {
 type Column struct {
 	Title string
 	Right bool // align right, for numbers
-	// Flexible columns are cut in the middle where the terminal is too narrow.
-	// Into a pipe or a file nothing is ever cut.
+	// Flexible says that the column may be cut in the middle where the terminal is too
+	// narrow. Nothing is cut in a pipe or a file.
 	Flexible bool
 }
 
@@ -40,22 +40,22 @@ const minCellWidth = 12
 
 const gap = "  "
 
-// lines lays the table out. Width 0 means without limit.
-func (t Table) lines(width int, colour bool) []string {
-	widths := t.widths()
+// render returns the lines of the table. A width of 0 means no limit.
+func (t Table) render(width int, colour bool) []string {
+	widths := t.measureColumns()
 	t.shrink(widths, width)
 	title := make([]Cell, len(t.Columns))
 	for i, column := range t.Columns {
 		title[i] = Cell{Text: column.Title, Tone: Faint}
 	}
-	lines := []string{t.line(title, widths, colour)}
+	lines := []string{t.renderLine(title, widths, colour)}
 	for _, row := range t.Rows {
-		lines = append(lines, t.line(row, widths, colour))
+		lines = append(lines, t.renderLine(row, widths, colour))
 	}
 	return lines
 }
 
-func (t Table) widths() []int {
+func (t Table) measureColumns() []int {
 	widths := make([]int, len(t.Columns))
 	for i, column := range t.Columns {
 		widths[i] = utf8.RuneCountInString(column.Title)
@@ -68,18 +68,17 @@ func (t Table) widths() []int {
 	return widths
 }
 
-// shrink takes columns from the widest flexible column until the table fits or
-// nothing more may be cut. A table that is too wide is better than one whose rows
-// read alike.
+// shrink narrows the widest flexible column until the table fits, or until no column may
+// be cut further. A table that is too wide is better than one whose rows read alike.
 func (t Table) shrink(widths []int, limit int) {
-	if limit <= 0 || total(widths) <= limit {
+	if limit <= 0 || totalWidth(widths) <= limit {
 		return
 	}
 	least := make([]int, len(widths))
 	for i := range widths {
 		least[i] = t.minWidth(i, widths[i])
 	}
-	for total(widths) > limit {
+	for totalWidth(widths) > limit {
 		widest := -1
 		for i, column := range t.Columns {
 			if column.Flexible && widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
@@ -93,7 +92,7 @@ func (t Table) shrink(widths []int, limit int) {
 	}
 }
 
-// minWidth returns how far a column may be cut so that cells that differ still do.
+// minWidth returns the least width at which different cells of a column still differ.
 func (t Table) minWidth(column, width int) int {
 	least := min(minCellWidth, width)
 	for least < width && t.readAlike(column, least) {
@@ -102,10 +101,10 @@ func (t Table) minWidth(column, width int) int {
 	return least
 }
 
-// readAlike reports whether two cells of a column that differ read alike when they are
-// cut.
+// readAlike reports whether two different cells of a column are the same text when they are
+// cut to a width.
 func (t Table) readAlike(column, width int) bool {
-	whole := map[string]string{} // by what is left of it
+	whole := map[string]string{} // the whole text by its cut form
 	for _, row := range t.Rows {
 		if column >= len(row) {
 			continue
@@ -120,7 +119,7 @@ func (t Table) readAlike(column, width int) bool {
 	return false
 }
 
-func total(widths []int) int {
+func totalWidth(widths []int) int {
 	sum := len(gap) * (len(widths) - 1)
 	for _, width := range widths {
 		sum += width
@@ -128,7 +127,7 @@ func total(widths []int) int {
 	return sum
 }
 
-func (t Table) line(cells []Cell, widths []int, colour bool) string {
+func (t Table) renderLine(cells []Cell, widths []int, colour bool) string {
 	var b strings.Builder
 	for i, column := range t.Columns {
 		var cell Cell

@@ -10,13 +10,13 @@ import (
 // Clean makes control characters visible, so that text from a database or a
 // file cannot move the cursor, change colours or fake lines.
 func Clean(text string) string {
-	if strings.IndexFunc(text, unprintable) < 0 && utf8.ValidString(text) {
+	if strings.IndexFunc(text, isUnprintable) < 0 && utf8.ValidString(text) {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case !unprintable(r):
+		case !isUnprintable(r):
 			b.WriteRune(r)
 		case r < 0x100:
 			fmt.Fprintf(&b, `\x%02x`, r)
@@ -27,14 +27,14 @@ func Clean(text string) string {
 	return b.String()
 }
 
-// unprintable reports whether a character is a control character, or an invisible one that
+// isUnprintable reports whether a character is a control character, or an invisible one that
 // reorders text.
-func unprintable(r rune) bool {
+func isUnprintable(r rune) bool {
 	return r != ' ' && !unicode.IsGraphic(r)
 }
 
-// Tone is what a piece of text means, shown by colour where there is any. The words must say
-// it too, because colour reaches neither a pipe nor every reader.
+// Tone is the meaning of a piece of text, which a terminal shows by colour. The words must
+// say it too, because colour reaches neither a pipe nor every reader.
 type Tone int
 
 // The tones.
