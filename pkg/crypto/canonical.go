@@ -7,17 +7,16 @@ import (
 	"slices"
 )
 
-// partLength is how many characters an IV or a tag takes in padded Base64: both
-// are of 16 bytes.
+// partLength is the length in characters of an IV or a tag in padded Base64. Both have 16
+// bytes.
 const partLength = (IVSize + 2) / 3 * 4
 
-// parseCanonical reads the form that OCMT writes, in which the position of every part
-// is known: v{N}:, the IV, the tag and the encrypted part, each in padded
-// Base64. For any other text it returns false; the general parser decides
-// what that is. A verification spends most of its time on parsing values, and
-// nearly all have this form.
+// parseCanonical reads the form that OCMT writes: v{N}:, the IV, the tag and the encrypted
+// part, each in padded Base64. The position of every part is known. For any other text it
+// returns false, and the general parser decides what the text is. A verification spends
+// most of its time on parsing values, and nearly all values have this form.
 func (p *parser) parseCanonical(text []byte) (c Ciphertext, ok bool) {
-	version, length, ok := canonicalLabel(text)
+	version, length, ok := parseCanonicalLabel(text)
 	parts := text[length:]
 	const tagAt, bodyAt = partLength + 1, 2 * (partLength + 1)
 	if !ok || len(parts) <= bodyAt || parts[tagAt-1] != ':' || parts[bodyAt-1] != ':' {
@@ -38,8 +37,9 @@ func (p *parser) parseCanonical(text []byte) (c Ciphertext, ok bool) {
 		Tag: whole[IVSize : IVSize+TagSize : IVSize+TagSize], Body: slices.Clip(p.decoded[IVSize+TagSize:])}, true
 }
 
-// canonicalLabel reads v{N}: without zeros in front, and returns its length.
-func canonicalLabel(text []byte) (version, length int, ok bool) {
+// parseCanonicalLabel reads v{N}: without leading zeros. It returns N and the length of the
+// label.
+func parseCanonicalLabel(text []byte) (version, length int, ok bool) {
 	end := bytes.IndexByte(text, ':')
 	if end < 1 || text[0] != 'v' {
 		return 0, 0, false
@@ -52,12 +52,12 @@ func canonicalLabel(text []byte) (version, length int, ok bool) {
 // group, within 24 bits, and noDigit for all other characters.
 var digitValues = func() (values [4][256]uint32) {
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	for place := range values {
-		for char := range values[place] {
-			values[place][char] = noDigit
+	for position := range values {
+		for char := range values[position] {
+			values[position][char] = noDigit
 		}
-		for worth, digit := range []byte(digits) {
-			values[place][digit] = uint32(worth) << (6 * (3 - place))
+		for value, digit := range []byte(digits) {
+			values[position][digit] = uint32(value) << (6 * (3 - position))
 		}
 	}
 	return values
@@ -70,24 +70,24 @@ const noDigit = 1 << 31
 // wordSize is how many bytes decodeCanonical writes at once.
 const wordSize = 8
 
-// decodeCanonical decodes the one canonical spelling of Base64 (RFC 4648,
-// section 4: padded, and zero bits behind the last byte) into dst, which must
-// have room for wordSize more bytes than come out of it. ok is false for every
-// other text, and the contents of dst are then undefined. It takes two groups of four digits at
-// a time, in about half the time of encoding/base64 on texts as short as these.
+// decodeCanonical decodes the one canonical spelling of Base64 (RFC 4648, section 4:
+// padded, with zero bits behind the last byte) into dst, which must have room for wordSize
+// more bytes than the text encodes. For every other text ok is false, and the contents of
+// dst are undefined. It decodes two groups of four digits at a time, and takes about half
+// the time of encoding/base64 on texts as short as these.
 func decodeCanonical(dst, text []byte) (length int, ok bool) {
 	if len(text) == 0 || len(text)%4 != 0 {
 		return 0, false
 	}
 	seen := uint32(0)
 	for len(text) > 2*4 && len(dst) >= wordSize {
-		first, second := group(text), group(text[4:])
+		first, second := decodeGroup(text), decodeGroup(text[4:])
 		seen |= first | second
 		binary.BigEndian.PutUint64(dst, uint64(first)<<40|uint64(second)<<16)
 		dst, text, length = dst[2*3:], text[2*4:], length+2*3
 	}
 	for len(text) > 4 {
-		one := group(text)
+		one := decodeGroup(text)
 		seen |= one
 		binary.BigEndian.PutUint32(dst, one<<8)
 		dst, text, length = dst[3:], text[4:], length+3
@@ -103,13 +103,13 @@ func decodeCanonical(dst, text []byte) (length int, ok bool) {
 		padding = 2
 	}
 	seen |= last
-	behind := last & (1<<(8*padding) - 1)
+	trailing := last & (1<<(8*padding) - 1)
 	binary.BigEndian.PutUint32(dst, last<<8)
-	return length + 3 - padding, seen&noDigit == 0 && behind == 0
+	return length + 3 - padding, seen&noDigit == 0 && trailing == 0
 }
 
-// group returns the value of the first four digits of a text.
-func group(text []byte) uint32 {
+// decodeGroup returns the value of the first four digits of a text.
+func decodeGroup(text []byte) uint32 {
 	_ = text[3]
 	return digitValues[0][text[0]] | digitValues[1][text[1]] | digitValues[2][text[2]] | digitValues[3][text[3]]
 }

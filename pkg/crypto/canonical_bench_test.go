@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// BenchmarkDecodeCanonical is what decodeCanonical gains over encoding/base64, for
-// an IV and for bodies as long as most.
+// BenchmarkDecodeCanonical compares decodeCanonical with encoding/base64, for an IV and for
+// bodies of usual lengths.
 func BenchmarkDecodeCanonical(b *testing.B) {
 	strict := base64.StdEncoding.Strict()
 	for _, size := range []int{IVSize, 100, 400} {

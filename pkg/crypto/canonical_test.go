@@ -12,8 +12,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// If this fails, the quick way of reading what OCMT writes reads other bytes than
-// stand there, and a value that is whole fails to open.
+// If this fails, the fast parser of the text that OCMT writes returns wrong bytes, and a
+// sound value fails to open.
 func TestCanonicalTextOfEveryLength(t *testing.T) {
 	t.Parallel()
 	var random [32]byte
@@ -28,7 +28,7 @@ func TestCanonicalTextOfEveryLength(t *testing.T) {
 		if err != nil || !cmp.Equal(got, want) {
 			t.Fatalf("%d bytes: read as something else, %v", length, err)
 		}
-		// Whoever appends to one part must not write over the next.
+		// A caller that appends to one part must not write over the next part.
 		for _, part := range [][]byte{got.IV, got.Tag, got.Body} {
 			if cap(part) != len(part) {
 				t.Fatalf("%d bytes: a part of %d has room for %d", length, len(part), cap(part))
@@ -44,24 +44,36 @@ func TestCanonicalTextWithOneCharacterChanged(t *testing.T) {
 		c := crypto.Ciphertext{Format: crypto.Versioned, Version: 7, IV: bytes.Repeat([]byte{0xA5}, crypto.IVSize),
 			Tag: bytes.Repeat([]byte{0x5A}, crypto.TagSize), Body: bytes.Repeat([]byte{0xC3}, length+1)}
 		text := []byte(c.String())
-		for place, was := range text {
+		for position, was := range text {
 			for char := range 256 {
-				text[place] = byte(char)
+				text[position] = byte(char)
 				checkAgainstEncodingPackage(t, string(text))
 			}
-			text[place] = was
+			text[position] = was
 		}
 	}
 }
 
-// checkAgainstEncodingPackage fails unless Parse takes a text as unchanged where
-// encoding/base64 finds the canonical spelling of parts of the right lengths,
-// reads the same bytes there, and takes no other text so.
+// checkAgainstEncodingPackage fails unless Parse accepts exactly those texts as not
+// normalised that decodeByEncodingPackage accepts, with the same bytes.
 func checkAgainstEncodingPackage(t *testing.T, text string) {
 	t.Helper()
-	var decoded [3][]byte
+	decoded, canonical := decodeByEncodingPackage(text)
+	c, err := crypto.Parse(text)
+	if taken := err == nil && !c.Normalised; taken != canonical {
+		t.Fatalf("%q: taken as OCMT's own: %t, want %t (%v)", text, taken, canonical, err)
+	}
+	if canonical && (!bytes.Equal(c.IV, decoded[0]) || !bytes.Equal(c.Tag, decoded[1]) || !bytes.Equal(c.Body, decoded[2])) {
+		t.Fatalf("%q: read as other bytes", text)
+	}
+}
+
+// decodeByEncodingPackage decodes IV, tag and body of a text with encoding/base64. canonical
+// says that the label has one digit, and that each part has the right length and the
+// canonical spelling.
+func decodeByEncodingPackage(text string) (decoded [3][]byte, canonical bool) {
 	parts := strings.Split(text, ":")
-	canonical := len(parts) == 4
+	canonical = len(parts) == 4
 	for i := range decoded {
 		if canonical {
 			var err error
@@ -71,11 +83,5 @@ func checkAgainstEncodingPackage(t *testing.T, text string) {
 	}
 	canonical = canonical && len(decoded[0]) == crypto.IVSize && len(decoded[1]) == crypto.TagSize && len(decoded[2]) > 0 &&
 		len(parts[0]) == 2 && parts[0][0] == 'v' && parts[0][1] >= '0' && parts[0][1] <= '9'
-	c, err := crypto.Parse(text)
-	if taken := err == nil && !c.Normalised; taken != canonical {
-		t.Fatalf("%q: taken as OCMT's own: %t, want %t (%v)", text, taken, canonical, err)
-	}
-	if canonical && (!bytes.Equal(c.IV, decoded[0]) || !bytes.Equal(c.Tag, decoded[1]) || !bytes.Equal(c.Body, decoded[2])) {
-		t.Fatalf("%q: read as other bytes", text)
-	}
+	return decoded, canonical
 }

@@ -10,11 +10,11 @@ import (
 const (
 	// IVSize is the length in bytes of the IV that OCMT writes.
 	IVSize = 16
-	// TagSize is the length in bytes of the authentication tag, never less.
+	// TagSize is the length in bytes of the authentication tag. A shorter tag is refused.
 	TagSize = 16
 
-	// shortIVSize is the IV length that most other programs use. The server opens such
-	// values and never writes them, and they are as safe.
+	// shortIVSize is the length in bytes of the IV that most other programs use. The server
+	// opens such values and never writes them. They are as safe.
 	shortIVSize = 12
 )
 
@@ -41,14 +41,14 @@ func (f Format) String() string {
 	}
 }
 
-// Ciphertext is an encrypted value taken apart. It is not secret, but reports
-// never show one: its text is what an attacker would want to copy.
+// Ciphertext is an encrypted value, divided into its parts. It is not secret, but reports
+// never show one, because an attacker could copy its text.
 type Ciphertext struct {
 	Format  Format
 	Version int    // the key version; always 0 for Legacy
 	IV      []byte // 16 bytes, or 12 where another program wrote it
 	Tag     []byte // 16 bytes
-	Body    []byte // the encrypted plaintext, equally long, at least one byte
+	Body    []byte // the encrypted plaintext; as long as the plaintext, at least one byte
 
 	// Normalised says that the text is not one that OCMT would have written, and was
 	// accepted by a rule of the package comment. String may then differ from the text that

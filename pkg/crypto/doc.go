@@ -1,5 +1,5 @@
 // Package crypto reads, opens and writes the values that OCMT keeps encrypted
-// in its database, and holds the keys they are under.
+// in its database, and holds the keys that they are under.
 //
 // # Format
 //
@@ -10,14 +10,14 @@
 //	{iv}:{tag}:{body}        legacy: hexadecimal, always under key version 0
 //
 // OCMT writes the versioned form only, and so does this package. Each value
-// names the version of its key, which is what makes it possible to change keys
-// while servers read and write: both keys are known, and every value says which
-// one it wants. An empty value is NULL in the database, never a ciphertext.
+// names the version of its key. Keys can therefore change while servers read and
+// write: both keys are known, and every value says which of them it needs. An empty
+// value is NULL in the database, never a ciphertext.
 //
 // # Texts that OCMT would not write
 //
-// The server is lenient about what it opens. What this package does with such a
-// text is a rule, not an accident:
+// The server is lenient about what it opens. This package has a rule for each such
+// text:
 //
 //	text                                    server   here
 //	zeros before the version: v01:          opens    accepted, normalised
@@ -47,54 +47,50 @@
 //	version without a key                   throws   ErrUnknownVersion
 //	wrong key, or any bit changed           throws   ErrAuthentication
 //
-// Accepted are spellings that leave no doubt about the bytes and take nothing
-// from their protection; Ciphertext.Normalised says that one was met. Refused
-// is what leaves a doubt (who wrote v1abc: may have meant 1 or another number;
-// text behind a ciphertext means that something happened to it), and the one
-// hole: a tag cut to 4 bytes is forged in about 2^32 tries by anybody who can
-// write to the database and see what the server does with it (NIST SP 800-38D,
-// appendix C). The server takes such tags, so a value with one may be the
-// work of an attacker even where it opens.
+// A spelling is accepted if its bytes are certain and as well protected as in the
+// canonical one. Ciphertext.Normalised then says that the spelling was another. A text
+// is refused if its bytes are uncertain: v1abc: may mean 1 or another number, and text
+// behind a ciphertext means that the value was damaged. A short tag is refused because
+// it can be forged: an attacker who can write to the database and see what the server
+// does with a value forges one with a tag of 4 bytes in about 2^32 tries (NIST SP
+// 800-38D, appendix C). The server accepts such tags, so a value with one may come from
+// an attacker even where it opens.
 //
 // A text that parses without Normalised prints back to the same bytes.
 //
 // # Keys
 //
-// A Key is 256 bits, as text 64 hexadecimal characters. It prints as
-// "[redacted]" whatever prints it, also from inside other structures, and as an
-// address from an unexported field, where nobody is asked how to print it;
-// Reveal is the only way to its text. Its Fingerprint stands for it in reports:
-// 64 bits of a SHA-256 that is computed for this purpose only, from which a
-// random key cannot be found. A Keyring holds the keys by version and refuses
-// one key under two versions, since nothing would then say which of them a value
-// needs.
+// A Key has 256 bits; its text has 64 hexadecimal characters. Everything that formats,
+// encodes or logs a Key prints "[redacted]", also inside other structures. Only in an
+// unexported field it prints as an address, because fmt calls no method there. Reveal
+// alone returns the text. Reports name a key by its Fingerprint: 64 bits of a SHA-256
+// that is computed for this purpose only, and from which a random key cannot be found.
+// A Keyring holds the keys by version. It refuses one key under two versions, because
+// it would be unknown which of the two a value needs.
 //
 // # What is promised
 //
-// A value that opens is one that somebody sealed with that key, unchanged:
-// every bit of IV, tag and body is covered. A failure to open is always
-// ErrAuthentication and tells nothing else. No error holds any of a value or of
-// a key. A Resealer hands out a new text only after it was read and opened
-// again by ciphers of its own and compared with what it was made from, so that
-// a fault in memory or in a buffer ends as ErrReopen and not as a lost secret.
-// Plaintext is overwritten in a Resealer's buffers after use.
+// A value that opens was sealed with that key and is unchanged, because
+// every bit of IV, tag and body is authenticated. A failure to open is always ErrAuthentication and reveals
+// nothing else. No error contains any part of a value or of a key. A Resealer returns a
+// new text only after it has parsed the text again, opened it with separate ciphers and
+// compared the plaintexts, so that a fault in memory or in a buffer ends as ErrReopen
+// and not as a lost secret. A Resealer overwrites plaintext in its buffers after use.
 //
 // # What is not promised
 //
-// A value is not bound to its place, because OCMT uses no associated data:
-// whoever can write to the database can move a value to another row, put an
-// older one back, or swap two, and it opens there. The version label is
-// not covered either, but a wrong one leads to a key under which the value does
-// not open.
+// A value is not bound to its row, because OCMT uses no associated data. An attacker
+// who can write to the database can move a value to another row, put an older one back,
+// or swap two, and the value opens there. The version label is not
+// authenticated either, but under the key of a wrong label the value does not open.
 //
-// A random IV must not come twice under one key. NIST SP 800-38D, section 8.3,
-// allows 2^32 values under a key whose IVs are random; with 16 bytes, through
-// which GCM starts its counter anywhere in 128 bits, the chance of a clash is
-// then below 2^-64. No deployment comes near that, and each rotation
-// begins the count anew.
+// An IV must not be used twice under one key. NIST SP 800-38D, section 8.3, allows 2^32
+// values under a key whose IVs are random. With IVs of 16 bytes, GCM starts its counter
+// anywhere in 128 bits, and the chance of a collision is then below 2^-64. No deployment
+// has nearly so many values, and each rotation starts the count again.
 //
-// GCM does not commit to its key: who knows two keys can make one value that
-// opens under both. It does not hide the length of the plaintext. Go may copy
-// memory, so wiping lessens the time that plaintext lies about, and does not
-// make sure that none is left; the same goes for keys, which are not wiped.
+// GCM does not commit to its key: a person who knows two keys can make one value that
+// opens under both. GCM does not hide the length of the plaintext. Go may copy memory,
+// so wiping shortens the time that plaintext stays in memory, and does not ensure that
+// none is left. Keys are not wiped.
 package crypto

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// decodeBase64 decodes the canonical spelling, and with a slower decoder the other
-// spellings that the server reads too.
+// decodeBase64 decodes the canonical spelling. It leaves the other spellings that the
+// server reads to a slower decoder.
 func decodeBase64(dst, part []byte) (decoded []byte, canonical bool, err error) {
 	dst = slices.Grow(dst, base64.StdEncoding.DecodedLen(len(part))+wordSize)
 	if length, ok := decodeCanonical(dst[len(dst):cap(dst)], part); ok {
@@ -40,7 +40,7 @@ func decodeLooseBase64(dst, part []byte) ([]byte, error) {
 	return decoded, nil
 }
 
-// standardDigit turns the two characters of the URL alphabet (RFC 4648,
+// standardDigit maps the two characters of the URL alphabet (RFC 4648,
 // section 5) into those of the standard one.
 func standardDigit(digit rune) rune {
 	switch digit {
@@ -53,8 +53,8 @@ func standardDigit(digit rune) rune {
 	}
 }
 
-// decodeHex decodes an even number of hexadecimal digits in either case, and
-// nothing behind them.
+// decodeHex decodes an even number of hexadecimal digits in either case. It refuses any
+// text behind them.
 func decodeHex(dst, part []byte) (decoded []byte, canonical bool, err error) {
 	decoded, err = hex.AppendDecode(dst, part)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// If a word changed or stood for two rules, the scripts that read reports would
-// take a forged tag for a wrong key. The words here are what they read.
+// If a word changed or meant two rules, the scripts that read reports would take a forged
+// tag for a wrong key. They read the words of this test.
 func TestReason(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]string{
@@ -31,8 +31,8 @@ func TestReason(t *testing.T) {
 
 		&crypto.UnknownVersionError{Version: 3}: "unknown_version",
 		&crypto.DuplicateKeyError{A: 1, B: 2}:   "duplicate_key",
-		// What broke outermost counts: the cause of a failed proof is not the
-		// value's own state.
+		// The outermost rule counts, because the cause of a failed proof says nothing of
+		// the value itself.
 		fmt.Errorf("%w: %w", crypto.ErrReopen, crypto.ErrAuthentication): "reopen",
 		errors.New("connection refused"):                                 "other",
 		io.EOF:                                                           "other",
@@ -49,8 +49,8 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// pieces are all parts of text that are six characters long.
-func pieces(text string) []string {
+// piecesOf returns all parts of text that are six characters long.
+func piecesOf(text string) []string {
 	var pieces []string
 	for i := 0; i+6 <= len(text); i++ {
 		pieces = append(pieces, text[i:i+6])
@@ -58,13 +58,33 @@ func pieces(text string) []string {
 	return pieces
 }
 
-// If an error repeated any of a value, a plaintext or a key, the report of a
-// failed run could not be given to anybody.
+// If an error repeated a part of a value, a plaintext or a key, an operator could not show
+// the report of a failed run to others.
 func TestErrorsTellNothing(t *testing.T) {
 	t.Parallel()
+	secrets, failures := causeErrors(t)
+	texts := make(map[string]bool)
+	for _, err := range failures {
+		texts[err.Error()] = true
+		texts[fmt.Sprintf("%+v", err)] = true
+	}
+	for _, secret := range secrets {
+		for _, piece := range piecesOf(secret) {
+			for text := range texts {
+				if strings.Contains(text, piece) {
+					t.Fatalf("an error of the rule %q repeats what it is about", text[strings.LastIndex(text, ":")+1:])
+				}
+			}
+		}
+	}
+}
+
+// causeErrors returns errors of every function that fails on keys, texts and values, and the
+// secrets that these are about.
+func causeErrors(t *testing.T) (secrets []string, failures []error) {
+	t.Helper()
 	v := readVectors(t)
-	secrets := []string{keyText, strings.ToUpper(keyText)}
-	var failures []error
+	secrets = []string{keyText, strings.ToUpper(keyText)}
 	note := func(err error) {
 		if err == nil {
 			t.Error("no error where one was expected")
@@ -109,19 +129,5 @@ func TestErrorsTellNothing(t *testing.T) {
 		_, err = resealer.Reseal(nil, c)
 		note(err)
 	}
-
-	texts := make(map[string]bool)
-	for _, err := range failures {
-		texts[err.Error()] = true
-		texts[fmt.Sprintf("%+v", err)] = true
-	}
-	for _, secret := range secrets {
-		for _, piece := range pieces(secret) {
-			for text := range texts {
-				if strings.Contains(text, piece) {
-					t.Fatalf("an error of the rule %q repeats what it is about", text[strings.LastIndex(text, ":")+1:])
-				}
-			}
-		}
-	}
+	return secrets, failures
 }

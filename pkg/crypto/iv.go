@@ -5,27 +5,27 @@ import (
 	"io"
 )
 
-// ivBlock is how many bytes an ivSource reads at once: 256 IVs.
+// ivBlock is the number of bytes that an ivSource reads at once, for 256 IVs.
 const ivBlock = 256 * IVSize
 
-// ivSource hands out IVs from a random source that it reads in blocks, and
-// never the same byte twice.
+// ivSource returns IVs from a random source, which it reads in blocks. It uses no byte
+// twice.
 type ivSource struct {
 	random io.Reader
 	block  [ivBlock]byte
-	rest   []byte // bytes of block that are not used yet
+	unused []byte // the bytes of block that are not used yet
 }
 
 // next returns 16 fresh bytes, which are valid until the next call.
 func (s *ivSource) next() ([]byte, error) {
-	if len(s.rest) < IVSize {
-		s.rest = nil
+	if len(s.unused) < IVSize {
+		s.unused = nil
 		if _, err := io.ReadFull(s.random, s.block[:]); err != nil {
 			return nil, fmt.Errorf("reading random bytes for IVs: %w", err)
 		}
-		s.rest = s.block[:]
+		s.unused = s.block[:]
 	}
-	iv := s.rest[:IVSize:IVSize]
-	s.rest = s.rest[IVSize:]
+	iv := s.unused[:IVSize:IVSize]
+	s.unused = s.unused[IVSize:]
 	return iv, nil
 }

@@ -10,24 +10,23 @@ import (
 	"log/slog"
 )
 
-// KeySize is the length of a key in bytes; as text it is twice as many
-// hexadecimal characters.
+// KeySize is the length of a key in bytes. Its text has twice as many hexadecimal
+// characters.
 const KeySize = 32
 
 const (
 	redacted = "[redacted]"
 
-	// fingerprintDomain sets fingerprints apart from any other SHA-256 of the
-	// same 32 bytes, so that one cannot be taken for, or looked up as, another.
+	// fingerprintDomain makes fingerprints differ from any other SHA-256 of the same 32
+	// bytes, so that one cannot be mistaken for another or looked up as one.
 	fingerprintDomain = "ocmt encryption key fingerprint v1\x00"
 	fingerprintBytes  = 8
 )
 
-// Key is one 256-bit encryption key. It does not print: every way of
-// formatting, encoding or logging it gives "[redacted]", or an address where it
-// is an unexported field of something else, and only Reveal gives its text. The
-// zero Key is no key; see IsZero. A Key never changes and may be copied and used
-// by several goroutines.
+// Key is one 256-bit encryption key. It does not print: every way of formatting, encoding
+// or logging it gives "[redacted]", or an address where it is an unexported field of
+// another struct. Only Reveal returns its text. The zero Key is no key; see IsZero. A Key
+// never changes, and may be copied and used by several goroutines.
 type Key struct {
 	// The bytes are behind a function because fmt cannot call Format on an unexported
 	// field of another package's struct: it walks such a field by itself, and follows an
@@ -37,7 +36,7 @@ type Key struct {
 	secret func() *[KeySize]byte
 }
 
-// keyOf wraps secret, which must not change any more.
+// keyOf returns a Key of the bytes of secret, which must not change any more.
 func keyOf(secret *[KeySize]byte) Key {
 	return Key{secret: func() *[KeySize]byte { return secret }}
 }
@@ -56,8 +55,8 @@ func ParseKey(text string) (Key, error) {
 	return keyOf(&secret), nil
 }
 
-// GenerateKey makes a key from the next 32 bytes of random, which has to be a
-// cryptographic source such as crypto/rand.Reader.
+// GenerateKey makes a key from the next 32 bytes of random, which must be a cryptographic
+// source such as crypto/rand.Reader.
 func GenerateKey(random io.Reader) (Key, error) {
 	var secret [KeySize]byte
 	if _, err := io.ReadFull(random, secret[:]); err != nil {
@@ -82,12 +81,11 @@ func (k Key) Equal(other Key) bool {
 	return subtle.ConstantTimeCompare(k.secret()[:], other.secret()[:]) == 1
 }
 
-// Fingerprint returns 16 lowercase hexadecimal characters that name the key
-// in reports and records; a zero Key has the empty one. It is the beginning of
-// a SHA-256 over a domain text and the key. It cannot be inverted: the only way
-// back is to try keys, of which there are 2^256, and each fingerprint belongs to
-// 2^192 of them. A key that a person thought up can be guessed, and the
-// fingerprint then confirms the guess.
+// Fingerprint returns 16 lowercase hexadecimal characters that name the key in reports and
+// records, or "" for a zero Key. They are the first 8 bytes of a SHA-256 over a domain text
+// and the key. A fingerprint cannot be inverted: the only attack is to try keys, of which
+// there are 2^256, and each fingerprint belongs to 2^192 of them. A key that a person has
+// invented can be guessed, and the fingerprint then confirms the guess.
 func (k Key) Fingerprint() string {
 	if k.secret == nil {
 		return ""
@@ -98,8 +96,8 @@ func (k Key) Fingerprint() string {
 	return hex.EncodeToString(hash.Sum(nil)[:fingerprintBytes])
 }
 
-// Reveal returns the key as 64 lowercase hexadecimal characters, or the empty
-// text for a zero Key. Call it where the text is written, not before.
+// Reveal returns the key as 64 lowercase hexadecimal characters, or "" for a zero Key. Call
+// it where the text is written, not before.
 func (k Key) Reveal() string {
 	if k.secret == nil {
 		return ""
@@ -113,9 +111,8 @@ func (k Key) String() string { return redacted }
 // GoString returns "[redacted]".
 func (k Key) GoString() string { return redacted }
 
-// Format writes "[redacted]" for every verb: without it %x and %d would bypass
-// String.
-func (k Key) Format(f fmt.State, _ rune) { writeFixed(f, redacted) }
+// Format writes "[redacted]" for every verb. Without it, %x and %d would bypass String.
+func (k Key) Format(f fmt.State, _ rune) { writeText(f, redacted) }
 
 // MarshalText returns "[redacted]".
 func (k Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
@@ -126,5 +123,5 @@ func (k Key) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`)
 // LogValue returns "[redacted]".
 func (k Key) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// writeFixed ignores the write error because fmt.State cannot report one.
-func writeFixed(f fmt.State, text string) { _, _ = io.WriteString(f, text) }
+// writeText ignores the write error because fmt.State cannot report one.
+func writeText(f fmt.State, text string) { _, _ = io.WriteString(f, text) }

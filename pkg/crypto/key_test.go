@@ -15,7 +15,7 @@ import (
 // keyText is a key of no deployment. Its digits are in no error of this package.
 const keyText = "c1d92e7fb3580a64ee17c39f0b6d84f25a3c9e71d8064bf2937ae5c01d6f8b42"
 
-// If a text that is no key were taken, or cut to one, values would be sealed
+// If a text that is no key were accepted, or cut to one, values would be sealed
 // under a key that no server has.
 func TestParseKeyRefuses(t *testing.T) {
 	t.Parallel()
@@ -94,7 +94,7 @@ func TestKeyEqual(t *testing.T) {
 }
 
 // If fingerprints changed between releases, the record of an earlier rotation
-// would name a key that nobody finds again.
+// would name a key that an operator cannot find again.
 func TestFingerprintIsStable(t *testing.T) {
 	t.Parallel()
 	key, err := crypto.ParseKey(keyText)

@@ -12,32 +12,32 @@ import (
 	"strconv"
 )
 
-// Keyring holds the keys of a deployment by version, and knows which version
-// new values are written under. It never changes after it is made, may be used
-// by several goroutines, and prints its version numbers only.
+// Keyring holds the keys of a deployment by version, and the version that new values are
+// written under. It never changes, may be used by several goroutines, and prints its
+// version numbers only.
 type Keyring struct {
 	current int
-	keys    map[int]keyed
+	keys    map[int]keyEntry
 }
 
-// keyed is a key with its prepared ciphers. Preparing one costs more than opening a
+// keyEntry is a key with its prepared ciphers. Preparing a cipher costs more than opening a
 // short value.
-type keyed struct {
+type keyEntry struct {
 	key     Key
 	ciphers ciphers
 }
 
-// ciphers gives AES-256-GCM under one key, for an IV of one of the two lengths
-// that open. It is a function for the reason that Key holds one: a prepared
-// cipher begins with the key, and fmt would print it.
+// ciphers returns AES-256-GCM under one key, for an IV of either length that opens. It is a
+// function for the same reason as Key.secret: a prepared cipher begins with the key, and
+// fmt would print it.
 type ciphers func(iv []byte) cipher.AEAD
 
-// NewKeyring makes a keyring that seals under the version current. It refuses
-// versions that are negative or over 32 bits, zero keys, a current version
-// without a key (*UnknownVersionError), and one key under two versions
-// (*DuplicateKeyError): a value under such a key would have two names.
+// NewKeyring makes a keyring that seals under the version current. It refuses versions that
+// are negative or over 32 bits, zero keys, and a current version without a key
+// (*UnknownVersionError). It refuses one key under two versions (*DuplicateKeyError),
+// because a value under that key would have two versions.
 func NewKeyring(current int, keys map[int]Key) (*Keyring, error) {
-	ring := &Keyring{current: current, keys: make(map[int]keyed, len(keys))}
+	ring := &Keyring{current: current, keys: make(map[int]keyEntry, len(keys))}
 	versions := slices.Sorted(maps.Keys(keys))
 	for i, version := range versions {
 		key := keys[version]
@@ -52,7 +52,7 @@ func NewKeyring(current int, keys map[int]Key) (*Keyring, error) {
 				return nil, fmt.Errorf("making a keyring: %w", &DuplicateKeyError{A: lower, B: version})
 			}
 		}
-		ring.keys[version] = keyed{key: key, ciphers: newCiphers(key)}
+		ring.keys[version] = keyEntry{key: key, ciphers: newCiphers(key)}
 	}
 	if _, ok := ring.keys[current]; !ok {
 		return nil, fmt.Errorf("making a keyring: %w", &UnknownVersionError{Version: current})
@@ -72,11 +72,11 @@ func (k *Keyring) Key(version int) (Key, bool) {
 	return entry.key, ok
 }
 
-// Only returns a keyring with just these versions, to prove that nothing else
-// is needed. The current version must be among them, so that no other one
-// becomes current by accident; use WithCurrent first to choose another.
+// Only returns a keyring with just these versions, to prove that no other is needed. The
+// current version must be among them, so that no other becomes current by accident. Call
+// WithCurrent first to choose another one.
 func (k *Keyring) Only(versions ...int) (*Keyring, error) {
-	ring := &Keyring{current: k.current, keys: make(map[int]keyed, len(versions))}
+	ring := &Keyring{current: k.current, keys: make(map[int]keyEntry, len(versions))}
 	for _, version := range versions {
 		entry, ok := k.keys[version]
 		if !ok {
@@ -91,7 +91,7 @@ func (k *Keyring) Only(versions ...int) (*Keyring, error) {
 }
 
 // WithCurrent returns a keyring with the same keys that seals under another
-// version. The error is an *UnknownVersionError when that has no key.
+// version. The error is an *UnknownVersionError if that version has no key.
 func (k *Keyring) WithCurrent(version int) (*Keyring, error) {
 	if _, ok := k.keys[version]; !ok {
 		return nil, fmt.Errorf("changing the current version: %w", &UnknownVersionError{Version: version})
@@ -108,8 +108,8 @@ func (k *Keyring) ciphersOf(version int) (ciphers, error) {
 	return entry.ciphers, nil
 }
 
-// newCiphers panics only where AES does not take 32 bytes, which is never: a
-// Key that is not zero always has that many.
+// newCiphers prepares the ciphers of a key that is not zero. It never panics in practice: a
+// Key has 32 bytes, which AES accepts.
 func newCiphers(key Key) ciphers {
 	block, err := aes.NewCipher(key.secret()[:])
 	if err != nil {
@@ -144,14 +144,14 @@ func (k Keyring) String() string {
 	return string(strconv.AppendInt(text, int64(k.current), 10))
 }
 
-// GoString returns what String returns.
+// GoString returns the text of String.
 func (k Keyring) GoString() string { return k.String() }
 
-// Format writes what String returns, for every verb.
+// Format writes the text of String for every verb.
 func (k Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// MarshalText returns what String returns.
+// MarshalText returns the text of String.
 func (k Keyring) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// LogValue returns what String returns.
+// LogValue returns the text of String.
 func (k Keyring) LogValue() slog.Value { return slog.StringValue(k.String()) }

@@ -51,7 +51,7 @@ func sealUnder(t testing.TB, ring *crypto.Keyring, version int, plaintext []byte
 	return c
 }
 
-// If one key were taken under two versions, a rotation from one to the other
+// If one key were accepted under two versions, a rotation from one to the other
 // would report success and leave every value under the key that leaked.
 func TestKeyringRefusesOneKeyTwice(t *testing.T) {
 	t.Parallel()
@@ -70,8 +70,8 @@ func TestKeyringRefusesOneKeyTwice(t *testing.T) {
 	}
 }
 
-// If a keyring were made that cannot seal, or with a version that no value can
-// name, the first value of the rotation would be the one to find out.
+// If a keyring were made that cannot seal, or with a version that no value can name, the
+// rotation would fail only at its first value.
 func TestKeyringRefuses(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
@@ -97,8 +97,8 @@ func TestKeyringRefuses(t *testing.T) {
 	}
 }
 
-// If a narrowed keyring kept a key, or became current under another version
-// unsaid, the proof before a key is retired would prove nothing.
+// If a narrowed keyring kept a key, or silently had another current version, the proof
+// before a key is retired would prove nothing.
 func TestKeyringOnly(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 3, 0, 1, 3)
@@ -126,8 +126,7 @@ func TestKeyringOnly(t *testing.T) {
 	}
 }
 
-// If another current version changed the keyring that it was taken from, a
-// running rotation would begin to seal under a key that servers do not have.
+// If WithCurrent changed the keyring that it is called on, a running rotation would begin to seal under a key that servers do not have.
 func TestKeyringWithCurrent(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 0, 0, 1)

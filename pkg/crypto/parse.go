@@ -6,17 +6,16 @@ import (
 	"math"
 )
 
-// Parse takes the text of an encrypted value apart. It looks at the shape only and uses
-// no key: a value that parses may still not open. The error wraps ErrNotCiphertext,
-// ErrVersionLabel, ErrEncoding, ErrIVLength, ErrTagLength or ErrEmptyBody, and
-// holds nothing of the text.
+// Parse divides the text of an encrypted value into its parts. It checks the form only and
+// uses no key, so a value that parses may still not open. The error wraps
+// ErrNotCiphertext, ErrVersionLabel, ErrEncoding, ErrIVLength, ErrTagLength or
+// ErrEmptyBody, and contains no part of the text.
 func Parse(text string) (Ciphertext, error) {
 	var p parser
 	return p.parse([]byte(text))
 }
 
-// parser takes texts apart into one buffer, which it uses again for the next
-// text.
+// parser parses texts into one buffer, which it uses again for the next text.
 type parser struct {
 	decoded []byte
 }
@@ -39,7 +38,7 @@ func (p *parser) parse(text []byte) (Ciphertext, error) {
 	}
 }
 
-// split cuts text at its colons. It returns the first four parts, and how many parts
+// split divides text at its colons. It returns the first four parts, and how many parts
 // there are.
 func split(text []byte) (parts [4][]byte, count int) {
 	for {
@@ -103,8 +102,8 @@ func (p *parser) parseParts(c Ciphertext, parts [][]byte, decode decoder) (Ciphe
 	return c, nil
 }
 
-// parseVersion reads a key version: decimal digits only, at most 32 bits with
-// the sign. plain is false where there are leading zeros.
+// parseVersion reads a key version, which has decimal digits only and fits in 32 bits with
+// the sign. plain is false if there are leading zeros.
 func parseVersion(digits []byte) (version int, plain bool, err error) {
 	if len(digits) == 0 {
 		return 0, false, ErrVersionLabel
@@ -122,7 +121,7 @@ func parseVersion(digits []byte) (version int, plain bool, err error) {
 	return int(number), len(digits) == 1 || digits[0] != '0', nil
 }
 
-// trimNewline cuts off one line end, as an editor or echo adds it.
+// trimNewline cuts off one line end (\n or \r\n), which an editor or echo adds.
 func trimNewline(part []byte) (trimmed []byte, found bool) {
 	trimmed, found = bytes.CutSuffix(part, []byte("\n"))
 	if found {

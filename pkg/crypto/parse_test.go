@@ -14,8 +14,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// Parts of a value that no key opens. The IV in Base64 has both digits that
-// differ in the URL alphabet, and each part has a padding.
+// The samples are parts of a value that no key opens. The IV in Base64 has both digits that
+// differ in the URL alphabet, and each part has padding.
 var (
 	sampleIV   = append([]byte{0xfb, 0xff, 0xbe}, bytes.Repeat([]byte{0x5a}, 13)...)
 	sampleTag  = bytes.Repeat([]byte{0xc3}, 16)
@@ -28,8 +28,8 @@ func versioned(label, iv, tag, body string) string {
 	return label + ":" + iv + ":" + tag + ":" + body
 }
 
-// If a spelling that the server opens were taken for another value, or as what
-// OCMT wrote, a row could be changed into something else or counted wrongly.
+// If a spelling that the server opens were read as another value, or as one that OCMT
+// wrote, a row could be changed into something else or counted wrongly.
 func TestLenientSpellings(t *testing.T) {
 	t.Parallel()
 	iv, tag, body := base64Of(sampleIV), base64Of(sampleTag), base64Of(sampleBody)
@@ -77,8 +77,8 @@ func TestLenientSpellings(t *testing.T) {
 	}
 }
 
-// If a text that leaves a doubt were taken, a guess about it would be sealed
-// under the new key, and the evidence written over.
+// If a text of uncertain meaning were accepted, a guess at its meaning would be sealed under
+// the new key, and the evidence would be written over.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	iv, tag, body := base64Of(sampleIV), base64Of(sampleTag), base64Of(sampleBody)
@@ -141,8 +141,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// If printing wrote over what it is given to extend, two values built in one
-// buffer would become one.
+// If Append wrote over the text that it extends, two values that are built in one buffer
+// would become one.
 func TestAppendKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	for _, format := range []crypto.Format{crypto.Legacy, crypto.Versioned} {
@@ -153,8 +153,8 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-// parseErrors are all the texts that an error of Parse can have. A text of the
-// input's own among them would stand in a report.
+// parseErrors returns all the texts that an error of Parse can have. None contains a part of
+// the input, which would then be in a report.
 func parseErrors() map[string]bool {
 	texts := make(map[string]bool)
 	for _, rule := range []error{crypto.ErrNotCiphertext, crypto.ErrVersionLabel, crypto.ErrEncoding,
@@ -167,8 +167,8 @@ func parseErrors() map[string]bool {
 	return texts
 }
 
-// FuzzParse: whatever stands in a column, a rotation neither ends with a panic,
-// nor shows the text, nor changes what it means by printing it.
+// FuzzParse: whatever a column contains, a rotation does not panic, does not show the text,
+// and does not change its meaning by printing it.
 func FuzzParse(f *testing.F) {
 	v := readVectors(f)
 	for _, vector := range v.Good {
@@ -183,7 +183,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	errorTexts := parseErrors()
-	// One for all inputs, so that what one leaves in its buffer meets the next.
+	// All inputs share one Resealer, so that each meets what the input before left in the
+	// buffers.
 	resealer := crypto.NewResealer(newKeyring(f, 0, 0), rand.Reader)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := crypto.Parse(text)
@@ -202,22 +203,28 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		wantSound(t, c)
-		printed := c.String()
-		if !c.Normalised && printed != text {
-			t.Fatal("prints as another text and does not say so")
-		}
-		again, err := crypto.Parse(printed)
-		if err != nil {
-			t.Fatalf("what it prints does not parse: %v", err)
-		}
-		if again.Normalised != (len(c.IV) != crypto.IVSize) || again.String() != printed {
-			t.Fatal("what it prints is not canonical")
-		}
-		again.Normalised = c.Normalised
-		if !cmp.Equal(c, again) {
-			t.Fatal("what it prints means something else")
-		}
+		wantPrintsTheSame(t, c, text)
 	})
+}
+
+// wantPrintsTheSame checks that the text that c prints means what the parsed text means.
+func wantPrintsTheSame(t *testing.T, c crypto.Ciphertext, parsed string) {
+	t.Helper()
+	printed := c.String()
+	if !c.Normalised && printed != parsed {
+		t.Fatal("prints as another text and does not say so")
+	}
+	again, err := crypto.Parse(printed)
+	if err != nil {
+		t.Fatalf("what it prints does not parse: %v", err)
+	}
+	if again.Normalised != (len(c.IV) != crypto.IVSize) || again.String() != printed {
+		t.Fatal("what it prints is not canonical")
+	}
+	again.Normalised = c.Normalised
+	if !cmp.Equal(c, again) {
+		t.Fatal("what it prints means something else")
+	}
 }
 
 // wantSound checks what Parse promises of every value that it returns.

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// If the proof were skipped, a fault of the machine would replace a secret by
-// something that nobody can open. No text from outside can make such a fault, so
-// this test puts one in from inside: a proof with another key.
+// If the proof were skipped, a fault of the machine would replace a secret with a text that
+// no key opens. No input can cause such a fault, so this test causes one inside the package:
+// it gives the proof another key.
 func TestResealHandsOutNothingUnproven(t *testing.T) {
 	t.Parallel()
 	keys := map[int]Key{}

@@ -19,9 +19,9 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// traces are texts that give away part of secret: pieces of it in the forms in
-// which Go prints bytes, and the words that AES makes of a key.
-func traces(secret []byte) []string {
+// tracesOf returns texts that reveal a part of secret: pieces of it in the forms in which Go
+// prints bytes, and the words that AES makes of a key.
+func tracesOf(secret []byte) []string {
 	// A piece is longer than the digits of an address, which may be printed.
 	const piece = 8
 	traces := []string{base64.StdEncoding.EncodeToString(secret), base64.RawURLEncoding.EncodeToString(secret)}
@@ -41,11 +41,11 @@ func traces(secret []byte) []string {
 	return traces
 }
 
-// wantNoTrace checks that text gives nothing of secret away. It does not print
-// text, which may.
+// wantNoTrace checks that text reveals no part of secret. It does not print the text, which
+// may reveal one.
 func wantNoTrace(t *testing.T, where, text string, secret []byte) {
 	t.Helper()
-	for _, trace := range traces(secret) {
+	for _, trace := range tracesOf(secret) {
 		if strings.Contains(text, trace) {
 			t.Errorf("%s gives the secret away", where)
 			return
@@ -53,9 +53,8 @@ func wantNoTrace(t *testing.T, where, text string, secret []byte) {
 	}
 }
 
-// open and closed hold what must not print, where fmt may ask it how to print,
-// and where it may not.
-type open struct {
+// exportedFields holds values that must not print, in fields whose methods fmt calls.
+type exportedFields struct {
 	Key      crypto.Key
 	Pointer  *crypto.Key
 	Any      any
@@ -66,7 +65,9 @@ type open struct {
 	Resealer *crypto.Resealer
 }
 
-type closed struct {
+// unexportedFields holds values that must not print, in fields whose methods fmt cannot
+// call.
+type unexportedFields struct {
 	key      crypto.Key
 	pointer  *crypto.Key
 	any      any
@@ -78,13 +79,14 @@ type closed struct {
 	inner    struct{ key crypto.Key }
 }
 
-// failure is an error of somebody else's, with a key in it.
+// failure is an error of another package, with a key in it.
 type failure struct{ key crypto.Key }
 
 func (failure) Error() string { return "failed" }
 
-// holders are values through which a key could reach a log.
-func holders(t testing.TB) (map[string]any, []byte) {
+// makeHolders returns values through which a key could reach a log, and the bytes of the
+// key.
+func makeHolders(t testing.TB) (map[string]any, []byte) {
 	t.Helper()
 	key, err := crypto.ParseKey(keyText)
 	if err != nil {
@@ -99,27 +101,27 @@ func holders(t testing.TB) (map[string]any, []byte) {
 		t.Fatal(err)
 	}
 	list, byName := []crypto.Key{key}, map[string]crypto.Key{"key": key}
-	opened := open{key, &key, key, list, byName, ring, *ring, crypto.NewResealer(ring, nil)}
-	hidden := closed{key, &key, key, list, [1]crypto.Key{key}, byName, ring, *ring, struct{ key crypto.Key }{key}}
+	opened := exportedFields{key, &key, key, list, byName, ring, *ring, crypto.NewResealer(ring, nil)}
+	hidden := unexportedFields{key, &key, key, list, [1]crypto.Key{key}, byName, ring, *ring, struct{ key crypto.Key }{key}}
 	return map[string]any{
 		"key": key, "key pointer": &key, "keyring": ring, "keyring copy": *ring,
 		"resealer": opened.Resealer, "list": list, "map": byName, "map of any": map[string]any{"key": key, "ring": ring},
 		"open": opened, "open pointer": &opened, "closed": hidden, "closed pointer": &hidden,
-		"list of closed": []closed{hidden}, "map of closed": map[int]*closed{0: &hidden},
+		"list of closed": []unexportedFields{hidden}, "map of closed": map[int]*unexportedFields{0: &hidden},
 		"error": failure{key}, "wrapped error": fmt.Errorf("%v: %w", key, &failure{key}), "joined": errors.Join(failure{key}),
 	}, secret
 }
 
-// If a key printed anywhere, it would stand in a log that many can read, and
-// every value under it would have to be moved again.
+// If a key printed anywhere, it would be in a log that many can read, and every
+// value under it would have to be moved again.
 func TestNothingPrintsAKey(t *testing.T) {
 	t.Parallel()
-	values, secret := holders(t)
+	values, secret := makeHolders(t)
 	for name, value := range values {
 		for _, verb := range strings.Fields("%v %+v %#v %s %q %#q %x %#x %X %d %t %b %o %c %U %e %g %p %w %T %08d %-20s") {
 			wantNoTrace(t, name+" through "+verb, fmt.Sprintf(verb, value), secret)
 		}
-		// Not everything here can be encoded; an error must not show it either.
+		// Some of the values cannot be encoded. The error must not show the key either.
 		text, err := json.Marshal(value)
 		wantNoTrace(t, name+" as JSON", fmt.Sprint(string(text), err), secret)
 		text, err = xml.Marshal(value)
@@ -132,8 +134,8 @@ func TestNothingPrintsAKey(t *testing.T) {
 	}
 }
 
-// If the text for a key varied, an operator could not tell "there is a key,
-// hidden" from a key that happens to look odd.
+// If the text for a key varied, an operator could not distinguish a hidden key from a key
+// that happens to look odd.
 func TestKeyPrintsAsRedacted(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
@@ -192,13 +194,13 @@ func TestResealerPrintsNoPlaintext(t *testing.T) {
 	wantNoTrace(t, "slog", log.String(), plaintext)
 }
 
-// panicWith names, to the copy of this test that it starts, what to panic with.
+// panicWith is the variable that says with what value the copy of this test is to panic.
 const panicWith = "OCMT_TEST_PANIC_WITH"
 
 // If a panic printed a key, the service manager's journal would keep it.
 func TestPanicPrintsNoKey(t *testing.T) {
 	t.Parallel()
-	values, secret := holders(t)
+	values, secret := makeHolders(t)
 	if name := os.Getenv(panicWith); name != "" {
 		panic(values[name])
 	}

@@ -8,18 +8,18 @@ import (
 )
 
 // Resealer brings many values to the current version, and proves each new text before it
-// returns it. It reuses its buffers, so it serves one goroutine, and what Parse and Open
-// return is valid until the next call. It wipes plaintext from its buffers as soon as it
-// is no longer needed; what Open returned, with the next call.
+// returns it. It reuses its buffers, so it serves one goroutine, and the results of Parse
+// and Open are valid until the next call. It wipes plaintext from its buffers as soon as
+// the plaintext is no longer needed. The next call wipes the result of Open.
 type Resealer struct {
 	ring *Keyring
 	ivs  ivSource
 
-	given parser // the text that the caller hands in
-	made  parser // the text that Reseal makes, read again
+	inputParser  parser // of the text that the caller passes
+	outputParser parser // of the new text, which Reseal parses again
 
-	// proof has its own ciphers, made from the key a second time: a damaged
-	// key schedule would otherwise agree with itself.
+	// proof are separate ciphers, made from the key a second time, because a damaged key
+	// schedule would open what it has sealed.
 	proof ciphers
 
 	opened   []byte // plaintext
@@ -29,8 +29,8 @@ type Resealer struct {
 }
 
 // NewResealer makes a Resealer that opens with the keys of ring and seals under
-// its current version, with IVs from random, which has to be a cryptographic
-// source such as crypto/rand.Reader. It may read ahead from random.
+// its current version, with IVs from random, which must be a cryptographic source
+// such as crypto/rand.Reader. It may read ahead from random.
 func NewResealer(ring *Keyring, random io.Reader) *Resealer {
 	return &Resealer{
 		ring:  ring,
@@ -39,21 +39,21 @@ func NewResealer(ring *Keyring, random io.Reader) *Resealer {
 	}
 }
 
-// String returns which versions its keyring has.
+// String returns the version numbers of its keyring.
 func (r *Resealer) String() string { return "resealer with a " + r.ring.String() }
 
-// Format writes what String returns, for every verb: the buffers hold plaintext
+// Format writes the text of String for every verb, because the buffers contain plaintext
 // after Open.
-func (r *Resealer) Format(f fmt.State, _ rune) { writeFixed(f, r.String()) }
+func (r *Resealer) Format(f fmt.State, _ rune) { writeText(f, r.String()) }
 
-// Parse is the package's Parse, on a text that it neither keeps nor changes.
-// For canonical texts it allocates nothing once its buffer has grown.
+// Parse does what the function Parse does. It neither keeps nor changes the text. For
+// canonical texts it allocates nothing once its buffer has grown.
 func (r *Resealer) Parse(text []byte) (Ciphertext, error) {
 	r.wipe()
-	return r.given.parse(text)
+	return r.inputParser.parse(text)
 }
 
-// Open returns the plaintext of c, with the errors of Keyring.Open.
+// Open returns the plaintext of c. Its errors are those of Keyring.Open.
 func (r *Resealer) Open(c Ciphertext) ([]byte, error) {
 	r.wipe()
 	return r.open(c)
@@ -61,8 +61,8 @@ func (r *Resealer) Open(c Ciphertext) ([]byte, error) {
 
 // Reseal opens c, seals its plaintext under the current version with a fresh IV, parses
 // the new text again, opens it with other ciphers, compares the plaintexts, and only then
-// appends the new text to dst. The errors are those of Keyring.Open, and
-// ErrReopen when the proof fails; dst is then returned as it was.
+// appends the new text to dst. The errors are those of Keyring.Open, and ErrReopen if the
+// proof fails. On an error it returns dst as it was.
 func (r *Resealer) Reseal(dst []byte, c Ciphertext) ([]byte, error) {
 	defer r.wipe()
 	r.wipe()
@@ -95,9 +95,9 @@ func (r *Resealer) open(c Ciphertext) ([]byte, error) {
 	return plaintext, nil
 }
 
-// prove reads r.text as any other program would, and opens it.
+// prove parses r.text as any other program would, opens it, and compares the plaintexts.
 func (r *Resealer) prove(plaintext []byte) error {
-	made, err := r.made.parse(r.text)
+	made, err := r.outputParser.parse(r.text)
 	if err != nil {
 		return fmt.Errorf("%w: reading it again: %w", ErrReopen, err)
 	}

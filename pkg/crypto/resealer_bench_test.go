@@ -28,8 +28,7 @@ func BenchmarkReseal100(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen100 is one value of a verification, which opens and writes
-// nothing.
+// BenchmarkOpen100 measures one value of a verification, which opens it and writes nothing.
 func BenchmarkOpen100(b *testing.B) {
 	resealer, text := shortValue(b)
 	b.ReportAllocs()
@@ -44,14 +43,12 @@ func BenchmarkOpen100(b *testing.B) {
 	}
 }
 
-// maxAllocations is how many allocations one more value may cost a Resealer,
-// whatever it is asked to do with it.
+// maxAllocations is the most allocations that one value may cost a Resealer.
 const maxAllocations = 0
 
-// If a value cost allocations, a table of millions would keep the garbage
-// collector busy, and copies of plaintext would lie about in memory until it
-// comes round. It is not parallel, because AllocsPerRun counts what every
-// goroutine allocates.
+// If a value cost allocations, a table of millions would keep the garbage collector busy,
+// and copies of plaintext would stay in memory until the next collection. The test is not
+// parallel, because AllocsPerRun counts the allocations of every goroutine.
 func TestResealAllocations(t *testing.T) {
 	resealer, text := shortValue(t)
 	out := make([]byte, 0, 2*len(text))
@@ -73,7 +70,7 @@ func TestResealAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// More runs than one block of IVs lasts, so that reading the next is counted.
+	// There are more runs than IVs in one block, so that reading the next block is counted.
 	if got := testing.AllocsPerRun(600, reseal); got > maxAllocations {
 		t.Errorf("%v allocations for each value resealed, at most %d allowed", got, maxAllocations)
 	}
@@ -82,7 +79,7 @@ func TestResealAllocations(t *testing.T) {
 	}
 }
 
-// shortValue gives a Resealer, and the text of a value of 100 bytes under a
+// shortValue returns a Resealer, and the text of a value of 100 bytes under a
 // version that is not the current one.
 func shortValue(t testing.TB) (*crypto.Resealer, []byte) {
 	t.Helper()

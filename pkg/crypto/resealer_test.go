@@ -11,8 +11,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// If a text came back although no fresh IV was to be had, a value would be
-// written under an IV that was used before, or a part of one.
+// If Reseal returned a text although no fresh IV was available, a value would be written
+// under an IV that was used before, or under a part of one.
 func TestResealWithoutRandomness(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 1, 0, 1)
@@ -28,7 +28,7 @@ func TestResealWithoutRandomness(t *testing.T) {
 		"fails in between": {io.MultiReader(io.LimitReader(rand.Reader, 15), iotest.ErrReader(noEntropy)), noEntropy},
 	} {
 		resealer := crypto.NewResealer(ring, test.random)
-		for range 2 { // nor when it is asked once more
+		for range 2 { // the second call must fail too
 			text, err := resealer.Reseal([]byte("before"), c)
 			if string(text) != "before" {
 				t.Errorf("%s: a text came back", name)
@@ -43,7 +43,7 @@ func TestResealWithoutRandomness(t *testing.T) {
 	}
 }
 
-// failsOnce gives random bytes, but an error and a part the first time.
+// failsOnce returns random bytes, except that its first Read fills a part and fails.
 type failsOnce struct{ failed bool }
 
 func (r *failsOnce) Read(p []byte) (int, error) {
@@ -54,8 +54,7 @@ func (r *failsOnce) Read(p []byte) (int, error) {
 	return len(p) / 2, errors.New("no entropy yet")
 }
 
-// If a Resealer went on with what a failed read left behind, IVs would be zeros
-// or come twice.
+// If a Resealer used the bytes of a failed read, IVs would be zeros or would be used twice.
 func TestResealAfterFailedRead(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 1, 0, 1)
@@ -67,8 +66,8 @@ func TestResealAfterFailedRead(t *testing.T) {
 	wantFreshIVs(t, resealer, c, 600)
 }
 
-// If an IV came twice under a key, both values could be read from each other,
-// and any value could be forged.
+// If an IV were used twice under a key, each of the two values could be read with the help of
+// the other, and any value could be forged.
 func TestResealTakesEachIVOnce(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 1, 0, 1)
@@ -78,8 +77,8 @@ func TestResealTakesEachIVOnce(t *testing.T) {
 	}
 }
 
-// wantFreshIVs reseals c many times and checks that no half of an IV comes
-// twice: a source that is read from the wrong place shows there too.
+// wantFreshIVs reseals c many times and checks that no half of an IV occurs twice, because
+// a source that is read at the wrong offset repeats halves.
 func wantFreshIVs(t *testing.T, resealer *crypto.Resealer, c crypto.Ciphertext, times int) {
 	t.Helper()
 	seen := map[string]bool{string(make([]byte, crypto.IVSize/2)): true}
@@ -101,8 +100,8 @@ func wantFreshIVs(t *testing.T, resealer *crypto.Resealer, c crypto.Ciphertext, 
 	}
 }
 
-// If an error left a text behind, the caller could write it over a value that
-// did not open.
+// If Reseal returned a text beside an error, the caller could write it over a value that did
+// not open.
 func TestResealLeavesTheTextOnError(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 1, 0, 1)
@@ -110,7 +109,7 @@ func TestResealLeavesTheTextOnError(t *testing.T) {
 	sound := sealUnder(t, ring, 0, shortSecret)
 	unknown := clone(sound)
 	unknown.Version = 7
-	for _, c := range []crypto.Ciphertext{{}, unknown, flipped(sound, 2, 5)} {
+	for _, c := range []crypto.Ciphertext{{}, unknown, flipBit(sound, 2, 5)} {
 		dst := append(make([]byte, 0, 1000), "before"...)
 		text, err := resealer.Reseal(dst, c)
 		if err == nil || string(text) != "before" || !bytes.Equal(text[6:1000], make([]byte, 994)) {
@@ -132,8 +131,8 @@ func TestResealLeavesTheTextOnError(t *testing.T) {
 	wantOpens(t, only, string(after), string(shortSecret))
 }
 
-// If a value that is current already were left as it is by Reseal, a key that
-// leaked together with one old text would go on opening that text's row.
+// If Reseal left a value as it is that is already under the current version, a key that
+// leaked together with one old text would still open the row of that text.
 func TestResealMakesANewText(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 0, 0)
@@ -155,7 +154,7 @@ func TestResealerWipesWhatItOpened(t *testing.T) {
 	ring := newKeyring(t, 1, 0, 1)
 	c := sealUnder(t, ring, 0, shortSecret)
 	short := sealUnder(t, ring, 0, []byte("x"))
-	broken := flipped(c, 1, 0)
+	broken := flipBit(c, 1, 0)
 	for name, next := range map[string]func(*crypto.Resealer){
 		"Parse":          func(r *crypto.Resealer) { r.Parse([]byte("x")) },
 		"Open":           func(r *crypto.Resealer) { r.Open(short) },

@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// Open returns the plaintext of c, as the bytes that were sealed; OCMT writes
-// UTF-8, but that is not asked of them. The error wraps ErrUnknownVersion,
-// ErrAuthentication, or a rule of Parse for a Ciphertext put together by hand.
+// Open returns the plaintext of c: the bytes that were sealed. OCMT seals UTF-8, but any
+// bytes are accepted. The error wraps ErrUnknownVersion or ErrAuthentication, or a rule of
+// Parse for a Ciphertext that does not come from Parse.
 func (k *Keyring) Open(c Ciphertext) ([]byte, error) {
 	return k.open(nil, c)
 }
 
-// Seal encrypts plaintext under the current version in the versioned form, with
-// a 16-byte IV read from random. An empty plaintext is ErrEmptyPlaintext.
+// Seal encrypts plaintext under the current version in the versioned form, with a 16-byte
+// IV that it reads from random. An empty plaintext gives ErrEmptyPlaintext.
 func (k *Keyring) Seal(plaintext []byte, random io.Reader) (Ciphertext, error) {
 	iv := make([]byte, IVSize)
 	if _, err := io.ReadFull(random, iv); err != nil {
@@ -62,8 +62,8 @@ func (k *Keyring) seal(dst, iv, plaintext []byte) (Ciphertext, error) {
 	}, nil
 }
 
-// open appends the plaintext of c, whose lengths were checked, to dst. It
-// decrypts in place, so that the storage of dst contains nothing else.
+// open appends the plaintext of c, whose lengths were checked, to dst. It decrypts in
+// place, so that the storage of dst contains nothing else.
 func (x ciphers) open(dst []byte, c Ciphertext) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, c.Body...)

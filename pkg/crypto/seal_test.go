@@ -18,8 +18,8 @@ func clone(c crypto.Ciphertext) crypto.Ciphertext {
 	return c
 }
 
-// plaintexts are of the lengths at which a block, a buffer or a text could go
-// wrong, and of bytes that are no text.
+// plaintexts returns plaintexts of the lengths at which a block, a buffer or an encoding
+// could fail, and of bytes that are no text.
 func plaintexts(t testing.TB) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{
@@ -81,8 +81,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// If a Resealer mixed what it keeps from one value with the next, long and
-// short rows in turn would write parts of one secret into another row.
+// If a Resealer mixed the bytes of one value with the next value, a short row after a long
+// one would get parts of the secret of the long one.
 func TestRoundTripInOneResealer(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 1, 0, 1)
@@ -94,7 +94,7 @@ func TestRoundTripInOneResealer(t *testing.T) {
 	}
 }
 
-// If a changed bit went unseen, whoever can write to the database could change
+// If a changed bit were not detected, an attacker who can write to the database could change
 // a secret, and the rotation would seal the changed one as sound.
 func TestEveryBitIsCovered(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestEveryBitIsCovered(t *testing.T) {
 		resealer := crypto.NewResealer(test.ring, rand.Reader)
 		for part := range 3 {
 			for bit := range 8 * len(parts(test.c)[part]) {
-				wantRefused(t, test.ring, resealer, flipped(test.c, part, bit))
+				wantRefused(t, test.ring, resealer, flipBit(test.c, part, bit))
 			}
 		}
 	}
@@ -128,15 +128,15 @@ func TestEveryBitIsCovered(t *testing.T) {
 
 func parts(c crypto.Ciphertext) [3][]byte { return [3][]byte{c.IV, c.Tag, c.Body} }
 
-// flipped gives c with one bit of its IV (0), tag (1) or body (2) changed.
-func flipped(c crypto.Ciphertext, part, bit int) crypto.Ciphertext {
+// flipBit returns a copy of c with one bit of its IV (0), tag (1) or body (2) changed.
+func flipBit(c crypto.Ciphertext, part, bit int) crypto.Ciphertext {
 	c = clone(c)
 	parts(c)[part][bit/8] ^= 1 << (bit % 8)
 	return c
 }
 
-// wantRefused checks that every way of opening c ends as ErrAuthentication and
-// hands out nothing.
+// wantRefused checks that every way of opening c fails with ErrAuthentication and returns
+// no text.
 func wantRefused(t *testing.T, ring *crypto.Keyring, resealer *crypto.Resealer, c crypto.Ciphertext) {
 	t.Helper()
 	plaintext, err := ring.Open(c)
@@ -157,7 +157,7 @@ func wantRefused(t *testing.T, ring *crypto.Keyring, resealer *crypto.Resealer, 
 	}
 }
 
-// odd finds one of the odd vectors.
+// odd returns the odd vector of a name.
 func (v vectors) odd(t testing.TB, name string) oddVector {
 	t.Helper()
 	for _, vector := range v.Odd {
@@ -179,8 +179,8 @@ func TestWrongKey(t *testing.T) {
 	wantRefused(t, ring, crypto.NewResealer(ring, rand.Reader), c)
 }
 
-// If a Ciphertext put together by hand escaped the rules of Parse, a short tag
-// would be open to forgery, and a wrong length would end in a panic.
+// If a Ciphertext that does not come from Parse escaped its rules, an attacker could forge a
+// value with a short tag, and a wrong length would cause a panic.
 func TestOpenChecksWhatParseChecks(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 0, 0, 1)
@@ -249,8 +249,8 @@ func TestSealReadsAWholeIV(t *testing.T) {
 	}
 }
 
-// FuzzOpen: whatever a secret is, it comes back unchanged, and not at all once
-// a bit of its value was changed.
+// FuzzOpen: any secret opens unchanged, and does not open after one bit of its value was
+// changed.
 func FuzzOpen(f *testing.F) {
 	f.Add([]byte("x"), uint32(0))
 	f.Add([]byte("пароль 密码 🔑 é́"), uint32(129))
@@ -269,6 +269,6 @@ func FuzzOpen(f *testing.F) {
 		wantRoundTrip(t, ring, resealer, plaintext)
 		c := sealUnder(t, ring, 0, plaintext)
 		part := int(bit % 3)
-		wantRefused(t, ring, resealer, flipped(c, part, int(bit/3)%(8*len(parts(c)[part]))))
+		wantRefused(t, ring, resealer, flipBit(c, part, int(bit/3)%(8*len(parts(c)[part]))))
 	})
 }

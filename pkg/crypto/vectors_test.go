@@ -14,8 +14,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// vectors are values that the OCMT server itself made, and what it did with
-// unusual ones.
+// vectors contain values that the OCMT server itself made, and what the server did with
+// unusual values.
 type vectors struct {
 	Keys map[string]string `json:"keys"`
 	Good []goodVector      `json:"good"`
@@ -55,7 +55,7 @@ func readVectors(t testing.TB) vectors {
 	return v
 }
 
-// keyring holds the vectors' keys of the given versions, or all of them.
+// keyring returns a keyring of the vectors' keys of the given versions, or of all.
 func (v vectors) keyring(t testing.TB, current int, versions ...int) *crypto.Keyring {
 	t.Helper()
 	keys := make(map[int]crypto.Key)
@@ -144,8 +144,8 @@ func wantOpens(t *testing.T, ring *crypto.Keyring, text, plaintext string) {
 	}
 }
 
-// oddRule is what the package does with one odd vector: it refuses it with an
-// error, in parsing or in opening, or accepts and perhaps normalises it.
+// oddRule is what the package does with one odd vector. It refuses the vector with an error,
+// in parsing or in opening, or it accepts the vector and may normalise it.
 type oddRule struct {
 	parse      error
 	open       error
@@ -154,7 +154,7 @@ type oddRule struct {
 }
 
 // oddRules has the rule for each odd vector by its name. The vector named
-// "base64url alphabet" happens to hold no digit that differs between the two
+// "base64url alphabet" happens to have no digit that differs between the two
 // alphabets; TestLenientSpellings has one that does.
 var oddRules = map[string]oddRule{
 	"flipped iv bit":                              {open: crypto.ErrAuthentication},
