@@ -1,4 +1,4 @@
-// Package config reads each setting of a run from where it stands, and returns all
+// Package config reads each setting of a run from the place where it is set, and returns all
 // of them as one typed struct.
 //
 // A setting is looked for in this order, and the first place that has it wins:
@@ -11,11 +11,9 @@
 //  5. ocmt.yaml (--config, or ocmt.yaml where there is one); never for secrets
 //  6. the default
 //
-// A setting that is empty counts as not set. NAME and NAME_FILE both set in one
-// place is an error, because only one of them is meant, and guessing which could
-// pick the wrong key.
+// A setting that is empty counts as not set. NAME and NAME_FILE must not both be set in one
+// place, because only one of them is meant, and a guess could pick the wrong key.
 //
-// The package reads no environment of its own: the caller hands it in. It never
-// changes the environment of the process, and no value that could be a secret
-// appears in its errors.
+// The caller passes the environment. The package reads and changes none itself, and its
+// errors contain no value that could be a secret.
 package config

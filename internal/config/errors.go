@@ -6,9 +6,9 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// shownName returns a name or a path for an error, unless it may be a secret that was put
-// in the wrong place.
-func shownName(text string) string {
+// redactName returns a name or a path as an error shows it, and hides one that may be a
+// secret in the wrong place.
+func redactName(text string) string {
 	if secret.Resembles(text) {
 		return "[not shown: it may be a secret]"
 	}
@@ -29,12 +29,12 @@ type InvalidError struct {
 	Name   string
 	Source Source
 	Reason string // "must be a whole number of at least 1"
-	Advice string // what to do, where the reason does not say it
+	Advice string // what to do; "" where the reason says it
 }
 
 // Error names the setting, where it was found, and the rule it breaks.
 func (e *InvalidError) Error() string {
-	return fmt.Sprintf("%s (%s) %s", shownName(e.Name), e.Source, e.Reason)
+	return fmt.Sprintf("%s (%s) %s", redactName(e.Name), e.Source, e.Reason)
 }
 
 // FileError says that a file with settings cannot be used. It never holds any of the file's
@@ -44,19 +44,19 @@ type FileError struct {
 	Line   int // 0 where it is not known
 	Reason string
 	Advice string
-	Cause  error // from the operating system; nil otherwise
+	Cause  error // the error of the operating system, or nil
 }
 
 // Error names the file, the line and the rule it breaks.
 func (e *FileError) Error() string {
-	place := fmt.Sprintf("reading settings file %q", shownName(e.Path))
+	text := fmt.Sprintf("reading settings file %q", redactName(e.Path))
 	if e.Line > 0 {
-		place = fmt.Sprintf("%s, line %d", place, e.Line)
+		text = fmt.Sprintf("%s, line %d", text, e.Line)
 	}
 	if e.Cause != nil {
-		return fmt.Sprintf("%s: %v", place, e.Cause)
+		return fmt.Sprintf("%s: %v", text, e.Cause)
 	}
-	return place + ": " + e.Reason
+	return text + ": " + e.Reason
 }
 
 // Unwrap returns the operating system's error.

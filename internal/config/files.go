@@ -13,8 +13,8 @@ import (
 // kilobytes; a device or a log that is named by mistake must not fill the memory.
 const maxFile = 1 << 20
 
-// readFile reads one settings file and notes it with its mode. A path that is
-// not absolute is taken from dir; errors show the path as it was given.
+// readFile reads one settings file and returns its text and its mode. A relative path starts
+// from dir. Errors show the path as it was given.
 func readFile(dir, path string) (text string, info File, err error) {
 	full := path
 	if !filepath.IsAbs(path) {
@@ -22,19 +22,19 @@ func readFile(dir, path string) (text string, info File, err error) {
 	}
 	file, err := os.Open(full)
 	if err != nil {
-		return "", File{}, fileCause(path, err)
+		return "", File{}, wrapFileError(path, err)
 	}
-	defer file.Close() //nolint:errcheck // read only: nothing can be lost
+	defer file.Close() //nolint:errcheck // the file is only read, so nothing can be lost
 	stat, err := file.Stat()
 	if err != nil {
-		return "", File{}, fileCause(path, err)
+		return "", File{}, wrapFileError(path, err)
 	}
 	if stat.IsDir() {
 		return "", File{}, &FileError{Path: path, Reason: "is a folder"}
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return "", File{}, fileCause(path, err)
+		return "", File{}, wrapFileError(path, err)
 	}
 	if len(data) > maxFile {
 		return "", File{}, &FileError{Path: path, Reason: "is larger than 1 MiB; is it the right file?"}
@@ -42,8 +42,9 @@ func readFile(dir, path string) (text string, info File, err error) {
 	return string(data), File{Path: path, Mode: uint32(stat.Mode().Perm())}, nil
 }
 
-// fileCause keeps the reason ("permission denied") and drops the repeated path.
-func fileCause(path string, err error) error {
+// wrapFileError keeps the reason of an error, such as "permission denied", and drops the path
+// that it repeats.
+func wrapFileError(path string, err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
 		err = pathError.Err

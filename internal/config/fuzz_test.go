@@ -9,8 +9,8 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 )
 
-// FuzzEnvFile: no env file, however spoilt, may end the program with a panic or
-// show what stands in it.
+// FuzzEnvFile: no env file, however damaged, may cause a panic or an error that shows the
+// contents of the file.
 func FuzzEnvFile(f *testing.F) {
 	for _, seed := range []string{"A=", "export A='", "A: \"x\\", "=\n", "A=$(x) ", "\n\n# c\nA = b # c\n", "\x00", "A=\xff"} {
 		f.Add(seed, seed)
@@ -31,8 +31,7 @@ func FuzzEnvFile(f *testing.F) {
 	})
 }
 
-// FuzzRedacted: an address that is shown never shows the password, whatever
-// stands around it.
+// FuzzRedacted: a redacted address never shows the password, whatever text is around it.
 func FuzzRedacted(f *testing.F) {
 	f.Add("postgres://u:", "@h/d")
 	f.Add("postgres://u:1/", "@h/d")
@@ -43,7 +42,7 @@ func FuzzRedacted(f *testing.F) {
 		for _, prefix := range prefixes {
 			tail := "@h/d" + after
 			if strings.HasPrefix(prefix, "password=") {
-				// Only a value that the password's own text does not end belongs to it.
+				// These characters end the password, so that the marker is no part of it.
 				if strings.ContainsAny(before, " \t\r\n'\\=") {
 					continue
 				}

@@ -11,7 +11,7 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// place is one of the places a setting can come from. set puts a value there.
+// place is a place that a setting can come from. set puts a value there.
 type place struct {
 	name string
 	set  func(t *testing.T, request *config.Request, value string)
@@ -39,9 +39,9 @@ var places = []place{
 	{"default", func(*testing.T, *config.Request, string) {}, config.FromDefault},
 }
 
-// TestPrecedence sets every pair of places at once. An operator who overrides
-// DATABASE_URL for one run, and whose override is passed over, rewrites the
-// secrets of another database.
+// TestPrecedence sets every pair of places at once. If the override of
+// DATABASE_URL for one run were ignored, the run would rewrite the secrets of another
+// database.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	for i, strong := range places {
@@ -53,7 +53,7 @@ func TestPrecedence(t *testing.T) {
 				strong.set(t, &request, "strong")
 				settings, err := config.Load(request)
 				if strong.kind == config.FromEnvironment && weak.kind == config.FromSecretFile {
-					// Both in one place: neither may win.
+					// Both are in one place, so neither may win.
 					wantInvalid(t, err, config.NameApplicationName)
 					return
 				}
@@ -71,8 +71,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestSecretPrecedence does the same with a key, which has fewer places. Sealing
-// with the key of the wrong place makes values that no server can read.
+// TestSecretPrecedence does the same with a key, which has fewer places. A run that seals with
+// the key of the wrong place makes values that no server can read.
 func TestSecretPrecedence(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -101,8 +101,8 @@ func TestSecretPrecedence(t *testing.T) {
 	}
 }
 
-// TestOlderKeys: a key that is passed over because of its spelling or its place
-// makes a rotation stop, or worse, retire a key that values still need.
+// TestOlderKeys: a key that is ignored because of its spelling or its place stops a rotation,
+// or lets it retire a key that values still need.
 func TestOlderKeys(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// resolver looks a name up in all places, strongest first, and remembers which files it
-// opened.
+// resolver looks a name up in all places, strongest first, and lists the files that it opened.
 type resolver struct {
 	dir     string
 	flags   map[string]string
 	environ map[string]string
-	envFile *envFile // nil where there is none
+	envFile *envFile // nil if there is none
 	yaml    map[string]string
 	yamlAt  string // path of ocmt.yaml
 	files   []File
@@ -38,12 +37,12 @@ func (r *resolver) find(name string) (string, Source, error) {
 		return value, Source{Kind: FromFlag}, nil
 	}
 	here := Source{Kind: FromEnvironment}
-	if value, source, err := r.pair(name, r.environ, here); err != nil || value != "" {
+	if value, source, err := r.findPair(name, r.environ, here); err != nil || value != "" {
 		return value, source, err
 	}
 	if r.envFile != nil {
 		here = Source{Kind: FromEnvFile, Path: r.envFile.info.Path, Line: r.envFile.lines[name]}
-		if value, source, err := r.pair(name, r.envFile.values, here); err != nil || value != "" {
+		if value, source, err := r.findPair(name, r.envFile.values, here); err != nil || value != "" {
 			return value, source, err
 		}
 	}
@@ -53,8 +52,8 @@ func (r *resolver) find(name string) (string, Source, error) {
 	return "", Source{}, nil
 }
 
-// pair looks for NAME and NAME_FILE in one place.
-func (r *resolver) pair(name string, place map[string]string, here Source) (string, Source, error) {
+// findPair looks for NAME and NAME_FILE in one place.
+func (r *resolver) findPair(name string, place map[string]string, here Source) (string, Source, error) {
 	value, path := place[name], place[name+"_FILE"]
 	if path == "" {
 		return value, here, nil
@@ -73,7 +72,8 @@ func (r *resolver) pair(name string, place map[string]string, here Source) (stri
 	return text, Source{Kind: FromSecretFile, Path: path, Via: via}, nil
 }
 
-// noteFile remembers a file once, as secret if it held a secret in any of its uses.
+// noteFile adds a file to the list once. The file is secret if it contained a secret in any
+// of its uses.
 func (r *resolver) noteFile(info File) {
 	for i := range r.files {
 		if r.files[i].Path == info.Path {
@@ -84,9 +84,9 @@ func (r *resolver) noteFile(info File) {
 	r.files = append(r.files, info)
 }
 
-// names returns the names that begin with prefix and are set in the environment or in the
-// env file, _FILE names without their ending.
-func (r *resolver) names(prefix string) []string {
+// listNames returns the names that begin with prefix and are set in the environment or in the
+// env file. It drops the ending of _FILE names.
+func (r *resolver) listNames(prefix string) []string {
 	found := map[string]bool{}
 	places := []map[string]string{r.environ}
 	if r.envFile != nil {
@@ -102,7 +102,7 @@ func (r *resolver) names(prefix string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// environMap turns NAME=value lines into a map; the last one of a name counts.
+// environMap makes a map of NAME=value lines. The last line of a name counts.
 func environMap(environ []string) map[string]string {
 	values := make(map[string]string, len(environ))
 	for _, line := range environ {

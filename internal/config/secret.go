@@ -11,9 +11,9 @@ const redacted = "[redacted]"
 // Secret is a text that does not print: every way of formatting, encoding or logging it
 // gives "[redacted]". Only Reveal returns the text. The zero Secret is not set.
 type Secret struct {
-	// The text is behind a function, because fmt calls no methods on an unexported field of
-	// another struct: it would print a string there, and follow a pointer for a verb that
-	// fits none. Nothing follows a function.
+	// text is a function, because fmt calls no methods on an unexported field of another
+	// struct. It would print a string there, and would follow a pointer for a verb that does
+	// not fit a pointer. It never follows a function.
 	text func() string
 }
 
@@ -42,11 +42,10 @@ func (s Secret) String() string { return redacted }
 // GoString returns "[redacted]".
 func (s Secret) GoString() string { return redacted }
 
-// Format writes "[redacted]" for every verb: without it %x and %d would
-// bypass String.
+// Format writes "[redacted]" for every verb. Without it, %x and %d would bypass String.
 func (s Secret) Format(f fmt.State, _ rune) { writeRedacted(f) }
 
-// MarshalText returns "[redacted]"; JSON and YAML use it too.
+// MarshalText returns "[redacted]". JSON and YAML use it too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // MarshalJSON returns "[redacted]" as a JSON string.

@@ -6,12 +6,12 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// readSecrets reads the settings of every kind of secret, also those with a misspelt
-// version in their name: validate names them, and they must not be skipped.
+// readSecrets reads the settings of every kind of secret. It does not skip those with a
+// misspelt version in their name, because validate reports them.
 func (s *Settings) readSecrets(r *resolver) error {
 	s.secrets = map[string]Secret{}
 	for _, kind := range secret.Kinds() {
-		for _, name := range kind.SettingNames(r.names) {
+		for _, name := range kind.SettingNames(r.listNames) {
 			text, err := r.lookup(name, "")
 			if err != nil {
 				return err

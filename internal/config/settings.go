@@ -37,7 +37,7 @@ type Engine struct {
 	ApplicationName  string        // as pg_stat_activity shows it
 }
 
-// Defaults of Engine. A chunk of a quarter of a second keeps a run easy to stop
+// These are the defaults of Engine. A chunk of a quarter of a second keeps a run easy to stop
 // and to steer.
 const (
 	defaultPace             = "auto"
@@ -100,36 +100,36 @@ func firstSet(texts ...string) string {
 
 func (s *Settings) readEngine(r *resolver) error {
 	var err error
-	if s.Engine.Workers, err = r.workers(); err != nil {
+	if s.Engine.Workers, err = r.readWorkers(); err != nil {
 		return err
 	}
-	if s.Engine.Pace, err = r.oneOf(NamePace, defaultPace, "auto", "full", "gentle"); err != nil {
+	if s.Engine.Pace, err = r.readWord(NamePace, defaultPace, "auto", "full", "gentle"); err != nil {
 		return err
 	}
-	if s.Engine.MaxRowsPerSecond, err = r.number(NameMaxRowsPerSecond, defaultMaxRowsPerSecond, 0, 1_000_000_000); err != nil {
+	if s.Engine.MaxRowsPerSecond, err = r.readNumber(NameMaxRowsPerSecond, defaultMaxRowsPerSecond, 0, 1_000_000_000); err != nil {
 		return err
 	}
-	if s.Engine.ChunkTarget, err = r.duration(NameChunkTarget, defaultChunkTarget, 10*time.Millisecond, time.Minute); err != nil {
+	if s.Engine.ChunkTarget, err = r.readDuration(NameChunkTarget, defaultChunkTarget, 10*time.Millisecond, time.Minute); err != nil {
 		return err
 	}
-	if s.Engine.LockTimeout, err = r.duration(NameLockTimeout, defaultLockTimeout, 10*time.Millisecond, time.Hour); err != nil {
+	if s.Engine.LockTimeout, err = r.readDuration(NameLockTimeout, defaultLockTimeout, 10*time.Millisecond, time.Hour); err != nil {
 		return err
 	}
-	if s.Engine.StatementTimeout, err = r.duration(NameStatementTimeout, defaultStatementTimeout, 100*time.Millisecond, 24*time.Hour); err != nil {
+	if s.Engine.StatementTimeout, err = r.readDuration(NameStatementTimeout, defaultStatementTimeout, 100*time.Millisecond, 24*time.Hour); err != nil {
 		return err
 	}
-	if s.Engine.MaxReplicaLag, err = r.duration(NameMaxReplicaLag, "0s", 0, 24*time.Hour); err != nil {
+	if s.Engine.MaxReplicaLag, err = r.readDuration(NameMaxReplicaLag, "0s", 0, 24*time.Hour); err != nil {
 		return err
 	}
-	if s.Engine.MaxWALBacklog, err = r.size(NameMaxWALBacklog, "0"); err != nil {
+	if s.Engine.MaxWALBacklog, err = r.readSize(NameMaxWALBacklog, "0"); err != nil {
 		return err
 	}
 	s.Engine.ApplicationName, err = r.lookup(NameApplicationName, defaultApplicationName)
 	return err
 }
 
-// workers reads a number of workers, or auto, which is 0.
-func (r *resolver) workers() (int, error) {
+// readWorkers reads a number of workers. It returns 0 for auto.
+func (r *resolver) readWorkers() (int, error) {
 	text, err := r.lookup(NameWorkers, "auto")
 	if err != nil || text == "auto" {
 		return 0, err
@@ -142,8 +142,8 @@ func (r *resolver) workers() (int, error) {
 	return value, nil
 }
 
-// oneOf reads one of a few words.
-func (r *resolver) oneOf(name, fallback string, words ...string) (string, error) {
+// readWord reads a setting that is one of a few words.
+func (r *resolver) readWord(name, fallback string, words ...string) (string, error) {
 	text, err := r.lookup(name, fallback)
 	if err != nil {
 		return "", err
@@ -154,8 +154,8 @@ func (r *resolver) oneOf(name, fallback string, words ...string) (string, error)
 	return text, nil
 }
 
-// number reads a whole number between low and high.
-func (r *resolver) number(name, fallback string, low, high int) (int, error) {
+// readNumber reads a whole number from low to high.
+func (r *resolver) readNumber(name, fallback string, low, high int) (int, error) {
 	text, err := r.lookup(name, fallback)
 	if err != nil {
 		return 0, err
@@ -168,8 +168,8 @@ func (r *resolver) number(name, fallback string, low, high int) (int, error) {
 	return value, nil
 }
 
-// duration reads a time with its unit between low and high.
-func (r *resolver) duration(name, fallback string, low, high time.Duration) (time.Duration, error) {
+// readDuration reads a time with its unit, from low to high.
+func (r *resolver) readDuration(name, fallback string, low, high time.Duration) (time.Duration, error) {
 	text, err := r.lookup(name, fallback)
 	if err != nil {
 		return 0, err
@@ -182,11 +182,11 @@ func (r *resolver) duration(name, fallback string, low, high time.Duration) (tim
 	return value, nil
 }
 
-// sizeForm is a number of megabytes or gigabytes.
+// sizeForm matches a number of megabytes or gigabytes.
 var sizeForm = regexp.MustCompile(`^([0-9]{1,7})(MB|GB)$`)
 
-// size reads a number of bytes, in PostgreSQL's units.
-func (r *resolver) size(name, fallback string) (int64, error) {
+// readSize reads a number of bytes in PostgreSQL's units: MB and GB are powers of 1024.
+func (r *resolver) readSize(name, fallback string) (int64, error) {
 	text, err := r.lookup(name, fallback)
 	if err != nil || text == "0" {
 		return 0, err

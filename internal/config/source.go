@@ -5,7 +5,7 @@ import "fmt"
 // SourceKind is the place where a setting was found.
 type SourceKind int
 
-// The places, strongest first. NotSet is the zero value.
+// The places are in the order of their precedence, strongest first. NotSet is the zero value.
 const (
 	NotSet SourceKind = iota
 	FromFlag
@@ -19,9 +19,9 @@ const (
 // Source says where a setting was found.
 type Source struct {
 	Kind SourceKind
-	Path string // the file it was read from, where it was one
-	Line int    // line in that file, 0 where it is not known
-	Via  string // NAME_FILE, where one pointed at the file
+	Path string // the file that it was read from; "" for none
+	Line int    // line in that file; 0 if it is not known
+	Via  string // the name of the NAME_FILE variable that points at the file; "" for none
 }
 
 // String returns the place in words: "environment", ".env:3",
@@ -33,12 +33,12 @@ func (s Source) String() string {
 	case FromEnvironment:
 		return "environment"
 	case FromSecretFile:
-		return fmt.Sprintf("%s (%s)", shownName(s.Path), s.Via)
+		return fmt.Sprintf("%s (%s)", redactName(s.Path), s.Via)
 	case FromEnvFile, FromConfigFile:
 		if s.Line > 0 {
-			return fmt.Sprintf("%s:%d", shownName(s.Path), s.Line)
+			return fmt.Sprintf("%s:%d", redactName(s.Path), s.Line)
 		}
-		return shownName(s.Path)
+		return redactName(s.Path)
 	case FromDefault:
 		return "default"
 	default:

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// unreadable stands for a URL that could not be parsed. Nothing of it is shown, because the
-// reason is most often its password.
+// unreadable is shown in place of a URL that could not be parsed. No part of the URL is shown,
+// because the reason is most often its password.
 const unreadable = "[unreadable URL]"
 
-// URL is the address of a database with its password in it. It prints as
-// Redacted does; only Reveal gives the address that can be dialled. The zero URL
-// is one that is not set.
+// URL is the address of a database, with its password. It prints as the text of Redacted. Only
+// Reveal returns the address that can be dialled. The zero URL is not set.
 type URL struct {
 	whole Secret
 }
@@ -36,15 +35,15 @@ func (u URL) GoString() string { return u.Redacted() }
 // Format writes the address without anything secret, for every verb.
 func (u URL) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(u.Redacted())) }
 
-// MarshalText returns the address without anything secret; JSON uses it too.
+// MarshalText returns the address without anything secret. JSON uses it too.
 func (u URL) MarshalText() ([]byte, error) { return []byte(u.Redacted()), nil }
 
 // LogValue returns the address without anything secret.
 func (u URL) LogValue() slog.Value { return slog.StringValue(u.Redacted()) }
 
 // Redacted returns user, host, port, database and TLS mode of a postgres or
-// redis URL, or of a PostgreSQL key=value string, and nothing else: a parameter
-// that this package does not know could hold a password.
+// redis URL, or of a PostgreSQL key=value string. It returns nothing else, because a parameter
+// that this package does not know could contain a password.
 func (u URL) Redacted() string {
 	text := strings.TrimSpace(u.Reveal())
 	switch {
@@ -59,23 +58,23 @@ func (u URL) Redacted() string {
 	}
 }
 
-// shownParameters are the connection parameters that hold no secret and that an
-// operator needs to tell two addresses apart.
+// shownParameters are the connection parameters that contain no secret and that an operator
+// needs to distinguish two addresses.
 var shownParameters = [...]string{"host", "port", "user", "dbname", "sslmode"}
 
 func redactURL(text string) string {
 	parsed, err := url.Parse(text)
-	if err != nil || !knownScheme(parsed.Scheme) {
+	if err != nil || !isKnownScheme(parsed.Scheme) {
 		return unreadable
 	}
-	// A password with an unescaped /, ? or # ends the host part early, and its
-	// rest, up to the @, would be shown as the path.
+	// A password with an unescaped /, ? or # ends the host part early. The rest of the password,
+	// up to the @, would be shown as the path.
 	if strings.Contains(parsed.Path+parsed.RawQuery+parsed.Fragment, "@") {
 		return unreadable
 	}
 	shown := url.URL{Scheme: parsed.Scheme, Host: parsed.Host, Path: parsed.Path}
 	_, hasPassword := parsed.User.Password()
-	// redis://secret@host is a common slip: there the user name is the password.
+	// In redis://secret@host, a common mistake, the user name is the password.
 	if name := parsed.User.Username(); name != "" && (hasPassword || strings.HasPrefix(parsed.Scheme, "postgres")) {
 		shown.User = url.User(name)
 	}
@@ -89,7 +88,7 @@ func redactURL(text string) string {
 	return shown.String()
 }
 
-func knownScheme(scheme string) bool {
+func isKnownScheme(scheme string) bool {
 	switch scheme {
 	case "postgres", "postgresql", "redis", "rediss", "unix":
 		return true
@@ -114,8 +113,8 @@ func redactKeywords(text string) string {
 	return strings.Join(shown, " ")
 }
 
-// parseKeywords reads libpq's form: name = value pairs, the value in single
-// quotes where it holds spaces, backslash before a quote or a backslash.
+// parseKeywords reads the form of libpq: name = value pairs. A value with spaces is in single
+// quotes, and a backslash is before a quote or a backslash.
 func parseKeywords(text string) (map[string]string, bool) {
 	values := map[string]string{}
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimSpace(rest) {
@@ -124,7 +123,7 @@ func parseKeywords(text string) (map[string]string, bool) {
 		if !found || name == "" || strings.ContainsAny(name, " \t\r\n'\\") {
 			return nil, false
 		}
-		value, left, ok := keywordValue(strings.TrimLeft(after, " \t\r\n"))
+		value, left, ok := parseKeywordValue(strings.TrimLeft(after, " \t\r\n"))
 		if !ok {
 			return nil, false
 		}
@@ -133,8 +132,8 @@ func parseKeywords(text string) (map[string]string, bool) {
 	return values, true
 }
 
-// keywordValue reads one value, and returns it with the text behind it.
-func keywordValue(text string) (value, rest string, ok bool) {
+// parseKeywordValue reads one value, and returns it with the text behind it.
+func parseKeywordValue(text string) (value, rest string, ok bool) {
 	quoted := strings.HasPrefix(text, "'")
 	if quoted {
 		text = text[1:]

@@ -15,7 +15,7 @@ import (
 // Column is a column of encrypted values that a deployment has beside those
 // that every OCMT database has.
 type Column struct {
-	Schema string `mapstructure:"schema"` // empty: found on the search path
+	Schema string `mapstructure:"schema"` // "" for the first schema of the search path that has the table
 	Table  string `mapstructure:"table"`
 	Key    string `mapstructure:"key"` // primary key column
 	Column string `mapstructure:"column"`
@@ -27,14 +27,14 @@ type Column struct {
 // Known is a column that looks as if its values were encrypted under ENCRYPTION_KEY, and
 // that the deployment says is not.
 type Known struct {
-	Schema string `mapstructure:"schema"` // empty: found on the search path
+	Schema string `mapstructure:"schema"` // "" for the first schema of the search path that has the table
 	Table  string `mapstructure:"table"`
 	Column string `mapstructure:"column"`
 	Reason string `mapstructure:"reason"`
 }
 
-// yamlFile is ocmt.yaml. Every scalar is read as text and checked later by the
-// rules that its flag and its environment variable go through too.
+// yamlFile is ocmt.yaml. Every scalar is read as text, and is checked later by the same rules
+// as its flag and its environment variable.
 type yamlFile struct {
 	Output           string   `mapstructure:"output"`
 	Workers          string   `mapstructure:"workers"`
@@ -67,18 +67,18 @@ func readYAML(dir, path string) (*yamlFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The delimiter is a byte that no key contains, so that a dot in a key has no meaning.
+	// No key contains the delimiter, so that a dot in a key has no meaning.
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(strings.NewReader(text)); err != nil {
-		return nil, yamlError(path, err, "it is not valid YAML")
+		return nil, makeYAMLError(path, err, "it is not valid YAML")
 	}
 	if err := checkYAMLKeys(path, v.AllSettings()); err != nil {
 		return nil, err
 	}
 	file := &yamlFile{path: path}
 	if err := v.UnmarshalExact(file); err != nil {
-		return nil, yamlError(path, err, "a setting has the wrong form: columns is a list of {table, key, column}, known one of {table, column, reason}, every other setting is one value")
+		return nil, makeYAMLError(path, err, "a setting has the wrong form: columns is a list of {table, key, column}, known one of {table, column, reason}, every other setting is one value")
 	}
 	if err := checkColumns(path, file.Columns); err != nil {
 		return nil, err
@@ -95,11 +95,11 @@ func checkYAMLKeys(path string, settings map[string]any) error {
 		}
 		if secretLike.MatchString(name) {
 			return &FileError{Path: path,
-				Reason: fmt.Sprintf("%q looks like a secret, and secrets do not belong in this file", shownName(name)),
+				Reason: fmt.Sprintf("%q looks like a secret, and secrets do not belong in this file", redactName(name)),
 				Advice: "put it in the environment, in a file named by its _FILE variable, or in an env file with mode 0600; if this file was ever committed or shared, make a new secret"}
 		}
 		return &FileError{Path: path,
-			Reason: fmt.Sprintf("unknown setting %q", shownName(name)),
+			Reason: fmt.Sprintf("unknown setting %q", redactName(name)),
 			Advice: "known settings: " + strings.Join(knownKeys[:], ", ")}
 	}
 	return nil
@@ -131,13 +131,13 @@ func checkKnown(path string, known []Known) error {
 
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
-// yamlError keeps the line number of a parser's message and nothing else of it:
-// those messages quote the file.
-func yamlError(path string, err error, reason string) error {
-	problem := &FileError{Path: path, Reason: reason}
+// makeYAMLError keeps only the line number of a message of the parser, because those messages
+// quote the file.
+func makeYAMLError(path string, err error, reason string) error {
+	fileError := &FileError{Path: path, Reason: reason}
 	var parse viper.ConfigParseError
 	if match := yamlLine.FindStringSubmatch(err.Error()); errors.As(err, &parse) && match != nil {
-		problem.Line, _ = strconv.Atoi(match[1]) // digits only; 0 if there are too many
+		fileError.Line, _ = strconv.Atoi(match[1]) // digits only; 0 if there are too many
 	}
-	return problem
+	return fileError
 }
