@@ -6,7 +6,7 @@ import "slices"
 type Table struct {
 	Schema  string // "" for the first schema of the search path that has it
 	Name    string
-	OldName string // what the table was called before OCMT renamed it; "" if never
+	OldName string // the name before OCMT renamed the table; "" if it was never renamed
 	Key     string // the column that identifies a row: unique and never NULL
 	Columns []Column
 }
@@ -23,7 +23,7 @@ type Column struct {
 }
 
 // Catalogue returns the tables that every OCMT release is known to encrypt. A
-// deployment may lack some of them, hold one under its old name, or both.
+// deployment may lack some of them, and may have one under its old name, or under both.
 func Catalogue() []Table {
 	return []Table{
 		{Name: "users", Key: "id", Columns: []Column{{Name: "gateway_token", PlaintextAllowed: true}}},
@@ -48,9 +48,8 @@ func columns(names ...string) []Column {
 	return list
 }
 
-// Add returns the tables with one more. Where a table of the same schema, name and key is
-// there, it returns them with the columns added to that table. A column that is there
-// already stays as it is.
+// Add returns the tables with one more. If a table of the same schema, name and key is among
+// them, it adds the columns to that table instead. An existing column stays as it is.
 func Add(tables []Table, extra Table) []Table {
 	for i, table := range tables {
 		if table.Name != extra.Name || table.Schema != extra.Schema || table.Key != extra.Key {
@@ -59,8 +58,8 @@ func Add(tables []Table, extra Table) []Table {
 		merged := slices.Clone(tables)
 		merged[i].Columns = slices.Clone(table.Columns)
 		for _, column := range extra.Columns {
-			there := slices.ContainsFunc(table.Columns, func(c Column) bool { return c.Name == column.Name })
-			if !there {
+			exists := slices.ContainsFunc(table.Columns, func(c Column) bool { return c.Name == column.Name })
+			if !exists {
 				merged[i].Columns = append(merged[i].Columns, column)
 			}
 		}

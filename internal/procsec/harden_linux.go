@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Harden forbids core files and lets no other process of the same account read
-// this one's memory. Programs started later set their own rules.
+// Harden forbids core files, and forbids other processes of the same account to read the
+// memory of this process. Programs that it starts later set their own rules.
 func Harden() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("forbidding core files: %w", err)

@@ -2,5 +2,5 @@
 
 package procsec
 
-// Harden does nothing here: the system has no limit for core files.
+// Harden does nothing, because this system has no limit for core files.
 func Harden() error { return nil }

@@ -13,10 +13,12 @@ import (
 var ErrNoAccount = errors.New("PostgreSQL and PgBouncer refuse to run as root, and there is neither an account postgres nor nobody: " +
 	"run as another user, or add one of these accounts")
 
-// account is the account that the server runs as; nil for the account of the test.
+// account is the account that a server runs as. It is nil for the account of this process.
 type account struct{ uid, gid uint32 }
 
-func unprivileged() (*account, error) {
+// findAccount returns the account for a server, because PostgreSQL and PgBouncer do not run as
+// root.
+func findAccount() (*account, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
 	}

@@ -11,7 +11,7 @@ func (p *Postgres) URL(account, database string) string {
 }
 
 // TCPURL returns the address of a database for an account, over TCP. For a server
-// without ListenTCP it names port 0, so that no other server is reached by mistake.
+// without ListenTCP it has port 0, so that no other server is reached by mistake.
 func (p *Postgres) TCPURL(account, database string) string {
 	return fmt.Sprintf("postgresql://%s@%s/%s?sslmode=disable", account, hostPort(p.Port()), database)
 }

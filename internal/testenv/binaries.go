@@ -46,8 +46,8 @@ var distributionFolders = [...]string{
 	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin",
 }
 
-// postgresFolder returns the folder of initdb and pg_ctl.
-func postgresFolder() (string, error) {
+// findPostgresFolder returns the folder of initdb and pg_ctl.
+func findPostgresFolder() (string, error) {
 	for _, pattern := range distributionFolders {
 		found, _ := filepath.Glob(pattern) // the patterns are well formed
 		slices.Sort(found)

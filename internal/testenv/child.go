@@ -11,9 +11,9 @@ import (
 )
 
 // childScript runs the server $2 with the file config, once a line on its input says that the
-// file is written. The server is a child of the guard, which so knows its process from the
-// first moment on, without a pid file. The file ended says that the server has ended, so that
-// the guard does not kill its pid, which another process may have by then.
+// file is written. The server is a child of the guard, so that the guard knows its pid from the
+// first moment, without a pid file. The file ended says that the server has ended. The guard
+// then does not kill its pid, which another process may have by then.
 const childScript = `
 exec 3<&0
 if read -r go <&3; then
@@ -26,14 +26,16 @@ if read -r go <&3; then
 fi
 rm -rf "$folder"`
 
-// errEnded says that the server ended instead of answering.
+// errEnded says that the server ended before it answered.
 var errEnded = errors.New("the server ended at once")
 
 // child is a server that stays in the foreground.
 type child struct {
 	name, program string
-	// files are written into its folder before it starts; config is its own.
-	files   func(folder string) map[string]string
+	// files returns the files that are written into its folder before it starts, by their
+	// name. The server reads the one named config.
+	files func(folder string) map[string]string
+	// answers returns nil once the server answers.
 	answers func(ctx context.Context, folder string) error
 }
 
@@ -73,6 +75,6 @@ func (g *guard) awaitChild(ctx context.Context, answers func(ctx context.Context
 	if err == nil {
 		return nil
 	}
-	said, _ := os.ReadFile(filepath.Join(g.folder, "log"))
-	return fmt.Errorf("waiting for an answer: %w\n%s", err, lastLines(said))
+	log, _ := os.ReadFile(filepath.Join(g.folder, "log"))
+	return fmt.Errorf("waiting for an answer: %w\n%s", err, lastLines(log))
 }

@@ -29,16 +29,16 @@ func (p *Postgres) Kill(ctx context.Context) error {
 	if err := killTree(ctx, pid); err != nil {
 		return fmt.Errorf("killing PostgreSQL: %w", err)
 	}
-	return p.removeTraces(ctx, lines)
+	return p.removeLeftovers(ctx, lines)
 }
 
-// killTree stops the root process before it lists its children, because the root could start
-// another one meanwhile.
+// killTree kills a process and its descendants. It stops the root before it lists them, so that
+// the root cannot start another one in between.
 func killTree(ctx context.Context, root int) error {
 	if err := syscall.Kill(root, syscall.SIGSTOP); err != nil {
 		return err
 	}
-	members, err := treeOfStopped(ctx, root)
+	members, err := awaitStopped(ctx, root)
 	if err != nil {
 		return errors.Join(err, syscall.Kill(root, syscall.SIGKILL))
 	}
@@ -50,12 +50,12 @@ func killTree(ctx context.Context, root int) error {
 	return awaitGone(ctx, members)
 }
 
-// treeOfStopped returns the process tree once its root has stopped: a signal is delivered a
-// moment after it is sent.
-func treeOfStopped(ctx context.Context, root int) ([]int, error) {
+// awaitStopped returns the process tree once its root has stopped, because a signal is delivered
+// a moment after it is sent.
+func awaitStopped(ctx context.Context, root int) ([]int, error) {
 	var members []int
 	err := poll(ctx, func(ctx context.Context) error {
-		all, err := processes(ctx)
+		all, err := listProcesses(ctx)
 		if err != nil {
 			return final{err}
 		}
@@ -71,12 +71,12 @@ func treeOfStopped(ctx context.Context, root int) ([]int, error) {
 	return members, err
 }
 
-// removeTraces removes what names the process of the dead server. Another process, or a zombie,
-// may have its number, and then PostgreSQL would not start again.
-func (p *Postgres) removeTraces(ctx context.Context, lock []string) error {
-	if len(lock) > 6 { // the seventh line: key and number of its System V memory
+// removeLeftovers removes the files and the shared memory that name the pid of the dead server.
+// Another process, or a zombie, may have that pid, and then PostgreSQL would not start again.
+func (p *Postgres) removeLeftovers(ctx context.Context, lock []string) error {
+	if len(lock) > 6 { // the seventh line has the key and the number of the System V memory
 		if memory := strings.Fields(lock[6]); len(memory) == 2 {
-			_ = exec.CommandContext(ctx, "ipcrm", "-m", memory[1]).Run() // 56 bytes; the next start makes new ones
+			_ = exec.CommandContext(ctx, "ipcrm", "-m", memory[1]).Run() // a failure leaves 56 bytes behind; the next start makes new ones
 		}
 	}
 	socket := filepath.Join(p.folder, fmt.Sprintf(".s.PGSQL.%d", p.port))
@@ -88,8 +88,8 @@ func (p *Postgres) removeTraces(ctx context.Context, lock []string) error {
 	return nil
 }
 
-// Restart starts the server after Kill, at its old address: it recovers what was
-// committed and serves when it returns.
+// Restart starts the server after Kill, at its old address. When it returns, the server has
+// recovered what was committed and accepts connections.
 func (p *Postgres) Restart(ctx context.Context) error {
 	if err := p.start(ctx); err != nil {
 		return fmt.Errorf("starting PostgreSQL after a crash: %w", err)

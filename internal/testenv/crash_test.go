@@ -9,8 +9,8 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// Whether a rotation survives a crash of the server is only shown by a crash: a
-// server that ends in order flushes first, and proves nothing.
+// Only a crash shows whether a rotation survives a crash of the server. A server that ends in
+// order flushes first, and proves nothing.
 func TestCrashKeepsWhatWasCommitted(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

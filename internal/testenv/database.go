@@ -36,8 +36,8 @@ func Exec(ctx context.Context, address string, statements ...string) error {
 	return nil
 }
 
-// ask returns the one value that a query returns on the server.
-func (p *Postgres) ask(ctx context.Context, query string, args ...string) (string, error) {
+// queryValue returns the single value of a query.
+func (p *Postgres) queryValue(ctx context.Context, query string, args ...string) (string, error) {
 	conn, err := pgconn.Connect(ctx, p.URL("postgres", "postgres"))
 	if err != nil {
 		return "", err

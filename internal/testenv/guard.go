@@ -12,18 +12,18 @@ import (
 )
 
 // guard is a shell that outlives this process. Its input ends when this process ends, even by
-// SIGKILL; then it ends the server and removes the server's folder.
+// SIGKILL. The shell then ends the server and removes the server's folder.
 type guard struct {
 	folder  string
 	account *account
 	shell   *exec.Cmd
-	alive   *os.File // the other end of the shell's input
+	alive   *os.File // the writing end of the pipe that is the input of the shell
 	stop    sync.Once
 }
 
 // folderScript comes before each script. The guard makes the folder, and not this process, so
 // that there is no folder without a guard. It writes the name of the folder even where nothing
-// reads its output any more.
+// reads its output any longer.
 const folderScript = `
 trap '' PIPE
 folder=$(mktemp -d "$1" 2>&1) || { echo "$folder"; exit 1; }
@@ -34,14 +34,14 @@ exec >/dev/null 2>&1
 // startGuard runs the script, which has its folder in $folder and the argument
 // in $2.
 func startGuard(base, name, script, argument string) (*guard, error) {
-	who, err := unprivileged()
+	owner, err := findAccount()
 	if err != nil {
 		return nil, err
 	}
-	g := &guard{account: who}
+	g := &guard{account: owner}
 	pattern := filepath.Join(base, "ocmt-"+name+"-XXXXXXXXXX")
 	g.shell = exec.Command("/bin/sh", "-c", folderScript+script, "sh", pattern, argument) // no context: the guard must outlive every context
-	who.apply(g.shell, "/")
+	owner.apply(g.shell, "/")
 	if err := g.begin(); err != nil {
 		return nil, fmt.Errorf("guarding a server: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// value returns what a query gives at an address.
+// value returns the single value of a query at an address.
 func value(t *testing.T, address, query string) string {
 	t.Helper()
 	conn := connect(t, address)
@@ -40,7 +40,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// folderOf returns the folder of a server: that of its socket.
+// folderOf returns the folder of a server, which contains its socket.
 func folderOf(t *testing.T, address string) string {
 	t.Helper()
 	parsed, err := url.Parse(address)
@@ -48,13 +48,13 @@ func folderOf(t *testing.T, address string) string {
 	return parsed.Query().Get("host")
 }
 
-// eventually looks until something is so.
-func eventually(t *testing.T, what string, so func() bool) {
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for !so() {
+	for !holds() {
 		select {
 		case <-deadline:
 			t.Fatalf("not after 30 seconds: %s", what)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// bouncerPort names the socket: PgBouncer listens on no TCP port here.
+// bouncerPort is a part of the name of the socket. PgBouncer does not listen on TCP here.
 const bouncerPort = 6432
 
 // PgBouncer is a running PgBouncer on a Unix socket in a folder of its own.
@@ -15,9 +15,9 @@ type PgBouncer struct {
 	*guard
 }
 
-// StartPgBouncer starts PgBouncer before a server that runs. The pool mode is
-// session, transaction or statement; settings are lines of the part [pgbouncer]
-// of its file, such as default_pool_size = 1. Any account of the server may log
+// StartPgBouncer starts PgBouncer in front of a running server. The pool mode is session,
+// transaction or statement. Settings are lines of the part [pgbouncer] of its file, such as
+// default_pool_size = 1. Any account of the server may log
 // in, without a password.
 func StartPgBouncer(ctx context.Context, server *Postgres, poolMode string, settings ...string) (*PgBouncer, error) {
 	bouncer, err := findProgram(ErrNoPgBouncer, "pgbouncer")

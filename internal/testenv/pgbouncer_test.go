@@ -9,8 +9,8 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// In transaction mode two clients share one connection, and what one of them
-// leaves in its session the other finds: many operators run ocmt that way.
+// If this fails, no test shows whether ocmt works behind PgBouncer in transaction mode, as many
+// operators run it: two clients share one connection, and one finds the settings of the other.
 func TestPgBouncerSharesAConnection(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -20,7 +20,7 @@ func TestPgBouncerSharesAConnection(t *testing.T) {
 	bouncer, err := testenv.StartPgBouncer(ctx, server, "transaction", "default_pool_size = 1")
 	must(t, err)
 	defer bouncer.Stop()
-	account := name // made when PgBouncer runs already, as a test may do
+	account := name // a test may create an account while PgBouncer runs
 	must(t, testenv.Exec(ctx, server.URL("postgres", name), "create role "+account+" login", "grant all on t to "+account))
 
 	clients := [2]*pgconn.PgConn{
@@ -44,7 +44,7 @@ func TestPgBouncerSharesAConnection(t *testing.T) {
 	}
 }
 
-// A developer who mistypes the mode must read so, and not test another one.
+// A developer who mistypes the mode must see an error, and not test another mode.
 func TestPgBouncerSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
 	_, err := testenv.StartPgBouncer(t.Context(), testenv.Shared(t), "transactoin")

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// startTime bounds how long anything here may take.
-const startTime = 2 * time.Minute
+// startTimeout is the most time that a start, a stop or a wait may take.
+const startTimeout = 2 * time.Minute
 
-// startSeconds is the same for pg_ctl.
+// startSeconds is startTimeout as pg_ctl takes it, in seconds.
 const startSeconds = "120"
 
-// pollTime is the time between two looks. It is short compared to the start of a server, and
-// long compared to a look.
-const pollTime = 10 * time.Millisecond
+// pollInterval is the time between two checks. It is short compared with the start of a server,
+// and long compared with a check.
+const pollInterval = 10 * time.Millisecond
 
 // final is an error that ends the polling.
 type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-// poll calls look until it returns no error, or a final one.
-func poll(ctx context.Context, look func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+// poll calls check until it returns no error or a final error.
+func poll(ctx context.Context, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	ticker := time.NewTicker(pollTime)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
-		err := look(ctx)
+		err := check(ctx)
 		if err == nil {
 			return nil
 		}

@@ -17,11 +17,11 @@ const (
 	portTries = 20
 )
 
-// errNoPort says that each port that was tried is taken.
+// errNoPort says that every port that was tried is taken.
 var errNoPort = errors.New("no free TCP port was found on 127.0.0.1 between 20000 and 32000: stop a program that holds them")
 
-// onFreePort starts a server on a free port, and on another one where the port was taken
-// meanwhile.
+// onFreePort starts a server on a free port. It tries another port if a process took the port
+// in between.
 func onFreePort(start func(port int) error) error {
 	for range portTries {
 		port := firstPort + rand.IntN(lastPort-firstPort)
@@ -29,14 +29,14 @@ func onFreePort(start func(port int) error) error {
 			continue
 		}
 		if err := start(port); err == nil || isFree(port) {
-			return err // the port is free, so it was not the reason
+			return err // the port is free, so it is not the reason of a failure
 		}
 	}
 	return errNoPort
 }
 
-// isFree connects instead of listening: a process that is forked while the port is open would
-// keep it open a little longer, and the server could not use it.
+// isFree connects and does not listen, because a process that is forked while this process
+// listens would keep the port open a little longer, and the server could not use it.
 func isFree(port int) bool {
 	conn, err := net.DialTimeout("tcp", hostPort(port), time.Second)
 	if err == nil {

@@ -30,8 +30,8 @@ func TestTakenPortIsTriedElsewhere(t *testing.T) {
 	}
 }
 
-// A server that fails for another reason must say so the first time, not after
-// twenty.
+// If this fails, a server that does not start for another reason is started twenty times before
+// the error is shown.
 func TestOtherFailureIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	tries := 0

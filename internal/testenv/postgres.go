@@ -12,12 +12,12 @@ import (
 )
 
 // ListenTCP is a setting for StartPostgres and StartStandby: the server listens
-// on a free port of 127.0.0.1 besides its socket, for a proxy in between.
+// on its socket and on a free port of 127.0.0.1, which a proxy can connect to.
 // Every account of the machine can then reach it without a password.
 const ListenTCP = "listen_addresses = '127.0.0.1'"
 
-// usualPort names the socket of a server that does not listen on TCP.
-const usualPort = 5432
+// socketPort is a part of the name of the socket of a server that does not listen on TCP.
+const socketPort = 5432
 
 // Postgres is a running server on a Unix socket in a folder of its own.
 type Postgres struct {
@@ -29,8 +29,8 @@ type Postgres struct {
 	names    atomic.Int64
 }
 
-// postgresScript continues a server that Kill has stopped, and tries again while something still
-// writes into the folder.
+// postgresScript ends the server and removes the folder. It continues a server that Kill has
+// stopped, and tries again while a process still writes into the folder.
 const postgresScript = `
 cat
 for try in 1 2 3 4 5 6 7 8 9 10; do
@@ -50,21 +50,21 @@ func StartPostgres(ctx context.Context, durable bool, settings ...string) (*Post
 // newPostgres makes a guarded folder and fills it. A server that cannot be started leaves no
 // file.
 func newPostgres(durable bool, fill func(*Postgres) error) (*Postgres, error) {
-	programs, err := postgresFolder()
+	programs, err := findPostgresFolder()
 	if err != nil {
 		return nil, err
 	}
 	return startPostgres(programs, durable, fill)
 }
 
-// startPostgres does the same for a server whose programs are in a folder, or for "" in the
-// server's own folder.
+// startPostgres does the same for a server whose programs are in a given folder. With "" the
+// programs are in the server's own folder.
 func startPostgres(programs string, durable bool, fill func(*Postgres) error) (*Postgres, error) {
 	guard, err := startGuard(baseFolder(durable), "pg", postgresScript, programs)
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{guard: guard, programs: programs, durable: durable, port: usualPort}
+	p := &Postgres{guard: guard, programs: programs, durable: durable, port: socketPort}
 	if err := fill(p); err != nil {
 		p.Stop()
 		return nil, err
@@ -76,7 +76,7 @@ func (p *Postgres) initialise(ctx context.Context, settings []string) error {
 	if err := p.run(ctx, "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D", p.data()); err != nil {
 		return err
 	}
-	// Shared memory that a crash leaves must be in the folder, to be removed with it.
+	// Shared memory that a crash leaves must be in the folder, so that it is removed with it.
 	lines := []string{"max_connections = 100", "dynamic_shared_memory_type = mmap"}
 	if !p.durable {
 		lines = append(lines, "fsync = off", "full_page_writes = off")
@@ -106,7 +106,7 @@ func (p *Postgres) launch(ctx context.Context, settings []string) error {
 	})
 }
 
-// configure adds lines to postgresql.conf, where the last one counts.
+// configure adds lines to postgresql.conf, in which the last line of a setting counts.
 func (p *Postgres) configure(lines ...string) error {
 	file, err := os.OpenFile(filepath.Join(p.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {

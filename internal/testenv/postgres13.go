@@ -23,11 +23,11 @@ var (
 // loader is the dynamic loader that the programs of the package need.
 const loader = "/lib64/ld-linux-x86-64.so.2"
 
-// StartPostgres13 starts a server of that version: the last one without page
-// ranges. Its programs are unpacked into its own folder, so that the account that
+// StartPostgres13 starts a server of version 13, the last one without TID range scans. Its
+// programs are unpacked into its own folder, so that the account that
 // it runs as need not be able to read the repository.
 func StartPostgres13(ctx context.Context, settings ...string) (*Postgres, error) {
-	packed, err := packed13()
+	packed, err := findPackage13()
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func StartPostgres13(ctx context.Context, settings ...string) (*Postgres, error)
 	})
 }
 
-// packed13 returns the file of the package in the repository that this process runs in.
-func packed13() (string, error) {
+// findPackage13 returns the file of the package in the repository that this process runs in.
+func findPackage13() (string, error) {
 	if _, err := os.Stat(loader); runtime.GOOS != "linux" || runtime.GOARCH != "amd64" || err != nil {
 		return "", ErrNoPackage13
 	}
@@ -58,8 +58,8 @@ func packed13() (string, error) {
 	return "", ErrNoPostgres13
 }
 
-// unpack unpacks the programs as the account that is to run them, and makes the
-// symbolic links, which an npm package cannot hold and lists in a file.
+// unpack unpacks the programs as the account that is to run them. It makes the symbolic links,
+// which an npm package cannot contain and lists in a file.
 func (p *Postgres) unpack(ctx context.Context, packed string) error {
 	file, err := os.Open(packed)
 	if err != nil {
@@ -69,8 +69,8 @@ func (p *Postgres) unpack(ctx context.Context, packed string) error {
 	command := exec.CommandContext(ctx, "tar", "-xzf", "-", "--strip-components=1", "package/native")
 	p.account.apply(command, p.folder)
 	command.Stdin = file
-	if said, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, said)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, output)
 	}
 	text, err := os.ReadFile(filepath.Join(p.folder, "native", "pg-symlinks.json"))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// A server that outlives its test fills the operator's machine; one that does
-// not answer makes every other test here worthless.
+// A server that outlives its test fills the machine of the developer. A server that does not
+// answer makes every other test of this package worthless.
 func TestServerAnswersAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

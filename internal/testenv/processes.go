@@ -16,14 +16,14 @@ type process struct {
 	state       string
 }
 
-// processes lists the processes of the machine that run; a zombie does not.
-func processes(ctx context.Context) ([]process, error) {
-	listed, err := exec.CommandContext(ctx, "ps", "-A", "-o", "pid=,ppid=,stat=").Output()
+// listProcesses lists the processes of the machine, without zombies.
+func listProcesses(ctx context.Context) ([]process, error) {
+	output, err := exec.CommandContext(ctx, "ps", "-A", "-o", "pid=,ppid=,stat=").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing processes with ps (install procps where it is missing): %w", err)
 	}
 	var found []process
-	for scanner := bufio.NewScanner(bytes.NewReader(listed)); scanner.Scan(); {
+	for scanner := bufio.NewScanner(bytes.NewReader(output)); scanner.Scan(); {
 		var p process
 		if _, err := fmt.Sscan(scanner.Text(), &p.pid, &p.parent, &p.state); err != nil {
 			return nil, fmt.Errorf("reading the line %q of ps: %w", scanner.Text(), err)
@@ -51,7 +51,7 @@ func treeOf(all []process, root int) []int {
 // awaitGone waits until none of the processes runs.
 func awaitGone(ctx context.Context, pids []int) error {
 	return poll(ctx, func(ctx context.Context) error {
-		all, err := processes(ctx)
+		all, err := listProcesses(ctx)
 		if err != nil {
 			return final{err}
 		}

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// programScript holds the guard's input open, as descriptor 3, for as long as the program runs,
-// and closes it for the program and for a server that the program starts. Where this process is
-// killed meanwhile, the guard so waits for the program to end: initdb, or a server without a pid
-// file, whose folder is removed leaves its shared memory behind.
+// programScript keeps the input of the guard open, as descriptor 3, while the program runs, so
+// that the guard waits for the program if this process is killed. If the folder were removed
+// earlier, initdb, or a server without a pid file, would leave its shared memory behind. The
+// script closes the descriptor for the program and for a server that the program starts.
 const programScript = `trap : TERM; "$@" 3>&-; exit $?`
 
-// endTime is how long a program may take to end in order after its context has ended.
-const endTime = 10 * time.Second
+// endTimeout is how long a program may take to end after its context has ended.
+const endTimeout = 10 * time.Second
 
 // run runs one of the server's programs to its end.
 func (p *Postgres) run(ctx context.Context, program string, args ...string) error {
@@ -26,8 +26,8 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) erro
 	p.account.apply(command, p.folder)
 	command.ExtraFiles = []*os.File{p.alive}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
-	command.WaitDelay = endTime
-	// The output goes to a file: the server inherits it, and a pipe would stay open.
+	command.WaitDelay = endTimeout
+	// The output goes to a file, because the server inherits it and would keep a pipe open.
 	output, err := os.CreateTemp(p.folder, "run-*.log")
 	if err != nil {
 		return err
@@ -35,9 +35,9 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) erro
 	defer func() { _ = output.Close(); _ = os.Remove(output.Name()) }()
 	command.Stdout, command.Stderr = output, output
 	if err := command.Run(); err != nil {
-		said, _ := os.ReadFile(output.Name())
-		logged, _ := os.ReadFile(filepath.Join(p.folder, "log"))
-		return fmt.Errorf("running %s: %w: %s%s", program, err, said, lastLines(logged))
+		text, _ := os.ReadFile(output.Name())
+		log, _ := os.ReadFile(filepath.Join(p.folder, "log"))
+		return fmt.Errorf("running %s: %w: %s%s", program, err, text, lastLines(log))
 	}
 	return nil
 }

@@ -19,15 +19,14 @@ type Redis struct {
 	port     int
 }
 
-// StartRedis starts a server that writes nothing to disk. Settings are lines of
-// redis.conf: requirepass replaces the password made up here, save or appendonly
-// switch persistence on.
+// StartRedis starts a server that writes nothing to disk. Settings are lines of redis.conf:
+// requirepass replaces the random password, and save or appendonly turn persistence on.
 func StartRedis(ctx context.Context, settings ...string) (*Redis, error) {
 	server, err := findProgram(ErrNoRedis, "redis-server", "valkey-server")
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{password: password(settings)}
+	r := &Redis{password: choosePassword(settings)}
 	err = onFreePort(func(port int) error {
 		r.port = port
 		files := func(folder string) map[string]string {
@@ -52,8 +51,8 @@ func (r *Redis) config(folder string, settings []string) string {
 	return strings.Join(append(lines, settings...), "\n") + "\n"
 }
 
-// password returns the password of the settings, or a random one.
-func password(settings []string) string {
+// choosePassword returns the password of the settings, or a random one.
+func choosePassword(settings []string) string {
 	chosen := rand.Text()
 	for _, setting := range settings {
 		if value, ok := strings.CutPrefix(setting, "requirepass "); ok {
@@ -65,8 +64,8 @@ func password(settings []string) string {
 
 func redisSocket(folder string) string { return filepath.Join(folder, "redis.sock") }
 
-// ping asks over the socket, which the server opens after the port. A server that asks for the
-// password has answered too.
+// ping sends PING over the socket, which the server opens after the port. A server that asks for
+// the password has answered too.
 func ping(ctx context.Context, folder string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", redisSocket(folder))
 	if err != nil {

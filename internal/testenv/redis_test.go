@@ -19,8 +19,8 @@ func redisClient(t *testing.T, address string) *redis.Client {
 	return client
 }
 
-// Operators reach Redis by either way; a test of one alone leaves the other to
-// them.
+// Operators reach Redis over TCP or over a socket. A test of one alone would leave the other
+// untested.
 func TestRedisAnswersOnBothAddresses(t *testing.T) {
 	t.Parallel()
 	server := testenv.SharedRedis(t)
@@ -34,8 +34,8 @@ func TestRedisAnswersOnBothAddresses(t *testing.T) {
 	}
 }
 
-// Whoever tests that ocmt sends its password needs a server that refuses those
-// without; and others on the machine must not read what a test writes.
+// A test that ocmt sends its password needs a server that refuses clients without one. Other
+// accounts of the machine must not read what a test writes.
 func TestRedisRequiresItsPassword(t *testing.T) {
 	t.Parallel()
 	server, err := testenv.StartRedis(t.Context(), `requirepass "p@ss/word"`, "appendonly yes")
@@ -58,7 +58,8 @@ func TestRedisRequiresItsPassword(t *testing.T) {
 	}
 }
 
-// A developer with a mistake in a setting must read which, not that time is up.
+// A developer with a mistake in a setting must read which setting it is, and not that the time
+// is over.
 func TestRedisSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
 	_, err := testenv.StartRedis(t.Context(), "maxmemory nonsense")

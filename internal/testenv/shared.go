@@ -14,18 +14,18 @@ type TB interface {
 }
 
 var shared = sync.OnceValues(func() (*Postgres, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	return StartPostgres(ctx, false)
 })
 
 var sharedRedis = sync.OnceValues(func() (*Redis, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	return StartRedis(ctx)
 })
 
-// Shared returns the one server of this test binary. It ends with the process.
+// Shared returns the one PostgreSQL server of this test binary. It ends with the process.
 func Shared(t TB) *Postgres {
 	t.Helper()
 	server, err := shared()

@@ -10,7 +10,7 @@ import (
 
 // StartStandby copies a running server and starts the copy as a streaming
 // standby of it, on a socket of its own. Settings are lines of postgresql.conf,
-// such as recovery_min_apply_delay = '5s'. It flushes as its primary does.
+// such as recovery_min_apply_delay = '5s'. The standby is durable if its primary is.
 func StartStandby(ctx context.Context, primary *Postgres, settings ...string) (*Postgres, error) {
 	return newPostgres(primary.durable, func(p *Postgres) error {
 		err := p.run(ctx, "pg_basebackup", "-h", primary.folder, "-p", strconv.Itoa(primary.port), "-U", "postgres",
@@ -22,8 +22,8 @@ func StartStandby(ctx context.Context, primary *Postgres, settings ...string) (*
 	})
 }
 
-// BecomeStandby starts the server again as a standby: read only, as one that
-// follows a primary.
+// BecomeStandby starts the server again as a read-only standby, like one that follows a
+// primary.
 func (p *Postgres) BecomeStandby(ctx context.Context) error {
 	if err := p.run(ctx, "pg_ctl", "-D", p.data(), "-m", "fast", "-w", "stop"); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (p *Postgres) BecomeStandby(ctx context.Context) error {
 	return p.start(ctx)
 }
 
-// Promote makes a primary of a standby, and returns when it can be written.
+// Promote makes a primary of a standby, and returns when it accepts writes.
 func (p *Postgres) Promote(ctx context.Context) error {
 	return p.run(ctx, "pg_ctl", "-D", p.data(), "-t", startSeconds, "-w", "promote")
 }
@@ -42,7 +42,7 @@ func (p *Postgres) Promote(ctx context.Context) error {
 // LSN returns the position up to which a primary has flushed its log. Everything that is
 // committed is before it.
 func (p *Postgres) LSN(ctx context.Context) (string, error) {
-	lsn, err := p.ask(ctx, "select pg_current_wal_flush_lsn()")
+	lsn, err := p.queryValue(ctx, "select pg_current_wal_flush_lsn()")
 	if err != nil {
 		return "", fmt.Errorf("asking the primary for its position: %w", err)
 	}
@@ -50,25 +50,25 @@ func (p *Postgres) LSN(ctx context.Context) (string, error) {
 }
 
 // WaitStreaming waits until a standby streams and has received the log up to an
-// LSN; "0/0" is any. It may not show yet what it has received: see WaitReplayed.
+// LSN. "0/0" is any position. Readers may not see yet what the standby has received: see
+// WaitReplayed.
 func (p *Postgres) WaitStreaming(ctx context.Context, lsn string) error {
 	return p.await(ctx, "stream up to "+lsn, `select coalesce(pg_last_wal_receive_lsn() >= $1::pg_lsn, false)
 		and exists (select from pg_stat_wal_receiver where status = 'streaming')`, lsn)
 }
 
-// WaitReplayed waits until a standby shows its readers what was committed up to
-// an LSN.
+// WaitReplayed waits until readers of a standby see what was committed up to an LSN.
 func (p *Postgres) WaitReplayed(ctx context.Context, lsn string) error {
 	return p.await(ctx, "replay up to "+lsn, "select coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)", lsn)
 }
 
-var errNotYet = errors.New("it has not yet")
+var errNotReached = errors.New("it has not yet")
 
 func (p *Postgres) await(ctx context.Context, what, query string, args ...string) error {
 	err := poll(ctx, func(ctx context.Context) error {
-		answer, err := p.ask(ctx, query, args...)
+		answer, err := p.queryValue(ctx, query, args...)
 		if err == nil && answer != "t" {
-			return errNotYet
+			return errNotReached
 		}
 		return err
 	})

@@ -7,8 +7,8 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// Operators run ocmt against clusters, and clusters fail over in the middle of
-// it: that is only tested where the standby has what the primary had.
+// Operators run ocmt against clusters, and clusters fail over during a run. A test of that needs
+// a standby that has what the primary had.
 func TestStandbyFollowsAndTakesOver(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -39,8 +39,8 @@ func TestStandbyFollowsAndTakesOver(t *testing.T) {
 	}
 }
 
-// A standby that lags shows old values to whoever reads there; a test of that
-// needs a lag that does not depend on luck.
+// A standby that lags shows old values to its readers. A test of that needs a lag that does not
+// depend on chance.
 func TestStandbyReceivesBeforeItShows(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

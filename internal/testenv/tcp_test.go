@@ -7,7 +7,7 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// A proxy that breaks connections on purpose can only stand before a TCP port.
+// A proxy that breaks connections on purpose needs a server on a TCP port.
 func TestListensOnTCP(t *testing.T) {
 	t.Parallel()
 	server, err := testenv.StartPostgres(t.Context(), false, testenv.ListenTCP)

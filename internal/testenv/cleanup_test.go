@@ -21,21 +21,21 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// ownerVariable makes of this test binary a program that starts each server and
-// waits to be killed.
+// ownerVariable turns this test binary into a program that starts each server and waits until
+// it is killed.
 const ownerVariable = "OCMT_TESTENV_OWNER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(ownerVariable) == "" {
 		os.Exit(m.Run())
 	}
-	if err := own(context.Background()); err != nil {
+	if err := startAndWait(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func own(ctx context.Context) error {
+func startAndWait(ctx context.Context) error {
 	servers, err := startAll(ctx)
 	if err != nil {
 		return err
@@ -47,33 +47,33 @@ func own(ctx context.Context) error {
 	return err
 }
 
-// everything is one server of each kind.
-type everything struct {
-	Folders map[string]string // of the program that runs there
-	Redis   int               // its process: Redis hides its folder from ps
+// allServers contains one server of each kind.
+type allServers struct {
+	Folders map[string]string // by the name of the program that runs there
+	Redis   int               // its pid, because Redis hides its folder from ps
 	stops   []func()
 }
 
-func startAll(ctx context.Context) (everything, error) {
+func startAll(ctx context.Context) (allServers, error) {
 	primary, err := testenv.StartPostgres(ctx, true, testenv.ListenTCP)
 	if err != nil {
-		return everything{}, err
+		return allServers{}, err
 	}
 	standby, err := testenv.StartStandby(ctx, primary)
 	if err != nil {
-		return everything{}, err
+		return allServers{}, err
 	}
 	bouncer, err := testenv.StartPgBouncer(ctx, primary, "transaction")
 	if err != nil {
-		return everything{}, err
+		return allServers{}, err
 	}
 	server, err := testenv.StartRedis(ctx)
 	if err != nil {
-		return everything{}, err
+		return allServers{}, err
 	}
 	pid, err := redisProcess(ctx, server.URL())
 	if err != nil {
-		return everything{}, err
+		return allServers{}, err
 	}
 	folders := map[string]string{"redis": filepath.Dir(pathOf(server.SocketURL()))}
 	for name, address := range map[string]string{
@@ -81,7 +81,7 @@ func startAll(ctx context.Context) (everything, error) {
 	} {
 		folders[name] = hostOf(address)
 	}
-	return everything{folders, pid, []func(){bouncer.Stop, server.Stop, standby.Stop, primary.Stop}}, nil
+	return allServers{folders, pid, []func(){bouncer.Stop, server.Stop, standby.Stop, primary.Stop}}, nil
 }
 
 func redisProcess(ctx context.Context, address string) (int, error) {
@@ -113,19 +113,19 @@ func TestStopLeavesNothing(t *testing.T) {
 	pids := runningIn(t, servers)
 	for _, stop := range servers.stops {
 		stop()
-		stop() // a second time is no harm: a test defers one and calls another
+		stop() // a test may defer one call and make another
 	}
 	awaitNothing(t, servers.Folders, pids)
 }
 
-// A test that is killed, by a time limit or for want of memory, cannot clean up
-// after itself; its servers would stay for ever.
+// A test that is killed, by a time limit or for lack of memory, cannot clean up. Without a guard
+// its servers would stay for ever.
 func TestKilledOwnerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	owner := exec.CommandContext(t.Context(), os.Args[0])
 	owner.Env = append(os.Environ(), ownerVariable+"=1")
 	owner.Stderr = os.Stderr
-	stdin, err := owner.StdinPipe() // held open: it must not end by itself
+	stdin, err := owner.StdinPipe() // it stays open, so that the owner does not end by itself
 	must(t, err)
 	defer stdin.Close()
 	stdout, err := owner.StdoutPipe()
@@ -133,7 +133,7 @@ func TestKilledOwnerLeavesNothing(t *testing.T) {
 	must(t, owner.Start())
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	must(t, err)
-	var servers everything
+	var servers allServers
 	must(t, json.Unmarshal(line, &servers))
 	pids := runningIn(t, servers)
 	must(t, owner.Process.Kill())
@@ -143,10 +143,9 @@ func TestKilledOwnerLeavesNothing(t *testing.T) {
 	awaitNothing(t, servers.Folders, pids)
 }
 
-// runningIn returns the processes in folders, and fails where a folder is
-// without the program that should run there: then nothing would be left of it
-// for the wrong reason.
-func runningIn(t *testing.T, servers everything) map[int]running {
+// runningIn returns the processes in the folders. It fails if a folder lacks the program that
+// should run there, because nothing would then be left of it for the wrong reason.
+func runningIn(t *testing.T, servers allServers) map[int]running {
 	t.Helper()
 	all := map[int]running{servers.Redis: listed(t)[servers.Redis]}
 	for name, folder := range servers.Folders {
