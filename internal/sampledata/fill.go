@@ -15,7 +15,7 @@ import (
 type Counts struct {
 	Users     int
 	Sealed    int // values sealed under version 0
-	Legacy    int // values of Sealed in the legacy form
+	Legacy    int // those values of Sealed that are in the legacy form
 	Plaintext int // gateway tokens in the clear, as OCMT itself writes them
 }
 
@@ -27,7 +27,7 @@ func Fill(ctx context.Context, address string, ring *crypto.Keyring, users int) 
 		return Counts{}, fmt.Errorf("connecting to fill the database: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	f := &filler{conn: conn, seal: &sealer{ring: ring, legacyEvery: usualLegacy}, users: make([]pgtype.UUID, users)}
+	f := &filler{conn: conn, seal: &sealer{ring: ring, legacyEvery: defaultLegacyEvery}, users: make([]pgtype.UUID, users)}
 	for i := range f.users {
 		f.users[i] = newUUID()
 	}
@@ -59,8 +59,8 @@ func newUUID() pgtype.UUID {
 	return u
 }
 
-// copy fills one table with COPY.
-func (f *filler) copy(ctx context.Context, table string, columns []string, rows int, row func(int) []any) error {
+// copyRows fills one table with COPY.
+func (f *filler) copyRows(ctx context.Context, table string, columns []string, rows int, row func(int) []any) error {
 	_, err := f.conn.CopyFrom(ctx, pgx.Identifier{table}, columns,
 		pgx.CopyFromSlice(rows, func(n int) ([]any, error) { return row(n), f.seal.err }))
 	if err != nil {
@@ -69,10 +69,10 @@ func (f *filler) copy(ctx context.Context, table string, columns []string, rows 
 	return nil
 }
 
-// fillUsers gives two users in three a plaintext gateway token: OCMT writes it so once it has
-// made the container.
+// fillUsers gives two users in three a plaintext gateway token, because OCMT writes the token in
+// plaintext once it has made the container.
 func (f *filler) fillUsers(ctx context.Context) error {
-	return f.copy(ctx, "users", []string{"id", "email", "name", "gateway_token"}, len(f.users), func(n int) []any {
+	return f.copyRows(ctx, "users", []string{"id", "email", "name", "gateway_token"}, len(f.users), func(n int) []any {
 		text := hexToken(32)
 		if n%3 == 0 {
 			text = f.seal.seal(text)
@@ -86,11 +86,11 @@ func (f *filler) fillUsers(ctx context.Context) error {
 var integrationColumns = []string{"id", "user_id", "provider", "integration_type",
 	"access_token_encrypted", "refresh_token_encrypted", "api_key_encrypted", "provider_email"}
 
-// providers are those of a user's integrations: two by OAuth, one by API key.
+// providers are the providers of a user's integrations: two with OAuth, one with an API key.
 var providers = [...]string{"google", "github", "openai"}
 
 func (f *filler) fillIntegrations(ctx context.Context) error {
-	return f.copy(ctx, "user_integrations", integrationColumns, len(f.users)*len(providers), f.integration)
+	return f.copyRows(ctx, "user_integrations", integrationColumns, len(f.users)*len(providers), f.integration)
 }
 
 func (f *filler) integration(n int) []any {
@@ -104,52 +104,52 @@ func (f *filler) integration(n int) []any {
 
 func (f *filler) fillPerUser(ctx context.Context) error {
 	all := len(f.users)
-	if err := f.copy(ctx, "user_mfa", []string{"user_id", "totp_secret_encrypted", "totp_enabled"}, all/2, func(n int) []any {
+	if err := f.copyRows(ctx, "user_mfa", []string{"user_id", "totp_secret_encrypted", "totp_enabled"}, all/2, func(n int) []any {
 		return []any{f.users[n], f.seal.seal(token("", 15)), true}
 	}); err != nil {
 		return err
 	}
-	if err := f.copy(ctx, "device_keys", []string{"user_id", "device_name", "encrypted_device_key"}, all, func(n int) []any {
+	if err := f.copyRows(ctx, "device_keys", []string{"user_id", "device_name", "encrypted_device_key"}, all, func(n int) []any {
 		return []any{f.users[n], "laptop", f.seal.seal(token("", 32))}
 	}); err != nil {
 		return err
 	}
-	if err := f.copy(ctx, "recovery_methods", []string{"user_id", "method_type", "config_encrypted"}, all/4, func(n int) []any {
+	if err := f.copyRows(ctx, "recovery_methods", []string{"user_id", "method_type", "config_encrypted"}, all/4, func(n int) []any {
 		return []any{f.users[n], "social", f.seal.seal(fmt.Sprintf(`{"threshold":2,"salt":%q}`, hexToken(16)))}
 	}); err != nil {
 		return err
 	}
-	return f.copy(ctx, "recovery_contacts", []string{"user_id", "contact_email", "shard_index", "shard_encrypted"}, all/4, func(n int) []any {
+	return f.copyRows(ctx, "recovery_contacts", []string{"user_id", "contact_email", "shard_index", "shard_encrypted"}, all/4, func(n int) []any {
 		return []any{f.users[n], fmt.Sprintf("friend%d@example.org", n), 1, f.seal.seal(fmt.Sprintf(`{"shard":%q}`, token("", 64)))}
 	})
 }
 
-// sharedRows is how many rows the tables have that belong to no user.
+// sharedRows is the number of rows in each table that belongs to no user.
 const sharedRows = 50
 
 func (f *filler) fillShared(ctx context.Context) error {
-	if err := f.copy(ctx, "secrets", []string{"key", "value_encrypted"}, sharedRows, func(n int) []any {
+	if err := f.copyRows(ctx, "secrets", []string{"key", "value_encrypted"}, sharedRows, func(n int) []any {
 		return []any{fmt.Sprintf("PROVIDER_%d_API_KEY", n), f.seal.seal(token("sk-", 32))}
 	}); err != nil {
 		return err
 	}
-	if err := f.copy(ctx, "group_resources", []string{"name", "auth_config_encrypted"}, sharedRows, func(n int) []any {
+	if err := f.copyRows(ctx, "group_resources", []string{"name", "auth_config_encrypted"}, sharedRows, func(n int) []any {
 		return []any{fmt.Sprintf("resource %d", n), f.seal.seal(fmt.Sprintf(`{"type":"bearer","token":%q}`, hexToken(32)))}
 	}); err != nil {
 		return err
 	}
-	if err := f.copy(ctx, "group_unlock_requests", []string{"session_key_encrypted"}, sharedRows, func(int) []any {
+	if err := f.copyRows(ctx, "group_unlock_requests", []string{"session_key_encrypted"}, sharedRows, func(int) []any {
 		return []any{f.seal.seal(hexToken(32))}
 	}); err != nil {
 		return err
 	}
-	return f.copy(ctx, "alert_channels", []string{"name", "channel_type", "config_encrypted"}, sharedRows, func(n int) []any {
+	return f.copyRows(ctx, "alert_channels", []string{"name", "channel_type", "config_encrypted"}, sharedRows, func(n int) []any {
 		return []any{fmt.Sprintf("channel %d", n), "webhook", f.seal.seal(fmt.Sprintf(`{"url":"https://hooks.example.org/%s"}`, hexToken(12)))}
 	})
 }
 
-// FillIntegrations inserts so many rows of user_integrations, and the users that
-// they belong to, all in the versioned form.
+// FillIntegrations inserts a number of rows of user_integrations, and the users that they
+// belong to. All values are in the versioned form.
 func FillIntegrations(ctx context.Context, address string, ring *crypto.Keyring, rows int) error {
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
@@ -160,10 +160,10 @@ func FillIntegrations(ctx context.Context, address string, ring *crypto.Keyring,
 	for i := range f.users {
 		f.users[i] = newUUID()
 	}
-	if err := f.copy(ctx, "users", []string{"id", "email", "gateway_token"}, len(f.users), func(n int) []any {
+	if err := f.copyRows(ctx, "users", []string{"id", "email", "gateway_token"}, len(f.users), func(n int) []any {
 		return []any{f.users[n], fmt.Sprintf("user%d@example.org", n), hexToken(32)}
 	}); err != nil {
 		return err
 	}
-	return f.copy(ctx, "user_integrations", integrationColumns, rows, f.integration)
+	return f.copyRows(ctx, "user_integrations", integrationColumns, rows, f.integration)
 }

@@ -9,22 +9,22 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// usualLegacy is the share of values in the legacy form, one in so many. These were written
-// before values named their key version.
-const usualLegacy = 4
+// defaultLegacyEvery says that one value in four is in the legacy form, as OCMT wrote values
+// before they named their key version.
+const defaultLegacyEvery = 4
 
-// sealer seals plaintexts as the servers of an older deployment did. It keeps
-// the first error, so that a row can be put together without asking each time.
+// sealer seals plaintexts as the servers of an older deployment did. It keeps the first error,
+// so that the code that makes a row need not check each value.
 type sealer struct {
 	ring        *crypto.Keyring
-	legacyEvery int // one value in so many is in the legacy form; 0 for none
+	legacyEvery int // one value in legacyEvery is in the legacy form; 0 for none
 	sealed      int
 	legacy      int
 	err         error
 }
 
-// seal returns a ciphertext under the keyring's current version; where that is
-// 0, some are in the legacy form.
+// seal returns a ciphertext under the keyring's current version. If that is 0, some are in the
+// legacy form.
 func (s *sealer) seal(plaintext string) string {
 	c, err := s.ring.Seal([]byte(plaintext), rand.Reader)
 	if err != nil {
@@ -41,12 +41,12 @@ func (s *sealer) seal(plaintext string) string {
 	return c.String()
 }
 
-// token returns random text of so many bytes' worth, as providers make tokens.
+// token returns a prefix and random bytes in Base64, as providers make tokens.
 func token(prefix string, bytes int) string {
 	return prefix + base64.RawURLEncoding.EncodeToString(randomBytes(bytes))
 }
 
-// hexToken returns random hexadecimal text.
+// hexToken returns random bytes in hexadecimal.
 func hexToken(bytes int) string { return hex.EncodeToString(randomBytes(bytes)) }
 
 func randomBytes(bytes int) []byte {

@@ -28,17 +28,17 @@ type server struct {
 	ring      *crypto.Keyring
 	conn      *pgx.Conn
 	tokens    []string          // ids of its rows of user_integrations
-	record    map[string]string // plaintexts by "table/key"
+	record    map[string]string // acknowledged plaintexts by "table/key"
 	latencies []time.Duration
 	err       error
 }
 
-// tokensPerServer is how many rows of user_integrations a server refreshes.
+// tokensPerServer is the number of rows of user_integrations that a server refreshes.
 const tokensPerServer = 500
 
-// StartServers starts so many servers, each with a write every so often, under
-// the keyring's current version.
-func StartServers(ctx context.Context, address string, ring *crypto.Keyring, count int, every time.Duration) (*Servers, error) {
+// StartServers starts count servers. Each writes a value once per interval, under the keyring's
+// current version.
+func StartServers(ctx context.Context, address string, ring *crypto.Keyring, count int, interval time.Duration) (*Servers, error) {
 	ctx, stop := context.WithCancel(ctx)
 	s := &Servers{stop: stop}
 	for number := range count {
@@ -53,7 +53,7 @@ func StartServers(ctx context.Context, address string, ring *crypto.Keyring, cou
 		s.servers = append(s.servers, one)
 	}
 	for _, one := range s.servers {
-		s.group.Go(func() { one.err = one.run(ctx, every) })
+		s.group.Go(func() { one.err = one.run(ctx, interval) })
 	}
 	return s, nil
 }
@@ -77,10 +77,10 @@ func newServer(ctx context.Context, address string, ring *crypto.Keyring, number
 
 // run writes until the context ends. It finishes a write that has begun, so that it knows
 // whether the write was acknowledged.
-func (s *server) run(ctx context.Context, every time.Duration) error {
+func (s *server) run(ctx context.Context, interval time.Duration) error {
 	whole := context.WithoutCancel(ctx)
 	defer func() { _ = s.conn.Close(whole) }()
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -103,13 +103,13 @@ func (s *server) write(ctx context.Context, n int) error {
 		return err
 	}
 	key := fmt.Sprintf("SERVER_%d_KEY_%d", s.number, n%100)
-	_, there := s.record["secrets/"+key]
+	_, exists := s.record["secrets/"+key]
 	switch {
 	case n%3 != 0 && len(s.tokens) > 0:
 		id := s.tokens[n%len(s.tokens)]
 		_, err = s.conn.Exec(ctx, "update user_integrations set access_token_encrypted = $2, updated_at = now() where id = $1::text::uuid", id, c.String())
 		key = "user_integrations/" + id
-	case there:
+	case exists:
 		_, err = s.conn.Exec(ctx, "delete from secrets where key = $1", key)
 		delete(s.record, "secrets/"+key)
 		return err
@@ -123,7 +123,7 @@ func (s *server) write(ctx context.Context, n int) error {
 	return err
 }
 
-// Stop ends the servers and returns when they have ended, with their errors.
+// Stop stops the servers, waits until they have ended, and returns their errors.
 func (s *Servers) Stop() error {
 	s.stop()
 	s.group.Wait()
@@ -136,7 +136,7 @@ func (s *Servers) Stop() error {
 	return errors.Join(failed...)
 }
 
-// Writes returns how many writes the database acknowledged, after Stop.
+// Writes returns how many writes the database acknowledged. It may be called after Stop.
 func (s *Servers) Writes() (count int) {
 	for _, one := range s.servers {
 		count += len(one.latencies)
@@ -144,7 +144,7 @@ func (s *Servers) Writes() (count int) {
 	return count
 }
 
-// Latencies returns how long each write took, after Stop.
+// Latencies returns how long each write took. It may be called after Stop.
 func (s *Servers) Latencies() []time.Duration {
 	var all []time.Duration
 	for _, one := range s.servers {
@@ -153,9 +153,9 @@ func (s *Servers) Latencies() []time.Duration {
 	return all
 }
 
-// Check compares what the database acknowledged with what it holds, after Stop,
-// and returns how many values it compared and how many of them do not open to
-// what was written.
+// Check compares the values that the database acknowledged with those that it contains. It
+// returns how many it compared, and how many of these do not open to what was written. It may
+// be called after Stop.
 func (s *Servers) Check(ctx context.Context, address string, ring *crypto.Keyring) (compared, lost int, err error) {
 	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
