@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// serverCounters are the counters of the server and of the table.
+// serverCounters are counters of the server and of the table. WAL and heap are in bytes.
 type serverCounters struct {
 	wal, heap, updates, hot int64
 	cpu                     time.Duration // of the server's processes that have ended
@@ -26,7 +26,7 @@ func readCounters(ctx context.Context, url string) (s serverCounters, err error)
 	if err := conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&folder); err != nil {
 		return s, err
 	}
-	server, err := postmaster(folder)
+	server, err := readPostmasterPID(folder)
 	if err != nil {
 		return s, err
 	}
@@ -42,19 +42,19 @@ func readCounters(ctx context.Context, url string) (s serverCounters, err error)
 	if err != nil {
 		return s, err
 	}
-	s.cpu, err = cpuOfEnded(server)
+	s.cpu, err = readEndedCPU(server)
 	return s, err
 }
 
-// endTime bounds how long a backend may take to end once its client has gone.
-const endTime = time.Minute
+// endTimeout is the most time that a backend may take to end once its client has disconnected.
+const endTimeout = time.Minute
 
-// awaitOthers returns when all other backends have ended and the server has waited for them:
-// only then the system adds the CPU time of a process to that of its parent. A backend leaves
-// the server's list a moment before it ends, so that list is compared with the system's list of
-// the server's children. Each round trip is pause enough between two questions.
+// awaitOthers returns when all other backends have ended and the server has waited for them,
+// because only then the system adds the CPU time of a process to that of its parent. A backend
+// leaves the list of the server a moment before it ends, so that list is compared with the
+// system's list of the server's children. A round trip is enough of a pause between two queries.
 func awaitOthers(ctx context.Context, conn *pgx.Conn, server int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, endTime, fmt.Errorf("after %s the server still has processes of earlier connections", endTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, endTimeout, fmt.Errorf("after %s the server still has processes of earlier connections", endTimeout))
 	defer cancel()
 	for {
 		var listed []int
@@ -67,7 +67,7 @@ func awaitOthers(ctx context.Context, conn *pgx.Conn, server int) error {
 		if err != nil {
 			return fmt.Errorf("waiting for connections to end: %w", err)
 		}
-		children, err := childrenOf(server)
+		children, err := listChildren(server)
 		if err != nil {
 			return err
 		}

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// tick is the unit of /proc/PID/stat, the same on every Linux.
+// tick is the unit of time in /proc/PID/stat. It is the same on every Linux.
 const tick = 10 * time.Millisecond
 
-// Fields of /proc/PID/stat, counted from the one behind the program's name.
+// The fields of /proc/PID/stat are counted from the one behind the name of the program.
 const (
 	fieldParent      = 1
 	fieldEndedUser   = 13 // CPU time of children that have ended and were waited for
 	fieldEndedSystem = 14
 )
 
-// postmaster returns the process that is the parent of all others of a server.
-func postmaster(folder string) (int, error) {
+// readPostmasterPID returns the pid of the process that is the parent of all others of a server.
+func readPostmasterPID(folder string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(folder, "postmaster.pid"))
 	if err != nil {
 		return 0, err
@@ -29,10 +29,10 @@ func postmaster(folder string) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(first))
 }
 
-// cpuOfEnded returns the CPU time of the server's processes that have ended,
+// readEndedCPU returns the CPU time of the server's processes that have ended,
 // which the system adds up for their parent.
-func cpuOfEnded(server int) (time.Duration, error) {
-	fields, err := statOf(strconv.Itoa(server))
+func readEndedCPU(server int) (time.Duration, error) {
+	fields, err := readStat(strconv.Itoa(server))
 	if err != nil {
 		return 0, err
 	}
@@ -44,9 +44,9 @@ func cpuOfEnded(server int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
-// childrenOf returns the child processes of a parent, also those that have ended and that the
+// listChildren returns the child processes of a parent, also those that have ended and that the
 // parent has not waited for yet.
-func childrenOf(parent int) (children []int, err error) {
+func listChildren(parent int) (children []int, err error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
@@ -56,9 +56,9 @@ func childrenOf(parent int) (children []int, err error) {
 		if err != nil {
 			continue // not a process
 		}
-		fields, err := statOf(entry.Name())
+		fields, err := readStat(entry.Name())
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended since the folder was read
 		}
 		if fields[fieldParent] == strconv.Itoa(parent) {
 			children = append(children, pid)
@@ -67,7 +67,7 @@ func childrenOf(parent int) (children []int, err error) {
 	return children, nil
 }
 
-func statOf(pid string) ([]string, error) {
+func readStat(pid string) ([]string, error) {
 	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	if err != nil {
 		return nil, err

@@ -47,13 +47,13 @@ func TestChildrenUntilTheyAreWaitedFor(t *testing.T) {
 		t.Fatal("cat has something to say")
 	}
 	// The child has closed its output, so it is about to end or has ended.
-	if children, err := childrenOf(os.Getpid()); err != nil || !slices.Contains(children, pid) {
+	if children, err := listChildren(os.Getpid()); err != nil || !slices.Contains(children, pid) {
 		t.Errorf("before: %v (%v), without %d", children, err, pid)
 	}
 	if err := command.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if children, err := childrenOf(os.Getpid()); err != nil || slices.Contains(children, pid) {
+	if children, err := listChildren(os.Getpid()); err != nil || slices.Contains(children, pid) {
 		t.Errorf("after: %v (%v), with %d", children, err, pid)
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// Positions in the drawing, in its own units.
+// The positions are in the units of the drawing.
 const (
 	plotWidth  = 760
-	plotLeft   = 205 // where bars begin, behind the names
-	plotRight  = 665 // where the axis ends, before the number of the longest bar
+	plotLeft   = 205 // start of the bars, behind the names
+	plotRight  = 665 // end of the axis, before the number of the longest bar
 	plotTop    = 24
 	barHeight  = 22
 	barStep    = 32
@@ -44,11 +44,11 @@ type drawnTick struct {
 	Text string
 }
 
-func (r *Report) drawing() drawing {
+func (r *Report) layOut() drawing {
 	d := drawing{Width: plotWidth, About: r.Machine.String()}
 	y := plotTop
 	for _, p := range r.panels() {
-		one := p.drawn(y)
+		one := p.layOut(y)
 		d.Panels = append(d.Panels, one)
 		y = one.Bottom + axisSpace
 	}
@@ -57,7 +57,7 @@ func (r *Report) drawing() drawing {
 	return d
 }
 
-func (p panel) drawn(y int) drawnPanel {
+func (p panel) layOut(y int) drawnPanel {
 	d := drawnPanel{Title: p.title, Axis: p.axis, TitleY: y + 16, Top: y + titleSpace - 10, Middle: (plotLeft + plotRight) / 2}
 	most := 0.0
 	for _, b := range p.bars {
@@ -77,7 +77,7 @@ func (p panel) drawn(y int) drawnPanel {
 	d.TickY, d.AxisY = d.Bottom+17, d.Bottom+35
 	for n := range int(steps) + 1 {
 		v := float64(n) * step
-		d.Ticks = append(d.Ticks, drawnTick{X: plotLeft + along(v), Text: tickText(v)})
+		d.Ticks = append(d.Ticks, drawnTick{X: plotLeft + along(v), Text: formatTick(v)})
 	}
 	return d
 }
@@ -96,9 +96,9 @@ func tickStep(most float64) float64 {
 	return step
 }
 
-func tickText(v float64) string {
+func formatTick(v float64) string {
 	if v == math.Trunc(v) {
-		return grouped(int(v))
+		return groupDigits(int(v))
 	}
 	return fmt.Sprintf("%.2g", v)
 }

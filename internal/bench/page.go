@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The marks around the figures of the last run on a page.
+// The marks are before and behind the figures of the last run on a page.
 const (
 	figuresBegin = "<!-- figures: written by make bench -->\n"
 	figuresEnd   = "<!-- end of the figures -->\n"
@@ -18,15 +18,15 @@ func (r *Report) fillPage(path string) error {
 	if err != nil {
 		return err
 	}
-	filled, err := between(string(page), r.markdown())
+	filled, err := replaceFigures(string(page), r.markdown())
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return os.WriteFile(path, []byte(filled), 0o644)
 }
 
-// between replaces the text between the marks.
-func between(page, text string) (string, error) {
+// replaceFigures replaces the text between the marks.
+func replaceFigures(page, text string) (string, error) {
 	before, rest, begun := strings.Cut(page, figuresBegin)
 	_, after, ended := strings.Cut(rest, figuresEnd)
 	if !begun || !ended {

@@ -10,11 +10,11 @@ import (
 func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 	t.Parallel()
 	page := "before\n" + figuresBegin + "old\n" + figuresEnd + "after\n"
-	first, err := between(page, measured().markdown())
+	first, err := replaceFigures(page, sampleReport().markdown())
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := between(first, "new\n")
+	second, err := replaceFigures(first, "new\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestPageKeepsWhatIsAroundTheFigures(t *testing.T) {
 func TestPageWithoutMarksIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"", "text\n", figuresBegin, figuresEnd, figuresEnd + figuresBegin} {
-		if got, err := between(page, "new"); err == nil {
+		if got, err := replaceFigures(page, "new"); err == nil {
 			t.Errorf("%q became %q", page, got)
 		}
 	}
@@ -43,7 +43,7 @@ func TestPageOfTheRepositoryHasTheMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := between(string(page), ""); err != nil {
+	if _, err := replaceFigures(string(page), ""); err != nil {
 		t.Error(err)
 	}
 }

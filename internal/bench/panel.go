@@ -17,8 +17,8 @@ type bar struct {
 
 // panels returns the charts of everything that was measured.
 func (r *Report) panels() []panel {
-	rate := func(v float64) string { return grouped(int(v)) }
-	list := []panel{{title: "Re-encrypting " + grouped(r.Rows) + " rows", axis: "rows per second", number: rate, bars: []bar{
+	rate := func(v float64) string { return groupDigits(int(v)) }
+	list := []panel{{title: "Re-encrypting " + groupDigits(r.Rows) + " rows", axis: "rows per second", number: rate, bars: []bar{
 		{name: "row at a time", value: typical(r.Loop).RowsPerSecond},
 		{name: "one plain UPDATE", value: typical(r.Plain).RowsPerSecond},
 		{name: "ocmt migrate run", value: typical(r.Ocmt).RowsPerSecond, ours: true},
@@ -26,7 +26,7 @@ func (r *Report) panels() []panel {
 	if len(r.Scales) > 0 {
 		p := panel{title: "ocmt migrate run on other sizes", axis: "rows per second", number: rate}
 		for _, scale := range r.Scales {
-			p.bars = append(p.bars, bar{name: grouped(scale.Rows) + " rows", value: typical(scale.Runs).RowsPerSecond, ours: true})
+			p.bars = append(p.bars, bar{name: groupDigits(scale.Rows) + " rows", value: typical(scale.Runs).RowsPerSecond, ours: true})
 		}
 		list = append(list, p)
 	}

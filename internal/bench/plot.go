@@ -14,7 +14,7 @@ var plotTemplate = template.Must(template.New("plot").Parse(plotText))
 
 func (r *Report) svg() (string, error) {
 	var out strings.Builder
-	err := plotTemplate.Execute(&out, r.drawing())
+	err := plotTemplate.Execute(&out, r.layOut())
 	return out.String(), err
 }
 

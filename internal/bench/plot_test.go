@@ -13,13 +13,13 @@ import (
 // number.
 func TestPlotIsWellFormedAndHasTheNumbers(t *testing.T) {
 	t.Parallel()
-	r := measured()
+	r := sampleReport()
 	r.Machine.Kernel = `<&">`
 	text, err := r.svg()
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := words(t, text)
+	said := textsOf(t, text)
 	for _, want := range []string{
 		"row at a time", "80", "one plain UPDATE", "2,000", "ocmt migrate run", "4,000",
 		"1,000 rows", "1,000", "12,000 rows", "1,200", "rows per second",
@@ -32,8 +32,8 @@ func TestPlotIsWellFormedAndHasTheNumbers(t *testing.T) {
 	}
 }
 
-// words returns the texts of an XML document, and fails on a text that is not XML.
-func words(t *testing.T, text string) (found []string) {
+// textsOf returns the texts of an XML document, and fails on a text that is not XML.
+func textsOf(t *testing.T, text string) (found []string) {
 	t.Helper()
 	for decoder := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := decoder.Token()
@@ -52,12 +52,12 @@ func words(t *testing.T, text string) (found []string) {
 // If this fails, a bar is longer or shorter than its value.
 func TestBarsAreAsLongAsTheirValues(t *testing.T) {
 	t.Parallel()
-	p := panel{bars: []bar{{value: 100}, {value: 50}, {value: 0.01}}, number: times}.drawn(0)
+	p := panel{bars: []bar{{value: 100}, {value: 50}, {value: 0.01}}, number: formatTimes}.layOut(0)
 	if full, half := p.Bars[0].Width, p.Bars[1].Width; full != plotRight-plotLeft || half*2 != full {
 		t.Errorf("100 of 100 is %d wide, and 50 is %d", full, half)
 	}
 	if least := p.Bars[2].Width; least != 1 {
-		t.Errorf("a bar of next to nothing is %d wide, and nobody sees it", least)
+		t.Errorf("a bar of next to nothing is %d wide, and cannot be seen", least)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestBarsAreAsLongAsTheirValues(t *testing.T) {
 func TestAxisHasAFewTicks(t *testing.T) {
 	t.Parallel()
 	for _, most := range []float64{0, 0.003, 0.7, 1, 3.99, 4, 9.9, 100, 61_234, 123_456, 9_999_999} {
-		p := panel{bars: []bar{{value: most}}, number: times}.drawn(0)
+		p := panel{bars: []bar{{value: most}}, number: formatTimes}.layOut(0)
 		if n := len(p.Ticks); most > 0 && (n < 5 || n > 11) {
 			t.Errorf("an axis up to %v has %d ticks", most, n)
 		}

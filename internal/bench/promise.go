@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// Promise is a figure that ocmt is to reach, and whether it does.
+// Promise is a bound on a figure of ocmt, and whether the figure keeps it.
 type Promise struct {
 	What     string `json:"what"`
 	Promised string `json:"promised"`
@@ -24,51 +24,52 @@ const (
 
 func (r *Report) promises() []Promise {
 	list := []Promise{
-		atLeast("rows/s against one plain UPDATE", leastToPlain, r.ToPlain),
-		atLeast("rows/s against row at a time", leastToLoop, r.ToLoop),
-		atMostShare("growth of the table", mostGrowth, r.Growth),
-		atMostShare("WAL against one plain UPDATE", mostWAL, r.WAL),
-		made("peak memory, at every size", fmt.Sprintf("below %d MiB", memoryBelow>>20),
+		promiseAtLeast("rows/s against one plain UPDATE", leastToPlain, r.ToPlain),
+		promiseAtLeast("rows/s against row at a time", leastToLoop, r.ToLoop),
+		promiseAtMostShare("growth of the table", mostGrowth, r.Growth),
+		promiseAtMostShare("WAL against one plain UPDATE", mostWAL, r.WAL),
+		newPromise("peak memory, at every size", fmt.Sprintf("below %d MiB", memoryBelow>>20),
 			fmt.Sprintf("%.1f MiB", float64(r.PeakBytes)/(1<<20)), r.PeakBytes < memoryBelow),
 		r.scalePromise(),
-		atMost("time of a verification against a bare COPY", mostToCopy, r.Verify.Ratio),
+		promiseAtMost("time of a verification against a bare COPY", mostToCopy, r.Verify.Ratio),
 	}
 	beside, quarter := "p99 of a live write beside a run, against alone", "the same beside a run at a quarter of its speed"
 	if r.Live == nil {
-		return append(list, unmeasured(atMost(beside, mostLiveBeside, 0)), unmeasured(atMost(quarter, mostLiveQuarter, 0)))
+		return append(list, markUnmeasured(promiseAtMost(beside, mostLiveBeside, 0)), markUnmeasured(promiseAtMost(quarter, mostLiveQuarter, 0)))
 	}
-	return append(list, atMost(beside, mostLiveBeside, r.Live.RunP99), atMost(quarter, mostLiveQuarter, r.Live.QuartP99))
+	return append(list, promiseAtMost(beside, mostLiveBeside, r.Live.RunP99), promiseAtMost(quarter, mostLiveQuarter, r.Live.QuarterP99))
 }
 
 func (r *Report) scalePromise() Promise {
 	what := "rows/s on the largest table against the smallest"
 	if r.scaled() {
-		what = fmt.Sprintf("rows/s at %s rows against %s", grouped(r.largest().Rows), grouped(r.smallest().Rows))
+		what = fmt.Sprintf("rows/s at %s rows against %s", groupDigits(r.largest().Rows), groupDigits(r.smallest().Rows))
 	}
-	p := made(what, fmt.Sprintf("within %s", percent(mostScaleChange)), change(r.ScaleChange),
+	p := newPromise(what, fmt.Sprintf("within %s", formatPercent(mostScaleChange)), formatChange(r.ScaleChange),
 		r.ScaleChange >= -mostScaleChange && r.ScaleChange <= mostScaleChange)
 	if !r.scaled() {
-		return unmeasured(p)
+		return markUnmeasured(p)
 	}
 	return p
 }
 
-func made(what, promised, measured string, holds bool) Promise {
+func newPromise(what, promised, measured string, holds bool) Promise {
 	return Promise{What: what, Promised: promised, Measured: measured, Holds: &holds}
 }
 
-func atLeast(what string, bound, value float64) Promise {
-	return made(what, "at least "+times(bound), times(value), value >= bound)
+func promiseAtLeast(what string, bound, value float64) Promise {
+	return newPromise(what, "at least "+formatTimes(bound), formatTimes(value), value >= bound)
 }
 
-func atMost(what string, bound, value float64) Promise {
-	return made(what, "at most "+times(bound), times(value), value <= bound)
+func promiseAtMost(what string, bound, value float64) Promise {
+	return newPromise(what, "at most "+formatTimes(bound), formatTimes(value), value <= bound)
 }
 
-func atMostShare(what string, bound, value float64) Promise {
-	return made(what, "at most "+percent(bound), fmt.Sprintf("%.1f%%", 100*value), value <= bound)
+func promiseAtMostShare(what string, bound, value float64) Promise {
+	return newPromise(what, "at most "+formatPercent(bound), fmt.Sprintf("%.1f%%", 100*value), value <= bound)
 }
 
-func unmeasured(p Promise) Promise {
+// markUnmeasured returns the promise without a measurement.
+func markUnmeasured(p Promise) Promise {
 	return Promise{What: p.What, Promised: p.Promised}
 }

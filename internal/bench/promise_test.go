@@ -5,10 +5,10 @@ import "testing"
 // If this fails, a figure that misses its promise passes, or one that was not measured holds.
 func TestPromisesHoldOrNot(t *testing.T) {
 	t.Parallel()
-	// These follow from measured: a peak of 65 MiB, 20% more rows/s and 4.5 times the p99 are
+	// These follow from sampleReport: a peak of 65 MiB, 20% more rows/s and 4.5 times the p99 are
 	// too much, and 50 times is just enough.
 	wants := []bool{true, true, true, true, false, false, true, false, true}
-	list := measured().Promises
+	list := sampleReport().Promises
 	if len(list) != len(wants) {
 		t.Fatalf("%d promises, want %d", len(list), len(wants))
 	}
@@ -22,7 +22,7 @@ func TestPromisesHoldOrNot(t *testing.T) {
 // If this fails, a run that slows down on large tables passes.
 func TestPromiseOfScaleGoesBothWays(t *testing.T) {
 	t.Parallel()
-	r := measured()
+	r := sampleReport()
 	for change, want := range map[float64]bool{-0.2: false, -0.15: true, 0: true, 0.15: true, 0.16: false} {
 		r.ScaleChange = change
 		if p := r.scalePromise(); *p.Holds != want {

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// Report is what was measured.
+// Report contains the measurements and their results.
 type Report struct {
 	Machine Machine   `json:"machine"`
 	Rows    int       `json:"rows"`
@@ -20,30 +20,31 @@ type Report struct {
 	Verify Verification `json:"verify"`
 	Live   *Live        `json:"live_servers,omitempty"`
 
-	// Medians over the rounds of the ratios of rows per second and of WAL.
+	// ToPlain and ToLoop are medians over the rounds of the ratios of rows per second, WAL is that
+	// of the ratios of WAL, and Growth is a median of ocmt migrate run.
 	ToPlain float64 `json:"ratio_to_plain_update"`
 	ToLoop  float64 `json:"ratio_to_row_at_a_time"`
 	WAL     float64 `json:"wal_share_of_plain_update"`
 	Growth  float64 `json:"table_growth"`
-	// ScaleChange is how rows per second change from the smallest scale to the
-	// largest, as a share.
+	// ScaleChange is the change of rows per second from the smallest scale to the largest, as a
+	// share.
 	ScaleChange float64   `json:"scale_change"`
 	PeakBytes   int64     `json:"peak_memory_bytes"` // the largest at any size
 	Promises    []Promise `json:"promises"`
 }
 
-// finish computes what follows from the measurements.
-func (r *Report) finish() {
-	r.ToPlain = medianRatio(r.Ocmt, r.Plain, speed)
-	r.ToLoop = medianRatio(r.Ocmt, r.Loop, speed)
+// computeResults fills in the fields that follow from the measurements.
+func (r *Report) computeResults() {
+	r.ToPlain = medianRatio(r.Ocmt, r.Plain, rowsPerSecond)
+	r.ToLoop = medianRatio(r.Ocmt, r.Loop, rowsPerSecond)
 	r.WAL = medianRatio(r.Ocmt, r.Plain, wal)
 	r.Growth = medianOf(r.Ocmt, growth)
-	r.PeakBytes = peakOver(r.Ocmt)
+	r.PeakBytes = largestPeak(r.Ocmt)
 	for _, scale := range r.Scales {
-		r.PeakBytes = max(r.PeakBytes, peakOver(scale.Runs))
+		r.PeakBytes = max(r.PeakBytes, largestPeak(scale.Runs))
 	}
 	if r.scaled() {
-		r.ScaleChange = medianRatio(r.largest().Runs, r.smallest().Runs, speed) - 1
+		r.ScaleChange = medianRatio(r.largest().Runs, r.smallest().Runs, rowsPerSecond) - 1
 	}
 	r.Promises = r.promises()
 }

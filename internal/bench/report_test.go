@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// measured returns a report as a whole run makes it, with invented figures.
-func measured() *Report {
+// sampleReport returns a report as a whole run makes it, with invented figures.
+func sampleReport() *Report {
 	figures := func(rows int, seconds float64, wal, peak int64) Figures {
 		return Figures{Rows: rows, Seconds: seconds, RowsPerSecond: float64(rows) / seconds, WALBytes: wal,
 			Growth: 0.12, HeapOnly: 0.9, ServerCPU: 4, ClientCPU: 2, PeakBytes: peak}
@@ -28,12 +28,12 @@ func measured() *Report {
 		},
 		Verify: Verification{Copy: []float64{1, 1, 1}, Verify: []float64{1.25, 1.5, 1}, Ratio: 1.25},
 		Live: &Live{Servers: 4, EveryMs: 5,
-			Alone:     Beside{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},
-			Run:       Beside{Latency: Latency{Writes: 1500, P50: 2, P99: 9}, Seconds: 3, RowsPerSecond: 2666},
-			Throttled: Beside{Latency: Latency{Writes: 1800, P50: 1, P99: 2.5}, Seconds: 8, RowsPerSecond: 1000}},
+			Alone:     LiveFigures{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},
+			Run:       LiveFigures{Latency: Latency{Writes: 1500, P50: 2, P99: 9}, Seconds: 3, RowsPerSecond: 2666},
+			Throttled: LiveFigures{Latency: Latency{Writes: 1800, P50: 1, P99: 2.5}, Seconds: 8, RowsPerSecond: 1000}},
 	}
-	r.Live.finish()
-	r.finish()
+	r.Live.computeRatios()
+	r.computeResults()
 	return r
 }
 
@@ -41,14 +41,14 @@ func measured() *Report {
 // and not the speed of the program.
 func TestRatiosAreOfOneRound(t *testing.T) {
 	t.Parallel()
-	r := measured()
+	r := sampleReport()
 	for name, one := range map[string]struct{ found, want float64 }{
 		"to the plain UPDATE": {r.ToPlain, 2},  // of 1.6, 2 and 4
 		"to row at a time":    {r.ToLoop, 50},  // of 20, 50 and 100
 		"WAL":                 {r.WAL, 0.8},    // in each
 		"growth":              {r.Growth, .12}, // in each
 		"live, beside":        {r.Live.RunP99, 4.5},
-		"live, quarter":       {r.Live.QuartP99, 1.25},
+		"live, quarter":       {r.Live.QuarterP99, 1.25},
 	} {
 		if diff := one.found - one.want; diff > 1e-9 || diff < -1e-9 {
 			t.Errorf("%s: %v, want %v", name, one.found, one.want)
@@ -62,7 +62,7 @@ func TestRatiosAreOfOneRound(t *testing.T) {
 // If this fails, the report has a smaller peak than the largest table needs.
 func TestPeakIsTheMostAtAnySize(t *testing.T) {
 	t.Parallel()
-	if peak := measured().PeakBytes; peak != 65<<20 {
+	if peak := sampleReport().PeakBytes; peak != 65<<20 {
 		t.Errorf("the peak is %d bytes", peak)
 	}
 }
@@ -72,7 +72,7 @@ func TestPeakIsTheMostAtAnySize(t *testing.T) {
 func TestTextHasTheFigures(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	measured().print(&out)
+	sampleReport().print(&out)
 	for _, want := range []string{
 		"2031-05-06, 77 cores for server and client together, PostgreSQL 55.5, Go 1.99, Linux 9.9.9",
 		"8,000 rows, median of 3 rounds", "2.00 times the plain UPDATE", "50 times row at a time", "80% of the plain UPDATE's WAL",
@@ -90,9 +90,9 @@ func TestTextHasTheFigures(t *testing.T) {
 // If this fails, a run without live servers or other sizes panics after minutes of measuring.
 func TestTextWithoutWhatWasNotMeasured(t *testing.T) {
 	t.Parallel()
-	r := measured()
+	r := sampleReport()
 	r.Live, r.Scales = nil, nil
-	r.finish()
+	r.computeResults()
 	var out bytes.Buffer
 	r.print(&out)
 	if found := strings.Count(out.String(), "not measured"); found != 3 {
@@ -107,7 +107,7 @@ func TestTextWithoutWhatWasNotMeasured(t *testing.T) {
 func TestResultsNameTheMachine(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "results.json")
-	if err := measured().save(path); err != nil {
+	if err := sampleReport().save(path); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)

@@ -72,7 +72,7 @@ func (o options) run(ctx context.Context, out io.Writer) error {
 	if err := b.measure(ctx, report); err != nil {
 		return err
 	}
-	report.finish()
+	report.computeResults()
 	report.print(out)
 	return o.publish(report)
 }
@@ -105,7 +105,7 @@ func (b *bench) makeKeys() (err error) {
 
 func (b *bench) measure(ctx context.Context, report *Report) error {
 	b.note("filling a database of %d rows", b.rows)
-	db, err := b.fill(ctx, b.rows)
+	db, err := b.createDatabase(ctx, b.rows)
 	if err != nil {
 		return err
 	}
@@ -135,12 +135,12 @@ func (b *bench) measureContenders(ctx context.Context, db database, report *Repo
 			into *[]Figures
 			work contender
 		}{
-			{"one plain UPDATE", &report.Plain, plainUpdate},
-			{"ocmt migrate run", &report.Ocmt, b.ocmtRun},
-			{"row at a time", &report.Loop, b.rowAtATime},
+			{"one plain UPDATE", &report.Plain, runPlainUpdate},
+			{"ocmt migrate run", &report.Ocmt, b.migrateRun},
+			{"row at a time", &report.Loop, b.runRowAtATime},
 		} {
 			b.note("round %d of %d: %s", n+1, b.pairs, one.name)
-			f, err := b.onCopy(ctx, db, one.work)
+			f, err := b.measureOnCopy(ctx, db, one.work)
 			if err != nil {
 				return fmt.Errorf("measuring %s: %w", one.name, err)
 			}

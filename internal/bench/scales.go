@@ -26,7 +26,7 @@ func (s *scales) String() string {
 	return strings.Join(words, ",")
 }
 
-// Set implements flag.Value; nothing means no other size.
+// Set implements flag.Value. An empty text means no other size.
 func (s *scales) Set(text string) error {
 	*s = nil
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -47,7 +47,7 @@ func (b *bench) measureScales(ctx context.Context) ([]Scale, error) {
 	var templates []database
 	for _, rows := range b.scales {
 		b.note("filling a database of %d rows", rows)
-		db, err := b.fill(ctx, rows)
+		db, err := b.createDatabase(ctx, rows)
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (b *bench) measureScales(ctx context.Context) ([]Scale, error) {
 	for n := range b.repeats {
 		for i, db := range templates {
 			b.note("run %d of %d on %d rows", n+1, b.repeats, db.rows)
-			f, err := b.onCopy(ctx, db, b.ocmtRun)
+			f, err := b.measureOnCopy(ctx, db, b.migrateRun)
 			if err != nil {
 				return nil, fmt.Errorf("measuring ocmt migrate run on %d rows: %w", db.rows, err)
 			}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// section is a part of the report: a title, a table, and notes. It is the same on a terminal
-// and on a page.
+// section is a part of the report: a title, a table, and notes. The terminal and the page show
+// the same sections.
 type section struct {
 	title string
 	head  []string
@@ -14,109 +14,110 @@ type section struct {
 }
 
 func (r *Report) sections() []section {
-	list := []section{r.contenders()}
+	list := []section{r.contenderSection()}
 	if len(r.Scales) > 0 {
-		list = append(list, r.scales())
+		list = append(list, r.scaleSection())
 	}
 	if r.Live != nil {
 		list = append(list, r.Live.section())
 	}
-	return append(list, r.Verify.section(), r.promised())
+	return append(list, r.Verify.section(), r.promiseSection())
 }
 
-func (r *Report) contenders() section {
+func (r *Report) contenderSection() section {
 	s := section{
-		title: fmt.Sprintf("%s, median of %s", counted(r.Rows, "row"), counted(r.Pairs, "round")),
+		title: fmt.Sprintf("%s, median of %s", countNoun(r.Rows, "row"), countNoun(r.Pairs, "round")),
 		head:  []string{"", "rows/s", "WAL MB", "growth", "heap-only", "server CPU s", "client CPU s", "peak MiB"},
 		rows: [][]string{
-			contenderLine("one plain UPDATE", typical(r.Plain), 1),
-			contenderLine("row at a time", typical(r.Loop), ratio(float64(r.Rows), float64(r.Sample))),
-			contenderLine("ocmt migrate run", typical(r.Ocmt), 1),
+			contenderRow("one plain UPDATE", typical(r.Plain), 1),
+			contenderRow("row at a time", typical(r.Loop), ratio(float64(r.Rows), float64(r.Sample))),
+			contenderRow("ocmt migrate run", typical(r.Ocmt), 1),
 		},
 	}
 	s.notes = []string{
 		fmt.Sprintf("ocmt migrate run: %s the plain UPDATE, %s row at a time, with %s of the plain UPDATE's WAL.",
-			times(r.ToPlain), times(r.ToLoop), percent(r.WAL)),
+			formatTimes(r.ToPlain), formatTimes(r.ToLoop), formatPercent(r.WAL)),
 		fmt.Sprintf("Row at a time is what a Node script with node-postgres does: each UPDATE is an unnamed statement, "+
-			"parsed and planned anew. It moved %s rows; its growth and CPU are scaled to all of them.", grouped(r.Sample)),
+			"parsed and planned anew. It moved %s rows; its growth and CPU are scaled to all of them.", groupDigits(r.Sample)),
 	}
 	return s
 }
 
-// contenderLine returns the line of a contender. Scale is how many times more rows there are
-// than were moved. The WAL of a sample is left out and not scaled: most of it is whole pages,
-// each of which is logged when it is first touched and then shared by later rows.
-func contenderLine(name string, f Figures, scale float64) []string {
+// contenderRow returns the row of a contender in the table. Scale is the number of all rows
+// divided by the number of moved rows. The WAL of a sample is left out and not scaled, because
+// most of it is whole pages, each of which is logged when it is first changed and serves later
+// rows too.
+func contenderRow(name string, f Figures, scale float64) []string {
 	client := "-"
 	if f.ClientCPU > 0 {
 		client = fmt.Sprintf("%.1f", f.ClientCPU*scale)
 	}
 	wal := "-"
 	if scale == 1 {
-		wal = megabytes(f.WALBytes)
+		wal = formatMegabytes(f.WALBytes)
 	}
-	return []string{name, grouped(int(f.RowsPerSecond)), wal, percent(f.Growth * scale),
-		percent(f.HeapOnly), fmt.Sprintf("%.1f", f.ServerCPU*scale), client, memory(f.PeakBytes)}
+	return []string{name, groupDigits(int(f.RowsPerSecond)), wal, formatPercent(f.Growth * scale),
+		formatPercent(f.HeapOnly), fmt.Sprintf("%.1f", f.ServerCPU*scale), client, formatMemory(f.PeakBytes)}
 }
 
-func megabytes(bytes int64) string { return grouped(int(bytes / 1e6)) }
+func formatMegabytes(bytes int64) string { return groupDigits(int(bytes / 1e6)) }
 
-func memory(bytes int64) string {
+func formatMemory(bytes int64) string {
 	if bytes == 0 {
 		return "-"
 	}
-	return mebibytes(bytes)
+	return formatMebibytes(bytes)
 }
 
-func (r *Report) scales() section {
+func (r *Report) scaleSection() section {
 	s := section{
-		title: "ocmt migrate run on other sizes, median of " + counted(r.Repeats, "run"),
+		title: "ocmt migrate run on other sizes, median of " + countNoun(r.Repeats, "run"),
 		head:  []string{"rows", "rows/s", "WAL MB", "growth", "heap-only", "most peak MiB"},
 	}
 	for _, scale := range r.Scales {
 		f := typical(scale.Runs)
-		s.rows = append(s.rows, []string{grouped(scale.Rows), grouped(int(f.RowsPerSecond)), megabytes(f.WALBytes),
-			percent(f.Growth), percent(f.HeapOnly), memory(peakOver(scale.Runs))})
+		s.rows = append(s.rows, []string{groupDigits(scale.Rows), groupDigits(int(f.RowsPerSecond)), formatMegabytes(f.WALBytes),
+			formatPercent(f.Growth), formatPercent(f.HeapOnly), formatMemory(largestPeak(scale.Runs))})
 	}
 	if r.scaled() {
 		s.notes = []string{fmt.Sprintf("From %s to %s rows: %s rows/s.",
-			grouped(r.smallest().Rows), grouped(r.largest().Rows), change(r.ScaleChange))}
+			groupDigits(r.smallest().Rows), groupDigits(r.largest().Rows), formatChange(r.ScaleChange))}
 	}
 	return s
 }
 
 func (l *Live) section() section {
-	line := func(name string, b Beside, against string) []string {
+	line := func(name string, b LiveFigures, against string) []string {
 		rate := "-"
 		if b.RowsPerSecond > 0 {
-			rate = grouped(int(b.RowsPerSecond))
+			rate = groupDigits(int(b.RowsPerSecond))
 		}
-		return []string{name, grouped(b.Writes), fmt.Sprintf("%.2f", b.P50), fmt.Sprintf("%.2f", b.P99), against, rate, fmt.Sprintf("%.1f", b.Seconds)}
+		return []string{name, groupDigits(b.Writes), fmt.Sprintf("%.2f", b.P50), fmt.Sprintf("%.2f", b.P99), against, rate, fmt.Sprintf("%.1f", b.Seconds)}
 	}
 	return section{
 		title: fmt.Sprintf("Writes of %d live servers, each with one every %d ms", l.Servers, l.EveryMs),
 		head:  []string{"", "writes", "p50 ms", "p99 ms", "p99 against alone", "the run's rows/s", "seconds"},
 		rows: [][]string{
 			line("alone", l.Alone, "-"),
-			line("beside a run", l.Run, times(l.RunP99)),
-			line("beside a run at a quarter of its speed", l.Throttled, times(l.QuartP99)),
+			line("beside a run", l.Run, formatTimes(l.RunP99)),
+			line("beside a run at a quarter of its speed", l.Throttled, formatTimes(l.QuarterP99)),
 		},
 	}
 }
 
 func (v Verification) section() section {
 	return section{
-		title: "Opening every value, median of " + counted(len(v.Verify), "pair"),
+		title: "Opening every value, median of " + countNoun(len(v.Verify), "pair"),
 		head:  []string{"", "seconds"},
 		rows: [][]string{
 			{"binary COPY of the same columns", fmt.Sprintf("%.2f", median(v.Copy))},
 			{"ocmt migrate verify", fmt.Sprintf("%.2f", median(v.Verify))},
 		},
-		notes: []string{"ocmt migrate verify: " + times(v.Ratio) + " the COPY."},
+		notes: []string{"ocmt migrate verify: " + formatTimes(v.Ratio) + " the COPY."},
 	}
 }
 
-func (r *Report) promised() section {
+func (r *Report) promiseSection() section {
 	s := section{title: "What is promised", head: []string{"", "promised", "measured", "holds"}}
 	var held, measured int
 	for _, p := range r.Promises {

@@ -36,7 +36,7 @@ func ratio(of, to float64) float64 {
 	return of / to
 }
 
-func speed(f Figures) float64 { return f.RowsPerSecond }
+func rowsPerSecond(f Figures) float64 { return f.RowsPerSecond }
 
 func wal(f Figures) float64 { return float64(f.WALBytes) }
 
@@ -60,8 +60,8 @@ func typical(list []Figures) Figures {
 	return sorted[len(sorted)/2]
 }
 
-// peakOver returns the largest peak memory of the measurements.
-func peakOver(list []Figures) (peak int64) {
+// largestPeak returns the largest peak memory of the measurements.
+func largestPeak(list []Figures) (peak int64) {
 	for _, f := range list {
 		peak = max(peak, f.PeakBytes)
 	}

@@ -21,11 +21,11 @@ func (b *bench) measureVerify(ctx context.Context, db database) (v Verification,
 	var ratios []float64
 	for n := range b.pairs {
 		b.note("pair %d of %d: binary COPY, and ocmt migrate verify", n+1, b.pairs)
-		bare, err := bareCopy(ctx, db.url)
+		bare, err := runBareCopy(ctx, db.url)
 		if err != nil {
 			return v, err
 		}
-		done, err := b.runOcmt(ctx, db, 0, "migrate", "verify", "--quiet", "--table", "user_integrations")
+		done, err := b.runProgram(ctx, db, 0, "migrate", "verify", "--quiet", "--table", "user_integrations")
 		if err != nil {
 			return v, err
 		}
@@ -36,8 +36,8 @@ func (b *bench) measureVerify(ctx context.Context, db database) (v Verification,
 	return v, nil
 }
 
-// bareCopy reads the columns that a verification reads, and drops them.
-func bareCopy(ctx context.Context, url string) (time.Duration, error) {
+// runBareCopy reads the columns that a verification reads, and discards them.
+func runBareCopy(ctx context.Context, url string) (time.Duration, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return 0, err

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// plainUpdate writes as many bytes as a re-encryption does in one statement, and encrypts
-// nothing: it is the least work that PostgreSQL needs.
-func plainUpdate(ctx context.Context, db database) (cost, error) {
+// runPlainUpdate writes as many bytes as a re-encryption does, in one statement, and encrypts
+// nothing. It is the least work that PostgreSQL needs.
+func runPlainUpdate(ctx context.Context, db database) (cost, error) {
 	conn, err := pgx.Connect(ctx, db.url)
 	if err != nil {
 		return cost{}, err

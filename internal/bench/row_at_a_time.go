@@ -10,10 +10,10 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// rowAtATime is the loop of a simple script: for each encrypted column it reads all rows, and
-// opens, seals and updates one value after the other, by its id and in a transaction of its
-// own.
-func (b *bench) rowAtATime(ctx context.Context, db database) (cost, error) {
+// runRowAtATime does what the loop of a simple script does. For each encrypted column it reads
+// all rows, and opens, seals and updates one value after the other, by its id and in a
+// transaction of its own.
+func (b *bench) runRowAtATime(ctx context.Context, db database) (cost, error) {
 	conn, err := pgx.Connect(ctx, db.url)
 	if err != nil {
 		return cost{}, err
@@ -25,19 +25,20 @@ func (b *bench) rowAtATime(ctx context.Context, db database) (cost, error) {
 	}
 	began := time.Now()
 	for _, column := range []string{"access_token_encrypted", "refresh_token_encrypted", "api_key_encrypted"} {
-		if err := b.loopOver(ctx, conn, under, column); err != nil {
+		if err := b.updateColumn(ctx, conn, under, column); err != nil {
 			return cost{}, err
 		}
 	}
 	return cost{rows: b.sample, elapsed: time.Since(began)}, nil
 }
 
+// loopRow is one value with the id of its row.
 type loopRow struct {
 	ID    string
 	Value string
 }
 
-func (b *bench) loopOver(ctx context.Context, conn *pgx.Conn, ring *crypto.Keyring, column string) error {
+func (b *bench) updateColumn(ctx context.Context, conn *pgx.Conn, ring *crypto.Keyring, column string) error {
 	// The sample is taken of rows, not of values, because an empty column costs nothing.
 	rows, err := conn.Query(ctx, "select id::text, "+column+" from (select * from user_integrations limit $1) t where "+column+" is not null", b.sample)
 	if err != nil {

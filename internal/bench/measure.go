@@ -10,7 +10,7 @@ import (
 	"github.com/ocmt/ocmt/testdata"
 )
 
-// Figures are those of one measurement.
+// Figures are the results of one measurement.
 type Figures struct {
 	Rows          int     `json:"rows"`
 	Seconds       float64 `json:"seconds"`
@@ -18,14 +18,14 @@ type Figures struct {
 	WALBytes      int64   `json:"wal_bytes"`
 	Growth        float64 `json:"table_growth"` // growth of the heap, as a share of its size before
 	HeapOnly      float64 `json:"heap_only"`    // share of the updates that touched no index
-	// CPU seconds of the server and of the program. Unlike elapsed time they hardly depend on
-	// the load of the machine.
+	// ServerCPU and ClientCPU are CPU seconds of the server and of the program. Unlike elapsed
+	// time they hardly depend on the load of the machine.
 	ServerCPU float64 `json:"server_cpu_seconds"`
 	ClientCPU float64 `json:"client_cpu_seconds,omitempty"`
 	PeakBytes int64   `json:"peak_memory_bytes,omitempty"`
 }
 
-// cost is what a contender did, and what it needed for that.
+// cost is the work that a contender did, and the resources that it needed.
 type cost struct {
 	rows    int
 	elapsed time.Duration
@@ -43,8 +43,8 @@ type database struct {
 // contender does the work in a database. It closes its connections before it returns.
 type contender func(ctx context.Context, db database) (cost, error)
 
-// fill makes a database of so many rows.
-func (b *bench) fill(ctx context.Context, rows int) (db database, err error) {
+// createDatabase makes a database with a number of rows.
+func (b *bench) createDatabase(ctx context.Context, rows int) (db database, err error) {
 	db.rows = rows
 	if db.name, err = b.server.CreateDatabase(ctx, testdata.Schema); err != nil {
 		return db, err
@@ -56,8 +56,8 @@ func (b *bench) fill(ctx context.Context, rows int) (db database, err error) {
 	return db, testenv.Exec(ctx, db.url, "vacuum (freeze, analyze)")
 }
 
-// copyOf replaces the copy that was measured before, so that the disk holds one copy only.
-func (b *bench) copyOf(ctx context.Context, template database) (database, error) {
+// makeCopy replaces the copy that was measured before, so that the disk has only one copy.
+func (b *bench) makeCopy(ctx context.Context, template database) (database, error) {
 	fresh := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows}
 	err := testenv.Exec(ctx, b.server.URL("postgres", "postgres"), "drop database if exists measured",
 		"create database measured template "+template.name+" strategy file_copy")
@@ -68,9 +68,9 @@ func (b *bench) copyOf(ctx context.Context, template database) (database, error)
 	return fresh, testenv.Exec(ctx, fresh.url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint")
 }
 
-// onCopy measures a contender on a fresh copy of a database.
-func (b *bench) onCopy(ctx context.Context, template database, work contender) (f Figures, err error) {
-	db, err := b.copyOf(ctx, template)
+// measureOnCopy measures a contender on a fresh copy of a database.
+func (b *bench) measureOnCopy(ctx context.Context, template database, work contender) (f Figures, err error) {
+	db, err := b.makeCopy(ctx, template)
 	if err != nil {
 		return f, err
 	}

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// ocmtRun runs the program as an operator does, from its start to its end: the plan, the run,
+// migrateRun runs the program as an operator does, from its start to its end: the plan, the run,
 // and the pass that finds nothing.
-func (b *bench) ocmtRun(ctx context.Context, db database) (cost, error) {
-	return b.ocmtRunWith()(ctx, db)
+func (b *bench) migrateRun(ctx context.Context, db database) (cost, error) {
+	return b.migrateRunWith()(ctx, db)
 }
 
-func (b *bench) ocmtRunWith(flags ...string) contender {
+func (b *bench) migrateRunWith(flags ...string) contender {
 	args := slices.Concat([]string{"migrate", "run", "--quiet", "--table", "user_integrations"}, strings.Fields(b.flags), flags)
-	return func(ctx context.Context, db database) (cost, error) { return b.runOcmt(ctx, db, 1, args...) }
+	return func(ctx context.Context, db database) (cost, error) { return b.runProgram(ctx, db, 1, args...) }
 }
 
-// runOcmt runs the program with both keys and a current version.
-func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...string) (cost, error) {
+// runProgram runs the program with both keys and a current version.
+func (b *bench) runProgram(ctx context.Context, db database, version int, args ...string) (cost, error) {
 	program, err := filepath.Abs(b.program)
 	if err != nil {
 		return cost{}, err
@@ -58,7 +58,7 @@ func (b *bench) runOcmt(ctx context.Context, db database, version int, args ...s
 // the child executed another program.
 func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
 	for {
-		peak = max(peak, peakOf(pid))
+		peak = max(peak, readPeak(pid))
 		select {
 		case <-ended:
 			return peak
@@ -67,8 +67,8 @@ func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
 	}
 }
 
-// peakOf returns the peak memory of a process in bytes, or 0 where the system does not say.
-func peakOf(pid int) int64 {
+// readPeak returns the peak memory of a process in bytes, or 0 where the system does not say.
+func readPeak(pid int) int64 {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
