@@ -13,7 +13,7 @@ import (
 
 const module = "github.com/ocmt/ocmt/"
 
-// Libraries, each with the one place that may use it.
+// Each library may be used in one layer only; the rules say in which.
 const (
 	cobra = "github.com/spf13/cobra"
 	viper = "github.com/spf13/viper"
@@ -22,8 +22,8 @@ const (
 	redis = "github.com/redis/go-redis"
 )
 
-// rules says what a package must not depend on, at any depth. A package that
-// does not exist breaks no rule.
+// rules say what a package must not depend on, at any depth. A package that does not exist
+// breaks no rule.
 var rules = []struct {
 	pkg    string
 	why    string
@@ -63,8 +63,8 @@ var domainForbids = []string{
 	cobra, viper, term, pgx, redis,
 }
 
-// TestLayers: a layer that reaches past its neighbours is how a test of the
-// engine begins to need a terminal, and how a secret finds a way to be printed.
+// TestLayers: where a layer reaches past its neighbours, a test of the engine needs a terminal,
+// and a secret can be printed.
 func TestLayers(t *testing.T) {
 	t.Parallel()
 	watch(t)
@@ -86,8 +86,8 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// TestCryptoIsStandardLibrary: whoever reviews how secrets are encrypted must
-// have to read one package and nothing that somebody else can change.
+// TestCryptoIsStandardLibrary: a reviewer of how secrets are encrypted must have to read one
+// package only, and no code that others can change.
 func TestCryptoIsStandardLibrary(t *testing.T) {
 	t.Parallel()
 	for dependency := range list(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./pkg/crypto") {
@@ -97,8 +97,8 @@ func TestCryptoIsStandardLibrary(t *testing.T) {
 	}
 }
 
-// TestOnlyMainImportsCLI: the command line is the outermost layer; what imports
-// it cannot be used without it.
+// TestOnlyMainImportsCLI: the command line is the outermost layer. A package that imports it
+// cannot be used without it.
 func TestOnlyMainImportsCLI(t *testing.T) {
 	t.Parallel()
 	for line := range list(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
@@ -114,8 +114,8 @@ func TestOnlyMainImportsCLI(t *testing.T) {
 	}
 }
 
-// watch looks at each Go file of the module, so that the go command knows that
-// the result hangs on them: else it would print an old one from its cache.
+// watch reads the state of each Go file of the module, so that the go command knows that the
+// result depends on them. Otherwise it would print an old result from its cache.
 func watch(t *testing.T) {
 	t.Helper()
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {

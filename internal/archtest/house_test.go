@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// root is the top of the repository, seen from this package.
+// root is the top folder of the repository, relative to this package.
 const root = "../.."
 
 // maxLines is the most lines of a Go file.
@@ -53,8 +53,8 @@ func readPage(t *testing.T, name string) string {
 	return string(text)
 }
 
-// If this fails, a file has grown to hold several ideas, and a reader who looks for one
-// of them has to read all.
+// If this fails, a file contains several ideas, and a reader who looks for one of them has to
+// read all.
 func TestFilesAreShort(t *testing.T) {
 	t.Parallel()
 	for path, text := range goFiles(t) {
@@ -67,7 +67,7 @@ func TestFilesAreShort(t *testing.T) {
 // pathOnPage matches a path of the repository in a page.
 var pathOnPage = regexp.MustCompile("`((?:cmd|pkg|internal|docs|testdata)(?:/[A-Za-z0-9_.-]+)*)`")
 
-// If this fails, a page sends a reader to a file that is not there.
+// If this fails, a page names a file that does not exist.
 func TestPagesNameFilesThatExist(t *testing.T) {
 	t.Parallel()
 	for _, page := range []string{"ARCHITECTURE.md", "CONTRIBUTING.md"} {
@@ -86,8 +86,8 @@ func TestPagesNameFilesThatExist(t *testing.T) {
 // fileOnPage matches the name of a Go file without its folder.
 var fileOnPage = regexp.MustCompile("[`(]([a-z0-9_]+\\.go)`")
 
-// If this fails, a decision names a file that is not there, and nobody knows which code
-// it speaks of.
+// If this fails, a decision names a file that does not exist, and a reader cannot find the code
+// that it is about.
 func TestDecisionsNameFilesThatExist(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
@@ -133,7 +133,7 @@ func TestWayOfAValueIsTheCode(t *testing.T) {
 // takes no run hook.
 func TestCommandsHaveRunHooks(t *testing.T) {
 	t.Parallel()
-	groups := []string{"newRootCommand", "newMigrateCommand"} // they only have others below them
+	groups := []string{"newRootCommand", "newMigrateCommand"} // they only have other commands below them
 	found := 0
 	for path, text := range goFiles(t) {
 		if !strings.HasPrefix(path, "internal/cli/") || strings.HasSuffix(path, "_test.go") {

@@ -17,8 +17,7 @@ type PgBouncer struct {
 
 // StartPgBouncer starts PgBouncer in front of a running server. The pool mode is session,
 // transaction or statement. Settings are lines of the part [pgbouncer] of its file, such as
-// default_pool_size = 1. Any account of the server may log
-// in, without a password.
+// default_pool_size = 1. Any account of the server may log in, without a password.
 func StartPgBouncer(ctx context.Context, server *Postgres, poolMode string, settings ...string) (*PgBouncer, error) {
 	bouncer, err := findProgram(ErrNoPgBouncer, "pgbouncer")
 	if err != nil {

@@ -70,12 +70,12 @@
 //
 // # What is promised
 //
-// A value that opens was sealed with that key and is unchanged, because
-// every bit of IV, tag and body is authenticated. A failure to open is always ErrAuthentication and reveals
-// nothing else. No error contains any part of a value or of a key. A Resealer returns a
-// new text only after it has parsed the text again, opened it with separate ciphers and
-// compared the plaintexts, so that a fault in memory or in a buffer ends as ErrReopen
-// and not as a lost secret. A Resealer overwrites plaintext in its buffers after use.
+// A value that opens was sealed with that key and is unchanged, because every bit of IV, tag
+// and body is authenticated. A failure to open is always ErrAuthentication and reveals nothing
+// else. No error contains any part of a value or of a key. A Resealer returns a new text only
+// after it has parsed the text again, opened it with separate ciphers and compared the
+// plaintexts, so that a fault in memory or in a buffer ends as ErrReopen and not as a lost
+// secret. A Resealer overwrites plaintext in its buffers after use.
 //
 // # What is not promised
 //

@@ -126,7 +126,8 @@ func TestKeyringOnly(t *testing.T) {
 	}
 }
 
-// If WithCurrent changed the keyring that it is called on, a running rotation would begin to seal under a key that servers do not have.
+// If WithCurrent changed the keyring that it is called on, a running rotation would begin to
+// seal under a key that servers do not have.
 func TestKeyringWithCurrent(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t, 0, 0, 1)
