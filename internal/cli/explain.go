@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/config"
@@ -121,7 +122,7 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 		return explained
 	case others == 0 && found.SetAside == 0:
 		explained.Code, explained.Hints = ui.ExitRefused, adviceOf(found.Doubts)
-		explained.Message = "nothing is proven of what is not there: values were expected, and there are none"
+		explained.Message = doubtMessage(found.Doubts)
 		return explained
 	}
 	var parts []string
@@ -138,6 +139,19 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 	}
 	explained.Hints = append(explained.Hints, adviceOf(found.Doubts)...)
 	return explained
+}
+
+// doubtMessage says what could hide values from a verification that found nothing wrong.
+func doubtMessage(doubts []finding.Finding) string {
+	hidden := slices.ContainsFunc(doubts, func(f finding.Finding) bool { return f.Code == finding.NotEnded })
+	gone := slices.ContainsFunc(doubts, func(f finding.Finding) bool { return f.Code != finding.NotEnded })
+	switch {
+	case hidden && gone:
+		return "nothing is proven: a transaction has written to these tables and not ended, and where values were expected there are none"
+	case hidden:
+		return "nothing is proven: a transaction has written to these tables and not ended; what it wrote could not be looked at"
+	}
+	return "nothing is proven of what is not there: values were expected, and there are none"
 }
 
 // partial explains what a verification at the end of a rotation found. The rotation is

@@ -29,7 +29,11 @@ func newMigrateVerifyCommand(app *App, run func(context.Context, *config.Setting
 		Short: "Open every value with the current key alone",
 		Long: `Open every encrypted value with the key of the current version (or --to-version)
 and no other, and list what does not open. It writes nothing. Status 0 means
-that no value needs an older key.
+that every value of the known columns opens with it; with --table or --column,
+that every value of those does.
+
+A transaction that has written to the tables and not ended hides what it wrote.
+The command waits for it, up to the statement timeout, and then gives no proof.
 
 ` + describeDocument("migrate-verify"),
 		Example: `  ocmt migrate verify

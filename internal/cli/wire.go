@@ -193,7 +193,8 @@ func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.
 	progress := e.app.newProgress("opening every value", "rows", e.pacing)
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
-	sources := migrate.VerifySources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Pacing: e.pacing}
+	sources := migrate.VerifySources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record,
+		Guard: e.db.tables, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing}
 	verification, err := migrate.Verify(ctx, sources, e.ring, request, progress)
 	return verification, causeOf(ctx, err)
 }

@@ -54,6 +54,15 @@ const (
 	OtherKey       Code = "other_key"
 )
 
+// Codes about what a verification could not prove.
+const (
+	OtherServer    Code = "other_server"
+	TableRewritten Code = "table_rewritten"
+	LockWanted     Code = "lock_wanted"
+	MissingTable   Code = "missing_table"
+	NotWhole       Code = "not_whole"
+)
+
 // Codes about runs.
 const (
 	RunAtWork Code = "run_at_work"

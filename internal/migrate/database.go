@@ -58,9 +58,46 @@ type Conn interface {
 type Connector interface {
 	// Open opens a connection that reads and writes.
 	Open(ctx context.Context) (Conn, error)
-	// OpenSnapshot opens a connection that reads. It sees the database as it is at
-	// its first read for as long as it is open.
-	OpenSnapshot(ctx context.Context) (Conn, error)
+	// OpenSnapshot opens a connection that reads. It sees the database as it is now for
+	// as long as it is open.
+	OpenSnapshot(ctx context.Context) (Snapshot, error)
+}
+
+// Snapshot is a connection that sees the database as it was when it was opened.
+type Snapshot interface {
+	Reader
+	// Origin says what the snapshot is of.
+	Origin() Origin
+	// Storage returns what StorageReader.Storage returned at the time of the snapshot.
+	Storage(ctx context.Context, tables []Table) (string, error)
+	Close(ctx context.Context)
+}
+
+// Origin is what a snapshot is of.
+type Origin struct {
+	Database Identity
+	Standby  bool
+	// Oldest is the oldest transaction that was running when the snapshot was taken, as a
+	// number of 32 bits. What an older one wrote is visible, or was rolled back.
+	Oldest uint32
+	// Running says that there was one.
+	Running bool
+	// Backend is the server process that has the snapshot open.
+	Backend int
+}
+
+// StorageReader says where the rows of tables are stored.
+type StorageReader interface {
+	// Storage returns a text that changes when one of the tables, or a partition or heir
+	// of it, is rewritten, truncated, renamed, replaced, attached or detached.
+	Storage(ctx context.Context, tables []Table) (string, error)
+}
+
+// LockWatcher says whether a server process is in the way.
+type LockWatcher interface {
+	// IsWaitedFor reports whether another process waits for a lock on a table that a server
+	// process holds. While one waits, whoever comes next waits behind it.
+	IsWaitedFor(ctx context.Context, backend int) (bool, error)
 }
 
 // SearcherOpener opens connections that look for ciphertexts in any table.
@@ -87,6 +124,7 @@ type HolderLister interface {
 type Holder struct {
 	ID   string
 	Name string // for people
+	End  string // the statement that ends it, or the choice of two
 }
 
 // ReplicationReader says how far the readers of the server's log have come.
@@ -106,6 +144,13 @@ type ValueRecord interface {
 	// RecordedValues returns how many values the record has, by table.column. It
 	// returns nothing where there is no record that the account may read.
 	RecordedValues(ctx context.Context) (map[string]int64, error)
+}
+
+// SnapshotGuard says what could hide values from a snapshot.
+type SnapshotGuard interface {
+	HolderLister
+	StorageReader
+	LockWatcher
 }
 
 // PlanRecord is the record of runs as far as a plan asks for it.

@@ -172,7 +172,7 @@ func (d *database) runner(ring *crypto.Keyring) migrate.Runner {
 }
 
 func (d *database) verifySources() migrate.VerifySources {
-	return migrate.VerifySources{Tables: d.store, Conns: d.store, Record: pgrecord.New(d.db, "tester")}
+	return migrate.VerifySources{Tables: d.store, Conns: d.store, Record: pgrecord.New(d.db, "tester"), Guard: d.store, Clock: time.Now}
 }
 
 func (d *database) plan(ring *crypto.Keyring, request migrate.Request) *migrate.Plan {

@@ -35,7 +35,7 @@ const skipLockedUntil = 2
 
 // movePending reads the pending rows of a table on one connection and writes them on
 // another.
-func (r *run) movePending(ctx context.Context, table Table, reading, writing Conn) error {
+func (r *run) movePending(ctx context.Context, table Table, reading Reader, writing Conn) error {
 	batches := make(chan []Change, 1)
 	_, pass := r.currentPhase()
 	group, ctx := errgroup.WithContext(ctx)
@@ -45,8 +45,8 @@ func (r *run) movePending(ctx context.Context, table Table, reading, writing Con
 	})
 	group.Go(func() error {
 		defer close(batches)
-		reader := &worker{run: r, conn: reading, resealer: crypto.NewResealer(r.Ring, r.Random)}
-		return ignoreStop(reader.readPending(ctx, table, batches))
+		reader := &worker{run: r, resealer: crypto.NewResealer(r.Ring, r.Random)}
+		return ignoreStop(reader.readPending(ctx, reading, table, batches))
 	})
 	return group.Wait()
 }
@@ -75,9 +75,9 @@ const rowsPerPendingBatch = 500
 
 // readPending reads the pending rows of a table, reseals them, and passes them to the
 // writer in batches.
-func (w *worker) readPending(ctx context.Context, table Table, batches chan<- []Change) error {
+func (w *worker) readPending(ctx context.Context, reader Reader, table Table, batches chan<- []Change) error {
 	to := w.run.plan.Request.To
-	err := w.conn.Scan(ctx, table, Scope{PendingFor: &to}, func(row Row) error {
+	err := reader.Scan(ctx, table, Scope{PendingFor: &to}, func(row Row) error {
 		if err := w.resealRow(table, row); err != nil {
 			return err
 		}

@@ -22,19 +22,31 @@ type pacedConnector struct {
 
 // Open implements Connector.
 func (c pacedConnector) Open(ctx context.Context) (Conn, error) {
-	return c.pace(c.conns.Open(ctx))
-}
-
-// OpenSnapshot implements Connector.
-func (c pacedConnector) OpenSnapshot(ctx context.Context) (Conn, error) {
-	return c.pace(c.conns.OpenSnapshot(ctx))
-}
-
-func (c pacedConnector) pace(conn Conn, err error) (Conn, error) {
+	conn, err := c.conns.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &pacedConn{Conn: conn, pacing: c.pacing}, nil
+}
+
+// OpenSnapshot implements Connector.
+func (c pacedConnector) OpenSnapshot(ctx context.Context) (Snapshot, error) {
+	snapshot, err := c.conns.OpenSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &pacedSnapshot{snapshot, c.pacing}, nil
+}
+
+// pacedSnapshot is a snapshot that is read at a pace.
+type pacedSnapshot struct {
+	Snapshot
+	pacing *Pacing
+}
+
+// Scan reads at the pace.
+func (s *pacedSnapshot) Scan(ctx context.Context, table Table, scope Scope, visit func(Row) error) error {
+	return s.pacing.scan(ctx, s.Snapshot, table, scope, visit)
 }
 
 // PaceSearcher returns a Searcher that works at this pace.
@@ -65,17 +77,22 @@ type pacedConn struct {
 	pacing *Pacing
 }
 
-// Scan rests after every few rows. The server goes on until the buffers between it and
-// the reader are full, and then rests too. Scan does not take turns with other
-// workers, because the visitor may wait for a worker whose turn it is.
+// Scan reads at the pace.
 func (c *pacedConn) Scan(ctx context.Context, table Table, scope Scope, visit func(Row) error) error {
-	rows, began := 0, c.pacing.clock()
-	return c.Conn.Scan(ctx, table, scope, func(row Row) error {
+	return c.pacing.scan(ctx, c.Conn, table, scope, visit)
+}
+
+// scan rests after every few rows. The server goes on until the buffers between it and
+// the reader are full, and then rests too. scan does not take turns with other workers,
+// because the visitor may wait for a worker whose turn it is.
+func (p *Pacing) scan(ctx context.Context, reader Reader, table Table, scope Scope, visit func(Row) error) error {
+	rows, began := 0, p.clock()
+	return reader.Scan(ctx, table, scope, func(row Row) error {
 		if err := visit(row); err != nil {
 			return err
 		}
-		if rows++; rows%c.pacing.burst().reads == 0 {
-			began = c.restSince(began)
+		if rows++; rows%p.burst().reads == 0 {
+			began = p.restSince(began)
 		}
 		return nil
 	})
@@ -83,11 +100,11 @@ func (c *pacedConn) Scan(ctx context.Context, table Table, scope Scope, visit fu
 
 // restSince rests as long as the work since began took, and returns the time at which
 // the next work begins.
-func (c *pacedConn) restSince(began time.Time) time.Time {
-	if c.pacing.Gentle() {
-		c.pacing.restAfter(c.pacing.clock().Sub(began))
+func (p *Pacing) restSince(began time.Time) time.Time {
+	if p.Gentle() {
+		p.restAfter(p.clock().Sub(began))
 	}
-	return c.pacing.clock()
+	return p.clock()
 }
 
 // ReadPages reads a few rows at a time.

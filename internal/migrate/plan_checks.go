@@ -2,7 +2,10 @@ package migrate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -101,11 +104,44 @@ func findEmptied(request Request, tables []Table, now, recorded map[string]int64
 			found = append(found, emptyTableFinding(table.String(), before, "the record of an earlier run has"))
 		}
 	}
-	whole := len(request.Tables) == 0 && len(request.Columns) == 0
-	if whole && all == 0 && len(tables) > 0 && len(found) == 0 {
+	if !request.isNarrowed() && all == 0 && len(tables) > 0 && len(found) == 0 {
 		found = append(found, finding.Finding{Code: finding.EmptyDatabase, Severity: finding.Error, Where: "database",
 			Message: fmt.Sprintf("none of the %d tables that hold encrypted values has any", len(tables)),
 			Fix:     "check that DATABASE_URL names the database that is meant; if it is a new one, add --allow-empty"})
+	}
+	return found
+}
+
+// findMissing finds tables and columns that the record has values of and that are not among
+// those that were looked at: they may have been renamed, or are missing from ocmt.yaml, with
+// values under an old key. A table may have the other one of the two names that the catalogue
+// knows it by.
+func findMissing(request Request, tables []Table, recorded map[string]int64) []finding.Finding {
+	if request.isNarrowed() {
+		return nil
+	}
+	there := map[string]bool{}
+	for _, table := range tables {
+		for _, column := range table.Columns {
+			there[table.Name+"."+column.Name] = true
+		}
+	}
+	renamed := map[string]string{}
+	for _, entry := range request.Catalogue {
+		if entry.OldName != "" {
+			renamed[entry.OldName], renamed[entry.Name] = entry.Name, entry.OldName
+		}
+	}
+	var found []finding.Finding
+	for _, place := range slices.Sorted(maps.Keys(recorded)) {
+		table, column, _ := strings.Cut(place, ".")
+		if recorded[place] == 0 || there[place] || there[renamed[table]+"."+column] {
+			continue
+		}
+		found = append(found, finding.Finding{Code: finding.MissingTable, Severity: finding.Error, Where: place,
+			Message:  "an earlier run had values in it, and nothing of this name was looked at now",
+			Evidence: fmt.Sprintf("values in the record: %d", recorded[place]),
+			Fix:      "list it, or what it is called now, under columns in ocmt.yaml; if it was dropped, add --allow-empty"})
 	}
 	return found
 }

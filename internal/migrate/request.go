@@ -27,6 +27,7 @@ type Request struct {
 	KeyConfirmed     bool          // the operator has named the key to reach by its fingerprint
 	AllowEmpty       bool          // go on where a table that held values has none
 	AllowUnopenable  bool          // go on where a version's sample does not open
+	Database         Identity      // the database that a verification must be of; empty for any
 }
 
 // Check refuses a request that contradicts itself. It asks no database.
@@ -45,6 +46,9 @@ func (r Request) Check() error {
 	}
 	return nil
 }
+
+// isNarrowed reports whether the request is for a part of the database.
+func (r Request) isNarrowed() bool { return len(r.Tables) > 0 || len(r.Columns) > 0 }
 
 // Leaves reports whether values under a version are to be moved.
 func (r Request) Leaves(version int) bool {

@@ -61,4 +61,7 @@ type Scope struct {
 	// Leaf, After and Limit are not used.
 	Pages      *PageRange
 	PendingFor *int // only rows with a value that lacks this version's label
+	// WrittenSince keeps to rows that this transaction or a later one has written, and
+	// WrittenBefore to those that an earlier one has. Each is a number of 32 bits.
+	WrittenSince, WrittenBefore *uint32
 }

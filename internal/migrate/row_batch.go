@@ -47,11 +47,11 @@ func newRowQueue(workers int) *rowQueue {
 	return q
 }
 
-// fill scans a table into batches, and closes the queue at the end.
-func (q *rowQueue) fill(ctx context.Context, reader Reader, table Table) error {
+// fill scans a scope of a table into batches, and closes the queue at the end.
+func (q *rowQueue) fill(ctx context.Context, reader Reader, table Table, scope Scope) error {
 	defer close(q.full)
 	batch := <-q.free
-	err := reader.Scan(ctx, table, Scope{}, func(row Row) error {
+	err := reader.Scan(ctx, table, scope, func(row Row) error {
 		if !batch.add(row) {
 			return nil
 		}

@@ -1,6 +1,8 @@
 package migrate
 
-import "sync"
+import (
+	"sync"
+)
 
 // SetAside is a value that was left as it is because it could not be moved.
 type SetAside struct {

@@ -56,9 +56,10 @@ func CheckFinished(request migrate.Request, result *migrate.Result) error {
 	return nil
 }
 
-// CheckProven returns an *UnprovenError where a verification is no proof.
+// CheckProven returns an *UnprovenError where a verification is no proof. A verification of
+// a part of the database is held to that part.
 func CheckProven(request migrate.Request, verification *migrate.Verification) error {
-	if verification.Proven() {
+	if verification.Clean() {
 		return nil
 	}
 	return &UnprovenError{Request: request, Verification: verification, Findings: findUnproven(request, verification)}
@@ -96,6 +97,10 @@ func findUnfinished(request migrate.Request, result *migrate.Result) []finding.F
 // findUnproven returns what a verification lacks to be a proof.
 func findUnproven(request migrate.Request, verification *migrate.Verification) []finding.Finding {
 	found := slices.Concat(verification.Obstacles, verification.Doubts)
+	if verification.Narrowed {
+		found = append(found, finding.Finding{Code: finding.NotWhole, Severity: finding.Error, Where: "database",
+			Message: "only some tables or columns were looked at", Fix: "ocmt migrate verify without --table and --column looks at all of them"})
+	}
 	for _, version := range sortedVersions(verification) {
 		found = append(found, valuesUnder(request, verification, version))
 	}

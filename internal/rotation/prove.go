@@ -19,12 +19,14 @@ type Retirer interface {
 	Retire(ctx context.Context, versions []int) error
 }
 
-// Prove opens every value of the database with the target key alone after a run, decides which
+// Prove opens every value of the plan's database with the target key alone after a run, decides which
 // keys may go, and notes in the record that they are no longer in use. verify opens every value
 // that a request speaks of. Where the keys cannot be recorded, the proof names none and comes
 // back with the error.
 func Prove(ctx context.Context, verify func(context.Context, migrate.Request) (*migrate.Verification, error), record Retirer, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
-	verification, err := verify(ctx, WholeDatabase(plan.Request))
+	request := WholeDatabase(plan.Request)
+	request.Database = plan.Outline.Database
+	verification, err := verify(ctx, request)
 	if err != nil {
 		return nil, err
 	}

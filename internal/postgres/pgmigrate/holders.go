@@ -21,9 +21,15 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 		}
 	}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, `select distinct l.virtualtransaction, coalesce('process ' || a.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '')
-			|| coalesce(', since ' || to_char(a.xact_start, 'HH24:MI:SS'), ''), 'a prepared transaction')
+		rows, err := postgres.QueryRows(ctx, conn, `select distinct l.virtualtransaction,
+			case when l.pid is null then coalesce('prepared transaction ' || quote_literal(p.gid) || ' of ' || p.owner || ', since ' || to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS'), 'a prepared transaction')
+			else 'process ' || l.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '') || coalesce(' of ' || a.usename, '')
+				|| coalesce(', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS'), '') end,
+			case when l.pid is null then coalesce('COMMIT PREPARED ' || quote_literal(p.gid) || ' or ROLLBACK PREPARED ' || quote_literal(p.gid), 'COMMIT PREPARED or ROLLBACK PREPARED') else 'SELECT pg_terminate_backend(' || l.pid || ')' end
 			from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+			left join pg_locks x on l.pid is null and x.pid is null and x.virtualtransaction = l.virtualtransaction
+				and x.locktype = 'transactionid' and x.mode = 'ExclusiveLock'
+			left join pg_prepared_xacts p on p.transaction = x.transactionid
 			where l.locktype = 'relation' and l.granted and l.database = (select oid from pg_database where datname = current_database())
 			and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 			and l.relation in (select to_regclass(n)::oid from unnest($1::text[]) n)
@@ -32,7 +38,7 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 			return fmt.Errorf("asking who has written to the tables: %w", err)
 		}
 		for _, row := range rows {
-			holders = append(holders, migrate.Holder{ID: row[0], Name: row[1]})
+			holders = append(holders, migrate.Holder{ID: row[0], Name: row[1], End: row[2]})
 		}
 		return nil
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
-// Store implements migrate.Describer, Surveyor, Connector, Locker, HolderLister and
+// Store implements migrate.Describer, Surveyor, Connector, Locker, SnapshotGuard and
 // ReplicationReader.
 type Store struct{ db *postgres.DB }
 
@@ -46,15 +46,6 @@ func newConn(conn *postgres.Conn) *Conn {
 // Open implements migrate.Connector.
 func (s *Store) Open(ctx context.Context) (migrate.Conn, error) {
 	conn, err := s.db.AcquireReader(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return newConn(conn), nil
-}
-
-// OpenSnapshot implements migrate.Connector.
-func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Conn, error) {
-	conn, err := s.db.AcquireSnapshot(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -32,21 +32,26 @@ func (s *Store) Survey(ctx context.Context, tables []migrate.Table) (*migrate.Su
 	return survey, err
 }
 
-// identify asks for the name of the database and the identifier of its server.
-func identify(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) error {
+func identify(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) (err error) {
+	survey.Database, err = readIdentity(ctx, conn)
+	return err
+}
+
+// readIdentity asks for the name of the database and the identifier of its server.
+func readIdentity(ctx context.Context, conn *pgconn.PgConn) (identity migrate.Identity, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, "select current_database(), has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')")
 	if err != nil {
-		return err
+		return identity, err
 	}
-	survey.Database.Name = rows[0][0]
+	identity.Name = rows[0][0]
 	if rows[0][1] != "t" {
-		return nil
+		return identity, nil
 	}
 	rows, err = postgres.QueryRows(ctx, conn, "select system_identifier from pg_catalog.pg_control_system()")
 	if err == nil {
-		survey.Database.System = rows[0][0]
+		identity.System = rows[0][0]
 	}
-	return err
+	return identity, err
 }
 
 // listSlots lists the logical replication slots of the database.

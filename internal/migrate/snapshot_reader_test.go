@@ -1,0 +1,268 @@
+package migrate_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// phases is a Reporter that does something whenever a phase begins.
+type phases struct {
+	silent
+	begin func()
+}
+
+func (p phases) Phase(string) { p.begin() }
+
+// guarded is a SnapshotGuard that does something after each question who holds the tables.
+type guarded struct {
+	migrate.SnapshotGuard
+	asked  int
+	listed func(question int)
+}
+
+func (g *guarded) Holders(ctx context.Context, tables []migrate.Table) ([]migrate.Holder, error) {
+	list, err := g.SnapshotGuard.Holders(ctx, tables)
+	g.asked++
+	g.listed(g.asked)
+	return list, err
+}
+
+// verify opens every value under version 1, and waits a short time for transactions.
+func (d *database) verify(ring *crypto.Keyring, sources migrate.VerifySources, reporter migrate.Reporter) *migrate.Verification {
+	d.t.Helper()
+	request := d.request()
+	request.HolderTimeout = 100 * time.Millisecond
+	verified, err := migrate.Verify(context.Background(), sources, ring, request, reporter)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return verified
+}
+
+// open begins a transaction that has inserted a value under version 0, on a connection of
+// its own.
+func (d *database) open(ring *crypto.Keyring) *pgx.Conn {
+	d.t.Helper()
+	conn, err := pgx.Connect(context.Background(), d.url)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	old := seal(d.t, ring, 0, false, "late")
+	if _, err := conn.Exec(context.Background(), "begin"); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := conn.Exec(context.Background(), "insert into secrets (key, value_encrypted) values ('late', $1)", old); err != nil {
+		d.t.Fatal(err)
+	}
+	return conn
+}
+
+func codesOf(list []finding.Finding) string {
+	var codes []string
+	for _, found := range list {
+		codes = append(codes, string(found.Code))
+	}
+	return strings.Join(codes, " ")
+}
+
+// If this fails, a verification says that a key may go, and a server commits a value under
+// it a moment later.
+func TestVerificationDoubtsWhatHasNotEnded(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), readVectors(t)
+	d.insert("secrets.value_encrypted", seal(t, v.ring(t, 1, 1), 1, false, "x"))
+	d.open(v.ring(t, 0, 0))
+	verified := d.verify(v.ring(t, 1, 1), d.verifySources(), silent{})
+	if verified.Clean() || codesOf(verified.Doubts) != "not_ended" {
+		t.Fatalf("clean %t, doubts %q", verified.Clean(), codesOf(verified.Doubts))
+	}
+	// The advice is followed: the statement that it names is run as it is.
+	_, statement, _ := strings.Cut(verified.Doubts[0].Fix, "with ")
+	statement, _, _ = strings.Cut(statement, " if ")
+	d.exec(statement)
+	for len(d.texts("select virtualtransaction from pg_locks where relation = 'secrets'::regclass")) > 0 {
+		continue // its process has not noticed yet
+	}
+	if verified := d.verify(v.ring(t, 1, 1), d.verifySources(), silent{}); !verified.Proven() {
+		t.Errorf("not proven after %s: %+v", statement, verified)
+	}
+}
+
+// If this fails, a transaction that begins just before the snapshot and ends just after it
+// hides a value under an old key from the proof.
+func TestVerificationReadsWhatWasRunning(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]int{"ends before it is asked for": 0, "ends while it is waited for": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, v := newDatabase(t), readVectors(t)
+			d.insert("secrets.value_encrypted", seal(t, v.ring(t, 1, 1), 1, false, "x"))
+			var late *pgx.Conn
+			commit := sync.OnceFunc(func() {
+				if _, err := late.Exec(context.Background(), "commit"); err != nil {
+					t.Error(err)
+				}
+			})
+			sources := d.verifySources()
+			sources.Guard = &guarded{SnapshotGuard: sources.Guard, listed: func(question int) {
+				if question == 1 { // before the snapshot
+					late = d.open(v.ring(t, 0, 0))
+				}
+				if question == ends {
+					commit()
+				}
+			}}
+			if ends == 0 {
+				sources.Conns = snapshots{sources.Conns, commit}
+			}
+			verified := d.verify(v.ring(t, 1, 0, 1), sources, silent{})
+			if verified.Versions[0] != 1 || verified.Opened != 1 || len(verified.Doubts) > 0 {
+				t.Errorf("%d opened, %v under others, doubts %q; want the late value found", verified.Opened, verified.Versions, codesOf(verified.Doubts))
+			}
+		})
+	}
+}
+
+// snapshots is a Connector that does something after each snapshot is taken.
+type snapshots struct {
+	migrate.Connector
+	taken func()
+}
+
+func (s snapshots) OpenSnapshot(ctx context.Context) (migrate.Snapshot, error) {
+	snapshot, err := s.Connector.OpenSnapshot(ctx)
+	s.taken()
+	return snapshot, err
+}
+
+// If this fails, a table that is rewritten after the snapshot was taken reads as empty, and
+// its values count as proven.
+func TestVerificationBesideRewrite(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"a column with a volatile default": "alter table secrets add column note uuid default gen_random_uuid()",
+		"a type that is changed":           "alter table secrets alter column key type varchar(300)",
+		"vacuum full":                      "vacuum full secrets",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, v := newDatabase(t), readVectors(t)
+			d.insert("secrets.value_encrypted", seal(t, v.ring(t, 0, 0), 0, false, "x"))
+			once := sync.OnceFunc(func() { d.exec(statement) })
+			verified := d.verify(v.ring(t, 1, 0, 1), d.verifySources(), phases{begin: once})
+			if verified.Versions[0] != 1 || len(verified.Obstacles) > 0 {
+				t.Errorf("%v under others, obstacles %q; want the value found", verified.Versions, codesOf(verified.Obstacles))
+			}
+		})
+	}
+}
+
+// If this fails, a verification that never saw a table whole says that it has.
+func TestVerificationGivesUpBesideRewrites(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), readVectors(t)
+	d.insert("secrets.value_encrypted", seal(t, v.ring(t, 1, 1), 1, false, "x"))
+	verified := d.verify(v.ring(t, 1, 1), d.verifySources(), phases{begin: func() { d.exec("vacuum full secrets") }})
+	if verified.Clean() || codesOf(verified.Obstacles) != "table_rewritten" {
+		t.Errorf("clean %t, obstacles %q", verified.Clean(), codesOf(verified.Obstacles))
+	}
+}
+
+// wanted is a SnapshotGuard that always says that somebody waits.
+type wanted struct {
+	migrate.SnapshotGuard
+	asked chan struct{}
+}
+
+func (w wanted) IsWaitedFor(context.Context, int) (bool, error) {
+	w.asked <- struct{}{}
+	return true, nil
+}
+
+// If this fails, a verification keeps a migration waiting, and the servers behind it, or
+// says that it is a proof when it was cut off.
+func TestVerificationLetsOthersThrough(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), readVectors(t)
+	d.insert("secrets.value_encrypted", seal(t, v.ring(t, 1, 1), 1, false, "x"))
+	sources, asked := d.verifySources(), make(chan struct{})
+	sources.Guard = wanted{sources.Guard, asked}
+	verified := d.verify(v.ring(t, 1, 1), sources, altering{alter: func() { <-asked }})
+	if verified.Clean() || codesOf(verified.Obstacles) != "lock_wanted" {
+		t.Errorf("clean %t, obstacles %q", verified.Clean(), codesOf(verified.Obstacles))
+	}
+}
+
+// If this fails, a table that was renamed takes its values out of sight of the proof, and
+// their key is taken away.
+func TestVerificationMissesWhatTheRecordHas(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"a table":  "alter table user_mfa rename to user_mfa_2026",
+		"a column": "alter table user_mfa rename column totp_secret_encrypted to totp_2026",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, v := newDatabase(t), readVectors(t)
+			ring := v.ring(t, 1, 0, 1)
+			d.insert("secrets.value_encrypted", seal(t, ring, 0, false, "x"))
+			d.insert("user_mfa.totp_secret_encrypted", seal(t, ring, 0, false, "y"))
+			runner := d.runner(ring)
+			runner.Ledger = pgrecord.New(d.db, "tester").Ledger()
+			if _, err := runner.Run(context.Background(), d.plan(ring, d.request())); err != nil {
+				t.Fatal(err)
+			}
+			d.exec(statement)
+			verified := d.verify(ring, d.verifySources(), silent{})
+			if verified.Clean() || !strings.Contains(codesOf(verified.Doubts), "missing_table") {
+				t.Errorf("clean %t, doubts %q", verified.Clean(), codesOf(verified.Doubts))
+			}
+		})
+	}
+}
+
+// If this fails, a connection string that names several servers lets one be rotated and
+// another be proven.
+func TestVerificationOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), readVectors(t)
+	d.insert("secrets.value_encrypted", seal(t, v.ring(t, 1, 1), 1, false, "x"))
+	for _, identity := range []migrate.Identity{{Name: "another"}, {System: "1"}} {
+		request := d.request()
+		request.Database = identity
+		verified, err := migrate.Verify(context.Background(), d.verifySources(), v.ring(t, 1, 1), request, silent{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verified.Clean() || codesOf(verified.Obstacles) != "other_server" {
+			t.Errorf("%+v: clean %t, obstacles %q", identity, verified.Clean(), codesOf(verified.Obstacles))
+		}
+	}
+}
+
+// If this fails, a look at one table passes for a proof of the whole database.
+func TestVerificationOfAPart(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), readVectors(t)
+	d.insert("secrets.value_encrypted", seal(t, v.ring(t, 1, 1), 1, false, "x"))
+	request := d.request()
+	request.Tables = []string{"secrets"}
+	verified, err := migrate.Verify(context.Background(), d.verifySources(), v.ring(t, 1, 1), request, silent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !verified.Clean() || verified.Proven() {
+		t.Errorf("clean %t, proven %t", verified.Clean(), verified.Proven())
+	}
+}

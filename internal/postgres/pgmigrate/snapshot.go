@@ -1,0 +1,105 @@
+package pgmigrate
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Snapshot is a connection that reads the database as it was when it was opened. It
+// implements migrate.Snapshot.
+type Snapshot struct {
+	*Conn
+	origin migrate.Origin
+}
+
+// OpenSnapshot implements migrate.Connector.
+func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Snapshot, error) {
+	conn, err := s.db.AcquireSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// This is the first read of the transaction, and so the time of its snapshot.
+	origin, err := readOrigin(ctx, conn.PgConn())
+	if err != nil {
+		conn.Close(ctx)
+		return nil, fmt.Errorf("taking a snapshot to read: %w", err)
+	}
+	return &Snapshot{newConn(conn), origin}, nil
+}
+
+// readOrigin asks a connection what its snapshot is of. The age of the oldest running
+// transaction is its distance from the next one to come: at 0 none was running. The upper end
+// of the snapshot says less, because it is that of the transactions that have ended.
+func readOrigin(ctx context.Context, conn *pgconn.PgConn) (origin migrate.Origin, err error) {
+	rows, err := postgres.QueryRows(ctx, conn, `select pg_is_in_recovery(), pg_backend_pid(),
+		oldest, age(oldest::text::xid) > 0 from (select txid_snapshot_xmin(txid_current_snapshot()) & 4294967295 oldest) s`)
+	if err != nil {
+		return origin, err
+	}
+	oldest, err := strconv.ParseUint(rows[0][2], 10, 32)
+	if err != nil {
+		return origin, fmt.Errorf("reading the number of a transaction: %w", err)
+	}
+	origin.Standby, origin.Backend = rows[0][0] == "t", int(postgres.ParseNumber(rows[0][1]))
+	origin.Oldest, origin.Running = uint32(oldest), rows[0][3] == "t"
+	origin.Database, err = readIdentity(ctx, conn)
+	return origin, err
+}
+
+// Origin implements migrate.Snapshot.
+func (s *Snapshot) Origin() migrate.Origin { return s.origin }
+
+// Storage implements migrate.Snapshot.
+func (s *Snapshot) Storage(ctx context.Context, tables []migrate.Table) (string, error) {
+	return readStorage(ctx, s.PgConn(), tables)
+}
+
+// Storage implements migrate.StorageReader.
+func (s *Store) Storage(ctx context.Context, tables []migrate.Table) (storage string, err error) {
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		storage, err = readStorage(ctx, conn, tables)
+		return err
+	})
+	return storage, err
+}
+
+// readStorage returns the files of the tables, and of their partitions and heirs. It looks
+// the tables up by their names in pg_class, which a snapshot shows as it was; to_regclass
+// would show the present.
+func readStorage(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table) (string, error) {
+	schemas, names := make([]string, len(tables)), make([]string, len(tables))
+	for i, table := range tables {
+		schemas[i], names[i] = table.Schema, table.Name
+	}
+	rows, err := postgres.QueryRows(ctx, conn, `with recursive tree as (
+			select c.oid, c.relfilenode from unnest($1::text[], $2::text[]) wanted(schema, name)
+			join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+			union
+			select c.oid, c.relfilenode from tree join pg_inherits i on i.inhparent = tree.oid join pg_class c on c.oid = i.inhrelid)
+		select coalesce(string_agg(oid || ':' || relfilenode, ' ' order by oid), '') from tree`, postgres.TextArray(schemas), postgres.TextArray(names))
+	if err != nil {
+		return "", fmt.Errorf("asking where the tables are stored: %w", err)
+	}
+	return rows[0][0], nil
+}
+
+// IsWaitedFor implements migrate.LockWatcher.
+func (s *Store) IsWaitedFor(ctx context.Context, backend int) (waited bool, err error) {
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryRows(ctx, conn, `select exists (select from pg_locks held join pg_locks wanted
+			on wanted.locktype = 'relation' and not wanted.granted and wanted.database = held.database and wanted.relation = held.relation
+			where held.pid = $1::int and held.locktype = 'relation' and held.granted)`, strconv.Itoa(backend))
+		if err != nil {
+			return fmt.Errorf("asking who waits for the tables: %w", err)
+		}
+		waited = rows[0][0] == "t"
+		return nil
+	})
+	return waited, err
+}
