@@ -1,7 +1,8 @@
 package migrate
 
 import (
-	"errors"
+	"bytes"
+	"regexp"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -22,7 +23,7 @@ const (
 func classify(resealer *crypto.Resealer, request Request, ring *crypto.Keyring, column Column, text []byte) (crypto.Ciphertext, valueState, error) {
 	c, err := resealer.Parse(text)
 	switch {
-	case err != nil && isPlaintext(column, err):
+	case err != nil && isPlaintext(column, text):
 		return c, inPlaintext, nil
 	case err != nil:
 		return c, notMovable, err
@@ -38,8 +39,13 @@ func classify(resealer *crypto.Resealer, request Request, ring *crypto.Keyring, 
 	return c, notRequested, nil
 }
 
-// isPlaintext reports whether a value that did not parse is plaintext as OCMT
-// itself writes it into the column.
-func isPlaintext(column Column, parseError error) bool {
-	return column.PlaintextAllowed && errors.Is(parseError, crypto.ErrNotCiphertext)
+// isPlaintext reports whether a value that did not parse is plaintext as OCMT itself writes
+// it into the column. A value that resembles a ciphertext is not: it may be one that was
+// cut, quoted or put behind a word, and its key would go with it.
+func isPlaintext(column Column, text []byte) bool {
+	return column.PlaintextAllowed && !(bytes.IndexByte(text, ':') >= 0 && ciphertextLike.Match(text))
 }
+
+// ciphertextLike matches a label in front, a label with some Base64 behind it anywhere, and
+// the IV of the legacy form.
+var ciphertextLike = regexp.MustCompile(`(?i)^\s*v[0-9]\w*:|\bv[0-9]\w*:[a-z0-9+/_=-]{4,}|[0-9a-f]{24,}:`)

@@ -33,7 +33,7 @@ func (c *ColumnCount) add(parser *crypto.Resealer, column Column, text []byte) i
 	c.Values++
 	parsed, err := parser.Parse(text)
 	if err != nil {
-		if isPlaintext(column, err) {
+		if isPlaintext(column, text) {
 			c.Plaintext++
 		} else {
 			c.NotRead++

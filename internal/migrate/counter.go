@@ -54,7 +54,7 @@ func (c *counter) countRange(ctx context.Context, reader Reader, r scanRange) er
 func (c *counter) countRow(table int, row Row) {
 	moves := false
 	for i, text := range row.Values {
-		if text != nil {
+		if len(text) > 0 {
 			version := c.columns[c.first[table]+i].add(c.parser, c.tables[table].Columns[i], text)
 			moves = moves || version >= 0 && version != c.request.To && c.request.Leaves(version)
 		}

@@ -180,12 +180,12 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 // openRow opens the values of a row.
 func (v *verifier) openRow(opener *crypto.Resealer, table Table, row Row, counts *openCounts) {
 	for i, text := range row.Values {
-		if text == nil {
+		if len(text) == 0 {
 			continue
 		}
 		column := table.Columns[i]
 		c, err := opener.Parse(text)
-		if err != nil && isPlaintext(column, err) {
+		if err != nil && isPlaintext(column, text) {
 			counts.plaintext++
 			continue
 		}

@@ -68,7 +68,7 @@ func (w *worker) rowsWithin(most int64) int {
 func (w *worker) resealRow(table Table, row Row) error {
 	var fresh [][]byte
 	for i, text := range row.Values {
-		if text == nil {
+		if len(text) == 0 { // NULL, or empty: OCMT keeps nothing there in either form
 			continue
 		}
 		resealed, err := w.resealValue(table, table.Columns[i], row, text)
