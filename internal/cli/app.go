@@ -23,7 +23,9 @@ type globals struct {
 
 // settings reads the settings for a command, and makes the printer that they ask for.
 func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
-	settings, err := config.Load(config.Request{
+	ctx, cancel := a.stop.Context(cmd.Context())
+	defer cancel()
+	settings, err := config.Load(ctx, config.Request{
 		Flags:      overrides(cmd),
 		Environ:    a.deps.Environ,
 		Dir:        a.deps.Dir,

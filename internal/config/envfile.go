@@ -10,8 +10,8 @@ type envFile struct {
 }
 
 // readEnvFile reads NAME=value lines. It touches no environment.
-func readEnvFile(dir, path string) (*envFile, error) {
-	text, info, err := readFile(dir, path)
+func readEnvFile(read fileReader, path string) (*envFile, error) {
+	text, info, err := read(path)
 	if err != nil {
 		return nil, err
 	}

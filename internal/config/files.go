@@ -1,45 +1,92 @@
 package config
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // maxFile is the most bytes that are read from a settings file. A real one has a few
 // kilobytes; a device or a log that is named by mistake must not fill the memory.
 const maxFile = 1 << 20
 
-// readFile reads one settings file and returns its text and its mode. A relative path starts
-// from dir. Errors show the path as it was given.
-func readFile(dir, path string) (text string, info File, err error) {
-	full := path
-	if !filepath.IsAbs(path) {
-		full = filepath.Join(dir, path)
+// defaultFileTimeout is how long a file may take to read. A pipe that nobody writes to, or a
+// network disk that does not answer, would hold the program for ever.
+const defaultFileTimeout = 10 * time.Second
+
+// fileReader reads a settings file and returns its text and its mode.
+type fileReader func(path string) (text string, info File, err error)
+
+// newFileReader returns a fileReader for a folder: a relative path starts from dir, and errors
+// show the path as it was given. When ctx ends, it returns the cause.
+func newFileReader(ctx context.Context, dir string, timeout time.Duration) fileReader {
+	return func(path string) (string, File, error) {
+		full := path
+		if !filepath.IsAbs(path) {
+			full = filepath.Join(dir, path)
+		}
+		ctx, cancel := context.WithTimeoutCause(ctx, timeout, errFileTimeout)
+		defer cancel()
+		// The system offers no way to end an open of a pipe, so it goes on alone.
+		read := make(chan contents, 1)
+		go func() { read <- readContents(full) }()
+		select {
+		case found := <-read:
+			return found.check(path)
+		case <-ctx.Done():
+		}
+		if err := context.Cause(ctx); !errors.Is(err, errFileTimeout) {
+			return "", File{}, err
+		}
+		return "", File{}, &FileError{Path: path, Reason: fmt.Sprintf("gave nothing within %s", timeout),
+			Advice: "if it is a pipe, see that something writes to it and closes it"}
 	}
-	file, err := os.Open(full)
+}
+
+var errFileTimeout = errors.New("the file does not answer")
+
+// contents is what reading a file came to.
+type contents struct {
+	data []byte
+	mode fs.FileMode
+	err  error
+}
+
+// readContents reads a file up to a little more than maxFile.
+func readContents(path string) (found contents) {
+	file, err := os.Open(path)
 	if err != nil {
-		return "", File{}, wrapFileError(path, err)
+		return contents{err: err}
 	}
 	defer file.Close() //nolint:errcheck // the file is only read, so nothing can be lost
 	stat, err := file.Stat()
 	if err != nil {
-		return "", File{}, wrapFileError(path, err)
+		return contents{err: err}
 	}
-	if stat.IsDir() {
+	found.mode = stat.Mode()
+	if !stat.IsDir() {
+		found.data, found.err = io.ReadAll(io.LimitReader(file, maxFile+1))
+	}
+	return found
+}
+
+// check returns the text of a file that can be one of settings.
+func (c contents) check(path string) (string, File, error) {
+	switch {
+	case c.err != nil:
+		return "", File{}, wrapFileError(path, c.err)
+	case c.mode.IsDir():
 		return "", File{}, &FileError{Path: path, Reason: "is a folder"}
-	}
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return "", File{}, wrapFileError(path, err)
-	}
-	if len(data) > maxFile {
+	case len(c.data) > maxFile:
 		return "", File{}, &FileError{Path: path, Reason: "is larger than 1 MiB; is it the right file?"}
 	}
-	return string(data), File{Path: path, Mode: uint32(stat.Mode().Perm())}, nil
+	return string(c.data), File{Path: path, Mode: uint32(c.mode.Perm())}, nil
 }
 
 // wrapFileError keeps the reason of an error, such as "permission denied", and drops the path
@@ -55,8 +102,8 @@ func wrapFileError(path string, err error) error {
 // readSecretFile reads a file that contains one value, as NAME_FILE points at. It drops one
 // newline at the end, because editors and echo add one, and nothing else, because a value
 // may end in spaces.
-func readSecretFile(dir, path string) (string, File, error) {
-	text, info, err := readFile(dir, path)
+func readSecretFile(read fileReader, path string) (string, File, error) {
+	text, info, err := read(path)
 	if err != nil {
 		return "", File{}, err
 	}

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ func FuzzEnvFile(f *testing.F) {
 		if err := os.WriteFile(path, []byte(before+marker+after), 0o600); err != nil {
 			t.Skip()
 		}
-		settings, err := config.Load(config.Request{Dir: dir})
+		settings, err := config.Load(context.Background(), config.Request{Dir: dir})
 		if err == nil && settings == nil {
 			t.Error("neither settings nor an error")
 		}

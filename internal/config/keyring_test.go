@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -107,9 +108,38 @@ func TestKeyringRefused(t *testing.T) {
 	}
 }
 
+// TestNamesByChance: a variable that Kubernetes sets for a service must not stop a rotation
+// at night. A key under a misspelt name must, because its version is missing otherwise.
+func TestNamesByChance(t *testing.T) {
+	t.Parallel()
+	a, b := testKey(t, 1).Reveal(), testKey(t, 2).Reveal()
+	for name, test := range map[string]struct {
+		line  string
+		taken bool
+	}{
+		"the host of a service":    {"ENCRYPTION_KEY_VAULT_SERVICE_HOST=10.96.0.7", false},
+		"the address of a service": {"ENCRYPTION_KEY_VAULT_PORT=tcp://10.96.0.7:8200", false},
+		"a path of a vault":        {"ENCRYPTION_KEY_VAULT_PATH=secret/data/ocmt", false},
+		"the letter O":             {"ENCRYPTION_KEY_VO=" + b, true},
+		"a word with a key":        {"ENCRYPTION_KEY_VZERO=" + b, true},
+		"a word with a short key":  {"ENCRYPTION_KEY_VZERO=" + b[:50], true},
+		"no version":               {"ENCRYPTION_KEY_V=x", true},
+		"a negative version":       {"ENCRYPTION_KEY_V-1=x", true},
+		"digits and letters":       {"ENCRYPTION_KEY_V0_OLD=x", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, []string{"ENCRYPTION_KEY=" + a, test.line}).Keyring(nil)
+			if test.taken != (err != nil) {
+				t.Errorf("error %v, want one: %t", err, test.taken)
+			}
+		})
+	}
+}
+
 func load(t *testing.T, environ []string) *config.Settings {
 	t.Helper()
-	settings, err := config.Load(config.Request{Dir: t.TempDir(), Environ: environ})
+	settings, err := config.Load(context.Background(), config.Request{Dir: t.TempDir(), Environ: environ})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"maps"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -44,13 +47,15 @@ type Request struct {
 	// EnvFile and ConfigFile are the files that flags name; they must be there. Where they
 	// are empty, .env and ocmt.yaml in Dir are read if they are there.
 	EnvFile, ConfigFile string
+	// FileTimeout is how long a file may take to read; 0 for ten seconds.
+	FileTimeout time.Duration
 }
 
 // Load reads every setting once. Its errors are *FileError, *InvalidError, or
-// wrap one of them; none holds a value.
-func Load(request Request) (*Settings, error) {
+// wrap one of them, or the cause of ctx; none holds a value.
+func Load(ctx context.Context, request Request) (*Settings, error) {
 	r := &resolver{
-		dir:     request.Dir,
+		read:    newFileReader(ctx, request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout)),
 		flags:   request.Flags,
 		environ: environMap(request.Environ),
 		sources: map[string]Source{},
@@ -79,7 +84,7 @@ func (r *resolver) openEnvFile(asked string) error {
 	if path == "" {
 		path, optional = defaultEnvFile, true
 	}
-	file, err := readEnvFile(r.dir, path)
+	file, err := readEnvFile(r.read, path)
 	if err != nil {
 		if optional && errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -114,7 +119,7 @@ func (r *resolver) openYAML(asked string) (*yamlFile, error) {
 	if path == "" {
 		path, optional = defaultConfigFile, true
 	}
-	file, err := readYAML(r.dir, path)
+	file, err := readYAML(r.read, path)
 	if err != nil {
 		if optional && errors.Is(err, fs.ErrNotExist) {
 			return &yamlFile{}, nil

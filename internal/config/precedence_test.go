@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,7 +52,7 @@ func TestPrecedence(t *testing.T) {
 				request := config.Request{Dir: t.TempDir()}
 				weak.set(t, &request, "weak")
 				strong.set(t, &request, "strong")
-				settings, err := config.Load(request)
+				settings, err := config.Load(context.Background(), request)
 				if strong.kind == config.FromEnvironment && weak.kind == config.FromSecretFile {
 					// Both are in one place, so neither may win.
 					wantInvalid(t, err, config.NameApplicationName)
@@ -88,7 +89,7 @@ func TestSecretPrecedence(t *testing.T) {
 		{[]string{"ENCRYPTION_KEY=from-environment"}, "from-environment", "environment"},
 		{[]string{"ENCRYPTION_KEY="}, "from-env-file", ".env:1"}, // empty is not set
 	} {
-		settings, err := config.Load(config.Request{Dir: dir, Environ: test.environ})
+		settings, err := config.Load(context.Background(), config.Request{Dir: dir, Environ: test.environ})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +109,7 @@ func TestOlderKeys(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, ".env", "ENCRYPTION_KEY_V0=zero\nENCRYPTION_KEY_V1_FILE=one.key\nENCRYPTION_KEY_VERSION=3\nENCRYPTION_KEY_Vx=odd\n")
 	write(t, dir, "one.key", "one")
-	settings, err := config.Load(config.Request{Dir: dir, Environ: []string{"ENCRYPTION_KEY_V2=two"}})
+	settings, err := config.Load(context.Background(), config.Request{Dir: dir, Environ: []string{"ENCRYPTION_KEY_V2=two"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ columns:
 known:
   - {table: archive, column: body, schema: app, reason: its own key}
 `)
-	settings, err := config.Load(config.Request{Dir: dir, Environ: []string{"OCMT_WORKERS=5", "SUDO_USER=alice", "USER=root"}})
+	settings, err := config.Load(context.Background(), config.Request{Dir: dir, Environ: []string{"OCMT_WORKERS=5", "SUDO_USER=alice", "USER=root"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,14 @@
 package config_test
 
 import (
+	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ocmt/ocmt/internal/config"
 )
@@ -45,7 +50,7 @@ func TestRefusedFiles(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			write(t, dir, test.file, test.text)
-			_, err := config.Load(config.Request{Dir: dir})
+			_, err := config.Load(context.Background(), config.Request{Dir: dir})
 			var file *config.FileError
 			if !errors.As(err, &file) {
 				t.Fatalf("error %v, want a *FileError", err)
@@ -70,7 +75,7 @@ func TestAskedFileMustExist(t *testing.T) {
 		{Environ: []string{"ENCRYPTION_KEY_FILE=absent.key"}},
 	} {
 		request.Dir = t.TempDir()
-		if _, err := config.Load(request); err == nil {
+		if _, err := config.Load(context.Background(), request); err == nil {
 			t.Errorf("%+v: no error", request)
 		}
 	}
@@ -86,7 +91,7 @@ func TestRefusedValues(t *testing.T) {
 		"OCMT_LOCK_TIMEOUT=" + marker, "OCMT_STATEMENT_TIMEOUT=0s", "OCMT_OUTPUT=xml",
 	} {
 		name, _, _ := strings.Cut(line, "=")
-		_, err := config.Load(config.Request{Dir: t.TempDir(), Environ: []string{line}})
+		_, err := config.Load(context.Background(), config.Request{Dir: t.TempDir(), Environ: []string{line}})
 		wantInvalid(t, err, name)
 		if strings.Contains(err.Error(), marker) {
 			t.Errorf("error holds the value: %q", err)
@@ -107,7 +112,7 @@ func TestDollarIsADollar(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		write(t, dir, ".env", "B=wrong\nD=wrong\n"+text+"\n")
-		settings, err := config.Load(config.Request{Dir: dir})
+		settings, err := config.Load(context.Background(), config.Request{Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,12 +126,66 @@ func TestDollarIsADollar(t *testing.T) {
 // rewrite the secrets of whatever runs on this machine.
 func TestNoDefaultDatabase(t *testing.T) {
 	t.Parallel()
-	settings, err := config.Load(config.Request{Dir: t.TempDir()})
+	settings, err := config.Load(context.Background(), config.Request{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var missing *config.MissingError
 	if _, err := settings.RequireDatabase(); !errors.As(err, &missing) || missing.Name != config.NameDatabaseURL {
 		t.Errorf("error %v, want a *MissingError about DATABASE_URL", err)
+	}
+}
+
+// TestSilentPipe: a key in a pipe that nobody writes to must not hold a rotation for ever, and
+// a signal must end the wait.
+func TestSilentPipe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, request := range map[string]config.Request{
+		"a key":             {Environ: []string{"ENCRYPTION_KEY_FILE=pipe"}},
+		"an older key":      {Environ: []string{"ENCRYPTION_KEY_V0_FILE=pipe"}},
+		"the env file":      {EnvFile: "pipe"},
+		"the settings file": {ConfigFile: "pipe"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request.Dir, request.FileTimeout = dir, time.Millisecond
+			var problem *config.FileError
+			if _, err := config.Load(context.Background(), request); !errors.As(err, &problem) || problem.Path != "pipe" || problem.Advice == "" {
+				t.Errorf("error %v, want a *FileError about the pipe", err)
+			}
+			stop := errors.New("asked to stop")
+			ctx, cancel := context.WithCancelCause(context.Background())
+			cancel(stop)
+			request.FileTimeout = time.Hour
+			if _, err := config.Load(ctx, request); !errors.Is(err, stop) {
+				t.Errorf("error %v, want that of the context", err)
+			}
+		})
+	}
+}
+
+// TestPipe: a key that a shell or a vault's agent hands over through a pipe must be read.
+func TestPipe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(path, []byte("from a pipe\n"), 0o600) }()
+	settings, err := config.Load(context.Background(), config.Request{Dir: dir, Environ: []string{"ENCRYPTION_KEY_FILE=pipe"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := settings.Text("ENCRYPTION_KEY"); got != "from a pipe" {
+		t.Errorf("read %q", got)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
 	}
 }

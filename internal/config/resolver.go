@@ -9,7 +9,7 @@ import (
 
 // resolver looks a name up in all places, strongest first, and lists the files that it opened.
 type resolver struct {
-	dir     string
+	read    fileReader
 	flags   map[string]string
 	environ map[string]string
 	envFile *envFile // nil if there is none
@@ -64,7 +64,7 @@ func (r *resolver) findPair(name string, place map[string]string, here Source) (
 			Reason: "is set, and so is " + via,
 			Advice: fmt.Sprintf("keep one of %s and %s", name, via)}
 	}
-	text, info, err := readSecretFile(r.dir, path)
+	text, info, err := readSecretFile(r.read, path)
 	if err != nil {
 		return "", Source{}, fmt.Errorf("following %s: %w", via, err)
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// readSecrets reads the settings of every kind of secret. It does not skip those with a
-// misspelt version in their name, because validate reports them.
+// readSecrets reads the settings of every kind of secret. It skips those whose names begin
+// like one by chance, but not those with a misspelt version, because validate reports them.
 func (s *Settings) readSecrets(r *resolver) error {
 	s.secrets = map[string]Secret{}
 	for _, kind := range secret.Kinds() {
@@ -15,6 +15,10 @@ func (s *Settings) readSecrets(r *resolver) error {
 			text, err := r.lookup(name, "")
 			if err != nil {
 				return err
+			}
+			if !kind.Claims(name, text) {
+				delete(r.sources, name)
+				continue
 			}
 			s.secrets[name] = NewSecret(text)
 		}

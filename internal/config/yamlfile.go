@@ -62,8 +62,8 @@ var knownKeys = [...]string{
 var secretLike = regexp.MustCompile(`(?i)(key$|key_v|key_file|password|passwd|token|secret|database_url|redis_url|dsn)`)
 
 // readYAML reads ocmt.yaml with a viper of its own.
-func readYAML(dir, path string) (*yamlFile, error) {
-	text, _, err := readFile(dir, path)
+func readYAML(read fileReader, path string) (*yamlFile, error) {
+	text, _, err := read(path)
 	if err != nil {
 		return nil, err
 	}

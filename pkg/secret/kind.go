@@ -3,6 +3,7 @@ package secret
 import (
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
 )
@@ -55,6 +56,29 @@ func (k Kind) SettingNames(names func(prefix string) []string) []string {
 		}
 	}
 	return list
+}
+
+// Claims reports whether a setting that SettingNames lists is one of this kind, or a slip of
+// one. Others have names that begin like one by chance: Kubernetes sets
+// ENCRYPTION_KEY_VAULT_SERVICE_HOST for a service that is called encryption-key-vault.
+func (k Kind) Claims(name, text string) bool {
+	if k.OlderPrefix == "" || name == k.VersionSetting || !strings.HasPrefix(name, k.OlderPrefix) {
+		return true
+	}
+	suffix := strings.TrimPrefix(name, k.OlderPrefix)
+	isVersionLike := len(suffix) <= longestSlip || strings.ContainsRune("0123456789+-", rune(suffix[0]))
+	return isVersionLike || Resembles(suffix) || k.isNearly(text)
+}
+
+// longestSlip is the longest suffix that may be a misspelt version, such as the letter O for
+// the digit 0.
+const longestSlip = 3
+
+// isNearly reports whether a text is a secret of this kind, or nearly so: most of it is
+// hexadecimal, and it is half as long as a key or longer.
+func (k Kind) isNearly(text string) bool {
+	bad, _ := countNotHex(text)
+	return k.Fingerprint(text) != "" || len(text) >= keyCharacters/2 && bad*4 <= len(text)
 }
 
 // ShownName returns the name of a setting for a report. What an operator put behind the
