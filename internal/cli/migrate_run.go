@@ -93,6 +93,9 @@ func (a *App) runMigrateRun(ctx context.Context, settings *config.Settings, opti
 // run makes the plan, asks, and carries the plan out. The result is nil where nothing
 // was begun.
 func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Result, error) {
+	if err := rotation.CheckPlaces(e.settings.CheckKeyPlaces(), e.request.KeyConfirmed); err != nil {
+		return nil, nil, err
+	}
 	plan, err := e.plan(ctx)
 	if err != nil {
 		return nil, nil, err

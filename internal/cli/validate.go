@@ -33,9 +33,9 @@ func newValidateCommand(app *App, run func(context.Context, *config.Settings, *v
 		Short: "Check the configured secrets",
 		Long: `Check the encryption keys as they are configured here: their form and strength,
 placeholders from the documentation, two versions with one key, gaps in the
-versions, and whether others can read the files they stand in. It changes
-nothing, asks no server and shows no secret; a fingerprint tells two keys apart
-without giving either away.
+versions, parts that come from two places, and whether others can read the
+files they stand in. It changes nothing, asks no server and shows no secret; a
+fingerprint tells two keys apart without giving either away.
 
 ` + describeDocument("validate"),
 		Example: `  ocmt validate
@@ -70,6 +70,7 @@ func newValidateReport(settings *config.Settings, strict bool) validateDocument 
 		report.Settings = append(report.Settings, describeSettings(settings, kind)...)
 		found = append(found, kind.CheckSettings(settings)...)
 	}
+	found = append(found, settings.CheckKeyPlaces()...)
 	for _, file := range settings.Files {
 		found = append(found, checkFileMode(file)...)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -144,4 +145,51 @@ func load(t *testing.T, environ []string) *config.Settings {
 		t.Fatal(err)
 	}
 	return settings
+}
+
+// TestKeyPlaces: a run that takes the key from a shell and its version from the env file seals
+// with a key that the servers do not have. Keys from one place, or an older key that is set
+// for one run, must not be refused.
+func TestKeyPlaces(t *testing.T) {
+	t.Parallel()
+	a, b := testKey(t, 1).Reveal(), testKey(t, 2).Reveal()
+	both := "ENCRYPTION_KEY=" + a + "\nENCRYPTION_KEY_VERSION=1\n"
+	for name, test := range map[string]struct {
+		envFile string
+		environ []string
+		codes   []finding.Code
+	}{
+		"all in the env file":             {both, nil, nil},
+		"all in the environment":          {"", []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=1"}, nil},
+		"the same in both":                {both, []string{"ENCRYPTION_KEY=" + a, "ENCRYPTION_KEY_VERSION=1"}, nil},
+		"an older key for one run":        {both, []string{"ENCRYPTION_KEY_V0=" + b}, nil},
+		"all others in both":              {both, []string{"ENCRYPTION_KEY=" + b, "ENCRYPTION_KEY_VERSION=1"}, []finding.Code{finding.TwoValues}},
+		"another key":                     {both, []string{"ENCRYPTION_KEY=" + b}, []finding.Code{finding.TwoValues, finding.TwoPlaces}},
+		"another key from a file":         {both, []string{"ENCRYPTION_KEY_FILE=other.key"}, []finding.Code{finding.TwoValues, finding.TwoPlaces}},
+		"another version":                 {both, []string{"ENCRYPTION_KEY_VERSION=2"}, []finding.Code{finding.TwoValues, finding.TwoPlaces}},
+		"another older key":               {both + "ENCRYPTION_KEY_V0=" + b, []string{"ENCRYPTION_KEY_V0=" + a}, []finding.Code{finding.TwoValues}},
+		"the key alone":                   {"ENCRYPTION_KEY_VERSION=1", []string{"ENCRYPTION_KEY=" + a}, []finding.Code{finding.TwoPlaces}},
+		"a file that the env file points": {"ENCRYPTION_KEY_FILE=other.key\nENCRYPTION_KEY_VERSION=1", nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, ".env", test.envFile)
+			write(t, dir, "other.key", b)
+			settings, err := config.Load(context.Background(), config.Request{Dir: dir, Environ: test.environ})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var codes []finding.Code
+			for _, found := range settings.CheckKeyPlaces() {
+				codes = append(codes, found.Code)
+				if strings.Contains(found.Message, a) || strings.Contains(found.Message, b) {
+					t.Error("the message holds a key")
+				}
+			}
+			if !slices.Equal(codes, test.codes) {
+				t.Errorf("found %v, want %v", codes, test.codes)
+			}
+		})
+	}
 }

@@ -40,16 +40,21 @@ func (r *resolver) find(name string) (string, Source, error) {
 	if value, source, err := r.findPair(name, r.environ, here); err != nil || value != "" {
 		return value, source, err
 	}
-	if r.envFile != nil {
-		here = Source{Kind: FromEnvFile, Path: r.envFile.info.Path, Line: r.envFile.lines[name]}
-		if value, source, err := r.findPair(name, r.envFile.values, here); err != nil || value != "" {
-			return value, source, err
-		}
+	if value, source, err := r.findInEnvFile(name); err != nil || value != "" {
+		return value, source, err
 	}
 	if value := r.yaml[name]; value != "" {
 		return value, Source{Kind: FromConfigFile, Path: r.yamlAt}, nil
 	}
 	return "", Source{}, nil
+}
+
+// findInEnvFile looks for a setting in the env file alone.
+func (r *resolver) findInEnvFile(name string) (string, Source, error) {
+	if r.envFile == nil {
+		return "", Source{}, nil
+	}
+	return r.findPair(name, r.envFile.values, Source{Kind: FromEnvFile, Path: r.envFile.info.Path, Line: r.envFile.lines[name]})
 }
 
 // findPair looks for NAME and NAME_FILE in one place.
@@ -69,7 +74,7 @@ func (r *resolver) findPair(name string, place map[string]string, here Source) (
 		return "", Source{}, fmt.Errorf("following %s: %w", via, err)
 	}
 	r.noteFile(info)
-	return text, Source{Kind: FromSecretFile, Path: path, Via: via}, nil
+	return text, Source{Kind: FromSecretFile, Path: path, Via: via, place: here.Kind}, nil
 }
 
 // noteFile adds a file to the list once. The file is secret if it contained a secret in any

@@ -9,7 +9,7 @@ import (
 // readSecrets reads the settings of every kind of secret. It skips those whose names begin
 // like one by chance, but not those with a misspelt version, because validate reports them.
 func (s *Settings) readSecrets(r *resolver) error {
-	s.secrets = map[string]Secret{}
+	s.secrets, s.shadowed = map[string]Secret{}, map[string]Source{}
 	for _, kind := range secret.Kinds() {
 		for _, name := range kind.SettingNames(r.listNames) {
 			text, err := r.lookup(name, "")
@@ -21,6 +21,10 @@ func (s *Settings) readSecrets(r *resolver) error {
 				continue
 			}
 			s.secrets[name] = NewSecret(text)
+			// A file that cannot be read has no value that anybody could use.
+			if other, place, err := r.findInEnvFile(name); err == nil && other != "" && other != text {
+				s.shadowed[name] = place
+			}
 		}
 	}
 	return nil

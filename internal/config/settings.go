@@ -22,6 +22,8 @@ type Settings struct {
 
 	secrets map[string]Secret // by the name of their setting
 	sources map[string]Source
+	// shadowed has the places of secrets that another value goes before.
+	shadowed map[string]Source
 }
 
 // Engine limits the load that a re-encryption puts on the database.

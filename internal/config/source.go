@@ -22,6 +22,8 @@ type Source struct {
 	Path string // the file that it was read from; "" for none
 	Line int    // line in that file; 0 if it is not known
 	Via  string // the name of the NAME_FILE variable that points at the file; "" for none
+
+	place SourceKind // where that variable is set
 }
 
 // String returns the place in words: "environment", ".env:3",

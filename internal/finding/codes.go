@@ -82,6 +82,8 @@ const (
 
 // Codes about settings, secrets and the files they stand in.
 const (
+	TwoValues         Code = "two_values"
+	TwoPlaces         Code = "two_places"
 	Missing           Code = "missing"
 	Length            Code = "length"
 	NotHex            Code = "not_hex"

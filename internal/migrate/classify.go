@@ -43,7 +43,10 @@ func classify(resealer *crypto.Resealer, request Request, ring *crypto.Keyring, 
 // it into the column. A value that resembles a ciphertext is not: it may be one that was
 // cut, quoted or put behind a word, and its key would go with it.
 func isPlaintext(column Column, text []byte) bool {
-	return column.PlaintextAllowed && !(bytes.IndexByte(text, ':') >= 0 && ciphertextLike.Match(text))
+	if !column.PlaintextAllowed {
+		return false
+	}
+	return bytes.IndexByte(text, ':') < 0 || !ciphertextLike.Match(text)
 }
 
 // ciphertextLike matches a label in front, a label with some Base64 behind it anywhere, and

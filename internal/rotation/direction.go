@@ -66,4 +66,17 @@ func CheckFingerprint(expected string, ring *crypto.Keyring) error {
 		Fix:     "ocmt validate shows the fingerprints here; run it on a server too, and compare"}}
 }
 
+// CheckPlaces refuses keys that are put together from two places, unless the operator has
+// named the key to reach by its fingerprint. The error is a *RefusedError.
+func CheckPlaces(found []finding.Finding, confirmed bool) error {
+	if len(found) == 0 || confirmed {
+		return nil
+	}
+	refused := found[0]
+	refused.Severity = finding.Error
+	refused.Message = refused.Where + " " + refused.Message
+	refused.Fix += "; if it is meant, add --expect-key with the fingerprint that ocmt validate shows on a server"
+	return &RefusedError{Finding: refused}
+}
+
 func versionName(version int) string { return "key version " + strconv.Itoa(version) }
