@@ -43,6 +43,7 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 		"the run set a value aside":    {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
 		"a value does not open":        {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
 		"values are under the version": {func(f *facts) { f.verification.Versions[0] = 4 }, finding.ValuesUnder, "key version 0"},
+		"only a part was looked at":    {func(f *facts) { f.verification.Narrowed = true }, finding.NotWhole, "database"},
 		"a table lost its values":      {func(f *facts) { f.verification.Doubts = []finding.Finding{doubt} }, finding.EmptyTable, "public.secrets"},
 		"a table could not be read": {func(f *facts) {
 			f.verification.Obstacles = []finding.Finding{{Code: finding.MissingSelect, Where: "public.users"}}

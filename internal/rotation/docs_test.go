@@ -1,0 +1,55 @@
+package rotation_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/rotation"
+)
+
+// condition matches a line of the table: its code and its test.
+var condition = regexp.MustCompile("(?m)^\\|.*\\| `(\\w+)` \\| `(Test\\w+)` \\|$")
+
+// If this fails, docs/proof.md promises a condition that nobody has tried, or keeps one from
+// the operator who must decide about a key.
+func TestPageListsConditions(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/proof.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := map[finding.Code]bool{}
+	for _, line := range condition.FindAllStringSubmatch(string(page), -1) {
+		codes[finding.Code(line[1])] = true
+		if err := exec.CommandContext(t.Context(), "grep", "-rqw", "--include=*_test.go", "func "+line[2], "..").Run(); err != nil {
+			t.Errorf("docs/proof.md names %s, and there is no such test", line[2])
+		}
+	}
+	for _, code := range reasonCodes() {
+		if !codes[code] {
+			t.Errorf("docs/proof.md does not name %s, which keeps a key", code)
+		}
+	}
+}
+
+// reasonCodes are the codes of all reasons that the package itself gives.
+func reasonCodes() []finding.Code {
+	var list []finding.Code
+	f := provenFacts()
+	f.plan.Request.Backwards = true
+	f.result.NotEnded, f.result.SetAside = []string{"x"}, 1
+	f.verification.SetAside, f.verification.Narrowed = 1, true
+	f.verification.Versions = map[int]int64{0: 1}
+	for _, left := range []migrate.Result{{Left: 2, Blocked: 2}, {Left: 2}} {
+		f.result.Left, f.result.Blocked = left.Left, left.Blocked
+		_, reasons := rotation.Decide(f.plan, f.result, f.verification)
+		for _, reason := range reasons {
+			list = append(list, reason.Code)
+		}
+	}
+	return append(list, finding.KnownColumnOpens)
+}
