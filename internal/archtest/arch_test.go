@@ -30,9 +30,7 @@ var rules = []struct {
 	forbid []string
 }{
 	{"pkg/crypto", "others import it, and cannot import what is internal", []string{module + "internal"}},
-	{"pkg/secret", "it knows kinds of secret, and neither settings, databases nor screens", []string{
-		module + "internal/cli", module + "internal/ui", module + "internal/config", module + "internal/ocmt", module + "internal/migrate",
-		module + "internal/discover", module + "internal/rotation", module + "internal/postgres", cobra, viper, term, pgx, redis}},
+	{"pkg/secret", "it knows kinds of secret, and no settings, databases or screens", []string{cobra, viper, term, pgx, redis}},
 	{"internal/finding", "it is the form in which every layer reports, and stands below all of them", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
 	{"internal/config", "reading settings dials nothing and shows nothing", []string{module + "internal/cli", module + "internal/ui", cobra, term, pgx, redis}},
 	{"internal/ui", "showing things knows nothing of what is shown", []string{module + "internal/cli", module + "internal/config", cobra, viper, pgx, redis}},
@@ -93,6 +91,18 @@ func TestCryptoIsStandardLibrary(t *testing.T) {
 	for dependency := range list(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./pkg/crypto") {
 		if dependency != module+"pkg/crypto" {
 			t.Errorf("pkg/crypto depends on %s", dependency)
+		}
+	}
+}
+
+// TestPkgImportsOnlyFinding: others import pkg and cannot import what is internal. The exception
+// is internal/finding, because the reports of all domains have one form.
+func TestPkgImportsOnlyFinding(t *testing.T) {
+	t.Parallel()
+	watch(t)
+	for dependency := range list(t, "-deps", "./pkg/...") {
+		if within(dependency, module+"internal") && dependency != module+"internal/finding" {
+			t.Errorf("pkg depends on %s", dependency)
 		}
 	}
 }
