@@ -69,6 +69,15 @@ func kindNames() []string {
 	return names
 }
 
+// describeKinds says for a help page what keygen makes, two lines a kind.
+func describeKinds(kinds []secret.Kind) string {
+	var b strings.Builder
+	for _, kind := range kinds {
+		fmt.Fprintf(&b, "%s makes a value for %s:\n  %s\n", kind.Name, kind.Setting, kind.Form)
+	}
+	return b.String()
+}
+
 func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error) *cobra.Command {
 	if run == nil {
 		run = app.runKeygen
@@ -79,10 +88,10 @@ func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error)
 		Short: "Make a secret",
 		Long: `Make a secret from the system's random source. KIND is ` + strings.Join(kindNames(), ", ") + `.
 
-encryption makes a value for ENCRYPTION_KEY: 32 random bytes as 64 lowercase
-hexadecimal characters. Without --out the secret goes to standard output and
-nowhere else. ocmt.yaml, .env and OCMT_OUTPUT do not change what keygen writes:
-scripts take its output as it is.
+` + describeKinds(secret.Kinds()) + `
+Without --out the secret goes to standard output and nowhere else. ocmt.yaml,
+.env and OCMT_OUTPUT do not change what keygen writes: scripts take its output
+as it is.
 
 ` + describeDocument("keygen"),
 		Example: `  ocmt keygen encryption
@@ -94,7 +103,7 @@ scripts take its output as it is.
 	cmd.Flags().StringVar(&options.Format, "format", "", "form of the secret: raw, env (NAME=value lines) or json (default raw)")
 	cmd.Flags().Var(&options.Out, "out", "write the secret into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file; the secret in it is lost")
-	cmd.Flags().Var(&options.KeyVersion, "key-version", "version `number` to write beside the key, in env and json")
+	cmd.Flags().Var(&options.KeyVersion, "key-version", "version `number` to write beside the secret, in env and json")
 	body := runWithFlags(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := app.useFlagsOnly(cmd); err != nil {
@@ -150,7 +159,7 @@ func (a *App) runKeygen(ctx context.Context, options *keygenOptions) error {
 func makeSecret(kind secret.Kind, random io.Reader) (config.Secret, error) {
 	text, err := kind.Generate(random)
 	if err != nil {
-		return config.Secret{}, fmt.Errorf("making a key: %w", err)
+		return config.Secret{}, fmt.Errorf("making the %s: %w", kind.Label, err)
 	}
 	if found := kind.Check(text); len(found) > 0 {
 		return config.Secret{}, fmt.Errorf("checking the new %s: it %s", kind.Label, found[0].Message)

@@ -111,6 +111,9 @@ func TestOptionsAreValidated(t *testing.T) {
 		{&demoOptions{}, "--users"},
 		{&keygenOptions{Kind: "encryption", Format: "raw", Force: true}, "--force is for --out"},
 		{&keygenOptions{Kind: "encryption", Format: "raw"}, ""},
+		{&keygenOptions{Kind: "encryption", Format: "raw", KeyVersion: versionFlag{true, 1}}, "no place in the raw form"},
+		{&keygenOptions{Kind: "encryption", Format: "env", KeyVersion: versionFlag{true, 1}}, ""},
+		{&keygenOptions{Kind: "one without versions", Format: "env", KeyVersion: versionFlag{true, 1}}, "this kind has none"},
 	} {
 		err := c.options.Validate()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -31,11 +31,11 @@ func newValidateCommand(app *App, run func(context.Context, *config.Settings, *v
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check the configured secrets",
-		Long: `Check the encryption keys as they are configured here: their form and strength,
-placeholders from the documentation, two versions with one key, gaps in the
+		Long: `Check the secrets as they are configured here: their form and strength,
+placeholders from the documentation, two versions with one secret, gaps in the
 versions, parts that come from two places, and whether others can read the
 files they stand in. It changes nothing, asks no server and shows no secret; a
-fingerprint tells two keys apart without giving either away.
+fingerprint tells two secrets apart without giving either away.
 
 ` + describeDocument("validate"),
 		Example: `  ocmt validate

@@ -103,8 +103,13 @@ func (r *resolver) openEnvFile(asked string) error {
 // OCMT servers too, so it has settings that ocmt does not read.
 func holdsSecret(name string) bool {
 	upper := strings.ToUpper(name)
-	if upper == secret.NameEncryptionKeyVersion || strings.HasSuffix(upper, "_FILE") {
+	if strings.HasSuffix(upper, "_FILE") {
 		return false
+	}
+	for _, kind := range secret.Kinds() {
+		if upper == kind.VersionSetting {
+			return false
+		}
 	}
 	for _, part := range []string{"KEY", "SECRET", "TOKEN", "PASSWORD", "DATABASE_URL", "REDIS_URL"} {
 		if strings.Contains(upper, part) {

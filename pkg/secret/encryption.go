@@ -28,6 +28,7 @@ const (
 func encryption() Kind {
 	return Kind{Name: "encryption", Label: "encryption key",
 		Setting: NameEncryptionKey, VersionSetting: NameEncryptionKeyVersion, OlderPrefix: NameOlderEncryptionKey,
+		Form:     "32 random bytes as 64 lowercase hexadecimal characters",
 		Next:     "set it as ENCRYPTION_KEY on every OCMT server, and keep an offline copy: what it encrypts cannot be read without it",
 		Generate: generateEncryptionKey, Check: CheckEncryptionKey, Fingerprint: fingerprintEncryptionKey,
 		CheckSettings: func(settings Settings) []finding.Finding { return CheckEncryptionKeys(EncryptionKeySet(settings)) }}

@@ -17,6 +17,8 @@ type Kind struct {
 	// version number behind it is the setting of an older one. Both are empty where a kind
 	// has no versions.
 	VersionSetting, OlderPrefix string
+	// Form says what a new one is made of, such as "32 random bytes".
+	Form string
 	// Next says what to do with a new one.
 	Next string
 
