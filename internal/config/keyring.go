@@ -9,8 +9,7 @@ import (
 
 // HasKeys reports whether any encryption key is set.
 func (s *Settings) HasKeys() bool {
-	set := secret.EncryptionKeySet(s)
-	return set.Current != "" || len(set.Older) > 0
+	return !secret.EncryptionKeySet(s).IsEmpty()
 }
 
 // Keyring makes the keyring that values are opened and sealed with, as

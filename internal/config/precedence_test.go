@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,8 +115,10 @@ func TestOlderKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for suffix, text := range secret.EncryptionKeySet(settings).Older {
-		got[suffix] = text
+	for _, name := range settings.Names(secret.NameOlderEncryptionKey) {
+		if name != secret.NameEncryptionKeyVersion {
+			got[strings.TrimPrefix(name, secret.NameOlderEncryptionKey)] = settings.Text(name)
+		}
 	}
 	want := map[string]string{"0": "zero", "1": "one", "2": "two", "x": "odd"}
 	if diff := cmp.Diff(want, got); diff != "" {

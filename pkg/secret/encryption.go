@@ -24,7 +24,7 @@ const (
 	NameOlderEncryptionKey   = "ENCRYPTION_KEY_V" // and a version number
 )
 
-// encryption is the key that values in the database are sealed with.
+// encryption returns the kind of the keys that values in the database are sealed with.
 func encryption() Kind {
 	return Kind{Name: "encryption", Label: "encryption key",
 		Setting: NameEncryptionKey, VersionSetting: NameEncryptionKeyVersion, OlderPrefix: NameOlderEncryptionKey,

@@ -278,23 +278,3 @@ func TestGenerateRefusesBrokenSources(t *testing.T) {
 		}
 	}
 }
-
-// If a kind were listed under a name that does not find it, help would show a
-// command that fails.
-func TestKinds(t *testing.T) {
-	t.Parallel()
-	seen := make(map[string]bool)
-	for _, kind := range secret.Kinds() {
-		found, ok := secret.Lookup(kind.Name)
-		if !ok || found.Name != kind.Name || seen[kind.Name] || kind.Generate == nil || kind.Check == nil {
-			t.Errorf("%s: not found by its name, listed twice, or without a function", kind.Name)
-		}
-		seen[kind.Name] = true
-	}
-	if _, ok := secret.Lookup("Encryption"); ok {
-		t.Error("found a kind that is not listed")
-	}
-	if finding.Warning.String() != "warning" || finding.Error.String() != "error" || finding.Severity(0).String() != "unknown" {
-		t.Error("a severity has another word")
-	}
-}

@@ -5,8 +5,9 @@ import "strings"
 // exampleKey is the key in OCMT's documents and .env.example files.
 const exampleKey = "a1b2c3d4e5f6789012345678901234567890abcdef1234567890abcdef123456"
 
-// exampleBeginning is how much of exampleKey gives away a key made from it by
-// cutting or filling up: 96 bits, which a random key shares once in 2^96.
+// exampleBeginning is how many characters of exampleKey a key must begin with to be taken for
+// one that was made from it by cutting or filling up: 96 bits. A random key does so once in
+// 2^96 times.
 const exampleBeginning = 24
 
 // placeholders are the other texts that stand for a secret in those documents.
@@ -21,8 +22,8 @@ var placeholders = [...]string{
 	"change-me-to-a-long-random-token",
 }
 
-// isExample reports whether text is one of the documents' examples, in either
-// case and whatever stands around it.
+// isExample reports whether text is an example of the documents, in either case, with or
+// without white space and quotes around it.
 func isExample(text string) bool {
 	text = strings.ToLower(strings.Trim(text, " \t\r\n\"'"))
 	if strings.HasPrefix(text, exampleKey[:exampleBeginning]) {

@@ -11,9 +11,10 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// SettingError says which setting keeps a keyring from being made. It holds no key.
+// SettingError says which setting keeps a keyring from being made. It holds no key, but
+// where Name is misspelt it could hold one by mistake; Error does not show such a name.
 type SettingError struct {
-	Name    string
+	Name    string // the setting as it was given
 	Missing bool   // the setting is needed and not set
 	Reason  string // what is wrong with it, to be read behind the name
 	Advice  string
@@ -21,10 +22,11 @@ type SettingError struct {
 
 // Error names the setting and what is wrong with it.
 func (e *SettingError) Error() string {
+	shown := encryption().ShownName(e.Name)
 	if e.Missing {
-		return e.Name + " is not set"
+		return shown + " is not set"
 	}
-	return e.Name + " " + e.Reason
+	return shown + " " + e.Reason
 }
 
 // Keyring makes the keyring that values are opened and sealed with. Values are sealed
@@ -35,7 +37,7 @@ func (e *SettingError) Error() string {
 // Each key must have the form of one. The key to seal with must also be a good one; an
 // older key may be weak, since a rotation leaves it. The error is a *SettingError.
 func (s KeySet) Keyring(to *int) (*crypto.Keyring, error) {
-	configured, known := currentVersion(s.CurrentVersion)
+	configured, known := currentVersion(s.version)
 	if !known {
 		return nil, &SettingError{Name: NameEncryptionKeyVersion,
 			Reason: "must be a plain whole number such as 0 or 1",
@@ -69,23 +71,23 @@ func (s KeySet) Keyring(to *int) (*crypto.Keyring, error) {
 
 // parseKeys returns the keys of the set by version.
 func (s KeySet) parseKeys(configured int) (map[int]crypto.Key, error) {
-	if s.Current == "" {
+	if s.current.reveal() == "" {
 		return nil, &SettingError{Name: NameEncryptionKey, Missing: true,
 			Advice: "set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION as the OCMT server has them, in the environment, in .env, or in a file named by ENCRYPTION_KEY_FILE"}
 	}
-	current, err := parseKey(NameEncryptionKey, s.Current)
+	current, err := parseKey(NameEncryptionKey, s.current.reveal())
 	if err != nil {
 		return nil, err
 	}
 	keys := map[int]crypto.Key{configured: current}
-	for _, suffix := range slices.Sorted(maps.Keys(s.Older)) {
+	for _, suffix := range slices.Sorted(maps.Keys(s.older)) {
 		name := NameOlderEncryptionKey + suffix
 		version, plain := plainVersion(suffix)
 		if !plain {
 			return nil, &SettingError{Name: name, Reason: "has no plain version number behind its V",
 				Advice: "rename it to ENCRYPTION_KEY_V and the number, such as ENCRYPTION_KEY_V0"}
 		}
-		key, err := parseKey(name, s.Older[suffix])
+		key, err := parseKey(name, s.older[suffix].reveal())
 		if err != nil {
 			return nil, err
 		}

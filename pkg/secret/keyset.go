@@ -15,25 +15,42 @@ import (
 )
 
 // KeySet holds the encryption keys of a server as their settings spell them. It does not
-// print.
+// print. The zero KeySet has no key.
 type KeySet struct {
-	Current        string            // ENCRYPTION_KEY
-	CurrentVersion string            // ENCRYPTION_KEY_VERSION; empty is 0
-	Older          map[string]string // ENCRYPTION_KEY_V{n} by what stands behind the V
+	current hidden            // ENCRYPTION_KEY
+	version string            // ENCRYPTION_KEY_VERSION; empty is 0
+	older   map[string]hidden // ENCRYPTION_KEY_V{n} by what stands behind the V
+}
+
+// NewKeySet returns the set of the key in ENCRYPTION_KEY, its version as
+// ENCRYPTION_KEY_VERSION spells it, and the older keys by what stands behind the V of
+// their settings.
+func NewKeySet(current, version string, older map[string]string) KeySet {
+	set := KeySet{current: hide(current), version: version, older: make(map[string]hidden, len(older))}
+	for suffix, text := range older {
+		set.older[suffix] = hide(text)
+	}
+	return set
 }
 
 // EncryptionKeySet reads the encryption keys from settings. A misspelt version is part of
 // the set, so that a check can name it.
 func EncryptionKeySet(settings Settings) KeySet {
-	set := KeySet{Current: settings.Text(NameEncryptionKey), CurrentVersion: settings.Text(NameEncryptionKeyVersion), Older: map[string]string{}}
+	older := map[string]string{}
 	for _, name := range encryption().SettingNames(settings.Names)[2:] {
-		set.Older[strings.TrimPrefix(name, NameOlderEncryptionKey)] = settings.Text(name)
+		older[strings.TrimPrefix(name, NameOlderEncryptionKey)] = settings.Text(name)
 	}
-	return set
+	return NewKeySet(settings.Text(NameEncryptionKey), settings.Text(NameEncryptionKeyVersion), older)
 }
+
+// IsEmpty reports whether no key is set.
+func (s KeySet) IsEmpty() bool { return s.current.reveal() == "" && len(s.older) == 0 }
 
 // Format writes "[redacted]" for every verb.
 func (KeySet) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
+// MarshalText returns "[redacted]".
+func (KeySet) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // MarshalJSON returns "[redacted]" as a JSON string.
 func (KeySet) MarshalJSON() ([]byte, error) { return []byte(`"[redacted]"`), nil }
@@ -46,10 +63,11 @@ func (KeySet) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 // order is that of the settings: the current key, its version, then the older ones by
 // number.
 func CheckEncryptionKeys(set KeySet) []finding.Finding {
-	current, known := currentVersion(set.CurrentVersion)
-	older := olderKeys(set.Older)
+	current, known := currentVersion(set.version)
+	older := olderKeys(set.older)
+	text := set.current.reveal()
 
-	list := checkCurrentKey(set.Current)
+	list := checkCurrentKey(text)
 	if !known {
 		list = append(list, finding.Finding{Where: NameEncryptionKeyVersion, Code: finding.VersionNumber, Severity: finding.Error,
 			Message: "is not a plain whole number; the server reads the digits at its start and ignores the rest",
@@ -58,10 +76,10 @@ func CheckEncryptionKeys(set KeySet) []finding.Finding {
 	for _, key := range older {
 		list = append(list, key.check()...)
 		if known && key.plain {
-			list = append(list, key.checkAgainst(current, set.Current)...)
+			list = append(list, key.checkAgainst(current, text)...)
 		}
 	}
-	list = append(list, findDuplicates(set.Current, current, known, older)...)
+	list = append(list, findDuplicates(set.current, current, known, older)...)
 	if known {
 		list = append(list, findGaps(current, older)...)
 	}
@@ -80,17 +98,17 @@ func checkCurrentKey(text string) []finding.Finding {
 // olderKey is one ENCRYPTION_KEY_V… setting.
 type olderKey struct {
 	name    string
-	text    string
+	text    hidden
 	version int
 	plain   bool // whether its name ends with a plain number
 }
 
-// olderKeys sorts by version; names without a number come last.
-func olderKeys(texts map[string]string) []olderKey {
+// olderKeys returns the older keys by version. Those without a version number come last.
+func olderKeys(texts map[string]hidden) []olderKey {
 	keys := make([]olderKey, 0, len(texts))
 	for _, suffix := range slices.Sorted(maps.Keys(texts)) {
 		version, plain := plainVersion(suffix)
-		keys = append(keys, olderKey{name: NameOlderEncryptionKey + printable(suffix), text: texts[suffix], version: version, plain: plain})
+		keys = append(keys, olderKey{name: encryption().ShownName(NameOlderEncryptionKey + suffix), text: texts[suffix], version: version, plain: plain})
 	}
 	slices.SortStableFunc(keys, func(a, b olderKey) int {
 		if a.plain != b.plain {
@@ -104,9 +122,9 @@ func olderKeys(texts map[string]string) []olderKey {
 	return keys
 }
 
-// check looks at the setting by itself.
+// check returns what is wrong with the key and its name, without regard to other keys.
 func (k olderKey) check() []finding.Finding {
-	list := named(k.name, CheckEncryptionKey(k.text))
+	list := named(k.name, CheckEncryptionKey(k.text.reveal()))
 	for i := range list {
 		switch {
 		case list[i].Code == finding.Length:
@@ -133,7 +151,7 @@ func (k olderKey) checkAgainst(current int, currentText string) []finding.Findin
 	case k.version > current:
 		found.Message = fmt.Sprintf("is ignored by the server, whose current version is %d; perhaps %s was not raised", current, NameEncryptionKeyVersion)
 		found.Fix = fmt.Sprintf("raise %s if a newer key is in use, or remove this one once no value is under version %d", NameEncryptionKeyVersion, k.version)
-	case sameKey(k.text, currentText):
+	case sameKey(k.text.reveal(), currentText):
 		found.Message = fmt.Sprintf("repeats %s, which is version %d already; the server ignores it", NameEncryptionKey, current)
 		found.Fix = "remove it"
 	default:
@@ -145,13 +163,13 @@ func (k olderKey) checkAgainst(current int, currentText string) []finding.Findin
 }
 
 // findDuplicates names each older key that repeats a key of another version.
-func findDuplicates(currentText string, current int, known bool, older []olderKey) []finding.Finding {
+func findDuplicates(currentText hidden, current int, known bool, older []olderKey) []finding.Finding {
 	seen := []olderKey{{name: NameEncryptionKey, text: currentText, version: current, plain: known}}
 	var list []finding.Finding
 	for _, key := range older {
 		first := slices.IndexFunc(seen, func(other olderKey) bool {
 			sameVersion := key.plain && other.plain && key.version == other.version
-			return !sameVersion && sameKey(key.text, other.text)
+			return !sameVersion && sameKey(key.text.reveal(), other.text.reveal())
 		})
 		if first >= 0 {
 			list = append(list, finding.Finding{Where: key.name, Code: finding.DuplicateKey, Severity: finding.Error,
@@ -170,7 +188,7 @@ func findGaps(current int, older []olderKey) []finding.Finding {
 	var list []finding.Finding
 	next := -1 // the version that should come now, once there is an oldest
 	for _, key := range slices.Concat(older, []olderKey{{version: current, plain: true}}) {
-		if !key.plain || key.version > current || key.text == "" && key.version < current {
+		if !key.plain || key.version > current || key.text.reveal() == "" && key.version < current {
 			continue
 		}
 		if next >= 0 && key.version > next {

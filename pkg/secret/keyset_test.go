@@ -24,8 +24,19 @@ const (
 	older   = "ENCRYPTION_KEY_V"
 )
 
+// keys are the texts of a secret.KeySet.
+type keys struct {
+	Current, CurrentVersion string
+	Older                   map[string]string
+}
+
+// check returns what is wrong with the keys.
+func (k keys) check() []finding.Finding {
+	return secret.CheckEncryptionKeys(secret.NewKeySet(k.Current, k.CurrentVersion, k.Older))
+}
+
 type keySetTest struct {
-	set  secret.KeySet
+	set  keys
 	want []reported
 }
 
@@ -35,7 +46,7 @@ func runKeySets(t *testing.T, tests map[string]keySetTest) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			texts := append(slices.Collect(maps.Values(test.set.Older)), test.set.Current)
-			wantFindings(t, secret.CheckEncryptionKeys(test.set), test.want, texts...)
+			wantFindings(t, test.set.check(), test.want, texts...)
 		})
 	}
 }
@@ -45,11 +56,11 @@ func runKeySets(t *testing.T, tests map[string]keySetTest) {
 func TestSoundKeySets(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
-		"one key":                  {secret.KeySet{Current: soundKey}, nil},
-		"one key, version 0":       {secret.KeySet{Current: soundKey, CurrentVersion: "0"}, nil},
-		"before a rotation":        {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey}}, nil},
-		"after it":                 {secret.KeySet{Current: soundKey, CurrentVersion: "1"}, nil},
-		"retired below the oldest": {secret.KeySet{Current: soundKey, CurrentVersion: "12", Older: map[string]string{"11": secondKey, "10": thirdKey}}, nil},
+		"one key":                  {keys{Current: soundKey}, nil},
+		"one key, version 0":       {keys{Current: soundKey, CurrentVersion: "0"}, nil},
+		"before a rotation":        {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey}}, nil},
+		"after it":                 {keys{Current: soundKey, CurrentVersion: "1"}, nil},
+		"retired below the oldest": {keys{Current: soundKey, CurrentVersion: "12", Older: map[string]string{"11": secondKey, "10": thirdKey}}, nil},
 	})
 }
 
@@ -60,18 +71,18 @@ func TestKeySetNamesTheSetting(t *testing.T) {
 	t.Parallel()
 	const example = "a1b2c3d4e5f6789012345678901234567890abcdef1234567890abcdef123456"
 	runKeySets(t, map[string]keySetTest{
-		"nothing set": {secret.KeySet{}, []reported{{current, "missing", finding.Error}}},
-		"current key is the example": {secret.KeySet{Current: example},
+		"nothing set": {keys{}, []reported{{current, "missing", finding.Error}}},
+		"current key is the example": {keys{Current: example},
 			[]reported{{current, "documented_example", finding.Error}}},
-		"older key of zeros": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": fill("0")}},
+		"older key of zeros": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": fill("0")}},
 			[]reported{{older + "0", "all_equal", finding.Error}}},
-		"older key cut short": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey[:63]}},
+		"older key cut short": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": secondKey[:63]}},
 			[]reported{{older + "0", "length", finding.Error}}},
-		"older key empty": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": ""}},
+		"older key empty": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": ""}},
 			[]reported{{older + "0", "missing", finding.Error}}},
-		"uppercase": {secret.KeySet{Current: strings.ToUpper(soundKey), CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(secondKey)}},
+		"uppercase": {keys{Current: strings.ToUpper(soundKey), CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(secondKey)}},
 			[]reported{{current, "uppercase", finding.Warning}, {older + "0", "uppercase", finding.Warning}}},
-		"by number, not by text": {secret.KeySet{Current: soundKey, CurrentVersion: "11",
+		"by number, not by text": {keys{Current: soundKey, CurrentVersion: "11",
 			Older: map[string]string{"10": fill("1"), "9": fill("2"), "old": thirdKey}},
 			[]reported{{older + "9", "all_equal", finding.Error}, {older + "10", "all_equal", finding.Error}, {older + "old", "version_number", finding.Error}}},
 	})
@@ -82,15 +93,15 @@ func TestKeySetNamesTheSetting(t *testing.T) {
 func TestDuplicateKeys(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
-		"old key kept as the new one": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": soundKey}},
+		"old key kept as the new one": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": soundKey}},
 			[]reported{{older + "0", "duplicate_key", finding.Error}}},
-		"in another case": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(soundKey)}},
+		"in another case": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"0": strings.ToUpper(soundKey)}},
 			[]reported{{older + "0", "uppercase", finding.Warning}, {older + "0", "duplicate_key", finding.Error}}},
-		"two older ones": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": secondKey}},
+		"two older ones": {keys{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": secondKey}},
 			[]reported{{older + "1", "duplicate_key", finding.Error}}},
-		"all three": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": soundKey, "1": soundKey}},
+		"all three": {keys{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": soundKey, "1": soundKey}},
 			[]reported{{older + "0", "duplicate_key", finding.Error}, {older + "1", "duplicate_key", finding.Error}}},
-		"under a name that is not read": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"00": soundKey}},
+		"under a name that is not read": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"00": soundKey}},
 			[]reported{{older + "00", "version_number", finding.Error}, {older + "00", "duplicate_key", finding.Error}}},
 	})
 }
@@ -100,17 +111,17 @@ func TestDuplicateKeys(t *testing.T) {
 func TestGaps(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
-		"one version": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey}},
+		"one version": {keys{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey}},
 			[]reported{{older + "1", "gap", finding.Warning}}},
-		"however many": {secret.KeySet{Current: soundKey, CurrentVersion: "2147483647", Older: map[string]string{"0": secondKey}},
+		"however many": {keys{Current: soundKey, CurrentVersion: "2147483647", Older: map[string]string{"0": secondKey}},
 			[]reported{{older + "1", "gap", finding.Warning}}},
-		"two gaps": {secret.KeySet{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey, "4": thirdKey}},
+		"two gaps": {keys{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey, "4": thirdKey}},
 			[]reported{{older + "2", "gap", finding.Warning}, {older + "5", "gap", finding.Warning}}},
-		"an empty key closes none": {secret.KeySet{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": ""}},
+		"an empty key closes none": {keys{Current: soundKey, CurrentVersion: "2", Older: map[string]string{"0": secondKey, "1": ""}},
 			[]reported{{older + "1", "missing", finding.Error}, {older + "1", "gap", finding.Warning}}},
 	})
-	wide := secret.KeySet{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey}}
-	problems := secret.CheckEncryptionKeys(wide)
+	wide := keys{Current: soundKey, CurrentVersion: "9", Older: map[string]string{"1": secondKey}}
+	problems := wide.check()
 	if len(problems) != 1 || !strings.Contains(problems[0].Message, "up to version 8") {
 		t.Error("does not say where the gap ends")
 	}
@@ -124,14 +135,14 @@ func TestVersionNumbers(t *testing.T) {
 		"2147483648", "4294967297", "18446744073709551617"} {
 		t.Run(strconv.Quote(text), func(t *testing.T) {
 			t.Parallel()
-			as := secret.KeySet{Current: soundKey, CurrentVersion: text, Older: map[string]string{"0": secondKey}}
-			wantFindings(t, secret.CheckEncryptionKeys(as), []reported{{version, "version_number", finding.Error}}, soundKey, secondKey)
-			behind := secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{text: secondKey}}
-			wantFindings(t, secret.CheckEncryptionKeys(behind), []reported{{older + text, "version_number", finding.Error}}, soundKey, secondKey)
+			as := keys{Current: soundKey, CurrentVersion: text, Older: map[string]string{"0": secondKey}}
+			wantFindings(t, as.check(), []reported{{version, "version_number", finding.Error}}, soundKey, secondKey)
+			behind := keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{text: secondKey}}
+			wantFindings(t, behind.check(), []reported{{older + text, "version_number", finding.Error}}, soundKey, secondKey)
 		})
 	}
-	behind := secret.KeySet{Current: soundKey, Older: map[string]string{"": secondKey}}
-	wantFindings(t, secret.CheckEncryptionKeys(behind), []reported{{older, "version_number", finding.Error}}, soundKey, secondKey)
+	behind := keys{Current: soundKey, Older: map[string]string{"": secondKey}}
+	wantFindings(t, behind.check(), []reported{{older, "version_number", finding.Error}}, soundKey, secondKey)
 }
 
 // If a changed key under an unchanged number went unseen, two keys would stand
@@ -139,15 +150,15 @@ func TestVersionNumbers(t *testing.T) {
 func TestKeysThatTheServerIgnores(t *testing.T) {
 	t.Parallel()
 	runKeySets(t, map[string]keySetTest{
-		"above the current version": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"2": secondKey}},
+		"above the current version": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"2": secondKey}},
 			[]reported{{older + "2", "ignored", finding.Warning}}},
-		"version not set at all": {secret.KeySet{Current: soundKey, Older: map[string]string{"1": secondKey}},
+		"version not set at all": {keys{Current: soundKey, Older: map[string]string{"1": secondKey}},
 			[]reported{{older + "1", "ignored", finding.Warning}}},
-		"the current key once more": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": soundKey}},
+		"the current key once more": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": soundKey}},
 			[]reported{{older + "1", "ignored", finding.Warning}}},
-		"another key of the current version": {secret.KeySet{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": secondKey}},
+		"another key of the current version": {keys{Current: soundKey, CurrentVersion: "1", Older: map[string]string{"1": secondKey}},
 			[]reported{{older + "1", "version_not_raised", finding.Error}}},
-		"the key changed, the number not": {secret.KeySet{Current: soundKey, Older: map[string]string{"0": secondKey}},
+		"the key changed, the number not": {keys{Current: soundKey, Older: map[string]string{"0": secondKey}},
 			[]reported{{older + "0", "version_not_raised", finding.Error}}},
 	})
 }
@@ -158,7 +169,7 @@ func TestCheckChangesNothing(t *testing.T) {
 	t.Parallel()
 	given := map[string]string{"0": secondKey, "2": thirdKey, "x": soundKey}
 	kept := maps.Clone(given)
-	set := secret.KeySet{Current: soundKey, CurrentVersion: "3", Older: given}
+	set := secret.NewKeySet(soundKey, "3", given)
 	first, second := secret.CheckEncryptionKeys(set), secret.CheckEncryptionKeys(set)
 	if !maps.Equal(given, kept) || !slices.Equal(first, second) {
 		t.Error("changed the settings, or says something else the second time")

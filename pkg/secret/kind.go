@@ -86,7 +86,8 @@ func (k Kind) isNearly(text string) bool {
 // ShownName returns the name of a setting for a report. What an operator put behind the
 // prefix of an older secret could be a secret itself.
 func (k Kind) ShownName(name string) string {
-	if k.OlderPrefix != "" && Resembles(name) {
+	suffix, older := strings.CutPrefix(name, k.OlderPrefix)
+	if k.OlderPrefix != "" && older && (Resembles(name) || Resembles(suffix)) {
 		return k.OlderPrefix + "[not shown]"
 	}
 	return name

@@ -2,18 +2,17 @@ package secret
 
 import "strings"
 
-// What is written without a break and is as long as this may be a secret: a
-// name or a path that people choose is rarely so.
+// A run of characters without a break that is as long as this, in characters, may be a
+// secret: people rarely choose such names and paths.
 const (
 	longHex    = 32
 	longBase64 = 20
 )
 
-// Resembles reports whether a text that stands where no secret belongs, such as
-// a path, a table's name or an argument, may be one that got there by mistake:
-// an address with a password, or a long run of characters as random sources
-// make them. It errs on the side of yes; the answer decides whether an error
-// repeats the text, and nothing else.
+// Resembles reports whether a text that stands where no secret belongs, such as a path, the
+// name of a table or an argument, may be a secret that got there by mistake: an address with
+// a password, or a long run of characters as random sources make them. It says yes where it
+// is in doubt, because the answer only decides whether an error repeats the text.
 func Resembles(text string) bool {
 	if strings.Contains(text, "://") || strings.Contains(text, "@") {
 		return true
@@ -24,8 +23,8 @@ func Resembles(text string) bool {
 		}
 	}
 	for run := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '/' || r == '.' || r == ' ' }) {
-		// In a random run every second character or so is of another kind than
-		// the one before; in words that were put together few are.
+		// In a random run about every second character is of another kind than the one
+		// before it. In words that were put together few are.
 		if len(run) >= longBase64 && changes(run)*3 >= len(run) {
 			return true
 		}
@@ -33,19 +32,11 @@ func Resembles(text string) bool {
 	return false
 }
 
-// printable is a text for a report, unless it may be a secret.
-func printable(text string) string {
-	if Resembles(text) {
-		return "[not shown]"
-	}
-	return text
-}
-
 // longestWord is the length up to which Redact leaves a word alone.
 const longestWord = 40
 
-// Redact returns a text of others, such as an error of a server, without the
-// words in it that may be secrets.
+// Redact returns a text from outside, such as an error of a server, without the words that
+// may be secrets.
 func Redact(text string) string {
 	words := strings.Split(text, " ")
 	for i, word := range words {
@@ -56,8 +47,8 @@ func Redact(text string) string {
 	return strings.Join(words, " ")
 }
 
-// changes counts where a text goes from small letters to capitals, to digits, or
-// back, past whatever else there is.
+// changes counts how often a text goes from lowercase letters to capitals or to digits, or
+// back. Other characters in between do not count.
 func changes(text string) (count int) {
 	last := 0
 	for _, r := range text {
