@@ -42,9 +42,11 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "an unlisted table", other: true, only: slices.Concat(movers, []string{"ocmt migrate plan"}),
 			want: map[string]int{"ocmt rotate": 5, "ocmt migrate run": 5, "ocmt migrate plan": 3}},
 		{name: "keys in files", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_FILE=key"}, files: map[string]string{"key": current + "\n"}},
-		{name: "settings in an env file", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_V0="},
-			files: map[string]string{".env": "ENCRYPTION_KEY=" + current + "\nexport ENCRYPTION_KEY_V0='" + older + "'\nOTHER=" + l.slip + "\n"}},
+		{name: "settings in an env file", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_V0=", "ENCRYPTION_KEY_VERSION="},
+			files: map[string]string{".env": "ENCRYPTION_KEY=" + current + "\nENCRYPTION_KEY_VERSION=1\nexport ENCRYPTION_KEY_V0='" + older + "'\nOTHER=" + l.slip + "\n"}},
 
+		{name: "a key in two places", environ: []string{"ENCRYPTION_KEY=" + wrong.Reveal()}, only: movers,
+			files: map[string]string{".env": "ENCRYPTION_KEY=" + current + "\n"}, want: map[string]int{"ocmt rotate": 5, "ocmt migrate run": 5, "ocmt rotate rollback": 5}},
 		{name: "wrong older key", environ: []string{"ENCRYPTION_KEY_V0=" + wrong.Reveal()}, want: unfit},
 		{name: "swapped keys", environ: []string{"ENCRYPTION_KEY_V0=" + current, "ENCRYPTION_KEY=" + older}, want: unfit},
 		{name: "one key twice", environ: []string{"ENCRYPTION_KEY_V0=" + current}, want: keys(2, 3)},
