@@ -9,7 +9,7 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// CheckKeyPlaces finds encryption keys that are put together from two places. The servers may
+// CheckKeyPlaces finds keys that are put together from two places. The servers may
 // see only one of them, and then a run seals with a key that they do not have: a key that is
 // left over in a shell goes before that of the env file.
 func (s *Settings) CheckKeyPlaces() []finding.Finding {
@@ -19,11 +19,13 @@ func (s *Settings) CheckKeyPlaces() []finding.Finding {
 			Message: fmt.Sprintf("is set to one value (%s) and to another one (%s), which is not used", s.sources[name], s.shadowed[name]),
 			Fix:     "unset the one that the servers do not use"})
 	}
-	key, version := s.sources[secret.NameEncryptionKey], s.sources[secret.NameEncryptionKeyVersion]
-	if key.isSet() && version.isSet() && key.isInEnvFile() != version.isInEnvFile() {
-		found = append(found, finding.Finding{Where: secret.NameEncryptionKey, Code: finding.TwoPlaces, Severity: finding.Warning,
-			Message: fmt.Sprintf("is set in one place (%s), and %s in another one (%s)", key, secret.NameEncryptionKeyVersion, version),
-			Fix:     "set both in one place, as the servers have them"})
+	for _, kind := range secret.Kinds() {
+		key, version := s.sources[kind.Setting], s.sources[kind.VersionSetting]
+		if key.isSet() && version.isSet() && key.isInEnvFile() != version.isInEnvFile() {
+			found = append(found, finding.Finding{Where: kind.Setting, Code: finding.TwoPlaces, Severity: finding.Warning,
+				Message: fmt.Sprintf("is set in one place (%s), and %s in another one (%s)", key, kind.VersionSetting, version),
+				Fix:     "set both in one place, as the servers have them"})
+		}
 	}
 	return found
 }
