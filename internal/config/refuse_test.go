@@ -152,7 +152,7 @@ func TestSilentPipe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			request.Dir, request.FileTimeout = dir, time.Millisecond
+			request.Dir, request.FileTimeout = dir, time.Second
 			var problem *config.FileError
 			if _, err := config.Load(context.Background(), request); !errors.As(err, &problem) || problem.Path != "pipe" || problem.Advice == "" {
 				t.Errorf("error %v, want a *FileError about the pipe", err)
