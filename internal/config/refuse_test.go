@@ -168,24 +168,35 @@ func TestSilentPipe(t *testing.T) {
 	}
 }
 
-// TestPipe: a key that a shell or a vault's agent hands over through a pipe must be read.
+// TestPipe: a key that a shell or a vault's agent hands over through a pipe must be read, and
+// only once: nobody writes to the pipe a second time.
 func TestPipe(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	written := make(chan error, 1)
-	go func() { written <- os.WriteFile(path, []byte("from a pipe\n"), 0o600) }()
-	settings, err := config.Load(context.Background(), config.Request{Dir: dir, Environ: []string{"ENCRYPTION_KEY_FILE=pipe"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := settings.Text("ENCRYPTION_KEY"); got != "from a pipe" {
-		t.Errorf("read %q", got)
-	}
-	if err := <-written; err != nil {
-		t.Error(err)
+	const setting = "ENCRYPTION_KEY_FILE=pipe"
+	for name, request := range map[string]config.Request{
+		"named in the environment": {Environ: []string{setting}},
+		"named in the env file":    {EnvFile: "env"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request.Dir, request.FileTimeout = t.TempDir(), time.Hour
+			write(t, request.Dir, "env", setting)
+			path := filepath.Join(request.Dir, "pipe")
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			written := make(chan error, 1)
+			go func() { written <- os.WriteFile(path, []byte("from a pipe\n"), 0o600) }()
+			settings, err := config.Load(context.Background(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := settings.Text("ENCRYPTION_KEY"); got != "from a pipe" {
+				t.Errorf("read %q", got)
+			}
+			if err := <-written; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -21,6 +21,9 @@ func (s *Settings) readSecrets(r *resolver) error {
 				continue
 			}
 			s.secrets[name] = NewSecret(text)
+			if r.sources[name].isInEnvFile() {
+				continue // a pipe cannot be read twice
+			}
 			// A file that cannot be read has no value that anybody could use.
 			if other, place, err := r.findInEnvFile(name); err == nil && other != "" && other != text {
 				s.shadowed[name] = place
