@@ -129,6 +129,29 @@ func TestWayOfAValueIsTheCode(t *testing.T) {
 	}
 }
 
+// testOnPage matches the last column of a line of docs/proof.md.
+var testOnPage = regexp.MustCompile("(?m)^\\|.*\\| `(Test\\w+)` \\|$")
+
+// If this fails, docs/proof.md promises a condition that nobody has tried.
+func TestProofNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	var tests bytes.Buffer
+	for path, text := range goFiles(t) {
+		if strings.HasSuffix(path, "_test.go") {
+			tests.Write(text)
+		}
+	}
+	lines := testOnPage.FindAllStringSubmatch(readPage(t, "docs/proof.md"), -1)
+	if len(lines) < 15 {
+		t.Fatalf("the page has %d conditions, so this test looks for the wrong thing", len(lines))
+	}
+	for _, line := range lines {
+		if !bytes.Contains(tests.Bytes(), []byte("\nfunc "+line[1]+"(")) {
+			t.Errorf("docs/proof.md names %s, and there is no such test", line[1])
+		}
+	}
+}
+
 // If this fails, a command cannot be tested without doing what it does: its constructor
 // takes no run hook.
 func TestCommandsHaveRunHooks(t *testing.T) {

@@ -62,12 +62,15 @@ func (w holderWait) await(ctx context.Context, list []Holder) ([]Holder, error) 
 		if err != nil {
 			return nil, err
 		}
-		list = slices.DeleteFunc(list, func(h Holder) bool {
-			return !slices.ContainsFunc(now, func(n Holder) bool { return n.ID == h.ID })
-		})
+		list = slices.DeleteFunc(list, func(h Holder) bool { return !h.isIn(now) })
 		if len(list) == 0 {
 			return nil, nil
 		}
 	}
 	return list, nil
+}
+
+// isIn reports whether a list has the transaction.
+func (h Holder) isIn(list []Holder) bool {
+	return slices.ContainsFunc(list, func(other Holder) bool { return other.ID == h.ID })
 }

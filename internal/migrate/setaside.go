@@ -1,8 +1,6 @@
 package migrate
 
-import (
-	"sync"
-)
+import "sync"
 
 // SetAside is a value that was left as it is because it could not be moved.
 type SetAside struct {

@@ -93,13 +93,15 @@ func (s *snapshotReader) readOnce(ctx context.Context, v *verifier) error {
 		return err
 	}
 	if origin.Running {
-		left, err := s.readLater(ctx, v, origin, without(holders, notEnded), wait)
+		// One wait for each transaction is enough.
+		others := slices.DeleteFunc(holders, func(h Holder) bool { return h.isIn(notEnded) })
+		left, err := s.readLater(ctx, v, origin, others, wait)
 		if err != nil {
 			return err
 		}
 		notEnded = append(notEnded, left...)
 	}
-	v.result.Doubts = append(v.result.Doubts, notEndedFindings(notEnded)...)
+	v.result.Doubts = notEndedFindings(notEnded)
 	return nil
 }
 
@@ -114,13 +116,6 @@ func (s *snapshotReader) readLater(ctx context.Context, v *verifier, first Origi
 	}
 	_, _, err = s.readSnapshot(ctx, v, &first.Oldest)
 	return notEnded, err
-}
-
-// without returns the transactions of a list that another list does not have.
-func without(list, other []Holder) []Holder {
-	return slices.DeleteFunc(list, func(h Holder) bool {
-		return slices.ContainsFunc(other, func(o Holder) bool { return o.ID == h.ID })
-	})
 }
 
 // notEndedFindings names transactions that hide what they wrote.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
-	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -218,9 +217,7 @@ func TestVerificationMissesWhatTheRecordHas(t *testing.T) {
 			ring := v.ring(t, 1, 0, 1)
 			d.insert("secrets.value_encrypted", seal(t, ring, 0, false, "x"))
 			d.insert("user_mfa.totp_secret_encrypted", seal(t, ring, 0, false, "y"))
-			runner := d.runner(ring)
-			runner.Ledger = pgrecord.New(d.db, "tester").Ledger()
-			if _, err := runner.Run(context.Background(), d.plan(ring, d.request())); err != nil {
+			if _, err := d.runner(ring).Run(context.Background(), d.plan(ring, d.request())); err != nil {
 				t.Fatal(err)
 			}
 			d.exec(statement)
