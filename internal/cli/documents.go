@@ -102,11 +102,15 @@ type verifyDocument struct {
 	Proven bool `json:"proven"`
 	*migrate.Verification
 	Doubts []finding.Finding `json:"doubts"`
+	// Search is null where columns that nothing lists were not looked through.
+	Search *discover.Report `json:"search"`
 }
 
-func newVerifyDocument(request migrate.Request, found *migrate.Verification) verifyDocument {
+// newVerifyDocument takes a nil report where nothing was searched.
+func newVerifyDocument(request migrate.Request, found *migrate.Verification, report *discover.Report) verifyDocument {
+	proven := len(rotation.FindUnproven(request, found, report)) == 0
 	found.List, found.Absent, found.Elsewhere = emptyIfNil(found.List), emptyIfNil(found.Absent), emptyIfNil(found.Elsewhere)
-	return verifyDocument{To: request.To, Proven: found.Proven(), Verification: found, Doubts: emptyIfNil(found.Doubts)}
+	return verifyDocument{To: request.To, Proven: proven, Verification: found, Doubts: emptyIfNil(found.Doubts), Search: report}
 }
 
 // rotateDocument is what ocmt rotate and ocmt rotate rollback write.
@@ -124,7 +128,7 @@ type rotateDocument struct {
 func newRotateDocument(request migrate.Request, result *migrate.Result, proof *rotation.Proof) rotateDocument {
 	written := rotateDocument{Run: newRunDocument(request, result), Retirable: []int{}, Reasons: []finding.Finding{}}
 	if proof != nil {
-		verified := newVerifyDocument(request, proof.Verification)
+		verified := newVerifyDocument(request, proof.Verification, proof.Search)
 		written.Verified, written.Retirable, written.Reasons = &verified, proof.Retirable, emptyIfNil(proof.Reasons)
 	}
 	return written

@@ -120,6 +120,8 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 	case unproven.Unread():
 		explained.Code, explained.Message, explained.Hints = ui.ExitFailed, "the values could not be looked at", adviceOf(found.Obstacles)
 		return explained
+	case others == 0 && found.SetAside == 0 && len(found.Doubts) == 0:
+		return explainSearch(unproven.Findings)
 	case others == 0 && found.SetAside == 0:
 		explained.Code, explained.Hints = ui.ExitRefused, adviceOf(found.Doubts)
 		explained.Message = doubtMessage(found.Doubts)
@@ -138,6 +140,27 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 		explained.Hints = append(explained.Hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
 	}
 	explained.Hints = append(explained.Hints, adviceOf(found.Doubts)...)
+	return explained
+}
+
+// explainSearch says what a search of the columns that nothing lists found wrong.
+func explainSearch(found []finding.Finding) *ui.Error {
+	explained := &ui.Error{Code: ui.ExitFound, Findings: found}
+	columns := int64(0)
+	for _, one := range found {
+		if one.Severity != finding.Error {
+			continue
+		}
+		explained.Hints = append(explained.Hints, one.Advice())
+		if one.Code == finding.UnlistedColumn {
+			columns++
+		}
+	}
+	if columns > 0 {
+		explained.Message = "found encrypted values in " + ui.Count(columns, "column", "columns") + " that nothing lists; they need an older key"
+		return explained
+	}
+	explained.Code, explained.Message = ui.ExitRefused, "nothing is proven: not everything could be looked at"
 	return explained
 }
 

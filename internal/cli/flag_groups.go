@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/migrate"
 )
 
@@ -60,6 +61,39 @@ const (
 	onErrorReport = "report"
 	onErrorStop   = "stop"
 )
+
+// proofOptions say how much a proof looks at.
+type proofOptions struct {
+	Search string
+}
+
+// searchNone is the value of --search that leaves the search out. The others are those of
+// discover.Depth.
+const searchNone = "none"
+
+func (o *proofOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.Search, "search", string(discover.Auto),
+		"other columns to look through for the proof: auto takes a sample of large tables; full, none")
+	_ = cmd.RegisterFlagCompletionFunc("search", cobra.FixedCompletions([]string{string(discover.Auto), string(discover.Full), searchNone},
+		cobra.ShellCompDirectiveNoFileComp))
+}
+
+// Validate refuses an unknown depth.
+func (o *proofOptions) Validate() error {
+	switch o.Search {
+	case string(discover.Auto), string(discover.Full), searchNone:
+		return nil
+	}
+	return errors.New("--search must be auto, full or none")
+}
+
+// depth returns how deep to search, "" for not at all.
+func (o *proofOptions) depth() discover.Depth {
+	if o.Search == searchNone {
+		return ""
+	}
+	return discover.Depth(o.Search)
+}
 
 // moveOptions say how values are moved.
 type moveOptions struct {

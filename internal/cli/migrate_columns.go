@@ -104,13 +104,11 @@ func (a *App) discover(ctx context.Context, db *database, ring *crypto.Keyring, 
 	defer progress.end()
 	pacing := a.newPacing(settings)
 	defer pacing.WatchActivity(ctx, db)()
-	searcher, err := db.searchers.OpenSearcher(ctx)
-	if err != nil {
-		return nil, err
+	request := discover.Request{Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Depth: discover.Sample}
+	if full {
+		request.Depth, request.Workers = discover.Full, migrate.DefaultWorkers(a.deps.Cores)
 	}
-	defer searcher.Close(context.WithoutCancel(ctx))
-	request := discover.Request{Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Full: full}
-	report, err := discover.Search(ctx, pacing.PaceSearcher(searcher), ring, request, progress)
+	report, err := discover.Search(ctx, pacing.PaceSearchers(db.searchers), ring, request, progress)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -14,10 +15,8 @@ import (
 type verifyOptions struct {
 	selectionOptions
 	AllowEmpty bool
+	proofOptions
 }
-
-// Validate finds nothing wrong: each flag checks its own value.
-func (o *verifyOptions) Validate() error { return nil }
 
 func newMigrateVerifyCommand(app *App, run func(context.Context, *config.Settings, *verifyOptions) error) *cobra.Command {
 	if run == nil {
@@ -28,9 +27,11 @@ func newMigrateVerifyCommand(app *App, run func(context.Context, *config.Setting
 		Use:   "verify",
 		Short: "Open every value with the current key alone",
 		Long: `Open every encrypted value with the key of the current version (or --to-version)
-and no other, and list what does not open. It writes nothing. Status 0 means
-that every value of the known columns opens with it; with --table or --column,
-that every value of those does.
+and no other, and list what does not open. Then look through every other column
+for values that nothing lists; of tables above 256 MiB, or 1 GiB in all, through
+a sample, unless --search full says otherwise. It writes nothing. Status 0 means
+that every value of the listed columns opens with it, and that nothing else was
+found; with --table or --column, that every value of those does.
 
 A transaction that has written to the tables and not ended hides what it wrote.
 The command waits for it, up to the statement timeout, and then gives no proof.
@@ -40,7 +41,8 @@ The command waits for it, up to the statement timeout, and then gives no proof.
   ocmt migrate verify --output json`,
 		Args: noArgs,
 	}
-	options.addFlags(cmd)
+	options.selectionOptions.addFlags(cmd)
+	options.proofOptions.addFlags(cmd)
 	addAllowEmptyFlag(cmd, &options.AllowEmpty)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
@@ -49,7 +51,7 @@ The command waits for it, up to the statement timeout, and then gives no proof.
 
 func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, options *verifyOptions) error {
 	engine, err := a.newEngine(settings, engineRequest{selectionOptions: options.selectionOptions,
-		guardOptions: guardOptions{AllowEmpty: options.AllowEmpty}, AllowDowngrade: true})
+		guardOptions: guardOptions{AllowEmpty: options.AllowEmpty}, AllowDowngrade: true, Search: options.depth()})
 	if err != nil {
 		return err
 	}
@@ -58,9 +60,17 @@ func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, o
 	if err != nil {
 		return err
 	}
+	var report *discover.Report
+	if engine.request.Search != "" && len(found.Obstacles) == 0 && !found.Narrowed {
+		if report, err = engine.search(ctx, engine.request, nil); err != nil {
+			return err
+		}
+	}
 	printVerification(a.printer, engine.request, found)
-	if err := a.printer.Document("migrate-verify", newVerifyDocument(engine.request, found)); err != nil {
+	printSearch(a.printer, report)
+	printUnproven(a.printer, rotation.FindUnproven(engine.request, found, report))
+	if err := a.printer.Document("migrate-verify", newVerifyDocument(engine.request, found, report)); err != nil {
 		return err
 	}
-	return rotation.CheckProven(engine.request, found)
+	return rotation.CheckProven(engine.request, found, report)
 }

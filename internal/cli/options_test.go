@@ -51,15 +51,15 @@ func TestOptions(t *testing.T) {
 		args  string
 		want  any
 	}{
-		{capture(newRotateCommand, &got), "--from-version 0", rotateOptions{runOptions{From: versionFlag{true, 0}, moveOptions: moveOptions{OnError: "report"}}}},
-		{capture(newRotateCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --plan p.json --dry-run --on-error stop", rotateOptions{run}},
+		{capture(newRotateCommand, &got), "--from-version 0", rotateOptions{runOptions{From: versionFlag{true, 0}, moveOptions: moveOptions{OnError: "report"}}, proofOptions{Search: "auto"}}},
+		{capture(newRotateCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --plan p.json --dry-run --on-error stop --search full", rotateOptions{run, proofOptions{Search: "full"}}},
 		{capture(newMigrateRunCommand, &got), "", runOptions{moveOptions: moveOptions{OnError: "report"}}},
 		{capture(newMigrateRunCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --plan p.json --dry-run --on-error stop", run},
-		{capture(newRotateRollbackCommand, &got), selected + guarded + "--dry-run --on-error stop",
-			rollbackOptions{selection, guard, moveOptions{DryRun: true, OnError: "stop"}}},
+		{capture(newRotateRollbackCommand, &got), selected + guarded + "--dry-run --on-error stop --search none",
+			rollbackOptions{selection, guard, moveOptions{DryRun: true, OnError: "stop"}, proofOptions{Search: "none"}}},
 		{capture(newMigratePlanCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --out o.json --force",
 			planOptions{From: versionFlag{true, 1}, selectionOptions: selection, AllowDowngrade: true, guardOptions: guard, Out: "o.json", Force: true}},
-		{capture(newMigrateVerifyCommand, &got), selected + "--allow-empty", verifyOptions{selection, true}},
+		{capture(newMigrateVerifyCommand, &got), selected + "--allow-empty", verifyOptions{selection, true, proofOptions{Search: "auto"}}},
 		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
 		{capture(newMigrateColumnsCommand, &got), "--discover --full", columnsOptions{Discover: true, Full: true}},
 		{capture(newMigrateSetCommand, &got), "rate=500 pace=full", setOptions{Args: []string{"rate=500", "pace=full"}, Rate: &rate, Pace: migrate.PaceFull}},
@@ -89,7 +89,7 @@ func TestOptions(t *testing.T) {
 // refused in the middle of the night.
 func TestOptionsAreValidated(t *testing.T) {
 	t.Parallel()
-	move := moveOptions{OnError: onErrorReport}
+	move, proof := moveOptions{OnError: onErrorReport}, proofOptions{Search: "auto"}
 	for _, c := range []struct {
 		options validated
 		want    string // part of the error; "" for good options
@@ -98,8 +98,10 @@ func TestOptionsAreValidated(t *testing.T) {
 		{&runOptions{}, "--on-error"},
 		{&runOptions{moveOptions: move, guardOptions: guardOptions{ExpectKey: "abc"}}, "--expect-key"},
 		{&runOptions{moveOptions: move, From: versionFlag{true, 1}, selectionOptions: selectionOptions{To: versionFlag{true, 1}}}, "are the same"},
-		{&rotateOptions{runOptions{moveOptions: move}}, "--from-version is needed"},
-		{&rotateOptions{runOptions{moveOptions: move, From: versionFlag{set: true}}}, ""},
+		{&rotateOptions{runOptions{moveOptions: move}, proof}, "--from-version is needed"},
+		{&rotateOptions{runOptions{moveOptions: move, From: versionFlag{set: true}}, proof}, ""},
+		{&rotateOptions{runOptions{moveOptions: move, From: versionFlag{set: true}}, proofOptions{Search: "deep"}}, "--search must be"},
+		{&verifyOptions{}, "--search must be"},
 		{&rollbackOptions{moveOptions: move}, "--to-version is needed"},
 		{&planOptions{Force: true}, "--force is for --out"},
 		{&planOptions{}, ""},

@@ -27,12 +27,8 @@ func hideKeys(report *discover.Report) {
 // look at.
 func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
 	printer.Heading("Encrypted values in other columns")
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "FOUND"}, {Title: "BY KEY VERSION"}, {Title: "OPEN"}, {Title: "A ROW"}}}
-	for _, find := range report.Unlisted {
-		table.Rows = append(table.Rows, ui.Row(find.String(), ui.Number(find.Values)+" of "+ui.Number(find.LookedAt), versionsOf(find), opensText(find, keys), find.Key))
-	}
-	if len(table.Rows) > 0 {
-		printer.Table(table)
+	if len(report.Unlisted) > 0 {
+		printFinds(printer, report.Unlisted, keys)
 	} else {
 		printer.Line("None that nothing lists.")
 	}
@@ -42,20 +38,29 @@ func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
 	for _, unread := range report.Unread {
 		printer.Line("not looked at: %s: %s", ui.Clean(unread.Where), ui.Clean(unread.Message))
 	}
-	printer.Line("%s", lookedText(report))
+	printer.Line("%s", lookedText(report, "--discover --full"))
+}
+
+// printFinds lists columns with values that nothing lists.
+func printFinds(printer *ui.Printer, finds []discover.Find, keys bool) {
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "FOUND"}, {Title: "BY KEY VERSION"}, {Title: "OPEN"}, {Title: "A ROW"}}}
+	for _, find := range finds {
+		table.Rows = append(table.Rows, ui.Row(find.String(), ui.Number(find.Values)+" of "+ui.Number(find.LookedAt), versionsOf(find), opensText(find, keys), find.Key))
+	}
+	printer.Table(table)
 }
 
 // lookedText says how much was looked at, so that an operator knows what it means to
-// find nothing.
-func lookedText(report *discover.Report) string {
+// find nothing. The flags are those that look at everything.
+func lookedText(report *discover.Report, flags string) string {
 	text := "Looked at " + ui.Count(report.LookedAt, "value", "values") + " in " + ui.Count(int64(report.Columns), "column", "columns") +
 		" of " + ui.Count(int64(report.Tables), "table", "tables")
 	if !report.Full {
-		text += ", a sample"
+		text += ", of " + ui.Count(int64(len(report.Sampled)), "table", "tables") + " a sample"
 		if report.TooLarge > 0 {
 			text += " without " + ui.Count(report.TooLarge, "large value", "large values")
 		}
-		text += "; --discover --full looks at everything"
+		text += "; " + flags + " looks at everything"
 	}
 	return text + "."
 }

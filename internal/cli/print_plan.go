@@ -24,6 +24,7 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 	}
 	printUnread(printer, plan.Discovery)
 	printKnown(printer, plan.Discovery)
+	printDerived(printer, plan.Discovery)
 	if plan.Outline.Unaudited != "" {
 		printer.Line("No entry in OCMT's audit log will be made: %s.", ui.Clean(plan.Outline.Unaudited))
 	}
@@ -73,6 +74,22 @@ func printKnown(printer *ui.Printer, discovery *discover.Report) {
 	for _, find := range discovery.Known {
 		if len(find.OpenedBy) > 0 {
 			printer.Line("Listed under known and not moved, yet values open with the keys that are set: %s%s.", ui.Clean(find.String()), opensNote(find))
+		}
+	}
+}
+
+// printDerived names the copies that the server makes of encrypted values, and what brings
+// them along.
+func printDerived(printer *ui.Printer, discovery *discover.Report) {
+	if discovery == nil {
+		return
+	}
+	for _, find := range discovery.Unlisted {
+		switch find.Derived {
+		case discover.DerivedView:
+			printer.Line("%s is in a materialized view: refresh it after the run, or it keeps the old key.", ui.Clean(find.String()))
+		case discover.DerivedColumn:
+			printer.Line("%s is generated: the server makes it anew when its row is written.", ui.Clean(find.String()))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -19,6 +20,7 @@ func printProof(printer *ui.Printer, plan *migrate.Plan, proof *rotation.Proof, 
 		return
 	}
 	printVerification(printer, plan.Request, proof.Verification)
+	printSearch(printer, proof.Search)
 	if failure != nil {
 		return
 	}
@@ -57,19 +59,52 @@ func printVerification(printer *ui.Printer, request migrate.Request, found *migr
 	}
 }
 
+// printSearch shows what looking through the other columns came to.
+func printSearch(printer *ui.Printer, report *discover.Report) {
+	if report == nil {
+		return
+	}
+	if len(report.Unlisted) > 0 {
+		printer.Line("\nIn columns that nothing lists:")
+		printFinds(printer, report.Unlisted, true)
+	}
+	printer.Line("%s", lookedText(report, "--search full"))
+}
+
+// printUnproven says what a verification did not look at. What is wrong is in the error.
+func printUnproven(printer *ui.Printer, found []finding.Finding) {
+	for _, one := range found {
+		if one.Severity == finding.Warning && one.Code != finding.NotWhole {
+			printer.Line("No proof: %s: %s.\n  next: %s", ui.Clean(one.Where), ui.Clean(one.Message), ui.Clean(one.Fix))
+		}
+	}
+}
+
 // oldKeyName is the setting of the key that a rotation leaves.
 func oldKeyName(request migrate.Request) string {
 	return "ENCRYPTION_KEY_V" + strconv.Itoa(*request.From)
 }
 
-// printKeep says that the old key must stay. The error behind it says why, but for
-// columns that are listed as under other keys.
+// maxShownReasons bounds how many reasons the screen lists. JSON has all.
+const maxShownReasons = 8
+
+// printKeep says that the old key must stay. The error behind it says what is wrong, but for
+// columns that are listed as under other keys and what was not looked at.
 func printKeep(printer *ui.Printer, request migrate.Request, reasons []finding.Finding) {
 	printer.Line("Keep %s on every server: something in the database may still need it.", oldKeyName(request))
+	shown := 0
 	for _, reason := range reasons {
-		if reason.Code == finding.KnownColumnOpens {
+		switch {
+		case reason.Code == finding.KnownColumnOpens:
 			printer.Line("%s is listed under known, yet opens with it: list it under columns in ocmt.yaml, or bring it\nunder the new key with the program that writes it.", ui.Clean(reason.Where))
+		case reason.Severity == finding.Warning:
+			if shown++; shown <= maxShownReasons {
+				printer.Line("Not looked at: %s: %s.\n  next: %s", ui.Clean(reason.Where), ui.Clean(reason.Message), ui.Clean(reason.Fix))
+			}
 		}
+	}
+	if shown > maxShownReasons {
+		printer.Line("… and %s more; --output json lists all.", ui.Number(int64(shown-maxShownReasons)))
 	}
 }
 

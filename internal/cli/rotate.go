@@ -11,12 +11,15 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// rotateOptions are the flags of ocmt rotate: those of ocmt migrate run.
-type rotateOptions struct{ runOptions }
+// rotateOptions are the flags of ocmt rotate: those of ocmt migrate run, and of the proof.
+type rotateOptions struct {
+	runOptions
+	proofOptions
+}
 
 // Validate needs a version to leave.
 func (o *rotateOptions) Validate() error {
-	if err := o.runOptions.Validate(); err != nil {
+	if err := firstError(o.runOptions.Validate(), o.proofOptions.Validate()); err != nil {
 		return err
 	}
 	if !o.From.set {
@@ -39,13 +42,18 @@ and say which key may be retired. The servers keep running: each must have both
 keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on
 the old version cannot read the new values.
 
+At the end it looks through every other column for values that nothing lists.
+Of tables above 256 MiB, or 1 GiB in all, it takes a sample, and then it names
+no key: --search full looks at everything.
+
 ` + describeDocument("rotate"),
 		Example: `  ocmt rotate --from-version 0
   ocmt rotate --from-version 0 --dry-run
   ocmt rotate --from-version 1 --to-version 2 --yes --output json`,
 		Args: noArgs,
 	}
-	options.addFlags(cmd)
+	options.runOptions.addFlags(cmd)
+	options.proofOptions.addFlags(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	cmd.AddCommand(newRotateRollbackCommand(app, nil))
@@ -53,7 +61,9 @@ the old version cannot read the new values.
 }
 
 func (a *App) runRotate(ctx context.Context, settings *config.Settings, options *rotateOptions) error {
-	engine, err := a.newEngine(settings, options.request())
+	asked := options.request()
+	asked.Search = options.depth()
+	engine, err := a.newEngine(settings, asked)
 	if err != nil {
 		return err
 	}
@@ -70,7 +80,8 @@ func (e *engine) rotate(ctx context.Context, dry bool) error {
 	}
 	var proof *rotation.Proof
 	if err == nil && !dry {
-		proof, err = rotation.Prove(ctx, e.verify, e.db.record, plan, result)
+		prover := rotation.Prover{Verify: e.verify, Search: e.search, Record: e.db.record}
+		proof, err = prover.Prove(ctx, plan, result)
 		printProof(e.app.printer, plan, proof, err)
 	}
 	if failed := e.app.printer.Document("rotate", newRotateDocument(e.request, result, proof)); failed != nil {
@@ -82,5 +93,5 @@ func (e *engine) rotate(ctx context.Context, dry bool) error {
 	if err := rotation.CheckFinished(e.request, result); err != nil || proof == nil {
 		return err
 	}
-	return partial(rotation.CheckProven(e.request, proof.Verification))
+	return partial(rotation.CheckProven(e.request, proof.Verification, proof.Search))
 }

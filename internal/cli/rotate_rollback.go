@@ -15,6 +15,7 @@ type rollbackOptions struct {
 	selectionOptions
 	guardOptions
 	moveOptions
+	proofOptions
 }
 
 // Validate needs a version to go back to.
@@ -22,7 +23,7 @@ func (o *rollbackOptions) Validate() error {
 	if !o.To.set {
 		return errors.New("--to-version is needed: the key version to go back to")
 	}
-	return firstError(o.guardOptions.Validate(), o.moveOptions.Validate())
+	return firstError(o.guardOptions.Validate(), o.moveOptions.Validate(), o.proofOptions.Validate())
 }
 
 func newRotateRollbackCommand(app *App, run func(context.Context, *config.Settings, *rollbackOptions) error) *cobra.Command {
@@ -50,6 +51,7 @@ JSON document ocmt/rotate/v1, as ocmt rotate.`,
 	options.selectionOptions.addFlags(cmd)
 	options.guardOptions.addFlags(cmd)
 	options.moveOptions.addFlags(cmd)
+	options.proofOptions.addFlags(cmd)
 	cmd.Flag("to-version").Usage = "the key version to go back to (needed)"
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
@@ -58,7 +60,7 @@ JSON document ocmt/rotate/v1, as ocmt rotate.`,
 
 func (a *App) runRotateRollback(ctx context.Context, settings *config.Settings, options *rollbackOptions) error {
 	engine, err := a.newEngine(settings, engineRequest{selectionOptions: options.selectionOptions, guardOptions: options.guardOptions,
-		AllowDowngrade: true, Backwards: true, StopOnSetAside: options.OnError == onErrorStop})
+		AllowDowngrade: true, Backwards: true, StopOnSetAside: options.OnError == onErrorStop, Search: options.depth()})
 	if err != nil {
 		return err
 	}

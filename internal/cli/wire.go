@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/internal/postgres"
@@ -78,6 +79,7 @@ type engineRequest struct {
 	Backwards      bool
 	StopOnSetAside bool
 	Plan           inputFlag // file with the plan to hold the run to
+	Search         discover.Depth
 }
 
 // engine is the re-encryption engine with everything that it works with.
@@ -114,7 +116,7 @@ func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderTimeout: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
 		Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
-		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty,
+		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, Search: asked.Search,
 	}}, nil
 }
 
@@ -197,6 +199,22 @@ func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.
 		Guard: e.db.tables, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing}
 	verification, err := migrate.Verify(ctx, sources, e.ring, request, progress)
 	return verification, causeOf(ctx, err)
+}
+
+// search looks through the columns that nothing lists, with progress.
+func (e *engine) search(ctx context.Context, request migrate.Request, since *uint32) (*discover.Report, error) {
+	ctx, cancel := e.app.stop.Context(ctx)
+	defer cancel()
+	progress := e.app.newProgress("looking", "values", e.pacing)
+	defer progress.end()
+	defer e.pacing.WatchActivity(ctx, e.db)()
+	sources := migrate.SearchSources{Searchers: e.db.searchers, Holders: e.db.tables, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing}
+	report, err := migrate.SearchUnlisted(ctx, sources, e.ring, request, since, progress)
+	if err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	hideKeys(report)
+	return report, nil
 }
 
 // causeOf returns why a context ended, where that is why work failed.

@@ -19,38 +19,47 @@ const (
 	fullPages   = 2048
 	fullLargest = 16 << 20
 	fullTimeout = time.Minute
-	// wholeTimeout is for a table that can only be read in one statement.
+	// wholeTimeout is for what can only be read in one statement.
 	wholeTimeout = 6 * time.Hour
 )
 
-// chunksOf spreads the sample over a heap of so many pages, or divides all of it.
-// The last chunk has no end, so that pages which are added meanwhile belong to it.
-func chunksOf(relation Relation, pages int64, full bool) []Chunk {
+// sampleOf spreads a sample over a heap of so many pages. Whole says that the sample
+// takes all of it.
+func sampleOf(relation Relation, pages int64) (chunks []Chunk, whole bool) {
 	base := Chunk{Relation: relation, To: EndOfHeap, Largest: sampledLargest, Timeout: sampledTimeout}
-	step, count := int64(0), 1
-	switch {
-	case full:
-		base.Largest, base.Timeout = fullLargest, fullTimeout
-		step, count = fullPages, int((pages+fullPages-1)/fullPages)
-	case pages > sampledChunks*sampledPages:
-		step, count = (pages-sampledPages)/(sampledChunks-1), sampledChunks
-	}
 	if !relation.ByPages {
-		count = 1
 		base.Rows = sampledRows
-		if full {
-			base.Rows, base.Timeout = 0, wholeTimeout
-		}
+		return []Chunk{base}, false
 	}
-	list := make([]Chunk, max(1, count))
+	if pages <= sampledChunks*sampledPages {
+		return []Chunk{base}, true
+	}
+	step := (pages - sampledPages) / (sampledChunks - 1)
+	chunks = divide(base, sampledChunks, step)
+	for i := range chunks[:len(chunks)-1] {
+		chunks[i].To = chunks[i].From + sampledPages
+	}
+	return chunks, false
+}
+
+// allOf divides all of a heap.
+func allOf(relation Relation, pages int64) []Chunk {
+	base := Chunk{Relation: relation, To: EndOfHeap, Largest: fullLargest, Timeout: fullTimeout}
+	if !relation.ByPages {
+		base.Timeout = wholeTimeout
+		return []Chunk{base}
+	}
+	return divide(base, max(1, (pages+fullPages-1)/fullPages), fullPages)
+}
+
+// divide returns chunks that begin a step of pages after one another. The last one has no
+// end, so that pages which are added meanwhile belong to it.
+func divide(base Chunk, count, step int64) []Chunk {
+	list := make([]Chunk, count)
 	for i := range list {
 		list[i] = base
 		list[i].From = int64(i) * step
-		if i == len(list)-1 {
-			break
-		}
-		list[i].To = list[i].From + sampledPages
-		if full {
+		if i < len(list)-1 {
 			list[i].To = list[i].From + step
 		}
 	}

@@ -3,6 +3,7 @@ package discover
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -30,6 +31,20 @@ func findCiphertexts(value []byte) []located {
 	visitStrings(value, func(member, text string) {
 		found = append(found, findInString(member, text, 1)...)
 	})
+	return found
+}
+
+// embedded matches a ciphertext anywhere in a text.
+var embedded = regexp.MustCompile(`\bv[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]+={0,2}|\b[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:(?:[0-9A-Fa-f]{2})+\b`)
+
+// findEmbedded returns the ciphertexts anywhere in the text of a value that is made of others.
+func findEmbedded(value []byte) []located {
+	var found []located
+	for _, text := range embedded.FindAll(value, -1) {
+		if c, truncated, ok := parseShape(text); ok {
+			found = append(found, located{Ciphertext: c, nested: true, truncated: truncated})
+		}
+	}
 	return found
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Report is what a search came to.
 type Report struct {
-	Full     bool              `json:"full"`      // every value was looked at, not a sample
+	Full     bool              `json:"full"`      // no table was looked at by a sample alone
 	Tables   int               `json:"tables"`    // tables that were looked through
 	Columns  int               `json:"columns"`   // columns of these tables that were looked through
 	LookedAt int64             `json:"looked_at"` // values that were looked at
@@ -20,7 +20,15 @@ type Report struct {
 	Unlisted []Find            `json:"unlisted"`  // columns that no list names
 	Known    []Find            `json:"known"`     // columns that are listed as under other keys
 	Unread   []finding.Finding `json:"unread"`    // what was not looked at, and why
+	// Sampled are the tables of which only a sample was looked at.
+	Sampled      []string `json:"sampled"`
+	SampledBytes int64    `json:"sampled_bytes"`         // how large these tables are
+	FullSeconds  float64  `json:"full_seconds_estimate"` // how long it would take to look at all of them
+	Origins      []Origin `json:"-"`                     // what each connection read from
 }
+
+// bytesPerSecond is how fast a search looks at everything, as make bench measures it.
+const bytesPerSecond = 100 << 20
 
 // Clean reports whether everything was looked at and no unlisted column was found.
 func (r *Report) Clean() bool { return len(r.Unlisted) == 0 && len(r.Unread) == 0 }
@@ -41,11 +49,12 @@ func (r *Report) KnownUnder(version int) []Find {
 }
 
 // Findings returns one finding for each unlisted column whose values concern the
-// keys of a ring.
+// keys of a ring. It leaves out copies that the server makes: they follow the values that
+// they are made from.
 func (r *Report) Findings(ring *crypto.Keyring) []finding.Finding {
 	var list []finding.Finding
 	for _, find := range r.Unlisted {
-		if find.Concerns(ring) {
+		if find.Derived == "" && find.Concerns(ring) {
 			list = append(list, find.Finding())
 		}
 	}
@@ -63,11 +72,23 @@ type Find struct {
 	Opened   int64         `json:"opened"`    // ciphertexts that open with a key of the ring
 	OpenedBy []int         `json:"opened_by_versions"`
 	Key      string        `json:"key"`     // primary key of one such row; "" where the table has none
-	Movable  bool          `json:"movable"` // ocmt.yaml can list the column: a text of its own, in a table with one key column
+	Movable  bool          `json:"movable"` // ocmt.yaml can list the column: a text of its own, in a table with a column that names one row each
 	Reason   string        `json:"reason"`  // why the column is left alone, where it is listed as known
+	// Derived says that the values are copies that the server makes; "" where they are not.
+	Derived Derived `json:"derived"`
 
 	keyColumn string
+	contained bool // a ciphertext is a part of a value, or the column is no text
 }
+
+// Derived says what makes the values of a column from other values.
+type Derived string
+
+// What makes values.
+const (
+	DerivedColumn Derived = "generated_column"  // an UPDATE of the row brings them along
+	DerivedView   Derived = "materialized_view" // a REFRESH brings them along
+)
 
 // String returns schema.table.column.
 func (f Find) String() string { return f.Schema + "." + f.Table + "." + f.Column }
@@ -105,11 +126,25 @@ func (f Find) evidence() string {
 	return strings.Join(parts, ", ")
 }
 
+// addedKey is the name of a column that is to be added to a table without a key.
+const addedKey = "ocmt_row"
+
 // Fix says how to have the values moved, or left alone.
 func (f Find) Fix() string {
-	leave := fmt.Sprintf("if another key opens them, list it in ocmt.yaml under known: - {schema: %s, table: %s, column: %s, reason: …}", f.Schema, f.Table, f.Column)
-	if !f.Movable {
-		return "ocmt moves a text or varchar that is the ciphertext itself, in a table with a primary key of one column; bring these under the new key with the program that writes them; " + leave
+	switch f.Derived {
+	case DerivedView:
+		return "REFRESH MATERIALIZED VIEW " + f.Schema + "." + f.Table + " once the values that it shows are moved, then run this again"
+	case DerivedColumn:
+		return "the server makes it from other columns of the row, so move those: where ocmt.yaml lists it under columns, list them instead"
 	}
-	return fmt.Sprintf("to move them, list it in ocmt.yaml under columns: - {schema: %s, table: %s, key: %s, column: %s}; ", f.Schema, f.Table, f.keyColumn, f.Column) + leave
+	leave := fmt.Sprintf("if another key opens them, list it in ocmt.yaml under known: - {schema: %s, table: %s, column: %s, reason: …}", f.Schema, f.Table, f.Column)
+	if f.contained {
+		return "ocmt moves a text or varchar that is the ciphertext itself; bring these under the new key with the program that writes them; " + leave
+	}
+	key, first := f.keyColumn, ""
+	if key == "" {
+		key = addedKey
+		first = fmt.Sprintf("give each row a name of one column with ALTER TABLE %s.%s ADD COLUMN %s bigint GENERATED ALWAYS AS IDENTITY UNIQUE, which locks the table while it is rewritten, then ", f.Schema, f.Table, addedKey)
+	}
+	return fmt.Sprintf("to move them, %slist it in ocmt.yaml under columns: - {schema: %s, table: %s, key: %s, column: %s}; ", first, f.Schema, f.Table, key, f.Column) + leave
 }

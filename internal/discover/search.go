@@ -1,9 +1,9 @@
 package discover
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,40 +13,64 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
+// Depth says how much of a database a search looks at.
+type Depth string
+
+// The depths.
+const (
+	Sample Depth = "sample" // a sample of each table
+	// Auto is all of the tables that are not large (see DefaultMostWhole); of the others a
+	// sample, and what was written since Request.Since.
+	Auto Depth = "auto"
+	Full Depth = "full" // every value
+)
+
+// DefaultMostWhole is how many bytes Auto looks at whole, in all tables together. It takes some
+// seconds. A single table may take a quarter of it.
+const DefaultMostWhole = 1 << 30
+
 // Request says what to look for.
 type Request struct {
 	Catalogue []ocmt.Table // columns that are listed, and so no concern of the search
 	Known     []ocmt.Known // columns that are listed as under other keys
-	Full      bool         // look at every value, not at a sample
+	Depth     Depth
+	Since     *uint32 // a transaction, as a number of 32 bits; nil for none
+	Workers   int     // connections that look at once; 0 means one
+	MostWhole int64   // bytes that Auto looks at whole; 0 means DefaultMostWhole
 }
 
 // Search looks through every column that can hold a text for values that have the
 // shape of an OCMT ciphertext and stand in no column of the catalogue. With a nil
 // ring no value is opened. A relation that cannot be read is part of the report;
 // an error means that the search as a whole ended early.
-func Search(ctx context.Context, searcher Searcher, ring *crypto.Keyring, request Request, reporter Reporter) (*Report, error) {
+//
+// A table is read in parts, and a row can move from a part that is still to be read to one
+// that was. So where a table is looked at whole, a last statement takes what was written
+// since the search began, and a table that was rewritten meanwhile is read again.
+func Search(ctx context.Context, opener Opener, ring *crypto.Keyring, request Request, reporter Reporter) (*Report, error) {
 	reporter.Phase("looking for values that the catalogue does not list")
-	relations, err := searcher.Relations(ctx)
-	if err != nil {
+	s := &search{ring: ring, request: request, reporter: reporter,
+		report: &Report{Unlisted: []Find{}, Known: []Find{}, Unread: []finding.Finding{}, Sampled: []string{}},
+		finds:  map[columnKey]*Find{}, lookedAt: map[columnKey]int64{}, tables: map[TableName]bool{}}
+	defer s.close(ctx)
+	if err := s.open(ctx, opener); err != nil {
 		return nil, err
 	}
-	s := &search{searcher: searcher, ring: ring, request: request, reporter: reporter,
-		report: &Report{Full: request.Full, Unlisted: []Find{}, Known: []Find{}, Unread: []finding.Finding{}},
-		finds:  map[columnKey]*Find{}, lookedAt: map[columnKey]int64{}, tables: map[TableName]bool{}}
-	for _, relation := range relations {
-		if err := s.searchRelation(ctx, relation); err != nil {
-			return nil, err
-		}
+	if err := s.searchAll(ctx); err != nil {
+		return nil, err
 	}
 	return s.finish(), nil
 }
 
 // search is the state of one Search.
 type search struct {
-	searcher Searcher
-	ring     *crypto.Keyring
-	request  Request
-	reporter Reporter
+	searchers []Searcher
+	ring      *crypto.Keyring
+	request   Request
+	reporter  Reporter
+	oldest    uint32 // transaction that was the oldest to run when the search began
+	whole     int64  // bytes of the relations that were looked at whole
+
 	report   *Report
 	finds    map[columnKey]*Find
 	lookedAt map[columnKey]int64
@@ -64,35 +88,141 @@ func keyOf(relation Relation, column Column, known int) columnKey {
 	return columnKey{relation.Owner.Schema, relation.Owner.Name, column.Name, known}
 }
 
-// searchRelation looks through one heap. That it cannot be read becomes a part of
-// the report: an unread table is not an empty one.
+// open opens the searchers, and notes what each of them reads from.
+func (s *search) open(ctx context.Context, opener Opener) error {
+	for range max(1, s.request.Workers) {
+		searcher, err := opener.OpenSearcher(ctx)
+		if err != nil {
+			return err
+		}
+		s.searchers = append(s.searchers, searcher)
+		origin, err := searcher.Origin(ctx)
+		if err != nil {
+			return err
+		}
+		if len(s.report.Origins) == 0 {
+			s.oldest = origin.Oldest
+		}
+		s.report.Origins = append(s.report.Origins, origin)
+	}
+	return nil
+}
+
+func (s *search) close(ctx context.Context) {
+	for _, searcher := range s.searchers {
+		searcher.Close(context.WithoutCancel(ctx))
+	}
+}
+
+// maxRounds bounds how often the relations are listed. Each round takes those that were
+// made or renamed meanwhile, and those that another transaction held locked.
+const maxRounds = 3
+
+// searchAll looks through all relations.
+func (s *search) searchAll(ctx context.Context) error {
+	done := map[string]bool{}
+	for round := 1; round <= maxRounds; round++ {
+		relations, err := s.searchers[0].Relations(ctx)
+		if err != nil {
+			return err
+		}
+		relations = slices.DeleteFunc(relations, func(r Relation) bool { return done[r.ID] })
+		if len(relations) == 0 {
+			return nil
+		}
+		for _, relation := range relations {
+			err := s.searchRelation(ctx, relation)
+			var unread *UnreadError
+			switch {
+			case !errors.As(err, &unread):
+				if err != nil {
+					return err
+				}
+			case mayPass(unread.Finding.Code) && round < maxRounds:
+				continue
+			default:
+				s.addUnread(unread.Finding)
+			}
+			done[relation.ID] = true
+		}
+	}
+	return nil
+}
+
+// mayPass reports whether what keeps a relation from being read may be over in a moment.
+func mayPass(code finding.Code) bool {
+	return code == finding.Gone || code == finding.Locked || code == finding.TableRewritten
+}
+
+// searchRelation looks through one heap. The error is an *UnreadError where it cannot be
+// read, or was rewritten meanwhile: an unread table is not an empty one.
 func (s *search) searchRelation(ctx context.Context, relation Relation) error {
 	if s.isRecord(relation) {
 		return nil
 	}
 	unlisted := slices.DeleteFunc(slices.Clone(relation.Columns), func(c Column) bool { return s.isListed(relation, c) })
 	relation.Columns = slices.DeleteFunc(slices.Clone(unlisted), func(c Column) bool { return c.Unread != nil })
-	s.reportUnread(relation, unlisted)
 	if len(relation.Columns) == 0 {
+		s.reportUnread(relation, unlisted)
 		return nil
 	}
-	s.tables[relation.Owner] = true
-	for _, column := range relation.Columns {
-		s.lookedAt[keyOf(relation, column, -1)] += 0
-	}
-	err := s.searchChunks(ctx, relation)
+	err := s.searchColumns(ctx, relation)
 	var unread *UnreadError
-	if errors.As(err, &unread) {
-		s.report.Unread = append(s.report.Unread, unread.Finding)
-		return nil
+	if errors.As(err, &unread) && unread.InValues {
+		err = s.searchEachColumn(ctx, relation)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	s.reportUnread(relation, unlisted)
+	s.tables[relation.Owner] = true
+	return nil
+}
+
+// searchEachColumn looks through the columns of a heap one by one, because reading the
+// values of one of them fails.
+func (s *search) searchEachColumn(ctx context.Context, relation Relation) error {
+	var failed []finding.Finding
+	for _, column := range relation.Columns {
+		one := relation
+		one.Columns = []Column{column}
+		err := s.searchColumns(ctx, one)
+		var unread *UnreadError
+		switch {
+		case errors.As(err, &unread) && unread.InValues:
+			found := unread.Finding
+			found.Where = relation.String() + "." + column.Name
+			failed = append(failed, found)
+		case err != nil:
+			return err
+		}
+	}
+	if len(failed) == len(relation.Columns) { // one line says it
+		failed[0].Where = relation.String()
+		failed = failed[:1]
+	}
+	for _, found := range failed {
+		s.addUnread(found)
+	}
+	return nil
+}
+
+// searchColumns looks through the columns of a heap.
+func (s *search) searchColumns(ctx context.Context, relation Relation) error {
+	r := &relationSearch{search: s, relation: relation, finds: map[columnKey]*Find{}, lookedAt: make([]int64, len(relation.Columns))}
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	r.merge()
+	return nil
 }
 
 // reportUnread adds what cannot be read of a relation. A table of which no column
 // can be read is one finding.
 func (s *search) reportUnread(relation Relation, columns []Column) {
-	s.report.Unread = append(s.report.Unread, relation.Unread...)
+	for _, found := range relation.Unread {
+		s.addUnread(found)
+	}
 	for _, column := range columns {
 		if column.Unread == nil {
 			continue
@@ -100,48 +230,15 @@ func (s *search) reportUnread(relation Relation, columns []Column) {
 		unread := *column.Unread
 		if len(relation.Columns) == 0 {
 			unread.Where = relation.String()
-			s.report.Unread = append(s.report.Unread, unread)
+			s.addUnread(unread)
 			return
 		}
-		s.report.Unread = append(s.report.Unread, unread)
+		s.addUnread(unread)
 	}
 }
 
-// searchChunks looks through the chunks of a relation. A sample ends when its time
-// is used up.
-func (s *search) searchChunks(ctx context.Context, relation Relation) error {
-	budget, cancel := context.WithTimeout(ctx, sampledBudget)
-	defer cancel()
-	pages, err := s.searcher.Pages(ctx, relation)
-	if err != nil {
-		return err
-	}
-	tooLarge := int64(0)
-	for _, chunk := range chunksOf(relation, pages, s.request.Full) {
-		if !s.request.Full && budget.Err() != nil && ctx.Err() == nil {
-			return &UnreadError{Finding: finding.Finding{Code: finding.TooSlow, Severity: finding.Warning, Where: relation.String(),
-				Message: "only a part of the sample was looked at in the time that it has",
-				Fix:     "ocmt migrate columns --discover --full takes the time that it needs"}}
-		}
-		counts, err := s.searcher.Search(ctx, chunk, func(c Candidate) { s.addCandidate(relation, c) })
-		if err != nil {
-			return err
-		}
-		for i, column := range relation.Columns {
-			s.lookedAt[keyOf(relation, column, -1)] += counts.Values[i]
-			s.report.LookedAt += counts.Values[i]
-			tooLarge += counts.TooLarge[i]
-		}
-		s.reporter.Progress(s.report.LookedAt, 0)
-	}
-	s.report.TooLarge += tooLarge
-	if s.request.Full && tooLarge > 0 {
-		return &UnreadError{Finding: finding.Finding{Code: finding.TooLarge, Severity: finding.Warning, Where: relation.String(),
-			Message: fmt.Sprintf("%d values of more than %d MiB were not looked through", tooLarge, fullLargest>>20),
-			Fix:     "look at them by other means, or list the column under known in ocmt.yaml"}}
-	}
-	return nil
-}
+// addUnread adds what was not looked at.
+func (s *search) addUnread(found finding.Finding) { s.report.Unread = append(s.report.Unread, found) }
 
 // isRecord reports whether a relation holds the record of runs, which contains
 // fingerprints and counts only.
@@ -169,59 +266,32 @@ func (s *search) knownIndex(relation Relation, column Column, c located) int {
 	})
 }
 
-// addCandidate counts the ciphertexts of a candidate. The value counts once for
-// each known entry that covers a part of it.
-func (s *search) addCandidate(relation Relation, candidate Candidate) {
-	column := relation.Columns[candidate.Column]
-	counted := map[columnKey]bool{}
-	for _, c := range findCiphertexts(candidate.Value) {
-		at := keyOf(relation, column, s.knownIndex(relation, column, c))
-		find := s.finds[at]
-		if find == nil {
-			find = &Find{Schema: at.schema, Table: at.table, Column: at.column, Versions: map[int]int64{}, OpenedBy: []int{}, Movable: true}
-			s.finds[at] = find
-		}
-		if !counted[at] {
-			counted[at] = true
-			find.Values++
-			find.keepKey(relation, column, candidate)
-		}
-		find.Movable = find.Movable && column.Plain && !c.nested && len(relation.Key) == 1
-		find.Versions[c.Version]++
-		if version, opened := openingVersion(s.ring, c); opened {
-			find.Opened++
-			if !slices.Contains(find.OpenedBy, version) {
-				find.OpenedBy = append(find.OpenedBy, version)
-			}
-		}
+// isWhole decides whether a relation is looked at whole, and counts its bytes then.
+func (s *search) isWhole(relation Relation, size Size) bool {
+	most := cmp.Or(s.request.MostWhole, DefaultMostWhole)
+	switch {
+	case s.request.Depth == Full:
+		return true
+	case s.request.Depth == Sample:
+		return false
+	case relation.ByPages && (size.Bytes > most/4 || s.whole+size.Bytes > most):
+		return false // without page ranges, a sample would be no less work
 	}
-}
-
-// keepKey keeps the key of the first row, unless the key itself is or contains a
-// ciphertext: a value is never shown.
-func (f *Find) keepKey(relation Relation, column Column, candidate Candidate) {
-	if len(relation.Key) == 1 {
-		f.keyColumn = relation.Key[0]
-	}
-	if f.Key != "" || slices.Contains(relation.Key, column.Name) {
-		return
-	}
-	for _, part := range candidate.Key {
-		if len(findCiphertexts([]byte(part))) > 0 {
-			return
-		}
-	}
-	f.Key = strings.Join(candidate.Key, ", ")
+	s.whole += size.Bytes
+	return true
 }
 
 // finish puts the finds in order and into the report.
 func (s *search) finish() *Report {
 	s.report.Tables, s.report.Columns = len(s.tables), len(s.lookedAt)
+	s.report.Full = len(s.report.Sampled) == 0
+	s.report.FullSeconds = float64(s.report.SampledBytes) / bytesPerSecond
 	for _, at := range slices.SortedFunc(maps.Keys(s.finds), func(a, b columnKey) int {
 		return strings.Compare(a.schema+"."+a.table+"."+a.column, b.schema+"."+b.table+"."+b.column)
 	}) {
 		find := *s.finds[at]
 		slices.Sort(find.OpenedBy)
+		find.Movable = !find.contained && find.Derived == "" && find.keyColumn != ""
 		find.LookedAt = s.lookedAt[columnKey{at.schema, at.table, at.column, -1}]
 		if at.known < 0 {
 			s.report.Unlisted = append(s.report.Unlisted, find)

@@ -39,12 +39,11 @@ func sealedPair(t *testing.T, ring *crypto.Keyring) (versioned, legacy string) {
 func search(t *testing.T, d *database, ring *crypto.Keyring, full bool) *discover.Report {
 	t.Helper()
 	ctx := context.Background()
-	searcher, err := pgdiscover.New(d.db).OpenSearcher(ctx)
-	if err != nil {
-		t.Fatal(err)
+	request := discover.Request{Catalogue: ocmt.Catalogue(), Known: ocmt.KnownColumns(), Depth: discover.Sample}
+	if full {
+		request.Depth, request.Workers = discover.Full, 2
 	}
-	defer searcher.Close(ctx)
-	found, err := discover.Search(ctx, searcher, ring, discover.Request{Catalogue: ocmt.Catalogue(), Known: ocmt.KnownColumns(), Full: full}, silent{})
+	found, err := discover.Search(ctx, pgdiscover.New(d.db), ring, request, silent{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +91,12 @@ var hiding = map[string]struct{ column, value string }{
 	"jsonb[]":            {"jsonb[]", "array[jsonb_build_object('a', $1::text)]"},
 	"bytea[]":            {"bytea[]", "array[convert_to($1, 'UTF8')]"},
 	"domain of text[]":   {"some_texts", "array[$1]"},
+	"xml":                {"xml", "xmlelement(name a, $1::text)"},
+	"composite":          {"a_pair", "row(3, $2)::a_pair"},
+	"composite[]":        {"a_pair[]", "array[row(3, $1)::a_pair]"},
+	"domain of it":       {"some_pair", "row(3, $1)::a_pair"},
+	"not deterministic":  {"text collate ci", "$1"},
+	"array of these":     {"text[] collate ci", "array[$1]"},
 	"array of domain":    {"a_text[]", "array[$1::a_text]"},
 }
 
@@ -100,7 +105,9 @@ var hiding = map[string]struct{ column, value string }{
 func TestDiscoversEveryKindOfColumn(t *testing.T) {
 	t.Parallel()
 	d, ring := newDatabase(t), newRing(t)
-	d.exec(`create domain a_text as text check (length(value) > 3); create domain b_text as a_text;
+	d.exec(`create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+		create type a_pair as (n int, v text); create domain some_pair as a_pair;
+		create domain a_text as text check (length(value) > 3); create domain b_text as a_text;
 		create domain a_bytes as bytea; create domain a_json as jsonb; create domain some_texts as text[]`)
 	versioned, legacy := sealedPair(t, ring)
 	want := map[string]string{}
@@ -119,7 +126,7 @@ func TestDiscoversEveryKindOfColumn(t *testing.T) {
 				!slices.Equal(find.OpenedBy, []int{0}) || find.Versions[0] != 1 || len(find.Versions) != 1 {
 				t.Errorf("%s: %+v", name, find)
 			}
-			if plain := hiding[name].column == "text" || hiding[name].column == "varchar(300)"; find.Movable != (plain && name != "text with JSON") {
+			if plain := hiding[name].column == "text" || hiding[name].column == "text collate ci" || hiding[name].column == "varchar(300)"; find.Movable != (plain && name != "text with JSON") {
 				t.Errorf("%s: movable is %v", name, find.Movable)
 			}
 		}

@@ -17,15 +17,19 @@ type TableName struct {
 // String returns schema.name.
 func (n TableName) String() string { return n.Schema + "." + n.Name }
 
-// Relation is a heap of rows that can be searched: a table, or a partition.
+// Relation is a heap of rows that can be searched: a table, a partition, or a
+// materialized view.
 type Relation struct {
 	TableName
-	Owner   TableName   // the table that people know the heap by
-	Parents []TableName // every table that the heap is a partition or an heir of
-	Key     []string    // the columns of its primary key
-	Columns []Column
-	ByPages bool              // the server reads a page range without reading the rest
-	Unread  []finding.Finding // why rows of it cannot be read
+	ID           string      // stays the same when the heap is renamed
+	Materialized bool        // a materialized view, whose rows are copies of others
+	Owner        TableName   // the table that people know the heap by
+	Parents      []TableName // every table that the heap is a partition or an heir of
+	Key          []string    // the columns of its primary key
+	RowKey       string      // a column that names one row each; "" where there is none
+	Columns      []Column
+	ByPages      bool              // the server reads a page range, or the rows since a transaction, without reading the rest
+	Unread       []finding.Finding // why rows of it cannot be read
 }
 
 // matches reports whether a name means this heap or a table that it is a part of.
@@ -46,6 +50,8 @@ type Column struct {
 	Array  bool
 	Plain  bool             // its type is text or varchar, so that the engine could move its values
 	Unread *finding.Finding // why it cannot be read; nil where it can
+	// Generated says that the server computes it from other columns of the row.
+	Generated bool
 }
 
 // ColumnKind is how the texts lie in a column.
@@ -56,6 +62,7 @@ const (
 	KindText ColumnKind = iota
 	KindJSON
 	KindBytes
+	KindOther // a type whose text contains others: xml, hstore, a composite type
 )
 
 // Chunk is a part of a Relation, with bounds for looking through it.
@@ -65,6 +72,25 @@ type Chunk struct {
 	Rows     int           // at most so many; 0 for all
 	Largest  int           // values of more bytes are not looked through for what they contain
 	Timeout  time.Duration // longest run of one statement
+	// Since leaves out what was written before a transaction, Before what was written by
+	// that transaction or later. Both are numbers of 32 bits; nil leaves out nothing.
+	Since, Before *uint32
+}
+
+// Size is how large a heap is, and where it is stored.
+type Size struct {
+	Pages   int64  // of the heap alone
+	Bytes   int64  // with the values that are stored apart from it
+	Storage string // changes when the heap is rewritten, truncated or replaced
+}
+
+// Origin is what a Searcher reads from.
+type Origin struct {
+	Name    string // of the database
+	System  string // system identifier of the server; "" where the account may not ask
+	Standby bool
+	// Oldest is the oldest transaction that runs now, as a number of 32 bits.
+	Oldest uint32
 }
 
 // EndOfHeap is a page number behind the last page that a heap can have.
@@ -88,21 +114,30 @@ type Counts struct{ Values, TooLarge []int64 }
 
 // Searcher finds candidates in any table.
 type Searcher interface {
-	// Relations lists the heaps of the user's own tables, without foreign and
-	// temporary tables.
+	// Origin says which server and database answers.
+	Origin(ctx context.Context) (Origin, error)
+	// Relations lists the heaps of the user's own tables and materialized views,
+	// without foreign and temporary tables.
 	Relations(ctx context.Context) ([]Relation, error)
-	// Pages returns the size of a heap. Its errors are those of Search.
-	Pages(ctx context.Context, relation Relation) (int64, error)
+	// Measure returns the size of a heap. Its errors are those of Search.
+	Measure(ctx context.Context, relation Relation) (Size, error)
 	// Search visits the candidates of a chunk. The error is an *UnreadError where
 	// only this relation cannot be read.
 	Search(ctx context.Context, chunk Chunk, visit func(Candidate)) (Counts, error)
 	Close(ctx context.Context)
 }
 
+// Opener opens searchers, each on a connection of its own.
+type Opener interface {
+	OpenSearcher(ctx context.Context) (Searcher, error)
+}
+
 // UnreadError says why a relation cannot be read.
 type UnreadError struct {
 	Finding finding.Finding
 	Cause   error
+	// InValues says that reading the values fails, so that one column may be to blame.
+	InValues bool
 }
 
 // Error says where and why.

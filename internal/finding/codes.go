@@ -25,6 +25,7 @@ const (
 	OtherSchema         Code = "other_schema"
 	UnknownColumn       Code = "unknown_column"
 	WrongType           Code = "wrong_type"
+	GeneratedColumn     Code = "generated_column"
 	NarrowColumn        Code = "narrow_column"
 	NoKey               Code = "no_key"
 	Rule                Code = "rule"
@@ -34,11 +35,14 @@ const (
 
 // Codes about what a search could not read.
 const (
-	Locked   Code = "locked"
-	TooSlow  Code = "too_slow"
-	TooLarge Code = "too_large"
-	Gone     Code = "gone"
-	Damaged  Code = "damaged"
+	Locked      Code = "locked"
+	TooSlow     Code = "too_slow"
+	TooLarge    Code = "too_large"
+	Gone        Code = "gone"
+	Damaged     Code = "damaged"
+	Unreadable  Code = "unreadable"
+	Sampled     Code = "sampled"
+	NotSearched Code = "not_searched"
 )
 
 // Codes about key versions and the values under them.

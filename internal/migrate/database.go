@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ocmt"
 )
@@ -100,11 +99,6 @@ type LockWatcher interface {
 	IsWaitedFor(ctx context.Context, backend int) (bool, error)
 }
 
-// SearcherOpener opens connections that look for ciphertexts in any table.
-type SearcherOpener interface {
-	OpenSearcher(ctx context.Context) (discover.Searcher, error)
-}
-
 // Locker keeps runs apart, and makes what they wrote durable.
 type Locker interface {
 	// Lock takes the one lock of the database, or returns ErrLocked. The context
@@ -116,6 +110,7 @@ type Locker interface {
 
 // HolderLister lists the transactions that have written to tables and have not
 // ended, prepared transactions among them. What they wrote is not visible yet.
+// Without tables it is asked about every table of the database.
 type HolderLister interface {
 	Holders(ctx context.Context, tables []Table) ([]Holder, error)
 }

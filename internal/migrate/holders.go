@@ -26,7 +26,7 @@ func (r *run) awaitHolders(ctx context.Context) error {
 // holderWait waits for transactions that have written to tables.
 type holderWait struct {
 	holders HolderLister
-	tables  []Table
+	tables  []Table // none: every table of the database
 	timeout time.Duration
 	clock   Clock
 	stop    <-chan struct{} // nil where only the context ends the wait

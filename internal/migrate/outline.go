@@ -61,6 +61,7 @@ type ColumnOutline struct {
 // Survey is what the database says of itself and of the tables of a plan.
 type Survey struct {
 	Database Identity
+	Oldest   uint32         // the oldest transaction that runs, as a number of 32 bits
 	Tables   []TableOutline // in the order of the tables asked for, without counts
 	Slots    []string
 }

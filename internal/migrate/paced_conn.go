@@ -49,12 +49,26 @@ func (s *pacedSnapshot) Scan(ctx context.Context, table Table, scope Scope, visi
 	return s.pacing.scan(ctx, s.Snapshot, table, scope, visit)
 }
 
-// PaceSearcher returns a Searcher that works at this pace.
-func (p *Pacing) PaceSearcher(searcher discover.Searcher) discover.Searcher {
+// PaceSearchers returns an Opener whose searchers work at this pace.
+func (p *Pacing) PaceSearchers(opener discover.Opener) discover.Opener {
 	if p == nil {
-		return searcher
+		return opener
 	}
-	return pacedSearcher{searcher, p}
+	return pacedOpener{opener, p}
+}
+
+type pacedOpener struct {
+	discover.Opener
+	pacing *Pacing
+}
+
+// OpenSearcher implements discover.Opener.
+func (o pacedOpener) OpenSearcher(ctx context.Context) (discover.Searcher, error) {
+	searcher, err := o.Opener.OpenSearcher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pacedSearcher{searcher, o.pacing}, nil
 }
 
 type pacedSearcher struct {

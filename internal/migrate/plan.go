@@ -15,12 +15,15 @@ import (
 
 // Plan is what a run would do, and what would keep it from starting.
 type Plan struct {
-	Request   Request
-	Tables    []Table
-	Absent    []string      // what the database lacks of the catalogue, as table or table.column
-	Columns   []ColumnCount // the columns of all tables, one table after the other
-	Findings  []finding.Finding
-	Outline   Outline
+	Request  Request
+	Tables   []Table
+	Absent   []string      // what the database lacks of the catalogue, as table or table.column
+	Columns  []ColumnCount // the columns of all tables, one table after the other
+	Findings []finding.Finding
+	Outline  Outline
+	// Oldest is the oldest transaction that ran when the plan was made, as a number of 32
+	// bits; nil where nothing could be read.
+	Oldest    *uint32
 	Discovery *discover.Report // nil where the tables of the catalogue could not be read
 }
 
@@ -49,7 +52,7 @@ type PlanSources struct {
 	Tables    TableReader
 	Conns     Connector
 	Record    PlanRecord
-	Searchers SearcherOpener
+	Searchers discover.Opener
 	Pacing    *Pacing // holds back the reading; nil for full speed
 }
 
@@ -103,13 +106,8 @@ type planner struct {
 
 // search looks for values that the catalogue does not list.
 func (p *planner) search(ctx context.Context) (*discover.Report, error) {
-	searcher, err := p.sources.Searchers.OpenSearcher(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer searcher.Close(context.WithoutCancel(ctx))
-	request := discover.Request{Catalogue: p.plan.Request.Catalogue, Known: p.plan.Request.Known}
-	return discover.Search(ctx, p.sources.Pacing.PaceSearcher(searcher), p.ring, request, waitingOnly{p.reporter})
+	request := discover.Request{Catalogue: p.plan.Request.Catalogue, Known: p.plan.Request.Known, Depth: discover.Sample}
+	return discover.Search(ctx, p.sources.Pacing.PaceSearchers(p.sources.Searchers), p.ring, request, waitingOnly{p.reporter})
 }
 
 // errUnreadable ends the search of the database where the tables of the request
@@ -201,6 +199,7 @@ func (p *planner) countValues(ctx context.Context) error {
 		return err
 	}
 	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, rowsToWrite)
+	plan.Oldest = &survey.Oldest
 	if !plan.Request.AllowEmpty {
 		plan.Findings = append(plan.Findings, findEmptied(plan.Request, plan.Tables, plan.valuesByTable(), recordedValues)...)
 	}

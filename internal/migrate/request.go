@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/ocmt"
 )
 
@@ -16,18 +17,19 @@ type Request struct {
 	Catalogue        []ocmt.Table
 	Known            []ocmt.Known // columns that look encrypted and are not to be moved
 	Workers          int
-	ChunkTarget      time.Duration // how long one chunk of a worker should take
-	MaxRowsPerSecond int           // 0 for no limit
-	HolderTimeout    time.Duration // how long to wait for transactions that have written and not ended
-	MaxReplicaLag    time.Duration // wait while a standby is further behind; 0 for no limit
-	MaxWALBacklog    int64         // bytes; wait while more log than this is held back; 0 for no limit
-	Backwards        bool          // leave every version above To, not below
-	AllowDowngrade   bool          // go on where most values carry a newer version than To
-	StopOnSetAside   bool          // end at the first value that must be set aside
-	KeyConfirmed     bool          // the operator has named the key to reach by its fingerprint
-	AllowEmpty       bool          // go on where a table that held values has none
-	AllowUnopenable  bool          // go on where a version's sample does not open
-	Database         Identity      // the database that a verification must be of; empty for any
+	ChunkTarget      time.Duration  // how long one chunk of a worker should take
+	MaxRowsPerSecond int            // 0 for no limit
+	HolderTimeout    time.Duration  // how long to wait for transactions that have written and not ended
+	MaxReplicaLag    time.Duration  // wait while a standby is further behind; 0 for no limit
+	MaxWALBacklog    int64          // bytes; wait while more log than this is held back; 0 for no limit
+	Backwards        bool           // leave every version above To, not below
+	AllowDowngrade   bool           // go on where most values carry a newer version than To
+	StopOnSetAside   bool           // end at the first value that must be set aside
+	KeyConfirmed     bool           // the operator has named the key to reach by its fingerprint
+	AllowEmpty       bool           // go on where a table that held values has none
+	AllowUnopenable  bool           // go on where a version's sample does not open
+	Search           discover.Depth // how deep a proof looks through columns that nothing lists; "" for not at all
+	Database         Identity       // the database that a verification must be of; empty for any
 }
 
 // Check refuses a request that contradicts itself. It asks no database.

@@ -139,7 +139,7 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	}
 	defer snapshot.Close(context.WithoutCancel(ctx))
 	origin = snapshot.Origin()
-	if v.result.Obstacles = s.checkOrigin(origin); len(v.result.Obstacles) > 0 {
+	if v.result.Obstacles = CheckOrigin(s.request.Database, origin); len(v.result.Obstacles) > 0 {
 		return origin, nil, nil
 	}
 	if holders, err = s.sources.Guard.Holders(ctx, s.tables); err != nil {
@@ -171,9 +171,10 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	return origin, holders, err
 }
 
-// checkOrigin finds that the snapshot is of a standby, or of another database.
-func (s *snapshotReader) checkOrigin(origin Origin) []finding.Finding {
-	want, got := s.request.Database, origin.Database
+// CheckOrigin finds that values were read on a standby, or from another database than the one
+// that is wanted. An empty identity wants nothing.
+func CheckOrigin(want Identity, origin Origin) []finding.Finding {
+	got := origin.Database
 	switch {
 	case origin.Standby:
 		return []finding.Finding{{Code: finding.Standby, Severity: finding.Error, Where: "database",

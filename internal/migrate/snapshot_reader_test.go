@@ -9,8 +9,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgdiscover"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -261,5 +263,49 @@ func TestVerificationOfAPart(t *testing.T) {
 	}
 	if !verified.Clean() || verified.Proven() {
 		t.Errorf("clean %t, proven %t", verified.Clean(), verified.Proven())
+	}
+}
+
+// If this fails, a transaction that has copied a value under the old key into a table that
+// nothing lists commits it after the search, and the key is gone.
+func TestSearchWaitsForEveryTable(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), readVectors(t)
+	ring := v.ring(t, 1, 0, 1)
+	d.exec("create table copies (id int primary key, body text)")
+	other, err := pgx.Connect(context.Background(), d.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.Background()) }()
+	write := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := other.Exec(context.Background(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("begin")
+	write("insert into copies values (1, $1)", seal(t, ring, 0, false, "x"))
+	request := d.request()
+	request.Search, request.HolderTimeout = discover.Full, 200*time.Millisecond
+	look := func() *discover.Report {
+		t.Helper()
+		sources := migrate.SearchSources{Searchers: pgdiscover.New(d.db), Holders: d.store, Clock: time.Now}
+		report, err := migrate.SearchUnlisted(context.Background(), sources, ring, request, nil, silent{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	if report := look(); codesOf(report.Unread) != "not_ended" || len(report.Unlisted) != 0 {
+		t.Errorf("open: not read %q, found %v", codesOf(report.Unread), report.Unlisted)
+	}
+	write("prepare transaction 'copier'")
+	if report := look(); codesOf(report.Unread) != "not_ended" || !strings.Contains(report.Unread[0].Fix, "COMMIT PREPARED 'copier'") {
+		t.Errorf("prepared: not read %+v", report.Unread)
+	}
+	write("commit prepared 'copier'")
+	if report := look(); len(report.Unread) != 0 || len(report.Unlisted) != 1 {
+		t.Errorf("ended: not read %q, found %v", codesOf(report.Unread), report.Unlisted)
 	}
 }

@@ -53,6 +53,15 @@ func ExplainError(err error) error {
 	return &FailureError{Kind: kindOf(answer), said: quoteAnswer(answer), cause: err}
 }
 
+// FailureKindOf returns the kind of a failure of the driver.
+func FailureKindOf(err error) FailureKind {
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) {
+		return Lost
+	}
+	return kindOf(answer)
+}
+
 func kindOf(answer *pgconn.PgError) FailureKind {
 	switch answer.Code {
 	case "57P01", "57P02", "57P03", "57P04", "57P05", "25P03":

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 )
@@ -38,7 +39,7 @@ func (e *UnprovenError) Unread() bool { return len(e.Verification.Obstacles) > 0
 // OnStandby reports whether the server that was asked is a standby, whose values may
 // be behind what the servers have written.
 func (e *UnprovenError) OnStandby() bool {
-	return slices.ContainsFunc(e.Verification.Obstacles, func(f finding.Finding) bool { return f.Code == finding.Standby })
+	return slices.ContainsFunc(e.Findings, func(f finding.Finding) bool { return f.Code == finding.Standby })
 }
 
 // WholeDatabase returns a request without its narrowing to tables and columns: a key
@@ -56,14 +57,31 @@ func CheckFinished(request migrate.Request, result *migrate.Result) error {
 	return nil
 }
 
-// CheckProven returns an *UnprovenError where a verification is no proof. A verification of
-// a part of the database is held to that part.
-func CheckProven(request migrate.Request, verification *migrate.Verification) error {
-	if verification.Clean() {
+// CheckProven returns an *UnprovenError where a verification, or the search of the columns that
+// nothing lists, found what is wrong. The report is nil where nothing was searched. A
+// verification of a part of the database is held to that part. That something was not looked
+// at is no error: FindUnproven returns it.
+func CheckProven(request migrate.Request, verification *migrate.Verification, report *discover.Report) error {
+	found := FindUnproven(request, verification, report)
+	if !slices.ContainsFunc(found, isWrong) {
 		return nil
 	}
-	return &UnprovenError{Request: request, Verification: verification, Findings: findUnproven(request, verification)}
+	return &UnprovenError{Request: request, Verification: verification, Findings: found}
 }
+
+// FindUnproven returns what a verification and a search lack to be a proof that every value of
+// the database opens with the key to reach alone. What was not looked at is a warning, what is
+// wrong an error.
+func FindUnproven(request migrate.Request, verification *migrate.Verification, report *discover.Report) []finding.Finding {
+	found := findUnproven(request, verification)
+	if len(verification.Obstacles) > 0 || verification.Narrowed {
+		return found
+	}
+	return append(found, findUnsearched(request, report, func(version int) bool { return version < request.To || request.Backwards && version > request.To })...)
+}
+
+// isWrong reports whether a finding is about what is wrong, not about what was not looked at.
+func isWrong(found finding.Finding) bool { return found.Severity == finding.Error }
 
 // findUnfinished returns what a run has left.
 func findUnfinished(request migrate.Request, result *migrate.Result) []finding.Finding {
@@ -98,7 +116,7 @@ func findUnfinished(request migrate.Request, result *migrate.Result) []finding.F
 func findUnproven(request migrate.Request, verification *migrate.Verification) []finding.Finding {
 	found := slices.Concat(verification.Obstacles, verification.Doubts)
 	if verification.Narrowed {
-		found = append(found, finding.Finding{Code: finding.NotWhole, Severity: finding.Error, Where: "database",
+		found = append(found, finding.Finding{Code: finding.NotWhole, Severity: finding.Warning, Where: "database",
 			Message: "only some tables or columns were looked at", Fix: "ocmt migrate verify without --table and --column looks at all of them"})
 	}
 	for _, version := range sortedVersions(verification) {

@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 )
 
 // Decide says which key versions nothing in the database needs any more, and for each
 // condition that is not met a reason to keep the old keys. It names a version only if
-// there is no reason at all. The verification must be of the whole database (see
-// WholeDatabase), and later than the run.
-func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Verification) (retirable []int, reasons []finding.Finding) {
+// there is no reason at all. The verification and the report of the search must be of the
+// whole database (see WholeDatabase), and later than the run; the report is nil where nothing
+// was searched.
+func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Verification, report *discover.Report) (retirable []int, reasons []finding.Finding) {
 	request := plan.Request
+	request.Database = plan.Outline.Database
 	leaving := leavingVersions(plan)
 	if request.Backwards {
 		reasons = append(reasons, finding.Finding{Code: finding.GoingBack, Severity: finding.Error, Where: versionName(request.To),
@@ -26,8 +29,12 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 			reasons = append(reasons, found)
 		}
 	}
+	reasons = append(reasons, findUnsearched(request, report, func(version int) bool { return slices.Contains(leaving, version) })...)
+	if report == nil {
+		report = plan.Discovery
+	}
 	for _, version := range leaving {
-		reasons = append(reasons, findKnownColumns(plan, version)...)
+		reasons = append(reasons, findKnownColumns(report, version)...)
 	}
 	if len(reasons) > 0 {
 		return []int{}, reasons
@@ -58,9 +65,9 @@ func concernsOther(found finding.Finding, leaving []int) bool {
 
 // findKnownColumns finds columns that are listed as under other keys, and so were not
 // moved, although values in them open with the key of a version.
-func findKnownColumns(plan *migrate.Plan, version int) []finding.Finding {
+func findKnownColumns(report *discover.Report, version int) []finding.Finding {
 	var found []finding.Finding
-	for _, find := range plan.Discovery.KnownUnder(version) {
+	for _, find := range report.KnownUnder(version) {
 		found = append(found, finding.Finding{Code: finding.KnownColumnOpens, Severity: finding.Error, Where: find.String(),
 			Message:  fmt.Sprintf("it is listed under known, and values in it open with the key of version %d", version),
 			Evidence: fmt.Sprintf("%d values open", find.Opened),

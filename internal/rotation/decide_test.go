@@ -16,6 +16,7 @@ type facts struct {
 	plan         *migrate.Plan
 	result       *migrate.Result
 	verification *migrate.Verification
+	report       *discover.Report
 }
 
 func provenFacts() facts {
@@ -24,6 +25,7 @@ func provenFacts() facts {
 		plan:         &migrate.Plan{Request: migrate.Request{From: &from, To: 2}, Discovery: &discover.Report{}},
 		result:       &migrate.Result{Moved: 10, Rows: 10, Passes: 2},
 		verification: &migrate.Verification{Opened: 10, Versions: map[int]int64{}},
+		report:       &discover.Report{Full: true},
 	}
 }
 
@@ -49,15 +51,31 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 			f.verification.Obstacles = []finding.Finding{{Code: finding.MissingSelect, Where: "public.users"}}
 		}, finding.MissingSelect, "public.users"},
 		"a column listed as known opens": {func(f *facts) {
-			f.plan.Discovery.Known = []discover.Find{{Schema: "public", Table: "archive", Column: "body", Opened: 2, OpenedBy: []int{0}}}
+			f.report.Known = []discover.Find{{Schema: "public", Table: "archive", Column: "body", Opened: 2, OpenedBy: []int{0}}}
 		}, finding.KnownColumnOpens, "public.archive.body"},
+		"nothing else was looked through": {func(f *facts) { f.report = nil }, finding.NotSearched, "database"},
+		"a large table was sampled":       {func(f *facts) { f.report.Full, f.report.Sampled = false, []string{"public.log"} }, finding.Sampled, "database"},
+		"a column could not be searched": {func(f *facts) {
+			f.report.Unread = []finding.Finding{{Code: finding.Locked, Severity: finding.Warning, Where: "public.log"}}
+		}, finding.Locked, "public.log"},
+		"a column that nothing lists opens": {func(f *facts) {
+			f.report.Unlisted = []discover.Find{{Schema: "public", Table: "log", Column: "body", Opened: 1, OpenedBy: []int{0}}}
+		}, finding.UnlistedColumn, "public.log.body"},
+		"a column that nothing lists names it": {func(f *facts) {
+			f.report.Unlisted = []discover.Find{{Schema: "public", Table: "log", Column: "body", Versions: map[int]int64{0: 3}}}
+		}, finding.UnlistedColumn, "public.log.body"},
+		"the search read a standby": {func(f *facts) { f.report.Origins = []discover.Origin{{Standby: true}} }, finding.Standby, "database"},
+		"the search read another server": {func(f *facts) {
+			f.plan.Outline.Database = migrate.Identity{Name: "a", System: "1"}
+			f.report.Origins = []discover.Origin{{Name: "a", System: "1"}, {Name: "a", System: "2"}}
+		}, finding.OtherServer, "database"},
 		"the run went back": {func(f *facts) { f.plan.Request.From, f.plan.Request.Backwards = nil, true }, finding.GoingBack, "key version 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := provenFacts()
 			c.spoil(&f)
-			retirable, reasons := rotation.Decide(f.plan, f.result, f.verification)
+			retirable, reasons := rotation.Decide(f.plan, f.result, f.verification, f.report)
 			if len(retirable) > 0 {
 				t.Errorf("key versions %v may go", retirable)
 			}
@@ -65,7 +83,7 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 			if at < 0 {
 				t.Fatalf("no reason %s at %s in %+v", c.code, c.where, reasons)
 			}
-			if reasons[at].Severity != finding.Error && reasons[at].Code != doubt.Code && reasons[at].Code != finding.MissingSelect {
+			if reasons[at].Severity == 0 && reasons[at].Code != doubt.Code && reasons[at].Code != finding.MissingSelect {
 				t.Errorf("the reason %+v has no severity", reasons[at])
 			}
 		})
@@ -76,7 +94,7 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 func TestDecideNamesTheKeyThatWasLeft(t *testing.T) {
 	t.Parallel()
 	f := provenFacts()
-	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification)
+	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification, f.report)
 	if !slices.Equal(retirable, []int{0}) || len(reasons) > 0 {
 		t.Errorf("retirable %v, reasons %+v", retirable, reasons)
 	}
@@ -88,8 +106,9 @@ func TestDecideLooksAtTheVersionThatWasLeft(t *testing.T) {
 	t.Parallel()
 	f := provenFacts()
 	f.verification.Versions[1] = 5
-	f.plan.Discovery.Known = []discover.Find{{Column: "body", Opened: 1, OpenedBy: []int{1}}}
-	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification)
+	f.report.Unlisted = []discover.Find{{Column: "body", Versions: map[int]int64{1: 4}, Opened: 4, OpenedBy: []int{1}}}
+	f.report.Known = []discover.Find{{Column: "body", Opened: 1, OpenedBy: []int{1}}}
+	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification, f.report)
 	if !slices.Equal(retirable, []int{0}) || len(reasons) > 0 {
 		t.Errorf("retirable %v, reasons %+v", retirable, reasons)
 	}
@@ -102,11 +121,11 @@ func TestDecideNamesEveryOlderVersion(t *testing.T) {
 	f := provenFacts()
 	f.plan.Request.From = nil
 	f.plan.Outline.Keys = []migrate.KeyFingerprint{{Version: 0}, {Version: 1}, {Version: 2}, {Version: 3}}
-	if retirable, _ := rotation.Decide(f.plan, f.result, f.verification); !slices.Equal(retirable, []int{0, 1}) {
+	if retirable, _ := rotation.Decide(f.plan, f.result, f.verification, f.report); !slices.Equal(retirable, []int{0, 1}) {
 		t.Errorf("retirable %v", retirable)
 	}
 	f.verification.Versions[1] = 1
-	if retirable, _ := rotation.Decide(f.plan, f.result, f.verification); len(retirable) > 0 {
+	if retirable, _ := rotation.Decide(f.plan, f.result, f.verification, f.report); len(retirable) > 0 {
 		t.Errorf("retirable %v although a value is under version 1", retirable)
 	}
 }

@@ -3,13 +3,15 @@ package rotation
 import (
 	"context"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 )
 
-// Proof is what a verification after a run has shown.
+// Proof is what a verification and a search after a run have shown.
 type Proof struct {
 	Verification *migrate.Verification
+	Search       *discover.Report  // nil where columns that nothing lists were not searched
 	Retirable    []int             // key versions that nothing in the database needs any more
 	Reasons      []finding.Finding // why the old keys must be kept; none where the decision was to retire them
 }
@@ -19,21 +21,37 @@ type Retirer interface {
 	Retire(ctx context.Context, versions []int) error
 }
 
-// Prove opens every value of the plan's database with the target key alone after a run, decides which
-// keys may go, and notes in the record that they are no longer in use. verify opens every value
-// that a request speaks of. Where the keys cannot be recorded, the proof names none and comes
-// back with the error.
-func Prove(ctx context.Context, verify func(context.Context, migrate.Request) (*migrate.Verification, error), record Retirer, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
+// Prover proves what a run has reached.
+type Prover struct {
+	// Verify opens every value that a request speaks of.
+	Verify func(context.Context, migrate.Request) (*migrate.Verification, error)
+	// Search looks through the columns that nothing lists, and closely at what was written
+	// since a transaction.
+	Search func(ctx context.Context, request migrate.Request, since *uint32) (*discover.Report, error)
+	Record Retirer
+}
+
+// Prove opens every value of the plan's database with the target key alone after a run, looks
+// through the columns that nothing lists, decides which keys may go, and notes in the record
+// that they are no longer in use. Where nothing could be read, or the request wants no search,
+// nothing is searched. Where the keys cannot be recorded, the proof names none and comes back
+// with the error.
+func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
 	request := WholeDatabase(plan.Request)
 	request.Database = plan.Outline.Database
-	verification, err := verify(ctx, request)
+	verification, err := p.Verify(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	proof := &Proof{Verification: verification}
-	proof.Retirable, proof.Reasons = Decide(plan, result, verification)
+	if len(verification.Obstacles) == 0 && request.Search != "" {
+		if proof.Search, err = p.Search(ctx, request, plan.Oldest); err != nil {
+			return nil, err
+		}
+	}
+	proof.Retirable, proof.Reasons = Decide(plan, result, verification, proof.Search)
 	if len(proof.Retirable) > 0 {
-		if err := record.Retire(ctx, proof.Retirable); err != nil {
+		if err := p.Record.Retire(ctx, proof.Retirable); err != nil {
 			proof.Retirable = []int{}
 			return proof, err
 		}

@@ -16,7 +16,7 @@ type TB interface {
 var shared = sync.OnceValues(func() (*Postgres, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	return StartPostgres(ctx, false)
+	return StartPostgres(ctx, false, "max_prepared_transactions = 16")
 })
 
 var sharedRedis = sync.OnceValues(func() (*Redis, error) {

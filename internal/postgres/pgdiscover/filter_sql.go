@@ -18,6 +18,8 @@ const (
 	// withinJSON matches a ciphertext at the start of a JSON string. It may contain
 	// backslashes: some programs write / as \/ and = as \u003d.
 	withinJSON = `"(\s|\\+[nrt])*(v[0-9]{1,12}:[A-Za-z0-9+/=_\\-]{16,}:[A-Za-z0-9+/=_\\-]{22,}:[A-Za-z0-9+/_\\-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
+	// embedded matches a ciphertext anywhere in a text.
+	embedded = `\y(v[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
 	// startOfJSON matches the beginning of JSON that can contain a string.
 	startOfJSON = `^\s*[\[{"]`
 	// maxSent is the most bytes of a value that travels. Of a longer one the head travels.
@@ -32,7 +34,7 @@ func countSQL(chunk discover.Chunk) string {
 		name := "t." + postgres.Quote(column.Name)
 		large := element{column.Kind, name}.tooLarge(chunk.Largest)
 		if column.Array {
-			large = "exists (select from unnest(" + name + ") as u(e) where " + element{column.Kind, "u.e"}.tooLarge(chunk.Largest) + ")"
+			large = "exists (select from (select unnest(" + name + ") as e) u where " + element{column.Kind, "u.e"}.tooLarge(chunk.Largest) + ")"
 		}
 		terms = append(terms, fmt.Sprintf("count(%s), count(*) filter (where %s)", name, large))
 	}
@@ -71,7 +73,7 @@ func columnFilter(column discover.Column, largest int) (filter, value string) {
 		return one.filter(largest), one.sent()
 	}
 	one := element{column.Kind, "u.e"}
-	each := "from unnest(" + name + ") as u(e) where " + one.filter(largest)
+	each := "from (select unnest(" + name + ") as e) u where " + one.filter(largest)
 	sent := one.sent()
 	if column.Kind == discover.KindBytes {
 		sent = "encode(" + sent + ", 'escape')"
@@ -96,14 +98,29 @@ func chunkSQL(chunk discover.Chunk) string {
 	for _, column := range relation.Columns {
 		add(column.Name)
 	}
-	sql := "(select " + strings.Join(names, ", ") + " from only " + postgres.Quote(relation.Schema, relation.Name)
-	if relation.ByPages {
-		sql += fmt.Sprintf(" where ctid >= '(%d,0)' and ctid < '(%d,0)'", chunk.From, min(chunk.To, discover.EndOfHeap))
-	}
+	sql := "(select " + strings.Join(names, ", ") + " from only " + postgres.Quote(relation.Schema, relation.Name) + whereSQL(chunk)
 	if chunk.Rows > 0 {
 		sql += " limit " + strconv.Itoa(chunk.Rows)
 	}
 	return sql + ") t"
+}
+
+// whereSQL selects the rows of a chunk by their place and by the transaction that wrote them.
+func whereSQL(chunk discover.Chunk) string {
+	var terms []string
+	if chunk.Relation.ByPages && (chunk.From > 0 || chunk.To < discover.EndOfHeap) {
+		terms = append(terms, fmt.Sprintf("ctid >= '(%d,0)' and ctid < '(%d,0)'", chunk.From, chunk.To))
+	}
+	if chunk.Since != nil {
+		terms = append(terms, postgres.WrittenBy("xmin", "<=", *chunk.Since))
+	}
+	if chunk.Before != nil {
+		terms = append(terms, postgres.WrittenBy("xmin", ">", *chunk.Before))
+	}
+	if len(terms) == 0 {
+		return ""
+	}
+	return " where " + strings.Join(terms, " and ")
 }
 
 // element is one value in SQL.
@@ -112,27 +129,31 @@ type element struct {
 	name string
 }
 
+// plainCollation compares bytes. Regular expressions refuse the collations that take
+// different texts for equal.
+const plainCollation = ` collate "C"`
+
 // head returns the beginning of the value as text.
 func (e element) head() string {
 	if e.kind == discover.KindBytes {
-		return fmt.Sprintf("encode(substr(%s::bytea, 1, %d), 'escape')", e.name, discover.CandidateHead)
+		return fmt.Sprintf("encode(substr(%s::bytea, 1, %d), 'escape')", e.name, discover.CandidateHead) + plainCollation
 	}
-	return fmt.Sprintf("substr(%s::text, 1, %d)", e.name, discover.CandidateHead)
+	return fmt.Sprintf("substr(%s::text%s, 1, %d)", e.name, plainCollation, discover.CandidateHead)
 }
 
 // text returns the value as text. Bytes that are no text are escaped.
 func (e element) text() string {
 	if e.kind == discover.KindBytes {
-		return "encode(" + e.name + "::bytea, 'escape')"
+		return "encode(" + e.name + "::bytea, 'escape')" + plainCollation
 	}
-	return e.name + "::text"
+	return e.name + "::text" + plainCollation
 }
 
 // tooLarge is the condition that the value may contain a ciphertext and is too large to be
 // looked through. The size is checked before the value is read.
 func (e element) tooLarge(largest int) string {
 	large := fmt.Sprintf("pg_column_size(%s) > %d", e.name, largest)
-	if e.kind == discover.KindJSON {
+	if e.kind == discover.KindJSON || e.kind == discover.KindOther {
 		return large
 	}
 	return "(case when " + large + " then " + e.head() + " ~ '" + startOfJSON + "' else false end)"
@@ -142,8 +163,11 @@ func (e element) tooLarge(largest int) string {
 // condition comes first, so that no large value is decompressed in vain.
 func (e element) filter(largest int) string {
 	inside := fmt.Sprintf("pg_column_size(%s) <= %d", e.name, largest)
-	if e.kind == discover.KindJSON {
+	switch e.kind {
+	case discover.KindJSON:
 		return fmt.Sprintf("(case when %s then %s ~ '%s' else false end)", inside, e.text(), withinJSON)
+	case discover.KindOther:
+		return fmt.Sprintf("(case when %s then %s ~ '%s' else false end)", inside, e.text(), embedded)
 	}
 	return fmt.Sprintf("(case when %s ~ '%s' then true when %s ~ '%s' and %s then %s ~ '%s' else false end)",
 		e.head(), wholeValue, e.head(), startOfJSON, inside, e.text(), withinJSON)
@@ -151,7 +175,7 @@ func (e element) filter(largest int) string {
 
 // sent returns what travels: the value, or the head of one that is too large.
 func (e element) sent() string {
-	if e.kind == discover.KindJSON {
+	if e.kind == discover.KindJSON || e.kind == discover.KindOther {
 		return e.text()
 	}
 	whole := e.name + "::text"

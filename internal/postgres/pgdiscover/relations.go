@@ -10,8 +10,9 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
-// userTable is the condition that a table contains rows of the deployment.
-const userTable = `c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`
+// userTable is the condition that a table or a materialized view contains rows of the
+// deployment.
+const userTable = `c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`
 
 // Relations implements discover.Searcher.
 func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
@@ -20,7 +21,7 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 		-- a right on single columns does not include that on the row's place
 		coalesce(am.amname, '') = 'heap' and current_setting('server_version_num')::int >= 140000
 			and has_table_privilege(c.oid, 'SELECT'),
-		has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), current_user
+		has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), current_user, c.relkind = 'm'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		join pg_class r on r.oid = coalesce(pg_partition_root(c.oid), c.oid) join pg_namespace rn on rn.oid = r.relnamespace
 		left join pg_am am on am.oid = c.relam where `+userTable+` order by 2, 3`)
@@ -30,7 +31,7 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 	list := make([]discover.Relation, len(rows))
 	byOID := map[string]*discover.Relation{}
 	for i, row := range rows {
-		list[i] = discover.Relation{TableName: nameOf(row[1:4]), Owner: nameOf(row[4:7]), ByPages: row[7] == "t"}
+		list[i] = discover.Relation{ID: row[0], TableName: nameOf(row[1:4]), Owner: nameOf(row[4:7]), ByPages: row[7] == "t", Materialized: row[11] == "t"}
 		list[i].Unread = findHidden(list[i], row[8] == "t", row[9] == "t", row[10])
 		byOID[row[0]] = &list[i]
 	}
@@ -39,6 +40,9 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 	}
 	if err := s.addColumns(ctx, byOID); err != nil {
 		return nil, fmt.Errorf("listing the columns: %w", err)
+	}
+	if err := s.addRowKeys(ctx, byOID); err != nil {
+		return nil, fmt.Errorf("listing the keys: %w", err)
 	}
 	return list, nil
 }
@@ -78,6 +82,24 @@ func (s *searcher) addParents(ctx context.Context, byOID map[string]*discover.Re
 	return nil
 }
 
+// addRowKeys adds for each table a column that names one row each: it has a unique index of its
+// own and is never NULL. A primary key comes first.
+func (s *searcher) addRowKeys(ctx context.Context, byOID map[string]*discover.Relation) error {
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `select i.indrelid, a.attname from pg_index i
+		join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+		where i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and a.attnotnull
+		and has_column_privilege(i.indrelid, a.attnum, 'SELECT') order by i.indisprimary, i.indrelid, a.attnum desc`)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows { // the last one stays
+		if relation := byOID[row[0]]; relation != nil {
+			relation.RowKey = row[1]
+		}
+	}
+	return nil
+}
+
 // addColumns adds the columns that can hold a text, also through domains and arrays.
 func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Relation) error {
 	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, list) as (
@@ -85,11 +107,11 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.list or t.typtype <> 'd'
 			from plain p join pg_type t on t.oid = p.at where t.typtype = 'd' or t.typcategory = 'A' and t.typelem <> 0),
 		texts as (select p.type, p.list, case when t.oid = 'bytea'::regtype then 'bytes'
-				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' else 'text' end as kind
+				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' when t.typcategory = 'S' then 'text' else 'other' end as kind
 			from plain p join pg_type t on t.oid = p.at where t.typtype = 'b' and (t.typcategory = 'S' and t.oid <> 'name'::regtype
-				or t.oid in ('bytea'::regtype, 'json'::regtype, 'jsonb'::regtype)))
+				or t.oid in ('bytea'::regtype, 'json'::regtype, 'jsonb'::regtype, 'xml'::regtype) or t.typname = 'hstore') or t.typtype = 'c')
 		select c.oid, a.attname, texts.kind, texts.list, a.atttypid in ('text'::regtype, 'varchar'::regtype),
-			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user
+			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user, a.attgenerated <> ''
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 		left join texts on texts.type = a.atttypid
@@ -110,7 +132,7 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 			keyHidden[relation] = keyHidden[relation] || !readable
 		}
 		if text {
-			addColumn(relation, discover.Column{Name: name, Kind: kinds[row[2]], Array: row[3] == "t", Plain: row[4] == "t"}, readable, row[8])
+			addColumn(relation, discover.Column{Name: name, Kind: kinds[row[2]], Array: row[3] == "t", Plain: row[4] == "t", Generated: row[9] == "t"}, readable, row[8])
 		}
 	}
 	for relation := range keyHidden {
@@ -121,7 +143,7 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 	return nil
 }
 
-var kinds = map[string]discover.ColumnKind{"text": discover.KindText, "json": discover.KindJSON, "bytes": discover.KindBytes}
+var kinds = map[string]discover.ColumnKind{"text": discover.KindText, "json": discover.KindJSON, "bytes": discover.KindBytes, "other": discover.KindOther}
 
 // addColumn adds a column, with a finding where the account may not read it. In a schema
 // that the account may not use no column is added: one finding speaks for all.

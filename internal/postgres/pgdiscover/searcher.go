@@ -44,15 +44,31 @@ type searcher struct {
 // Close implements discover.Searcher.
 func (s *searcher) Close(ctx context.Context) { s.conn.Close(ctx) }
 
-// Pages implements discover.Searcher. The size is asked for one table at a time, because the
-// question waits for a transaction that holds the table locked.
-func (s *searcher) Pages(ctx context.Context, relation discover.Relation) (pages int64, err error) {
-	err = s.queryBounded(ctx, time.Second, "select pg_relation_size(to_regclass('"+strings.ReplaceAll(postgres.Quote(relation.Schema, relation.Name), "'", "''")+
-		"')) / current_setting('block_size')::bigint", textForm, func(values [][]byte) { pages = postgres.ParseNumber(string(values[0])) })
+// Origin implements discover.Searcher.
+func (s *searcher) Origin(ctx context.Context) (discover.Origin, error) {
+	origin, err := postgres.ReadOrigin(ctx, s.conn.PgConn())
 	if err != nil {
-		return 0, explainError(relation, err)
+		return discover.Origin{}, fmt.Errorf("asking the database what it is: %w", err)
 	}
-	return pages, nil
+	return discover.Origin{Name: origin.Name, System: origin.System, Standby: origin.Standby, Oldest: origin.Oldest}, nil
+}
+
+// Measure implements discover.Searcher. The size is asked for one table at a time, because the
+// question waits for a transaction that holds the table locked.
+func (s *searcher) Measure(ctx context.Context, relation discover.Relation) (size discover.Size, err error) {
+	there := false
+	err = s.queryBounded(ctx, time.Second, "select pg_relation_size(oid) / current_setting('block_size')::bigint, pg_table_size(oid), oid || ':' || relfilenode from pg_class where oid = "+
+		relation.ID+" and oid = to_regclass('"+strings.ReplaceAll(postgres.Quote(relation.Schema, relation.Name), "'", "''")+"')", textForm, func(values [][]byte) {
+		there = true
+		size = discover.Size{Pages: postgres.ParseNumber(string(values[0])), Bytes: postgres.ParseNumber(string(values[1])), Storage: string(values[2])}
+	})
+	if err != nil {
+		return size, explainError(relation, err)
+	}
+	if !there {
+		return size, gone(relation, nil)
+	}
+	return size, nil
 }
 
 // The forms of a result: all columns as texts, or all in their binary form, which of a
@@ -129,10 +145,12 @@ func explainError(relation discover.Relation, err error) error {
 		return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
 	}
 	unread := func(code finding.Code, message, fix string) error {
-		return &discover.UnreadError{Cause: err, Finding: finding.Finding{Code: code, Severity: finding.Warning, Where: where, Message: message,
-			Evidence: "SQLSTATE " + answer.Code, Fix: fix}}
+		return &discover.UnreadError{Cause: err, InValues: code == finding.Damaged || code == finding.Unreadable,
+			Finding: finding.Finding{Code: code, Severity: finding.Warning, Where: where, Message: message, Evidence: "SQLSTATE " + answer.Code, Fix: fix}}
 	}
-	switch {
+	switch kind := postgres.FailureKindOf(err); {
+	case kind == postgres.Ended || kind == postgres.NoResources || kind == postgres.Canceled:
+		return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
 	case answer.Code == "42501":
 		return unread(finding.MissingSelect, "the account may not read it", "GRANT SELECT ON "+postgres.Quote(relation.Schema, relation.Name)+" to the account")
 	case answer.Code == "55P03":
@@ -140,9 +158,16 @@ func explainError(relation discover.Relation, err error) error {
 	case answer.Code == "57014" && strings.Contains(answer.Message, "statement timeout"):
 		return unread(finding.TooSlow, "looking through a part of it took too long", "run this again when the server has less to do")
 	case answer.Code == "42P01":
-		return unread(finding.Gone, "it was dropped or renamed meanwhile", "run this again")
+		return gone(relation, err)
 	case strings.HasPrefix(answer.Code, "XX"), strings.HasPrefix(answer.Code, "58"):
 		return unread(finding.Damaged, "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
 	}
-	return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
+	return unread(finding.Unreadable, "reading its values fails: "+postgres.ExplainError(err).Error(),
+		"mend what the server says; if the values need no key of OCMT, list the column under known in ocmt.yaml")
+}
+
+// gone says that a table is no longer there, or has another name.
+func gone(relation discover.Relation, cause error) error {
+	return &discover.UnreadError{Cause: cause, Finding: finding.Finding{Code: finding.Gone, Severity: finding.Warning, Where: relation.String(),
+		Message: "it was dropped or renamed meanwhile", Fix: "run this again"}}
 }

@@ -198,13 +198,14 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 // that cannot hold ciphertexts.
 func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) (absent []ocmt.Column, unfit []finding.Finding, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select attname, format_type(atttypid, null),
-		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end, format_type(atttypid, atttypmod)
+		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end, format_type(atttypid, atttypmod), attgenerated <> ''
 		from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped`, oid)
 	if err != nil {
 		return nil, nil, err
 	}
-	types, lengths, whole := map[string]string{}, map[string]int{}, map[string]string{}
+	types, lengths, whole, generated := map[string]string{}, map[string]int{}, map[string]string{}, map[string]bool{}
 	for _, row := range rows {
+		generated[row[0]] = row[4] == "t"
 		types[row[0]], lengths[row[0]], whole[row[0]] = row[1], int(postgres.ParseNumber(row[2])), row[3]
 	}
 	if types[entry.Key] == "" {
@@ -214,6 +215,12 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 	}
 	table.KeyType, table.KeyIsUUID = whole[entry.Key], types[entry.Key] == "uuid"
 	for _, column := range entry.Columns {
+		if generated[column.Name] {
+			unfit = append(unfit, finding.Finding{Code: finding.GeneratedColumn, Severity: finding.Error, Where: table.String() + "." + column.Name,
+				Message: "the server makes its values from other columns of the row whenever the row is written, and takes no others",
+				Fix:     "take it out of ocmt.yaml under columns; it follows the columns that it is made from, so list those if nothing does"})
+			continue
+		}
 		switch types[column.Name] {
 		case "":
 			absent = append(absent, column)

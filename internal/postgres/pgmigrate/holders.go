@@ -32,7 +32,8 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 			left join pg_prepared_xacts p on p.transaction = x.transactionid
 			where l.locktype = 'relation' and l.granted and l.database = (select oid from pg_database where datname = current_database())
 			and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-			and l.relation in (select to_regclass(n)::oid from unnest($1::text[]) n)
+			and case when cardinality($1::text[]) > 0 then l.relation in (select to_regclass(n)::oid from unnest($1::text[]) n)
+				else exists (select from pg_class c where c.oid = l.relation and c.oid >= 16384 and c.relkind in ('r', 'm', 'p') and c.relpersistence <> 't') end
 			and l.pid is distinct from pg_backend_pid()`, postgres.TextArray(names))
 		if err != nil {
 			return fmt.Errorf("asking who has written to the tables: %w", err)

@@ -33,10 +33,10 @@ func (c *Conn) Scan(ctx context.Context, table migrate.Table, scope migrate.Scop
 		}
 	}
 	if scope.WrittenSince != nil {
-		where = writtenBy("<=", *scope.WrittenSince) + " and (" + where + ")"
+		where = postgres.WrittenBy("t.xmin", "<=", *scope.WrittenSince) + " and (" + where + ")"
 	}
 	if scope.WrittenBefore != nil {
-		where = writtenBy(">", *scope.WrittenBefore) + " and (" + where + ")"
+		where = postgres.WrittenBy("t.xmin", ">", *scope.WrittenBefore) + " and (" + where + ")"
 	}
 	sql := "select " + keyAndValues(table) + " from " + from + " t where " + where
 	// Cancelling the context stops a long result in the middle.
@@ -140,13 +140,6 @@ func keyAndValues(table migrate.Table) string {
 		b.WriteString(", t." + postgres.Quote(column.Name) + "::text")
 	}
 	return b.String()
-}
-
-// writtenBy is the condition that the age of a row's transaction compares with that of
-// another. Ages count back from the present, and so they compare well where the numbers of
-// transactions have wrapped around.
-func writtenBy(operator string, transaction uint32) string {
-	return "age(t.xmin) " + operator + " age('" + strconv.FormatUint(uint64(transaction), 10) + "'::xid)"
 }
 
 // hasValue is the condition that a row has any value.

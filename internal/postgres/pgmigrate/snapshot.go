@@ -25,31 +25,13 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Snapshot, error) {
 		return nil, err
 	}
 	// This is the first read of the transaction, and so the time of its snapshot.
-	origin, err := readOrigin(ctx, conn.PgConn())
+	origin, err := postgres.ReadOrigin(ctx, conn.PgConn())
 	if err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to read: %w", err)
 	}
-	return &Snapshot{newConn(conn), origin}, nil
-}
-
-// readOrigin asks a connection what its snapshot is of. The age of the oldest running
-// transaction is its distance from the next one to come: at 0 none was running. The upper end
-// of the snapshot says less, because it is that of the transactions that have ended.
-func readOrigin(ctx context.Context, conn *pgconn.PgConn) (origin migrate.Origin, err error) {
-	rows, err := postgres.QueryRows(ctx, conn, `select pg_is_in_recovery(), pg_backend_pid(),
-		oldest, age(oldest::text::xid) > 0 from (select txid_snapshot_xmin(txid_current_snapshot()) & 4294967295 oldest) s`)
-	if err != nil {
-		return origin, err
-	}
-	oldest, err := strconv.ParseUint(rows[0][2], 10, 32)
-	if err != nil {
-		return origin, fmt.Errorf("reading the number of a transaction: %w", err)
-	}
-	origin.Standby, origin.Backend = rows[0][0] == "t", int(postgres.ParseNumber(rows[0][1]))
-	origin.Oldest, origin.Running = uint32(oldest), rows[0][3] == "t"
-	origin.Database, err = readIdentity(ctx, conn)
-	return origin, err
+	return &Snapshot{newConn(conn), migrate.Origin{Database: migrate.Identity{Name: origin.Name, System: origin.System}, Standby: origin.Standby,
+		Oldest: origin.Oldest, Running: origin.Running, Backend: origin.Backend}}, nil
 }
 
 // Origin implements migrate.Snapshot.

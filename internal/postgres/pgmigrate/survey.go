@@ -32,26 +32,10 @@ func (s *Store) Survey(ctx context.Context, tables []migrate.Table) (*migrate.Su
 	return survey, err
 }
 
-func identify(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) (err error) {
-	survey.Database, err = readIdentity(ctx, conn)
+func identify(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey) error {
+	origin, err := postgres.ReadOrigin(ctx, conn)
+	survey.Database, survey.Oldest = migrate.Identity{Name: origin.Name, System: origin.System}, origin.Oldest
 	return err
-}
-
-// readIdentity asks for the name of the database and the identifier of its server.
-func readIdentity(ctx context.Context, conn *pgconn.PgConn) (identity migrate.Identity, err error) {
-	rows, err := postgres.QueryRows(ctx, conn, "select current_database(), has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')")
-	if err != nil {
-		return identity, err
-	}
-	identity.Name = rows[0][0]
-	if rows[0][1] != "t" {
-		return identity, nil
-	}
-	rows, err = postgres.QueryRows(ctx, conn, "select system_identifier from pg_catalog.pg_control_system()")
-	if err == nil {
-		identity.System = rows[0][0]
-	}
-	return identity, err
 }
 
 // listSlots lists the logical replication slots of the database.

@@ -1,0 +1,72 @@
+package rotation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// maxNamedTables is how many tables a finding names.
+const maxNamedTables = 5
+
+// findUnsearched returns what a search of the whole database lacks to be a proof: values
+// under a version that concerns, and what was not looked at. What was not looked at is a
+// warning: nothing is known to be wrong.
+func findUnsearched(request migrate.Request, report *discover.Report, concerns func(version int) bool) (found []finding.Finding) {
+	if report == nil {
+		return []finding.Finding{{Code: finding.NotSearched, Severity: finding.Warning, Where: "database",
+			Message: "columns that nothing lists were not looked through", Fix: "run this again with --search full"}}
+	}
+	found = append(found, findOtherOrigin(request, report)...)
+	for _, find := range report.Unlisted {
+		if needsVersion(find, concerns) {
+			found = append(found, find.Finding())
+		}
+	}
+	found = append(found, report.Unread...)
+	if !report.Full {
+		found = append(found, sampledFinding(report))
+	}
+	return found
+}
+
+// findOtherOrigin finds that a search read from a standby, or from another database.
+func findOtherOrigin(request migrate.Request, report *discover.Report) []finding.Finding {
+	for _, origin := range report.Origins {
+		found := migrate.CheckOrigin(request.Database, migrate.Origin{Standby: origin.Standby, Database: migrate.Identity{Name: origin.Name, System: origin.System}})
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
+// needsVersion reports whether values of a find name a version that concerns, or open with
+// its key.
+func needsVersion(find discover.Find, concerns func(version int) bool) bool {
+	for version := range find.Versions {
+		if concerns(version) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(find.OpenedBy, concerns)
+}
+
+// sampledFinding says that some tables were looked at by sample only.
+func sampledFinding(report *discover.Report) finding.Finding {
+	named := report.Sampled[:min(len(report.Sampled), maxNamedTables)]
+	more := ""
+	if left := len(report.Sampled) - len(named); left > 0 {
+		more = fmt.Sprintf(" and %d more", left)
+	}
+	return finding.Finding{Code: finding.Sampled, Severity: finding.Warning, Where: "database",
+		Message:  fmt.Sprintf("of %d large tables only a sample was looked through for values that nothing lists", len(report.Sampled)),
+		Evidence: strings.Join(named, ", ") + more,
+		Fix: fmt.Sprintf("run this again with --search full: it looks at all of them, %d MiB, in about %s",
+			(report.SampledBytes+1<<20-1)>>20, max(time.Second, time.Duration(report.FullSeconds*float64(time.Second)).Round(time.Second)))}
+}
