@@ -158,6 +158,7 @@ type columnsDocument struct {
 }
 
 type columnEntry struct {
+	Schema           string `json:"schema"`
 	Table            string `json:"table"`
 	Column           string `json:"column"`
 	Key              string `json:"key"`
@@ -169,7 +170,7 @@ func newColumnsDocument(found *migrate.Description) columnsDocument {
 	written := columnsDocument{Columns: []columnEntry{}, Absent: emptyIfNil(found.Absent), Obstacles: emptyIfNil(found.Findings)}
 	for _, table := range found.Tables {
 		for _, column := range table.Columns {
-			written.Columns = append(written.Columns, columnEntry{Table: table.Name, Column: column.Name, Key: table.Key,
+			written.Columns = append(written.Columns, columnEntry{Schema: table.Schema, Table: table.Name, Column: column.Name, Key: table.Key,
 				PlaintextAllowed: column.PlaintextAllowed, MaxLength: column.MaxLength})
 		}
 	}

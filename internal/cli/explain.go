@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/discover"
@@ -88,11 +89,12 @@ func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
 		explained.Hints = []string{"look in pg_stat_activity for a transaction that has not ended, then run this again"}
 	case result.Left > 0:
 		explained.Message = fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes)
-		explained.Hints = []string{fmt.Sprintf("a server has not been switched to version %d: switch it, then run this again", request.To)}
 		if result.Changed > 0 {
 			explained.Message += ", or something else holds them"
 			explained.Hints = append(explained.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
 		}
+		explained.Hints = append(explained.Hints, fmt.Sprintf("a server has not been switched to version %d, and writes an older one, since %s at the latest: switch it, then run this again",
+			request.To, result.LeftSince.UTC().Format(time.DateTime+" UTC")))
 	case len(result.NotEnded) > 0:
 		explained.Message = "a transaction has written to these tables and not ended; what it wrote could not be looked at"
 		explained.Hints = []string{strings.Join(result.NotEnded, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}

@@ -19,8 +19,8 @@ type selectionOptions struct {
 
 func (o *selectionOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.To, "to-version", "the key version to reach (default: ENCRYPTION_KEY_VERSION)")
-	cmd.Flags().Var(&o.Tables, "table", "only this table; may be given again")
-	cmd.Flags().Var(&o.Columns, "column", "only this column, as column or table.column; may be given again")
+	cmd.Flags().Var(&o.Tables, "table", "only this table, as table or schema.table; may be given again")
+	cmd.Flags().Var(&o.Columns, "column", "only this column, as column, table.column or schema.table.column; may be given again")
 	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default: by this machine's cores and the server's room)")
 	settingFlag(cmd, "pace", config.NamePace, "auto gives way while others are at work in the database; full, gentle (default auto)")
 	// It fails only for a flag that is not there.

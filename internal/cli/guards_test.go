@@ -50,7 +50,7 @@ func TestRotationIsNotTalkedIntoHarm(t *testing.T) {
 				d.exec(t, "insert into encryption_keys (version, key_id) values (1, $1)", strange.Fingerprint())
 				return nothing
 			}},
-		{name: "a trigger writes something else", code: 1, says: "a trigger changes the values",
+		{name: "a trigger writes something else", code: 5, says: "a trigger changes the values",
 			prepare: func(t *testing.T, d *deployment) func() {
 				d.exec(t, `create function spoil() returns trigger language plpgsql as $$ begin new.value_encrypted := 'x'; return new; end $$;
 					create trigger spoil before update on secrets for each row execute function spoil()`)
@@ -62,7 +62,7 @@ func TestRotationIsNotTalkedIntoHarm(t *testing.T) {
 					create trigger touch before update on secrets for each row execute function touch()`)
 				return nothing
 			}},
-		{name: "a trigger refuses, and tells the value", code: 1, says: "not today", moved: -1,
+		{name: "a trigger refuses, and tells the value", code: 5, says: "not today", moved: -1,
 			prepare: func(t *testing.T, d *deployment) func() {
 				d.exec(t, `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not today: %', new.value_encrypted; end $$;
 					create trigger refuse before update on secrets for each row execute function refuse()`)

@@ -123,7 +123,7 @@ func printColumns(printer *ui.Printer, found *migrate.Description, document colu
 		if column.PlaintextAllowed {
 			too = "yes"
 		}
-		shown.Rows = append(shown.Rows, ui.Row(column.Table, column.Column, column.Key, too))
+		shown.Rows = append(shown.Rows, ui.Row(column.Schema+"."+column.Table, column.Column, column.Key, too))
 	}
 	printer.Table(shown)
 	for _, name := range found.Absent {

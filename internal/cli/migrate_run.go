@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -78,25 +80,30 @@ func (a *App) runMigrateRun(ctx context.Context, settings *config.Settings, opti
 		return err
 	}
 	defer engine.close()
-	_, result, err := engine.run(ctx, options.DryRun)
-	if result != nil {
-		if failed := a.printer.Document("migrate-run", newRunDocument(engine.request, result)); failed != nil {
-			return failed
+	return engine.underLock(ctx, func(ctx context.Context) error {
+		_, result, err := engine.run(ctx, options.DryRun)
+		if result != nil {
+			if failed := a.printer.Document("migrate-run", newRunDocument(engine.request, result)); failed != nil {
+				return failed
+			}
 		}
-	}
-	if err != nil {
-		return err
-	}
-	return rotation.CheckFinished(engine.request, result)
+		if err != nil {
+			return err
+		}
+		return rotation.CheckFinished(engine.request, result)
+	})
 }
 
 // run makes the plan, asks, and carries the plan out. The result is nil where nothing
 // was begun.
 func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Result, error) {
-	if err := rotation.CheckPlaces(e.settings.CheckKeyPlaces(), e.request.KeyConfirmed); err != nil {
+	if err := e.checkPlaces(ctx); err != nil {
 		return nil, nil, err
 	}
 	plan, err := e.plan(ctx)
+	if err == nil {
+		plan, err = e.askAboutEmptied(ctx, plan)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,7 +111,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err := plan.Refusal(); err != nil {
 		return plan, nil, err
 	}
-	if !dry {
+	if !dry && plan.Pending() > 0 {
 		if err := e.confirm(ctx, plan); err != nil {
 			return plan, nil, err
 		}
@@ -123,6 +130,43 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 		printResult(e.app.printer, e.request, result)
 	}
 	return plan, result, causeOf(ctx, err)
+}
+
+// checkPlaces refuses keys that are put together from two places, unless the operator has named
+// the key to reach, or says on a terminal that these are the right ones.
+func (e *engine) checkPlaces(ctx context.Context) error {
+	refused := rotation.CheckPlaces(e.settings.CheckKeyPlaces(), e.request.KeyConfirmed)
+	if refused == nil || !e.app.printer.Interactive() || e.app.globals.yes {
+		return refused
+	}
+	e.app.printer.Line("%s.", ui.Clean(refused.Error()))
+	for _, version := range e.ring.Versions() {
+		key, _ := e.ring.Key(version)
+		e.app.printer.Line("Key of version %d: %s", version, key.Fingerprint())
+	}
+	asking, answered := e.app.stop.Context(ctx)
+	defer answered()
+	return e.app.printer.Confirm(asking, ui.Question{Text: "Does ocmt validate show these fingerprints on the servers?"})
+}
+
+// askAboutEmptied asks about tables that held values and hold none, on a terminal and if nothing
+// else stops the run. With a yes it makes the plan again, and the record keeps the answer.
+func (e *engine) askAboutEmptied(ctx context.Context, plan *migrate.Plan) (*migrate.Plan, error) {
+	if len(plan.Findings) == 0 || !e.app.printer.Interactive() || e.app.globals.yes ||
+		slices.ContainsFunc(plan.Findings, func(f finding.Finding) bool { return f.Code != finding.EmptyTable }) {
+		return plan, nil
+	}
+	for _, one := range plan.Findings {
+		e.app.printer.Line("%s: %s.", ui.Clean(one.Where), ui.Clean(one.Message))
+	}
+	asking, answered := e.app.stop.Context(ctx)
+	defer answered()
+	err := e.app.printer.Confirm(asking, ui.Question{Text: "Is that right? The record keeps the answer."})
+	if err != nil {
+		return nil, err
+	}
+	e.request.AllowEmpty = true
+	return e.plan(ctx)
 }
 
 // confirm asks before the first write.

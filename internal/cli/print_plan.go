@@ -16,7 +16,7 @@ import (
 func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES"}, {Title: "BY KEY VERSION"}, {Title: "PLAINTEXT"}, {Title: "NOT READ"}}}
 	for _, c := range plan.Columns {
-		table.Rows = append(table.Rows, ui.Row(c.Table+"."+c.Column, ui.Number(c.Values), versionCounts(c), ui.Number(c.Plaintext), ui.Number(c.NotRead)))
+		table.Rows = append(table.Rows, ui.Row(c.String(), ui.Number(c.Values), versionCounts(c), ui.Number(c.Plaintext), ui.Number(c.NotRead)))
 	}
 	printer.Table(table)
 	if len(plan.Absent) > 0 {

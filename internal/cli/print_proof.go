@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
@@ -26,12 +27,12 @@ func printProof(printer *ui.Printer, plan *migrate.Plan, proof *rotation.Proof, 
 	}
 	printer.Heading("Next")
 	switch {
-	case plan.Request.Backwards:
+	case plan.Request.Backwards && plan.Request.Configured > plan.Request.To:
 		printRollback(printer, plan.Request)
 	case len(proof.Retirable) == 0:
 		printKeep(printer, plan.Request, proof.Reasons)
 	default:
-		printRetirement(printer, plan.Request)
+		printRetirement(printer, plan.Request, proof.Retirable)
 	}
 }
 
@@ -49,7 +50,7 @@ func printVerification(printer *ui.Printer, request migrate.Request, found *migr
 		printer.Line("\nUnder other versions:")
 		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION"}, {Title: "VALUES"}, {Title: "A ROW"}}}
 		for _, place := range found.Elsewhere {
-			table.Rows = append(table.Rows, ui.Row(place.Table+"."+place.Column, strconv.Itoa(place.Version), ui.Number(place.Values), place.Key))
+			table.Rows = append(table.Rows, ui.Row(place.String(), strconv.Itoa(place.Version), ui.Number(place.Values), place.Key))
 		}
 		printer.Table(table)
 	}
@@ -80,9 +81,21 @@ func printUnproven(printer *ui.Printer, found []finding.Finding) {
 	}
 }
 
-// oldKeyName is the setting of the key that a rotation leaves.
+// oldKeyName is the setting of the key that a rotation leaves, or all of them.
 func oldKeyName(request migrate.Request) string {
+	if request.From == nil {
+		return "every other key"
+	}
 	return "ENCRYPTION_KEY_V" + strconv.Itoa(*request.From)
+}
+
+// keyNames are the settings of the keys of versions.
+func keyNames(versions []int) string {
+	names := make([]string, len(versions))
+	for i, version := range versions {
+		names[i] = "ENCRYPTION_KEY_V" + strconv.Itoa(version)
+	}
+	return strings.Join(names, " and ")
 }
 
 // maxShownReasons bounds how many reasons the screen lists. JSON has all.
@@ -109,19 +122,22 @@ func printKeep(printer *ui.Printer, request migrate.Request, reasons []finding.F
 }
 
 // printRetirement says that the old key may go.
-func printRetirement(printer *ui.Printer, request migrate.Request) {
-	printer.Line("%s", fmt.Sprintf(`Nothing in the database is under version %d. Once every server runs with
+func printRetirement(printer *ui.Printer, request migrate.Request, retirable []int) {
+	if request.Backwards {
+		printer.Line("The rollback is finished.")
+	}
+	printer.Line("%s", fmt.Sprintf(`Nothing in the database is under version %s. Once every server runs with
 ENCRYPTION_KEY_VERSION=%d, %s may be removed from the servers.
 Keep that key offline: database backups made before this run still need it.
 Watch users.gateway_token: a server without the right key does not fail there, it
 takes the encrypted text itself for the token. Run ocmt migrate verify before you
-remove the key.`, *request.From, request.To, oldKeyName(request)))
+remove the key.`, joinVersions(retirable), request.To, keyNames(retirable)))
 }
 
 // printRollback says what to do after going back.
 func printRollback(printer *ui.Printer, request migrate.Request) {
 	printer.Line("Switch every server back to ENCRYPTION_KEY_VERSION=%d, with the key of that version as", request.To)
-	printer.Line("ENCRYPTION_KEY, and run this once more: until then they write under the newer version, which")
-	printer.Line("a server that was switched back cannot read. Keep the newer key until that run has proven")
-	printer.Line("every value: ocmt rotate rollback --to-version %d", request.To)
+	printer.Line("ENCRYPTION_KEY and the newer one as ENCRYPTION_KEY_V%d, and run this once more with these", request.Configured)
+	printer.Line("settings: until then they write under the newer version. Keep the newer key until that run")
+	printer.Line("has proven every value: ocmt rotate rollback --to-version %d", request.To)
 }

@@ -29,6 +29,9 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 		printer.Line("It worked gently and rested %s of that: %s. --pace full takes no rests.", ui.Duration(result.Rested), result.Why)
 	}
 	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
+	if result.Unaudited != "" {
+		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", ui.Clean(result.Unaudited))
+	}
 }
 
 // shownSetAside is how many values that were set aside the screen lists. JSON has more.
@@ -42,7 +45,7 @@ func printSetAside(printer *ui.Printer, title string, count int64, list []migrat
 	printer.Line("\n%s", title)
 	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN"}, {Title: "ROW"}, {Title: "REASON", Flexible: true}}}
 	for _, entry := range list[:min(len(list), shownSetAside)] {
-		table.Rows = append(table.Rows, ui.Row(entry.Table+"."+entry.Column, entry.Key, entry.Detail))
+		table.Rows = append(table.Rows, ui.Row(entry.String(), entry.Key, entry.Detail))
 	}
 	printer.Table(table)
 	if count > shownSetAside {

@@ -25,6 +25,7 @@ func printStatus(printer *ui.Printer, status statusDocument) {
 		printer.Line("No run is recorded.")
 	} else {
 		printer.Table(movesTable(status.Runs, status.Running))
+		printReasons(printer, status.Runs)
 	}
 }
 
@@ -61,6 +62,19 @@ func timeLeft(run migrate.Status) time.Duration {
 	return time.Duration(float64(elapsed) * float64(run.Total-run.Done) / float64(run.Done))
 }
 
+// printReasons says why runs are not completed, once for each reason.
+func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove) {
+	told := map[string]bool{}
+	for _, move := range moves {
+		key := move.Started + move.Status + move.Reason
+		if move.Reason == "" || told[key] {
+			continue
+		}
+		told[key] = true
+		printer.Line("%s, %s: %s.", move.Started, move.Status, ui.Clean(strings.TrimSuffix(move.Reason, ".")))
+	}
+}
+
 // movesTable lists the recorded moves. It tells a run that was killed from one that is
 // at work, because both have the status running in the record.
 func movesTable(moves []pgrecord.RecordedMove, running bool) ui.Table {
@@ -70,9 +84,17 @@ func movesTable(moves []pgrecord.RecordedMove, running bool) ui.Table {
 		if ended == "running" && !running {
 			ended = "ended without a word"
 		}
-		table.Rows = append(table.Rows, ui.Row(move.Table+"."+move.Column,
-			strconv.Itoa(move.From)+" to "+strconv.Itoa(move.To),
-			ui.Number(move.Moved)+" of "+ui.Number(move.Total), move.Started, ended))
+		table.Rows = append(table.Rows, ui.Row(move.String(),
+			strconv.Itoa(move.From)+" to "+strconv.Itoa(move.To), movedText(move), move.Started, ended))
 	}
 	return table
+}
+
+// movedText says how many values a run moved, and how many the servers did.
+func movedText(move pgrecord.RecordedMove) string {
+	text := ui.Number(move.Moved) + " of " + ui.Number(move.Total)
+	if move.ByServers > 0 {
+		text += ", " + ui.Number(move.ByServers) + " by servers"
+	}
+	return text
 }

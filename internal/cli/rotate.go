@@ -68,7 +68,7 @@ func (a *App) runRotate(ctx context.Context, settings *config.Settings, options 
 		return err
 	}
 	defer engine.close()
-	return engine.rotate(ctx, options.DryRun)
+	return engine.underLock(ctx, func(ctx context.Context) error { return engine.rotate(ctx, options.DryRun) })
 }
 
 // rotate runs, verifies the whole database, and says what to do next. Where the run is

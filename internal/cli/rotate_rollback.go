@@ -65,5 +65,5 @@ func (a *App) runRotateRollback(ctx context.Context, settings *config.Settings, 
 		return err
 	}
 	defer engine.close()
-	return engine.rotate(ctx, options.DryRun)
+	return engine.underLock(ctx, func(ctx context.Context) error { return engine.rotate(ctx, options.DryRun) })
 }

@@ -106,7 +106,7 @@ func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine
 	if err != nil {
 		return nil, err
 	}
-	ring, err := targetKeyring(settings, asked)
+	ring, configured, err := targetKeyring(settings, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -115,31 +115,31 @@ func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine
 		Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Workers: cmp.Or(settings.Engine.Workers, migrate.DefaultWorkers(a.deps.Cores)),
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderTimeout: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
-		Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
+		Configured: configured, Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
 		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, Search: asked.Search,
 	}}, nil
 }
 
 // targetKeyring returns the keyring that seals under the version to reach, once the
-// direction and the key are known to be meant.
-func targetKeyring(settings *config.Settings, asked engineRequest) (*crypto.Keyring, error) {
-	ring, err := settings.Keyring(nil)
-	if err != nil {
-		return nil, err
+// direction and the key are known to be meant, and the version that is configured.
+func targetKeyring(settings *config.Settings, asked engineRequest) (ring *crypto.Keyring, configured int, err error) {
+	if ring, err = settings.Keyring(nil); err != nil {
+		return nil, 0, err
 	}
-	direction := rotation.Direction{From: asked.From.pointer(), To: ring.Current(), Configured: ring.Current(), AllowDowngrade: asked.AllowDowngrade}
+	configured = ring.Current()
+	direction := rotation.Direction{From: asked.From.pointer(), To: configured, Configured: configured, AllowDowngrade: asked.AllowDowngrade}
 	if asked.To.set {
 		direction.To = asked.To.number
 	}
 	if err := direction.Check(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if asked.To.set {
 		if ring, err = settings.Keyring(asked.To.pointer()); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return ring, rotation.CheckFingerprint(asked.ExpectKey, ring)
+	return ring, configured, rotation.CheckFingerprint(asked.ExpectKey, ring)
 }
 
 // close closes the connections of the engine.
@@ -147,7 +147,7 @@ func (e *engine) close() { e.db.Close() }
 
 // runner returns the engine's runner, with the clock and the randomness of this process.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
-	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Holders: e.db.tables, Replication: e.db.tables,
+	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Held: true, Tables: e.db.tables, Holders: e.db.tables, Replication: e.db.tables,
 		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To), Ring: e.ring, Random: e.app.deps.Random,
 		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful}
 }
@@ -163,7 +163,8 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	if err := e.chooseWorkers(ctx); err != nil {
 		return nil, causeOf(ctx, err)
 	}
-	sources := migrate.PlanSources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Searchers: e.db.searchers, Pacing: e.pacing}
+	sources := migrate.PlanSources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Searchers: e.db.searchers,
+		Trier: e.db.tables, Random: e.app.deps.Random, Pacing: e.pacing}
 	plan, err := migrate.MakePlan(ctx, sources, e.ring, e.request, progress)
 	if plan != nil && plan.Discovery != nil {
 		hideKeys(plan.Discovery)
@@ -217,10 +218,27 @@ func (e *engine) search(ctx context.Context, request migrate.Request, since *uin
 	return report, nil
 }
 
+// underLock does work while no other run can begin, from the plan to the record of what it
+// came to.
+func (e *engine) underLock(ctx context.Context, work func(context.Context) error) error {
+	held, release, err := e.db.tables.Lock(ctx)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	defer release()
+	return causeOf(held, work(held))
+}
+
 // causeOf returns why a context ended, where that is why work failed.
 func causeOf(ctx context.Context, err error) error {
-	if err != nil && errors.Is(context.Cause(ctx), ui.ErrInterrupted) {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(context.Cause(ctx), ui.ErrInterrupted) {
 		return ui.ErrInterrupted
+	}
+	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), migrate.ErrLockLost) {
+		return context.Cause(ctx)
 	}
 	return err
 }

@@ -126,8 +126,13 @@ func (f Find) evidence() string {
 	return strings.Join(parts, ", ")
 }
 
-// addedKey is the name of a column that is to be added to a table without a key.
-const addedKey = "ocmt_row"
+// AddedKey is the name of a column that is to be added to a table without a key.
+const AddedKey = "ocmt_row"
+
+// AddKey returns the statement that adds it.
+func AddKey(schema, table string) string {
+	return fmt.Sprintf("ALTER TABLE %s.%s ADD COLUMN %s bigint GENERATED ALWAYS AS IDENTITY UNIQUE", schema, table, AddedKey)
+}
 
 // Fix says how to have the values moved, or left alone.
 func (f Find) Fix() string {
@@ -143,8 +148,8 @@ func (f Find) Fix() string {
 	}
 	key, first := f.keyColumn, ""
 	if key == "" {
-		key = addedKey
-		first = fmt.Sprintf("give each row a name of one column with ALTER TABLE %s.%s ADD COLUMN %s bigint GENERATED ALWAYS AS IDENTITY UNIQUE, which locks the table while it is rewritten, then ", f.Schema, f.Table, addedKey)
+		key = AddedKey
+		first = "give each row a name of one column with " + AddKey(f.Schema, f.Table) + ", which locks the table while it is rewritten, then "
 	}
 	return fmt.Sprintf("to move them, %slist it in ocmt.yaml under columns: - {schema: %s, table: %s, key: %s, column: %s}; ", first, f.Schema, f.Table, key, f.Column) + leave
 }

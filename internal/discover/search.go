@@ -249,6 +249,9 @@ func (s *search) isRecord(relation Relation) bool {
 // isListed reports whether the catalogue lists a column of a relation.
 func (s *search) isListed(relation Relation, column Column) bool {
 	for _, table := range s.request.Catalogue {
+		if relation.Materialized { // the engine leaves it alone, whatever its name
+			break
+		}
 		if !relation.matches(table.Schema, table.Name) && (table.OldName == "" || !relation.matches(table.Schema, table.OldName)) {
 			continue
 		}

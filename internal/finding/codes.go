@@ -20,6 +20,7 @@ const (
 	MissingUsage        Code = "missing_usage"
 	MissingLedger       Code = "missing_ledger"
 	MissingLedgerRights Code = "missing_ledger_rights"
+	RecordRefused       Code = "record_refused"
 	RowSecurity         Code = "row_security"
 	NotATable           Code = "not_a_table"
 	OtherSchema         Code = "other_schema"
@@ -29,6 +30,8 @@ const (
 	NarrowColumn        Code = "narrow_column"
 	NoKey               Code = "no_key"
 	Rule                Code = "rule"
+	UpdateRefused       Code = "update_refused"
+	TriggerChanges      Code = "trigger_changes"
 	EmptyTable          Code = "empty_table"
 	UnlistedColumn      Code = "unlisted_column"
 )

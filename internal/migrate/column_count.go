@@ -8,8 +8,7 @@ import (
 
 // ColumnCount counts the values of one column.
 type ColumnCount struct {
-	Table     string        `json:"table"`
-	Column    string        `json:"column"`
+	Place
 	Legacy    int64         `json:"legacy"`   // values of ByVersion[0] in the legacy form
 	ByVersion map[int]int64 `json:"versions"` // values that parse as a ciphertext
 	Plaintext int64         `json:"plaintext"`

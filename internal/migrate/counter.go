@@ -18,15 +18,17 @@ type counter struct {
 	columns     []ColumnCount // the columns of all tables, one table after the other
 	first       []int         // index in columns of the first column of each table
 	rowsToWrite []int64       // rows that the request would write, by table
+	examples    []examples    // some of these, by table
 	report      func(rows int64)
 }
 
 func newCounter(ring *crypto.Keyring, request Request, tables []Table, report func(int64)) *counter {
-	c := &counter{request: request, tables: tables, parser: crypto.NewResealer(ring, nil), rowsToWrite: make([]int64, len(tables)), report: report}
+	c := &counter{request: request, tables: tables, parser: crypto.NewResealer(ring, nil), rowsToWrite: make([]int64, len(tables)),
+		examples: make([]examples, len(tables)), report: report}
 	for _, table := range tables {
 		c.first = append(c.first, len(c.columns))
 		for _, column := range table.Columns {
-			c.columns = append(c.columns, ColumnCount{Table: table.Name, Column: column.Name, ByVersion: map[int]int64{}, versions: map[int]*versionCount{}})
+			c.columns = append(c.columns, ColumnCount{Place: table.Place(column), ByVersion: map[int]int64{}, versions: map[int]*versionCount{}})
 		}
 	}
 	return c
@@ -61,6 +63,7 @@ func (c *counter) countRow(table int, row Row) {
 	}
 	if moves {
 		c.rowsToWrite[table]++
+		c.examples[table].offer(row)
 	}
 }
 
@@ -98,16 +101,17 @@ func (c *counter) help(ctx context.Context, conns Connector, pacing *Pacing, que
 func (c *counter) merge(other *counter) {
 	for i := range c.rowsToWrite {
 		c.rowsToWrite[i] += other.rowsToWrite[i]
+		c.examples[i] = append(c.examples[i], other.examples[i]...)
 	}
 	for i := range c.columns {
 		c.columns[i].merge(&other.columns[i])
 	}
 }
 
-// countTables reads every value of the tables once and opens none. It also returns
-// how many rows of each table the request would write. Each scan sees a snapshot of
+// countTables reads every value of the tables once and opens none. It returns the counter that
+// has the counts of all workers. Each scan sees a snapshot of
 // its own: a row that moves between two scans may be counted twice, or not at all.
-func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring, request Request, tables []Table, reporter Reporter) ([]ColumnCount, []int64, error) {
+func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring, request Request, tables []Table, reporter Reporter) (*counter, error) {
 	var rows atomic.Int64
 	report := func(more int64) { reporter.Progress(rows.Add(more), 0) }
 	ranges := scanRanges(tables, request.Workers)
@@ -122,7 +126,7 @@ func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring,
 	}
 	first, err := sources.Conns.Open(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -133,7 +137,7 @@ func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring,
 		group.Go(func() error { return helper.help(ctx, sources.Conns, sources.Pacing, queue) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	total := counters[0]
 	for _, helper := range counters[1:] {
@@ -142,5 +146,5 @@ func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring,
 	for i := range total.columns {
 		total.columns[i].fillByVersion()
 	}
-	return total.columns, total.rowsToWrite, nil
+	return total, nil
 }

@@ -136,9 +136,9 @@ type ActivityCounter interface {
 
 // ValueRecord is the record of runs as far as it says where values were.
 type ValueRecord interface {
-	// RecordedValues returns how many values the record has, by table.column. It
+	// RecordedValues returns how many values each column had when it was recorded last. It
 	// returns nothing where there is no record that the account may read.
-	RecordedValues(ctx context.Context) (map[string]int64, error)
+	RecordedValues(ctx context.Context) (map[Place]int64, error)
 }
 
 // SnapshotGuard says what could hide values from a snapshot.

@@ -167,7 +167,7 @@ func (d *database) request() migrate.Request {
 }
 
 func (d *database) runner(ring *crypto.Keyring) migrate.Runner {
-	return migrate.Runner{Conns: d.store, Locker: d.store, Holders: d.store, Replication: d.store, Ring: ring, Random: rand.Reader,
+	return migrate.Runner{Conns: d.store, Locker: d.store, Tables: d.store, Holders: d.store, Replication: d.store, Ring: ring, Random: rand.Reader,
 		Reporter: silent{}, Ledger: pgrecord.New(d.db, "tester").Ledger(), Clock: time.Now, Stop: make(chan struct{})}
 }
 

@@ -84,7 +84,7 @@ func (w *worker) readPending(ctx context.Context, reader Reader, table Table, ba
 		if len(w.changes) < rowsPerPendingBatch && w.kept < keptBytes {
 			return nil
 		}
-		return w.passOn(ctx, batches)
+		return w.passOn(ctx, table, batches)
 	})
 	if err != nil {
 		return err
@@ -92,13 +92,29 @@ func (w *worker) readPending(ctx context.Context, reader Reader, table Table, ba
 	if len(w.changes) == 0 {
 		return nil
 	}
-	return w.passOn(ctx, batches)
+	return w.passOn(ctx, table, batches)
+}
+
+// countLeft counts the values of changes by column.
+func (r *run) countLeft(table Table, changes []Change) {
+	for i, column := range table.Columns {
+		values := int64(0)
+		for _, change := range changes {
+			if change.New[i] != nil {
+				values++
+			}
+		}
+		if values > 0 {
+			r.leftByColumn.add(table.Place(column), values)
+		}
+	}
 }
 
 // passOn passes the changes to the writer.
-func (w *worker) passOn(ctx context.Context, batches chan<- []Change) error {
+func (w *worker) passOn(ctx context.Context, table Table, batches chan<- []Change) error {
 	changes := w.changes
 	w.run.left.Add(int64(len(changes)))
+	w.run.countLeft(table, changes)
 	// The changes go to another goroutine, and their memory with them.
 	w.changes, w.kept, w.bytes, w.lists = nil, 0, arena[byte]{}, arena[[]byte]{}
 	select {

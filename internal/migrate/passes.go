@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // maxPasses bounds the passes of a run, the first one included. Each pass takes what the
@@ -19,14 +20,19 @@ func (r *run) makePasses(ctx context.Context, result *Result) error {
 	if err := r.forEachTable(ctx, r.makeFirstPass); err != nil {
 		return err
 	}
+	var since time.Time
 	for result.Passes < maxPasses {
 		result.Passes++
+		if result.Passes == 2 {
+			since = r.Clock()
+		}
 		r.setPhase(fmt.Sprintf("looking again, pass %d", result.Passes), result.Passes)
 		if err := r.awaitHolders(ctx); err != nil {
 			return err
 		}
 		r.clearSetAside()
 		r.left.Store(0)
+		r.leftByColumn.reset()
 		r.blocked.Store(0)
 		if err := r.makeLaterPass(ctx); err != nil {
 			return err
@@ -35,6 +41,7 @@ func (r *run) makePasses(ctx context.Context, result *Result) error {
 			return nil
 		}
 	}
+	result.LeftSince = &since
 	return nil
 }
 

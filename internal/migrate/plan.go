@@ -3,13 +3,13 @@ package migrate
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
-	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -20,6 +20,7 @@ type Plan struct {
 	Absent   []string      // what the database lacks of the catalogue, as table or table.column
 	Columns  []ColumnCount // the columns of all tables, one table after the other
 	Findings []finding.Finding
+	Emptied  []Place // columns that held values and hold none, as the operator says rightly
 	Outline  Outline
 	// Oldest is the oldest transaction that ran when the plan was made, as a number of 32
 	// bits; nil where nothing could be read.
@@ -53,7 +54,9 @@ type PlanSources struct {
 	Conns     Connector
 	Record    PlanRecord
 	Searchers discover.Opener
-	Pacing    *Pacing // holds back the reading; nil for full speed
+	Trier     Trier     // nil: nothing is tried
+	Random    io.Reader // a cryptographic source, for what is tried
+	Pacing    *Pacing   // holds back the reading; nil for full speed
 }
 
 // TableReader describes tables for a plan.
@@ -71,8 +74,7 @@ func MakePlan(ctx context.Context, sources PlanSources, ring *crypto.Keyring, re
 	if err := request.Check(); err != nil {
 		return nil, err
 	}
-	selected, err := request.selectTables()
-	if err != nil {
+	if _, err := request.selectTables(); err != nil {
 		return nil, err
 	}
 	sources.Conns = sources.Pacing.PaceConns(sources.Conns)
@@ -83,7 +85,7 @@ func MakePlan(ctx context.Context, sources PlanSources, ring *crypto.Keyring, re
 		discovery, err = planner.search(ctx)
 		return err
 	})
-	group.Go(func() error { return planner.readTables(ctx, selected) })
+	group.Go(func() error { return planner.readTables(ctx) })
 	switch err := group.Wait(); {
 	case errors.Is(err, errUnreadable): // the result of the search does not matter then
 		return planner.plan, nil
@@ -117,9 +119,9 @@ var errUnreadable = errors.New("the tables cannot be read")
 // readTables fills in what the tables of the request are and what they contain. The
 // error is errUnreadable where they cannot be read; the findings are then all that
 // the plan says.
-func (p *planner) readTables(ctx context.Context, selected []ocmt.Table) error {
+func (p *planner) readTables(ctx context.Context) error {
 	plan := p.plan
-	found, err := p.sources.Tables.Describe(ctx, selected)
+	found, err := plan.Request.describe(ctx, p.sources.Tables)
 	if err != nil {
 		return err
 	}
@@ -172,14 +174,14 @@ func (p *planner) survey(ctx context.Context) (*Survey, string, error) {
 
 // countValues counts the values, opens samples of them, and compares both with the
 // record.
-func (p *planner) countValues(ctx context.Context) error {
+func (p *planner) countValues(outer context.Context) error {
 	plan := p.plan
 	var survey *Survey
 	var unaudited string
 	var recordedKeys map[int]string
-	var recordedValues map[string]int64
-	var rowsToWrite []int64
-	group, ctx := errgroup.WithContext(ctx)
+	var recordedValues map[Place]int64
+	var counted *counter
+	group, ctx := errgroup.WithContext(outer)
 	group.Go(func() (err error) {
 		if survey, unaudited, err = p.survey(ctx); err != nil {
 			return err
@@ -192,15 +194,18 @@ func (p *planner) countValues(ctx context.Context) error {
 	})
 	group.Go(func() (err error) {
 		p.reporter.Phase("reading")
-		plan.Columns, rowsToWrite, err = countTables(ctx, p.sources, p.ring, plan.Request, plan.Tables, p.reporter)
+		counted, err = countTables(ctx, p.sources, p.ring, plan.Request, plan.Tables, p.reporter)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, rowsToWrite)
+	plan.Columns = counted.columns
+	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, counted.rowsToWrite)
 	plan.Oldest = &survey.Oldest
-	if !plan.Request.AllowEmpty {
+	if plan.Request.AllowEmpty {
+		plan.Emptied = emptiedPlaces(plan.Request, plan.Tables, plan.valuesByTable(), recordedValues)
+	} else {
 		plan.Findings = append(plan.Findings, findEmptied(plan.Request, plan.Tables, plan.valuesByTable(), recordedValues)...)
 	}
 	if unfit := checkKeys(plan.Request, p.ring, plan.Columns); len(unfit) > 0 {
@@ -212,7 +217,7 @@ func (p *planner) countValues(ctx context.Context) error {
 	}
 	plan.Findings = append(plan.Findings, findNarrowColumns(plan.Request, plan.Tables, plan.Columns)...)
 	plan.Findings = append(plan.Findings, findDowngrade(plan.Request, plan.Columns)...)
-	return nil
+	return p.tryWrites(outer, counted.examples)
 }
 
 // waitingOnly is a Reporter for work that runs beside the work that is reported.

@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,29 +77,37 @@ func findNarrowColumns(request Request, tables []Table, columns []ColumnCount) [
 	return found
 }
 
-// valuesByTable counts the values of each table, by its name.
+// valuesByTable counts the values of each table, by schema.table.
 func (p *Plan) valuesByTable() map[string]int64 {
 	values := map[string]int64{}
 	for _, column := range p.Columns {
-		values[column.Table] += column.Values
+		values[column.Schema+"."+column.Table] += column.Values
 	}
 	return values
 }
 
-// findEmptied finds tables that have no value now and had some when a run was
-// recorded, and a whole database without any value, which is hardly the one that is
-// meant. It compares by table name, as the record does, because the name may have
-// moved to another schema.
-func findEmptied(request Request, tables []Table, now, recorded map[string]int64) []finding.Finding {
+// recordedIn returns how many values the record has in a column. A record that was made
+// without a schema speaks of the table of that name in any schema.
+func recordedIn(recorded map[Place]int64, place Place) int64 {
+	if values, known := recorded[place]; known {
+		return values
+	}
+	place.Schema = ""
+	return recorded[place]
+}
+
+// findEmptied finds tables that have no value now and had some when a run was recorded, and a
+// whole database without any value, which is hardly the one that is meant.
+func findEmptied(request Request, tables []Table, now map[string]int64, recorded map[Place]int64) []finding.Finding {
 	var found []finding.Finding
 	var all int64
 	for _, table := range tables {
-		all += now[table.Name]
+		all += now[table.String()]
 		var before int64
 		for _, column := range table.Columns {
-			before = max(before, recorded[table.Name+"."+column.Name])
+			before = max(before, recordedIn(recorded, table.Place(column)))
 		}
-		if before > 0 && now[table.Name] == 0 {
+		if before > 0 && now[table.String()] == 0 {
 			found = append(found, emptyTableFinding(table.String(), before, "the record of an earlier run has"))
 		}
 	}
@@ -114,17 +121,24 @@ func findEmptied(request Request, tables []Table, now, recorded map[string]int64
 
 // findMissing finds tables and columns that the record has values of and that are not among
 // those that were looked at: they may have been renamed, or are missing from ocmt.yaml, with
-// values under an old key. A table may have the other one of the two names that the catalogue
-// knows it by.
-func findMissing(request Request, tables []Table, recorded map[string]int64) []finding.Finding {
+// values under an old key.
+func findMissing(request Request, tables []Table, recorded map[Place]int64) []finding.Finding {
+	var found []finding.Finding
+	for _, place := range missingPlaces(request, tables, recorded) {
+		found = append(found, finding.Finding{Code: finding.MissingTable, Severity: finding.Error, Where: place.String(),
+			Message:  "an earlier run had values in it, and nothing of this name was looked at now",
+			Evidence: fmt.Sprintf("values in the record: %d", recorded[place]),
+			Fix:      "list it, or what it is called now, under columns in ocmt.yaml; if it was dropped or has another schema now, add --allow-empty; the record of a run keeps that"})
+	}
+	return found
+}
+
+// missingPlaces returns the columns that the record has values of and that are not among those
+// of the tables. A table may have the other one of the two names that the catalogue knows it
+// by.
+func missingPlaces(request Request, tables []Table, recorded map[Place]int64) []Place {
 	if request.isNarrowed() {
 		return nil
-	}
-	there := map[string]bool{}
-	for _, table := range tables {
-		for _, column := range table.Columns {
-			there[table.Name+"."+column.Name] = true
-		}
 	}
 	renamed := map[string]string{}
 	for _, entry := range request.Catalogue {
@@ -132,23 +146,42 @@ func findMissing(request Request, tables []Table, recorded map[string]int64) []f
 			renamed[entry.OldName], renamed[entry.Name] = entry.Name, entry.OldName
 		}
 	}
-	var found []finding.Finding
-	for _, place := range slices.Sorted(maps.Keys(recorded)) {
-		table, column, _ := strings.Cut(place, ".")
-		if recorded[place] == 0 || there[place] || there[renamed[table]+"."+column] {
-			continue
+	there := map[Place]bool{}
+	for _, table := range tables {
+		for _, column := range table.Columns {
+			for _, schema := range []string{table.Schema, ""} {
+				there[Place{schema, table.Name, column.Name}] = true
+				there[Place{schema, renamed[table.Name], column.Name}] = true
+			}
 		}
-		found = append(found, finding.Finding{Code: finding.MissingTable, Severity: finding.Error, Where: place,
-			Message:  "an earlier run had values in it, and nothing of this name was looked at now",
-			Evidence: fmt.Sprintf("values in the record: %d", recorded[place]),
-			Fix:      "list it, or what it is called now, under columns in ocmt.yaml; if it was dropped, add --allow-empty"})
 	}
-	return found
+	var missing []Place
+	for place, values := range recorded {
+		if values > 0 && !there[place] {
+			missing = append(missing, place)
+		}
+	}
+	slices.SortFunc(missing, func(a, b Place) int { return strings.Compare(a.String(), b.String()) })
+	return missing
+}
+
+// emptiedPlaces returns the columns that the record has values of and that have none now, or
+// are gone. Where the operator says that this is right, the record notes it.
+func emptiedPlaces(request Request, tables []Table, now map[string]int64, recorded map[Place]int64) []Place {
+	emptied := missingPlaces(request, tables, recorded)
+	for _, table := range tables {
+		for _, column := range table.Columns {
+			if place := table.Place(column); now[table.String()] == 0 && recordedIn(recorded, place) > 0 {
+				emptied = append(emptied, place)
+			}
+		}
+	}
+	return emptied
 }
 
 // emptyTableFinding says that a table has lost all of its values.
 func emptyTableFinding(table string, before int64, source string) finding.Finding {
 	return finding.Finding{Code: finding.EmptyTable, Severity: finding.Error, Where: table,
 		Message: fmt.Sprintf("%s %d values in it, and now it has none", source, before),
-		Fix:     "check that this is the database that is meant, and that nothing hides its rows; if it was emptied, add --allow-empty"}
+		Fix:     "check that this is the database that is meant, and that nothing hides its rows; if it was emptied, add --allow-empty; the record of a run keeps that"}
 }

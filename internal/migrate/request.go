@@ -22,6 +22,7 @@ type Request struct {
 	HolderTimeout    time.Duration  // how long to wait for transactions that have written and not ended
 	MaxReplicaLag    time.Duration  // wait while a standby is further behind; 0 for no limit
 	MaxWALBacklog    int64          // bytes; wait while more log than this is held back; 0 for no limit
+	Configured       int            // the version that the servers write, as far as is known here
 	Backwards        bool           // leave every version above To, not below
 	AllowDowngrade   bool           // go on where most values carry a newer version than To
 	StopOnSetAside   bool           // end at the first value that must be set aside

@@ -18,6 +18,8 @@ import (
 type Runner struct {
 	Conns       Connector
 	Locker      Locker
+	Held        bool // the caller holds the lock already, under the context of the run
+	Tables      Describer
 	Holders     HolderLister
 	Replication ReplicationReader
 	Ledger      Ledger          // not written by a dry run
@@ -47,6 +49,7 @@ type run struct {
 	notEnded      []string     // transactions that had written and not ended when the last pass began
 	setAside      *setAsideList
 	movedByColumn valueCounts
+	leftByColumn  valueCounts // values that the present later pass found
 	limit         *rowLimit
 	gate          *gate
 
@@ -55,8 +58,8 @@ type run struct {
 	pass  int
 }
 
-// Run brings every value of the plan to its target version. It takes the lock, so that
-// there is one run at a time. When it returns without an error, or because it was asked
+// Run brings every value of the plan to its target version. It takes the lock, if the caller
+// does not hold it, so that there is one run at a time. It looks at the tables again first. When it returns without an error, or because it was asked
 // to stop, everything that it wrote is safe on disk. Values may be left without an error:
 // Result.Complete says so. With an error, the Result says how far the run came, and
 // running again goes on from there. Errors: *RefusedError, ErrLocked, ErrLockLost,
@@ -76,11 +79,14 @@ func (r Runner) runLocked(ctx context.Context, plan *Plan, writer func(Conn) Wri
 		limit: newRowLimit(plan.Request.MaxRowsPerSecond), gate: newGate()}
 	r.Pacing.haltWhen(state.haltReason)
 	defer r.Pacing.haltWhen(func() error { return nil })
-	held, release, err := r.Locker.Lock(ctx)
+	held, release, err := r.lock(ctx)
 	if err != nil {
 		return result, err
 	}
 	defer release()
+	if err := state.lookAgain(held); err != nil {
+		return result, err
+	}
 	began, rested := r.Clock(), r.Pacing.Rested()
 	err = work(state, held, result)
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
@@ -91,6 +97,14 @@ func (r Runner) runLocked(ctx context.Context, plan *Plan, writer func(Conn) Wri
 		result.Why = r.Pacing.Why()
 	}
 	return result, err
+}
+
+// lock takes the lock, if the caller does not hold it.
+func (r Runner) lock(ctx context.Context) (held context.Context, release func(), err error) {
+	if r.Held {
+		return ctx, func() {}, nil
+	}
+	return r.Locker.Lock(ctx)
 }
 
 // runWithLedger makes the passes between the two entries of the ledger, while operators
@@ -112,12 +126,23 @@ func (r *run) runWithLedger(ctx context.Context, result *Result) error {
 func (r *run) runWithoutEntry(ctx context.Context, result *Result) error {
 	failure := r.makePasses(ctx, result)
 	if r.rows.Load() == 0 {
-		return failure
+		return r.settle(ctx, result, failure)
 	}
 	if err := r.Ledger.Begin(ctx, r.ledgerEntry()); err != nil {
 		return errors.Join(failure, fmt.Errorf("recording the run, which has moved values: %w", err))
 	}
 	return r.finish(ctx, result, failure)
+}
+
+// settle brings the record of earlier runs up to date after a run that moved nothing.
+func (r *run) settle(ctx context.Context, result *Result, failure error) error {
+	if failure != nil {
+		return failure
+	}
+	if err := r.Ledger.Settle(ctx, r.ledgerEntry(), r.ledgerOutcome(result, nil)); err != nil {
+		return fmt.Errorf("bringing the record of earlier runs up to date: %w", err)
+	}
+	return nil
 }
 
 // finishTimeout bounds how long an ended run tries to record its end.
@@ -136,9 +161,11 @@ func (r *run) finish(ctx context.Context, result *Result, failure error) error {
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	if err := r.Ledger.End(ending, r.ledgerOutcome(result, failure)); err != nil && failure == nil {
+	unaudited, err := r.Ledger.End(ending, r.ledgerOutcome(result, failure))
+	if err != nil && failure == nil {
 		return fmt.Errorf("recording the run, which has moved its values: %w", err)
 	}
+	result.Unaudited = unaudited
 	return failure
 }
 
@@ -290,7 +317,7 @@ func (r *run) addOutcome(table Table, batch Batch, outcome Outcome) {
 	for i, column := range table.Columns {
 		before += values[i]
 		if moved := before*outcome.Written/rows - counted; moved > 0 {
-			r.movedByColumn.add(table.Name+"."+column.Name, moved)
+			r.movedByColumn.add(table.Place(column), moved)
 			counted += moved
 		}
 	}

@@ -1,7 +1,9 @@
 package migrate
 
 import (
+	"context"
 	"slices"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ocmt"
@@ -37,18 +39,24 @@ func (r Request) selectTables() ([]ocmt.Table, error) {
 }
 
 // selectNames keeps those names of a table that the request asks for, and notes
-// them as found. It reports whether the request asks for the table at all.
+// them as found. It reports whether the request asks for the table at all. A name may
+// have a schema in front; for a table that is looked for on the search path, describe
+// looks which one it is in.
 func (r Request) selectNames(table ocmt.Table, found map[string]bool) (ocmt.Table, bool) {
 	if len(r.Tables) == 0 {
 		return table, true
 	}
-	byName := slices.Contains(r.Tables, table.Name)
-	byOldName := table.OldName != "" && slices.Contains(r.Tables, table.OldName)
-	if byName {
-		found[table.Name] = true
-	}
-	if byOldName {
-		found[table.OldName] = true
+	byName, byOldName := false, false
+	for _, asked := range r.Tables {
+		switch {
+		case isName(asked, table.Schema, table.Name):
+			byName = true
+		case table.OldName != "" && isName(asked, table.Schema, table.OldName):
+			byOldName = true
+		default:
+			continue
+		}
+		found[asked] = true
 	}
 	switch {
 	case byName && !byOldName:
@@ -59,6 +67,13 @@ func (r Request) selectNames(table ocmt.Table, found map[string]bool) (ocmt.Tabl
 	return table, byName || byOldName
 }
 
+// isName reports whether what was asked for is a table of the catalogue, by its name alone or
+// with a schema in front. A table on the search path can be in any schema.
+func isName(asked, schema, name string) bool {
+	inSchema, bare, qualified := strings.Cut(asked, ".")
+	return asked == name || qualified && bare == name && (schema == "" || schema == inSchema)
+}
+
 // selectColumns returns the columns of a table that the request asks for, and notes
 // their names as found.
 func (r Request) selectColumns(table ocmt.Table, found map[string]bool) []ocmt.Column {
@@ -67,26 +82,95 @@ func (r Request) selectColumns(table ocmt.Table, found map[string]bool) []ocmt.C
 	}
 	var columns []ocmt.Column
 	for _, column := range table.Columns {
-		asked := false
-		for _, name := range []string{column.Name, table.Name + "." + column.Name, table.OldName + "." + column.Name} {
-			if slices.Contains(r.Columns, name) {
-				asked, found[name] = true, true
+		selected := false
+		for _, asked := range r.Columns {
+			of, bare := splitColumn(asked)
+			if bare == column.Name && (of == "" || isName(of, table.Schema, table.Name) || table.OldName != "" && isName(of, table.Schema, table.OldName)) {
+				selected, found[asked] = true, true
 			}
 		}
-		if asked {
+		if selected {
 			columns = append(columns, column)
 		}
 	}
 	return columns
 }
 
-// withoutKnown drops the findings about tables of other schemas that the deployment
-// has listed as known: their values are not to be moved.
+// splitColumn splits the name of a column into that of its table, "" for none, and its own.
+func splitColumn(name string) (table, column string) {
+	at := strings.LastIndexByte(name, '.')
+	return name[:max(at, 0)], name[at+1:]
+}
+
+// describe describes the tables that the request asks for. The error is an *UnknownNameError
+// where a name is not in the catalogue, or names a schema that does not have it.
+func (r Request) describe(ctx context.Context, tables Describer) (*Description, error) {
+	selected, err := r.selectTables()
+	if err != nil {
+		return nil, err
+	}
+	found, err := tables.Describe(ctx, selected)
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	var kept []Table
+	for _, table := range found.Tables {
+		if table.Columns = r.keepColumns(table, there); len(table.Columns) > 0 {
+			kept = append(kept, table)
+		}
+	}
+	found.Tables = kept
+	for _, name := range r.Tables {
+		if strings.Contains(name, ".") && !there[name] {
+			return nil, &UnknownNameError{Kind: "table", Name: name}
+		}
+	}
+	for _, name := range r.Columns {
+		if table, _ := splitColumn(name); strings.Contains(table, ".") && !there[name] {
+			return nil, &UnknownNameError{Kind: "column", Name: name}
+		}
+	}
+	return found, nil
+}
+
+// keepColumns returns those columns of a table that the request asks for, and notes the names
+// that it asked by: the database says which schema a table is in.
+func (r Request) keepColumns(table Table, there map[string]bool) (kept []Column) {
+	if len(r.Tables) > 0 && !slices.ContainsFunc(r.Tables, func(asked string) bool { return noteName(there, asked, asked, table) }) {
+		return nil
+	}
+	for _, column := range table.Columns {
+		asked := len(r.Columns) == 0
+		for _, name := range r.Columns {
+			of, bare := splitColumn(name)
+			if bare == column.Name && (of == "" || noteName(there, name, of, table)) {
+				asked = true
+			}
+		}
+		if asked {
+			kept = append(kept, column)
+		}
+	}
+	return kept
+}
+
+// noteName reports whether a name means a table, and notes what was asked for as found then.
+func noteName(there map[string]bool, asked, name string, table Table) bool {
+	if name != table.Name && name != table.String() {
+		return false
+	}
+	there[asked] = true
+	return true
+}
+
+// withoutKnown drops the findings about tables of other schemas, and about what is no table,
+// that the deployment has listed as known: their values are not to be moved.
 func (r Request) withoutKnown(list []finding.Finding) []finding.Finding {
 	var kept []finding.Finding
 	for _, found := range list {
 		listed := slices.ContainsFunc(r.Known, func(k ocmt.Known) bool { return k.Schema+"."+k.Table == found.Where })
-		if found.Code != finding.OtherSchema || !listed {
+		if found.Code != finding.OtherSchema && found.Code != finding.NotATable || !listed {
 			kept = append(kept, found)
 		}
 	}

@@ -32,8 +32,7 @@ type Verification struct {
 
 // Elsewhere counts the values of one column under a version that is not the target.
 type Elsewhere struct {
-	Table   string `json:"table"`
-	Column  string `json:"column"`
+	Place
 	Version int    `json:"version"`
 	Values  int64  `json:"values"`
 	Key     string `json:"key"` // of one such row
@@ -76,11 +75,7 @@ func Verify(ctx context.Context, sources VerifySources, ring *crypto.Keyring, re
 	if err != nil {
 		return nil, err
 	}
-	selected, err := request.selectTables()
-	if err != nil {
-		return nil, err
-	}
-	found, err := sources.Tables.Describe(ctx, selected)
+	found, err := request.describe(ctx, sources.Tables)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +132,7 @@ type verifier struct {
 	reporter Reporter
 	setAside setAsideList
 	rows     atomic.Int64
-	perTable map[string]int64 // values of each table, by its name
+	perTable map[string]int64 // values of each table, by schema.table
 
 	mu        sync.Mutex // guards result and elsewhere
 	elsewhere elsewhereCounts
@@ -150,7 +145,7 @@ func (v *verifier) openTables(ctx context.Context, reader Reader, tables []Table
 		if err := v.openTable(ctx, reader, table, scope, workers); err != nil {
 			return err
 		}
-		v.perTable[table.Name] += v.result.values() + v.setAside.total() - before
+		v.perTable[table.String()] += v.result.values() + v.setAside.total() - before
 	}
 	return nil
 }
@@ -200,7 +195,7 @@ func (v *verifier) openRow(opener *crypto.Resealer, table Table, row Row, counts
 			counts.opened++
 			continue
 		}
-		v.setAside.add(SetAside{Table: table.Name, Column: column.Name, Key: table.KeyText(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
+		v.setAside.add(SetAside{Place: table.Place(column), Key: table.KeyText(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
 	}
 }
 

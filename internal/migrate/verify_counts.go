@@ -15,11 +15,11 @@ type openCounts struct {
 // addElsewhere counts a value under another version, and keeps the key of the first
 // such row.
 func (c *openCounts) addElsewhere(table Table, column Column, row Row, version int) {
-	if known := c.elsewhere[elsewhereKey{table.Name, column.Name, version}]; known != nil {
+	if known := c.elsewhere[elsewhereKey{table.Place(column), version}]; known != nil {
 		known.Values++
 		return
 	}
-	c.elsewhere.add(Elsewhere{Table: table.Name, Column: column.Name, Version: version, Values: 1, Key: table.KeyText(row.Key)})
+	c.elsewhere.add(Elsewhere{Place: table.Place(column), Version: version, Values: 1, Key: table.KeyText(row.Key)})
 }
 
 // elsewhereCounts counts values under other versions by column and version. Its size
@@ -27,12 +27,12 @@ func (c *openCounts) addElsewhere(table Table, column Column, row Row, version i
 type elsewhereCounts map[elsewhereKey]*Elsewhere
 
 type elsewhereKey struct {
-	table, column string
-	version       int
+	place   Place
+	version int
 }
 
 func (e elsewhereCounts) add(found Elsewhere) {
-	key := elsewhereKey{found.Table, found.Column, found.Version}
+	key := elsewhereKey{found.Place, found.Version}
 	if known := e[key]; known != nil {
 		known.Values += found.Values
 		return
@@ -47,7 +47,7 @@ func (e elsewhereCounts) sorted() []Elsewhere {
 		list = append(list, *found)
 	}
 	slices.SortFunc(list, func(a, b Elsewhere) int {
-		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column), cmp.Compare(a.Version, b.Version))
+		return cmp.Or(strings.Compare(a.String(), b.String()), cmp.Compare(a.Version, b.Version))
 	})
 	return list
 }

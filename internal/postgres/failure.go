@@ -95,6 +95,10 @@ func kindOf(answer *pgconn.PgError) FailureKind {
 	return Refused
 }
 
+// IsRefusal reports whether the server refuses the statement for what it is, and would refuse
+// it again.
+func (k FailureKind) IsRefusal() bool { return k == Refused || k == ObjectRefused || k == NotAllowed }
+
 // kindTexts are the kinds in words.
 var kindTexts = map[FailureKind]string{
 	Refused:       "the server refuses the statement",

@@ -155,7 +155,7 @@ func placesOf(verification *migrate.Verification, version int) string {
 	var parts []string
 	for _, place := range verification.Elsewhere {
 		if place.Version == version {
-			parts = append(parts, fmt.Sprintf("%s.%s: %d", place.Table, place.Column, place.Values))
+			parts = append(parts, fmt.Sprintf("%s: %d", place.Place, place.Values))
 		}
 	}
 	return strings.Join(parts, ", ")

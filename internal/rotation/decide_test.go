@@ -69,7 +69,9 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 			f.plan.Outline.Database = migrate.Identity{Name: "a", System: "1"}
 			f.report.Origins = []discover.Origin{{Name: "a", System: "1"}, {Name: "a", System: "2"}}
 		}, finding.OtherServer, "database"},
-		"the run went back": {func(f *facts) { f.plan.Request.From, f.plan.Request.Backwards = nil, true }, finding.GoingBack, "key version 2"},
+		"the run went back": {func(f *facts) {
+			f.plan.Request.From, f.plan.Request.Backwards, f.plan.Request.Configured = nil, true, 3
+		}, finding.GoingBack, "key version 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

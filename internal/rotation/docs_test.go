@@ -40,7 +40,7 @@ func TestPageListsConditions(t *testing.T) {
 func reasonCodes() []finding.Code {
 	var list []finding.Code
 	f := provenFacts()
-	f.plan.Request.Backwards = true
+	f.plan.Request.Backwards, f.plan.Request.Configured = true, 3
 	f.result.NotEnded, f.result.SetAside = []string{"x"}, 1
 	f.verification.SetAside, f.verification.Narrowed = 1, true
 	f.verification.Versions = map[int]int64{0: 1}

@@ -17,13 +17,17 @@ import (
 func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.Description, error) {
 	found := &migrate.Description{}
 	err := s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		keys, err := keysOfDeployment(ctx, conn, catalogue)
+		if err != nil {
+			return fmt.Errorf("looking for the tables of ocmt.yaml: %w", err)
+		}
 		for _, entry := range catalogue {
-			if err := describeEntry(ctx, conn, entry, found); err != nil {
+			if err := describeEntry(ctx, conn, entry, keys, found); err != nil {
 				return fmt.Errorf("describing table %s: %w", entry.Name, err)
 			}
 		}
 		reportOverlooked(found)
-		return nil
+		return reportViews(ctx, conn, found)
 	})
 	return found, err
 }
@@ -41,16 +45,41 @@ func reportOverlooked(found *migrate.Description) {
 	}
 }
 
+// keysOfDeployment returns the key columns that the deployment itself names for tables, by
+// their OID. They go before those of the catalogue.
+func keysOfDeployment(ctx context.Context, conn *pgconn.PgConn, catalogue []ocmt.Table) (map[string]string, error) {
+	keys := map[string]string{}
+	for _, entry := range catalogue {
+		if !slices.ContainsFunc(entry.Columns, func(c ocmt.Column) bool { return c.Required }) {
+			continue
+		}
+		rows, err := postgres.QueryRows(ctx, conn, "select to_regclass($1)::oid", pathOf(entry, entry.Name))
+		if err != nil {
+			return nil, err
+		}
+		keys[rows[0][0]] = entry.Key
+	}
+	return keys, nil
+}
+
+// pathOf returns the name of a table of an entry as SQL writes it.
+func pathOf(entry ocmt.Table, name string) string {
+	if entry.Schema != "" {
+		return postgres.Quote(entry.Schema, name)
+	}
+	return postgres.Quote(name)
+}
+
 // describeEntry looks for a table under both of its names. A deployment can have both, or a
 // view with one name over the table with the other.
-func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, found *migrate.Description) error {
+func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, keys map[string]string, found *migrate.Description) error {
 	seen := false
 	var others []finding.Finding // relations that have the name and are no table
 	for _, name := range []string{entry.Name, entry.OldName} {
 		if name == "" {
 			continue
 		}
-		there, other, err := describeTable(ctx, conn, entry, name, found)
+		there, other, err := describeTable(ctx, conn, entry, name, keys, found)
 		if err != nil {
 			return err
 		}
@@ -110,22 +139,19 @@ func reportRequired(table string, column ocmt.Column, found *migrate.Description
 
 // describeTable adds the table of a name to found, and reports whether there is one. It
 // returns a finding where the name belongs to something that is no table.
-func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, found *migrate.Description) (bool, []finding.Finding, error) {
-	path := postgres.Quote(name)
-	if entry.Schema != "" {
-		path = postgres.Quote(entry.Schema, name)
-	}
+func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, keys map[string]string, found *migrate.Description) (bool, []finding.Finding, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, c.relkind from pg_class c
-		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, path)
+		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, pathOf(entry, name))
 	if err != nil || len(rows) == 0 {
 		return false, nil, err
 	}
 	oid, kind := rows[0][0], rows[0][3]
+	if key := keys[oid]; key != "" {
+		entry.Key = key
+	}
 	table := migrate.Table{Schema: rows[0][1], Name: rows[0][2], Key: entry.Key}
 	if kind != "r" && kind != "p" {
-		return false, []finding.Finding{{Code: finding.NotATable, Severity: finding.Error, Where: table.String(),
-			Message: "it is a view, a foreign table or an index, and values can be replaced safely in a table only",
-			Fix:     "name the table behind it under columns in ocmt.yaml, and leave this one out with --table"}}, nil
+		return false, []finding.Finding{notATable(table, entry, kind)}, nil
 	}
 	absent, unfit, err := describeColumns(ctx, conn, oid, entry, &table)
 	if err != nil {
@@ -166,11 +192,16 @@ func addTable(found *migrate.Description, table migrate.Table) {
 	}
 }
 
+// treeOf selects a table and everything that is a partition or an heir of it: an UPDATE of the
+// table writes to all of them.
+const treeOf = `with recursive tree(relid) as (select $1::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
+	select relid from tree`
+
 // describeWrites looks for what would make an UPDATE fail to write one row: rules, triggers,
 // and a key that does not identify a row.
 func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table *migrate.Table) ([]finding.Finding, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select exists (select from pg_rewrite where ev_class = $1::oid and ev_type = '2' and ev_enabled <> 'D'),
-		exists (select from pg_trigger where tgrelid in (select $1::oid union select relid from pg_partition_tree($1::oid::regclass))
+		exists (select from pg_trigger where tgrelid in (`+treeOf+`)
 			and not tgisinternal and tgenabled in ('O', 'A') and tgtype & 16 <> 0),
 		exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 			where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
@@ -187,8 +218,10 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 	}
 	if rows[0][2] != "t" && len(table.Leaves) > 0 && table.Leaves[0].Name == table.Name {
 		found = append(found, finding.Finding{Code: finding.NoKey, Severity: finding.Error, Where: table.String() + "." + table.Key,
-			Message: "the column does not name one row each: it is not unique by an index of its own, or may be NULL",
-			Fix:     "name another column as the key of this table in ocmt.yaml, such as its primary key"})
+			Message: "the column does not name one row each: it is not unique by an index of its own, or may be NULL"})
+		if found[len(found)-1].Fix, err = adviseKey(ctx, conn, oid, *table); err != nil {
+			return nil, err
+		}
 	}
 	return found, nil
 }

@@ -11,17 +11,16 @@ import (
 )
 
 // Holders implements migrate.HolderLister. A transaction that has written to a table holds
-// a lock on it until it ends. Partitions are locked themselves.
+// a lock on it until it ends. Partitions and heirs are locked themselves.
 func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []migrate.Holder, err error) {
-	var names []string
-	for _, table := range tables {
-		names = append(names, postgres.Quote(table.Schema, table.Name))
-		for _, leaf := range table.Leaves {
-			names = append(names, postgres.Quote(leaf.Schema, leaf.Name))
-		}
+	names := make([]string, len(tables))
+	for i, table := range tables {
+		names[i] = postgres.Quote(table.Schema, table.Name)
 	}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, `select distinct l.virtualtransaction,
+		rows, err := postgres.QueryRows(ctx, conn, `with recursive tree(relid) as (select to_regclass(n)::oid from unnest($1::text[]) n
+				union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
+			select distinct l.virtualtransaction,
 			case when l.pid is null then coalesce('prepared transaction ' || quote_literal(p.gid) || ' of ' || p.owner || ', since ' || to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS'), 'a prepared transaction')
 			else 'process ' || l.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '') || coalesce(' of ' || a.usename, '')
 				|| coalesce(', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS'), '') end,
@@ -32,7 +31,7 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 			left join pg_prepared_xacts p on p.transaction = x.transactionid
 			where l.locktype = 'relation' and l.granted and l.database = (select oid from pg_database where datname = current_database())
 			and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-			and case when cardinality($1::text[]) > 0 then l.relation in (select to_regclass(n)::oid from unnest($1::text[]) n)
+			and case when cardinality($1::text[]) > 0 then l.relation in (select relid from tree)
 				else exists (select from pg_class c where c.oid = l.relation and c.oid >= 16384 and c.relkind in ('r', 'm', 'p') and c.relpersistence <> 't') end
 			and l.pid is distinct from pg_backend_pid()`, postgres.TextArray(names))
 		if err != nil {

@@ -45,6 +45,14 @@ func newConn(conn *postgres.Conn) *Conn {
 
 // Open implements migrate.Connector.
 func (s *Store) Open(ctx context.Context) (migrate.Conn, error) {
+	conn, err := s.open(ctx)
+	if err != nil {
+		return nil, err // not a nil *Conn, which would be an interface that is not nil
+	}
+	return conn, nil
+}
+
+func (s *Store) open(ctx context.Context) (*Conn, error) {
 	conn, err := s.db.AcquireReader(ctx)
 	if err != nil {
 		return nil, err

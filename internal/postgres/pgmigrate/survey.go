@@ -46,7 +46,8 @@ func listSlots(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey)
 }
 
 // heaps selects a table and all of its partitions.
-const heaps = "(select $1::regclass::oid union select relid::oid from pg_partition_tree($1::regclass))"
+const heaps = `(with recursive tree(relid) as (select $1::regclass::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
+	select relid from tree)`
 
 // outlineTable describes a table and what an UPDATE of it would affect.
 func outlineTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (migrate.TableOutline, error) {

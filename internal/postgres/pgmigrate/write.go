@@ -158,19 +158,8 @@ func (c *Conn) writeChecked(ctx context.Context, table migrate.Table, batches []
 
 func (c *Conn) writeOneChecked(ctx context.Context, table migrate.Table, batch migrate.Batch) (written int64, err error) {
 	err = postgres.InTransaction(ctx, c.PgConn(), func() error {
-		results, err := c.execute(ctx, table, batch)
-		if err != nil {
-			return err
-		}
-		written = results[len(results)-1].CommandTag.RowsAffected()
-		check := c.PgConn().ExecParams(ctx, countWrittenSQL(table), c.encodeChanges(table, false, batch.Changes), nil, binaryForm, nil).Read()
-		if check.Err != nil {
-			return check.Err
-		}
-		if postgres.ParseNumber(string(check.Rows[0][0])) < written {
-			return migrate.ErrChangedOnWrite
-		}
-		return nil
+		written, err = c.writeInside(ctx, table, batch)
+		return err
 	})
 	if err != nil {
 		written = 0

@@ -3,7 +3,9 @@ package pgrecord
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -11,11 +13,31 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
-// ExplainUnaudited implements migrate.PlanRecord. A run without the right to add to the
-// audit log goes on, and its operator must know that it leaves no entry.
+// ExplainUnaudited implements migrate.PlanRecord. A run that cannot add to the audit log goes
+// on, and its operator must know that it leaves no entry. The entry is tried and taken back.
 func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) (err error) {
-		reason, err = explainUnaudited(ctx, conn)
+		there, reasonOfRights, err := checkAuditLogRights(ctx, conn)
+		if err != nil {
+			return err
+		}
+		readOnly, err := postgres.QueryRows(ctx, conn, "select current_setting('transaction_read_only') = 'on'")
+		switch {
+		case err != nil:
+			return err
+		case readOnly[0][0] == "t":
+			reason = "the server or the account takes no writes"
+			return nil
+		case !there:
+			reason = "there is no audit_log here"
+			return nil
+		case reasonOfRights != "":
+			reason = reasonOfRights
+			return nil
+		}
+		reason, err = tryBack(ctx, conn, func() error {
+			return appendToAuditLog(ctx, conn, []byte(`{"tool": "ocmt"}`), "")
+		})
 		return err
 	})
 	if err != nil {
@@ -24,55 +46,128 @@ func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error
 	return reason, nil
 }
 
-func explainUnaudited(ctx context.Context, conn *pgconn.PgConn) (string, error) {
-	there, may, err := checkAuditLogRights(ctx, conn)
-	switch {
-	case err != nil:
-		return "", err
-	case !there:
-		return "there is no audit_log here", nil
-	case may:
-		return "", nil
-	}
-	rows, err := postgres.QueryRows(ctx, conn, "select current_user")
-	if err != nil {
-		return "", err
-	}
-	who := postgres.Quote(rows[0][0])
-	return "the account may not add to audit_log: GRANT INSERT ON audit_log TO " + who +
-		"; GRANT USAGE ON SEQUENCE audit_log_id_seq TO " + who, nil
-}
-
-// checkAuditLogRights reports whether there is an audit log, and whether the account may
-// add to it. The number of an entry comes from a sequence with rights of its own.
-func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there, may bool, err error) {
+// checkAuditLogRights reports whether there is an audit log, and why the account may not add
+// to it. The number of an entry comes from a sequence with rights of its own.
+func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, reason string, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select to_regclass('audit_log') is not null,
 		coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false) and not exists (
 			select from pg_attribute a, pg_get_serial_sequence(to_regclass('audit_log')::text, a.attname) as s
 			where a.attrelid = to_regclass('audit_log') and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
-			and s is not null and not has_sequence_privilege(s, 'USAGE'))`)
+			and s is not null and not has_sequence_privilege(s, 'USAGE')), current_user`)
 	if err != nil {
-		return false, false, fmt.Errorf("asking for the rights on audit_log: %w", err)
+		return false, "", fmt.Errorf("asking for the rights on audit_log: %w", err)
 	}
-	return rows[0][0] == "t", rows[0][1] == "t", nil
+	if rows[0][0] == "t" && rows[0][1] != "t" {
+		who := postgres.Quote(rows[0][2])
+		reason = "the account may not add to audit_log: GRANT INSERT ON audit_log TO " + who +
+			"; GRANT USAGE ON SEQUENCE audit_log_id_seq TO " + who
+	}
+	return rows[0][0] == "t", reason, nil
 }
 
-// appendToAuditLog adds an entry to OCMT's audit log, where there is one that the account
-// may write. The operator stands in the details: the log's own column takes only
-// the ids of OCMT's users.
-func (l *Ledger) appendToAuditLog(ctx context.Context, conn *pgconn.PgConn, outcome migrate.LedgerOutcome) error {
-	if _, may, err := checkAuditLogRights(ctx, conn); err != nil || !may {
+// auditEntry is what the audit log says of a run.
+type auditEntry struct {
+	Tool     string            `json:"tool"`
+	Operator string            `json:"operator"`
+	To       int               `json:"to_version"`
+	Columns  int               `json:"columns"`
+	Status   migrate.RunStatus `json:"status"`
+	Late     bool              `json:"recorded_late,omitempty"` // a later run made the entry
+}
+
+// maxUnaudited bounds how many entries wait to be made.
+const maxUnaudited = 100
+
+// audit adds an entry to OCMT's audit log. Where that is not possible the entry waits in the
+// record for a later run, and the reason is returned. The operator stands in the details: the
+// log's own column takes only the ids of OCMT's users. It is called in a transaction.
+func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntry) (reason string, err error) {
+	entry.Tool, entry.Operator = "ocmt", l.record.operator
+	details, err := json.Marshal(entry)
+	if err != nil {
+		return "", fmt.Errorf("writing the details of the audit entry: %w", err)
+	}
+	there, reason, err := checkAuditLogRights(ctx, conn)
+	if err != nil || !there {
+		return "", err
+	}
+	if reason == "" {
+		if reason, err = tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, details, "") }); err != nil || reason == "" {
+			return "", err
+		}
+	}
+	_, err = postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{unaudited}',
+		coalesce(metadata->'unaudited', '[]') || jsonb_build_object('at', now(), 'details', $2::jsonb))
+		where version = $1 and jsonb_array_length(coalesce(metadata->'unaudited', '[]')) < `+strconv.Itoa(maxUnaudited),
+		strconv.Itoa(entry.To), string(details))
+	if err != nil {
+		return "", fmt.Errorf("keeping the audit entry for a later run: %w", err)
+	}
+	return reason, nil
+}
+
+// makeUpAudit makes the audit entries that earlier runs could not make. Those that still cannot
+// be made wait further.
+func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
+	waiting, err := postgres.QueryRows(ctx, conn, `select version, waiting->>'at', (waiting->'details' || '{"recorded_late": true}')::text
+		from encryption_keys, jsonb_array_elements(metadata->'unaudited') waiting order by 2`)
+	if err != nil {
+		return fmt.Errorf("reading the audit entries that are still to be made: %w", err)
+	}
+	there, reason, err := checkAuditLogRights(ctx, conn)
+	if err != nil || len(waiting) == 0 || !there || reason != "" {
 		return err
 	}
-	details, err := json.Marshal(map[string]any{
-		"tool": "ocmt", "operator": l.record.operator, "to_version": l.entry.To,
-		"columns": len(l.entry.Columns), "status": outcome.Status,
+	_, err = tryInside(ctx, conn, func() error {
+		for _, row := range waiting {
+			if err := appendToAuditLog(ctx, conn, []byte(row[2]), row[1]); err != nil {
+				return err
+			}
+		}
+		_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = metadata - 'unaudited' where metadata ? 'unaudited'")
+		return err
 	})
-	if err != nil {
-		return fmt.Errorf("writing the details of the audit entry: %w", err)
+	return err
+}
+
+// appendToAuditLog adds an entry of a time, "" for now.
+func appendToAuditLog(ctx context.Context, conn *pgconn.PgConn, details []byte, at string) error {
+	_, err := postgres.QueryRows(ctx, conn, `insert into audit_log ("timestamp", action, details)
+		values (coalesce(nullif($2, '')::timestamptz, now()), 'encryption.migrated', $1::jsonb)`, string(details), at)
+	return err
+}
+
+// tryInside does work in a savepoint of a transaction, and takes it back where the server
+// refuses it. It returns what the server says.
+func tryInside(ctx context.Context, conn *pgconn.PgConn, work func() error) (refused string, err error) {
+	if _, err := conn.Exec(ctx, "savepoint attempt").ReadAll(); err != nil {
+		return "", postgres.ExplainError(err)
 	}
-	if _, err = postgres.QueryRows(ctx, conn, `insert into audit_log ("timestamp", action, details) values (now(), 'encryption.migrated', $1::jsonb)`, string(details)); err != nil {
-		return fmt.Errorf("adding to the audit log: %w", err)
+	err = work()
+	var failure *postgres.FailureError
+	if err == nil || !errors.As(err, &failure) || !failure.Kind.IsRefusal() {
+		return "", err
 	}
-	return nil
+	if _, err := conn.Exec(ctx, "rollback to savepoint attempt").ReadAll(); err != nil {
+		return "", postgres.ExplainError(err)
+	}
+	return failure.Error(), nil
+}
+
+// errTakenBack ends a transaction that was only to try something.
+var errTakenBack = errors.New("taken back")
+
+// tryBack does work in a transaction of its own and takes it back. It returns what the server
+// says where it refuses it.
+func tryBack(ctx context.Context, conn *pgconn.PgConn, work func() error) (refused string, err error) {
+	err = postgres.InTransaction(ctx, conn, func() error {
+		if refused, err = tryInside(ctx, conn, work); err != nil {
+			return err
+		}
+		return errTakenBack
+	})
+	if errors.Is(err, errTakenBack) {
+		return refused, nil
+	}
+	return "", err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // Ledger records one run in OCMT's two tables of key versions and migrations, and adds an
@@ -55,44 +56,64 @@ const (
 func (l *Ledger) Begin(ctx context.Context, entry migrate.LedgerEntry) error {
 	l.entry = entry
 	return l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
-		if err := createTables(ctx, conn); err != nil {
+		return postgres.InTransaction(ctx, conn, func() (err error) {
+			l.ids, err = begin(ctx, conn, entry)
 			return err
-		}
-		for version, fingerprint := range entry.Fingerprints {
-			if err := recordKey(ctx, conn, version, fingerprint, version == entry.To); err != nil {
-				return fmt.Errorf("recording key version %d: %w", version, err)
-			}
-		}
-		if err := clearOrders(ctx, conn, entry.To); err != nil {
-			return fmt.Errorf("taking away the orders of an earlier run: %w", err)
-		}
-		for _, column := range entry.Columns {
-			rows, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
-				(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, status)
-				values ($1, $2, $3, $4, $5, 0, now(), 'running') returning id`, column.Table, column.Column,
-				strconv.Itoa(column.From), strconv.Itoa(entry.To), strconv.FormatInt(column.Values, 10))
-			if err != nil {
-				return fmt.Errorf("recording %s.%s: %w", column.Table, column.Column, err)
-			}
-			l.ids = append(l.ids, rows[0][0])
-		}
-		return nil
+		})
 	})
+}
+
+// begin records that a run begins, and returns the ids of its entries.
+func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) (ids []string, err error) {
+	if err := createTables(ctx, conn); err != nil {
+		return nil, err
+	}
+	for version, fingerprint := range entry.Fingerprints {
+		if err := recordKey(ctx, conn, version, fingerprint); err != nil {
+			return nil, fmt.Errorf("recording key version %d: %w", version, err)
+		}
+	}
+	if err := activate(ctx, conn, entry.To); err != nil {
+		return nil, fmt.Errorf("recording that key version %d is the active one: %w", entry.To, err)
+	}
+	if err := clearOrders(ctx, conn, entry.To); err != nil {
+		return nil, fmt.Errorf("taking away the orders of an earlier run: %w", err)
+	}
+	for _, column := range entry.Columns {
+		rows, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
+			(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, status)
+			values ($1, $2, $3, $4, $5, 0, now(), 'running') returning id`, recordedTable(column.Place), column.Column,
+			strconv.Itoa(column.From), strconv.Itoa(entry.To), strconv.FormatInt(column.Values, 10))
+		if err != nil {
+			return nil, fmt.Errorf("recording %s: %w", column.Place, err)
+		}
+		ids = append(ids, rows[0][0])
+	}
+	return ids, nil
 }
 
 // recordKey records a key by its fingerprint. An entry that another tool has made for the
 // version stays as it is.
-func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprint string, active bool) error {
-	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set key_id = $2, status = case when $3 then 'active' else status end
+func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprint string) error {
+	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set key_id = $2
 		where version = $1 and metadata->>'recorded_by' = 'ocmt'
 		and not exists (select from encryption_keys where key_id = $2 and version <> $1)`,
-		strconv.Itoa(version), fingerprint, strconv.FormatBool(active))
+		strconv.Itoa(version), fingerprint)
 	if err != nil {
 		return err
 	}
 	_, err = postgres.QueryRows(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
-		values ($1, $2, 'aes-256-gcm', 'active', '{"recorded_by": "ocmt"}') on conflict do nothing`,
+		values ($1, $2, 'aes-256-gcm', 'retiring', '{"recorded_by": "ocmt"}') on conflict do nothing`,
 		strconv.Itoa(version), fingerprint)
+	return err
+}
+
+// activate makes one version the active one. The one before it is retiring: values may still
+// need it.
+func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
+	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = case when version = $1 then 'active' else 'retiring' end,
+		rotated_at = case when version = $1 then null else rotated_at end
+		where version = $1 and status is distinct from 'active' or version <> $1 and status = 'active'`, strconv.Itoa(version))
 	return err
 }
 
@@ -113,20 +134,94 @@ func createTables(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// End implements migrate.Ledger.
-func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) error {
-	return l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
-		for i, id := range l.ids {
-			column := l.entry.Columns[i]
-			_, err := postgres.QueryRows(ctx, conn, "update encryption_migrations set completed_at = now(), status = $2, rows_migrated = $3 where id = $1",
-				id, string(outcome.Status), strconv.FormatInt(outcome.Moved[column.Table+"."+column.Column], 10))
-			if err != nil {
-				return fmt.Errorf("recording the end of %s.%s: %w", column.Table, column.Column, err)
+// End implements migrate.Ledger. All of it is one transaction, so that a later run sees by the
+// entries whether the audit log has one too.
+func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) (unaudited string, err error) {
+	err = l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
+		return postgres.InTransaction(ctx, conn, func() error {
+			if err := l.recordEnds(ctx, conn, outcome); err != nil {
+				return err
 			}
-		}
-		if !outcome.Changed {
-			return nil
-		}
-		return l.appendToAuditLog(ctx, conn, outcome)
+			if err := l.settle(ctx, conn, l.entry, outcome); err != nil {
+				return err
+			}
+			if !outcome.Changed {
+				return nil
+			}
+			unaudited, err = l.audit(ctx, conn, auditEntry{To: l.entry.To, Columns: len(l.entry.Columns), Status: outcome.Status})
+			return err
+		})
 	})
+	return unaudited, err
+}
+
+// recordEnds records how the run ended in each of its columns.
+func (l *Ledger) recordEnds(ctx context.Context, conn *pgconn.PgConn, outcome migrate.LedgerOutcome) error {
+	for i, id := range l.ids {
+		place := l.entry.Columns[i].Place
+		ended := outcome.Columns[place]
+		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set completed_at = now(), status = $2, rows_migrated = $3,
+			error_message = nullif($4, '') where id = $1`,
+			id, string(ended.Status), strconv.FormatInt(ended.Moved, 10), secret.Redact(ended.Reason))
+		if err != nil {
+			return fmt.Errorf("recording the end of %s: %w", place, err)
+		}
+	}
+	return nil
+}
+
+// Settle implements migrate.Ledger.
+func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) error {
+	return l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
+		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('encryption_keys') is not null and to_regclass('encryption_migrations') is not null")
+		if err != nil || there[0][0] != "t" {
+			return err
+		}
+		return postgres.InTransaction(ctx, conn, func() error { return l.settle(ctx, conn, entry, outcome) })
+	})
+}
+
+// settle brings the entries of earlier runs up to date. No other run is at work, so one that
+// stands as running ended without a word.
+func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) error {
+	lost, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'interrupted', completed_at = now(),
+		error_message = 'the run ended without a word' where status = 'running' and id <> all ($1::uuid[]) returning to_version`,
+		postgres.TextArray(l.ids))
+	if err != nil {
+		return fmt.Errorf("recording that an earlier run has ended: %w", err)
+	}
+	for _, place := range outcome.Clean {
+		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'resumed',
+			error_message = concat_ws('; ', error_message, 'a later run went on and left nothing')
+			where table_name in ($1, $2) and column_name = $3 and to_version = $4
+			and status in ('interrupted', 'failed', 'partial') and id <> all ($5::uuid[])`,
+			recordedTable(place), place.Table, place.Column, strconv.Itoa(entry.To), postgres.TextArray(l.ids))
+		if err != nil {
+			return fmt.Errorf("recording that %s was finished: %w", place, err)
+		}
+	}
+	if err := acceptEmptied(ctx, conn, entry); err != nil {
+		return err
+	}
+	if len(lost) > 0 {
+		_, err := l.audit(ctx, conn, auditEntry{To: int(postgres.ParseNumber(lost[0][0])), Columns: len(lost), Status: migrate.RunInterrupted, Late: true})
+		if err != nil {
+			return err
+		}
+	}
+	return l.makeUpAudit(ctx, conn)
+}
+
+// acceptEmptied notes that columns which held values rightly hold none.
+func acceptEmptied(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) error {
+	for _, place := range entry.Emptied {
+		_, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
+			(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, completed_at, status, error_message)
+			values ($1, $2, $3, $3, 0, 0, now(), now(), 'accepted', 'it holds no value, and the operator says that this is right')`,
+			recordedTable(place), place.Column, strconv.Itoa(entry.To))
+		if err != nil {
+			return fmt.Errorf("recording that %s is empty: %w", place, err)
+		}
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -53,7 +54,7 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		for _, version := range versions {
-			_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status = 'active'",
+			_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status in ('active', 'retiring')",
 				strconv.Itoa(version))
 			if err != nil {
 				return fmt.Errorf("recording key version %d: %w", version, err)
@@ -64,7 +65,7 @@ func (r *Record) Retire(ctx context.Context, versions []int) error {
 }
 
 // RecordedValues implements migrate.ValueRecord.
-func (r *Record) RecordedValues(ctx context.Context) (values map[string]int64, err error) {
+func (r *Record) RecordedValues(ctx context.Context) (values map[migrate.Place]int64, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) (err error) {
 		values, err = queryValues(ctx, conn)
 		return err
@@ -75,33 +76,56 @@ func (r *Record) RecordedValues(ctx context.Context) (values map[string]int64, e
 	return values, nil
 }
 
-// queryValues asks how many values the columns had. It leaves out runs that failed or never
-// ended, because their counts may be wrong.
-func queryValues(ctx context.Context, conn *pgconn.PgConn) (map[string]int64, error) {
+// queryValues asks how many values the columns had when they were recorded last. It leaves out
+// runs that failed or never ended, because their counts may be wrong.
+func queryValues(ctx context.Context, conn *pgconn.PgConn) (map[migrate.Place]int64, error) {
 	may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
 	if err != nil || may[0][0] != "t" {
 		return nil, err
 	}
-	rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, max(rows_total) from encryption_migrations
-		where status in ('completed', 'partial', 'interrupted') and rows_total > 0 group by 1, 2`)
+	rows, err := postgres.QueryRows(ctx, conn, `select distinct on (table_name, column_name) table_name, column_name, rows_total from encryption_migrations
+		where status in ('completed', 'partial', 'interrupted', 'resumed', 'accepted') order by table_name, column_name, started_at desc`)
 	if err != nil {
 		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
 	}
-	values := map[string]int64{}
+	values := map[migrate.Place]int64{}
 	for _, row := range rows {
-		values[row[0]+"."+row[1]] = postgres.ParseNumber(row[2])
+		values[recordedPlace(row[0], row[1])] = postgres.ParseNumber(row[2])
 	}
 	return values, nil
 }
 
 // CheckRecord implements migrate.PlanRecord: it asks for the rights on the two tables, or
-// to create them.
+// to create them, and then makes the entries of a run and takes them back.
 func (r *Record) CheckRecord(ctx context.Context) (found []finding.Finding, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) (err error) {
-		found, err = checkTables(ctx, conn)
+		if found, err = checkTables(ctx, conn); err != nil || len(found) > 0 {
+			return err
+		}
+		refused, err := tryBack(ctx, conn, func() error { return tryEntries(ctx, conn) })
+		if err == nil && refused != "" {
+			found = []finding.Finding{{Code: finding.RecordRefused, Severity: finding.Error, Where: "encryption_migrations",
+				Message: "the record of a run cannot be made: " + refused,
+				Fix:     "make encryption_keys and encryption_migrations as OCMT's security migration has them, or drop them: a run makes them anew"}}
+		}
 		return err
 	})
 	return found, err
+}
+
+// triedVersion is a key version that nobody has.
+const triedVersion = 1<<31 - 1
+
+// tryEntries makes the entries of a run with one column.
+func tryEntries(ctx context.Context, conn *pgconn.PgConn) error {
+	tried := migrate.LedgerEntry{To: triedVersion, Fingerprints: map[int]string{triedVersion: "tried"},
+		Columns: []migrate.LedgerColumn{{Place: migrate.Place{Schema: "public", Table: "tried", Column: "tried"}}}}
+	ids, err := begin(ctx, conn, tried)
+	if err != nil {
+		return err
+	}
+	_, err = postgres.QueryRows(ctx, conn, "update encryption_migrations set completed_at = now(), status = 'accepted', error_message = 'tried' where id = $1", ids[0])
+	return err
 }
 
 // checkTables finds missing rights on the two tables of the record.

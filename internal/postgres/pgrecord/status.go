@@ -6,13 +6,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
 // RecordedMove is one column of a run, as encryption_migrations has it.
 type RecordedMove struct {
-	Table     string `json:"table"`
-	Column    string `json:"column"`
+	migrate.Place
 	From      int    `json:"from_version"`
 	To        int    `json:"to_version"`
 	Total     int64  `json:"total"`
@@ -20,6 +20,10 @@ type RecordedMove struct {
 	Started   string `json:"started"`
 	Completed string `json:"completed"` // "" while it has not ended
 	Status    string `json:"status"`
+	// ByServers counts values that the servers wrote anew or removed before the run came to
+	// them: those that a completed run did not move.
+	ByServers int64  `json:"by_servers"`
+	Reason    string `json:"reason"` // why it is not completed; "" where it is
 }
 
 // recordedMoves is how many entries Status returns.
@@ -39,14 +43,18 @@ func (r *Record) Status(ctx context.Context) (running bool, moves []RecordedMove
 			return err
 		}
 		rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, from_version, to_version, rows_total, rows_migrated,
-			to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status
+			to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status, coalesce(error_message, '')
 			from encryption_migrations order by started_at desc, table_name, column_name limit `+recordedMoves)
 		if err != nil {
 			return fmt.Errorf("reading encryption_migrations: %w", err)
 		}
 		for _, row := range rows {
-			moves = append(moves, RecordedMove{Table: row[0], Column: row[1], From: int(postgres.ParseNumber(row[2])), To: int(postgres.ParseNumber(row[3])),
-				Total: postgres.ParseNumber(row[4]), Moved: postgres.ParseNumber(row[5]), Started: row[6], Completed: row[7], Status: row[8]})
+			move := RecordedMove{Place: recordedPlace(row[0], row[1]), From: int(postgres.ParseNumber(row[2])), To: int(postgres.ParseNumber(row[3])),
+				Total: postgres.ParseNumber(row[4]), Moved: postgres.ParseNumber(row[5]), Started: row[6], Completed: row[7], Status: row[8], Reason: row[9]}
+			if move.Status == string(migrate.RunCompleted) {
+				move.ByServers = max(0, move.Total-move.Moved)
+			}
+			moves = append(moves, move)
 		}
 		return nil
 	})
