@@ -30,6 +30,7 @@ func documents() []document {
 		{"migrate-set", steerDocument{}},
 		{"migrate-abort", steerDocument{}},
 		{"migrate-columns", columnsDocument{}},
+		{"migrate-accept", acceptDocument{}},
 		{"demo", demoDocument{}},
 		{"version", versionDocument{}},
 	}
@@ -93,6 +94,7 @@ type runDocument struct {
 
 func newRunDocument(request migrate.Request, result *migrate.Result) runDocument {
 	result.List, result.NotEnded = emptyIfNil(result.List), emptyIfNil(result.NotEnded)
+	result.Accepted, result.Repairs = emptyIfNil(result.Accepted), emptyIfNil(result.Repairs)
 	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Rested: result.Rested.Seconds(), Result: result}
 }
 
@@ -109,6 +111,7 @@ type verifyDocument struct {
 // newVerifyDocument takes a nil report where nothing was searched.
 func newVerifyDocument(request migrate.Request, found *migrate.Verification, report *discover.Report) verifyDocument {
 	proven := len(rotation.FindUnproven(request, found, report)) == 0
+	found.Accepted = emptyIfNil(found.Accepted)
 	found.List, found.Absent, found.Elsewhere = emptyIfNil(found.List), emptyIfNil(found.Absent), emptyIfNil(found.Elsewhere)
 	return verifyDocument{To: request.To, Proven: proven, Verification: found, Doubts: emptyIfNil(found.Doubts), Search: report}
 }
@@ -175,6 +178,12 @@ func newColumnsDocument(found *migrate.Description) columnsDocument {
 		}
 	}
 	return written
+}
+
+// acceptDocument is what ocmt migrate accept writes.
+type acceptDocument struct {
+	Withdrawn bool `json:"withdrawn"` // the acceptance was taken back
+	migrate.Accepted
 }
 
 // demoDocument is what ocmt demo writes.

@@ -24,6 +24,7 @@ func pageSections() map[string]reflect.Type {
 		"error":             reflect.TypeFor[ui.ErrorDocument](),
 		"A finding":         reflect.TypeFor[finding.Finding](),
 		"A value set aside": reflect.TypeFor[migrate.SetAside](),
+		"A value given up":  reflect.TypeFor[migrate.Accepted](),
 		"A search":          reflect.TypeFor[discover.Report](),
 		"A run at work":     reflect.TypeFor[migrate.Status](),
 	}

@@ -100,7 +100,10 @@ func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
 		explained.Hints = []string{strings.Join(result.NotEnded, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}
 	default:
 		explained.Message = ui.Count(result.SetAside, "value was set aside and left as it is", "values were set aside and left as they are")
-		explained.Hints = []string{"keep every old key until they are dealt with", "ocmt migrate verify shows them again"}
+		explained.Hints = []string{"keep every old key until they are dealt with: bring them back from a backup, or give each up with ocmt migrate accept", "ocmt migrate verify shows them again"}
+		if slices.ContainsFunc(result.List, func(s migrate.SetAside) bool { return s.Reason == "mislabelled" }) {
+			explained.Hints = append(explained.Hints, "those that open with the key of another version are moved with --repair-labels")
+		}
 	}
 	return explained
 }
@@ -138,6 +141,12 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 	}
 	explained.Code, explained.Message = ui.ExitFound, strings.Join(parts, " and ")
 	explained.Hints = []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", request.To)}
+	if found.Mislabelled > 0 {
+		explained.Hints = append(explained.Hints, "ocmt migrate run --repair-labels also brings those that open with the key of another version")
+	}
+	if found.SetAside > found.Mislabelled {
+		explained.Hints = append(explained.Hints, "what no key opens comes back from a backup, or is given up with ocmt migrate accept")
+	}
 	if newer {
 		explained.Hints = append(explained.Hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
 	}
@@ -197,6 +206,7 @@ func partial(err error) error {
 func explainRun(err error) *ui.Error {
 	var refused *migrate.RefusedError
 	var unknown *migrate.UnknownNameError
+	var opens *migrate.OpensError
 	switch {
 	case errors.As(err, &refused):
 		return &ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused, Hints: adviceOf(refused.Findings), Findings: refused.Findings}
@@ -220,6 +230,10 @@ func explainRun(err error) *ui.Error {
 	case errors.Is(err, migrate.ErrSetAside):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial,
 			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
+	case errors.Is(err, migrate.ErrOneColumn), errors.Is(err, migrate.ErrNoRow), errors.Is(err, migrate.ErrNotAccepted):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt migrate verify lists the values that do not open, with table, column and row"}}
+	case errors.As(err, &opens):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitRefused, Hints: []string{"ocmt migrate run moves it; where its label is wrong, with --repair-labels"}}
 	case errors.As(err, &unknown):
 		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate columns lists what there is"}}

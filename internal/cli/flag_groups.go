@@ -33,11 +33,13 @@ type guardOptions struct {
 	AllowUnopenable bool
 	AllowEmpty      bool
 	ExpectKey       string
+	RepairLabels    bool
 }
 
 func (o *guardOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.AllowUnopenable, "allow-unopenable", false, "go on where the sample of a version does not open; such values are set aside")
 	addAllowEmptyFlag(cmd, &o.AllowEmpty)
+	cmd.Flags().BoolVar(&o.RepairLabels, "repair-labels", false, "also move values that open with another key than their label says")
 	cmd.Flags().StringVar(&o.ExpectKey, "expect-key", "", "go on only if the key to reach has this fingerprint")
 }
 

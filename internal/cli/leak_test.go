@@ -47,6 +47,8 @@ var leakCommands = map[string]leakCommand{
 	"ocmt validate":        {args: []string{"validate"}, reach: toSettings},
 	"ocmt migrate":         {args: []string{"migrate"}, reach: toNothing, code: 2},
 	"ocmt migrate columns": {args: []string{"migrate", "columns"}, reach: toDatabase},
+	"ocmt migrate accept": {args: []string{"migrate", "accept", "--table", "secrets", "--column", "value_encrypted", "--key", "none", "--reason", "lost"},
+		reach: toKeys, code: 2},
 	"ocmt migrate status":  {args: []string{"migrate", "status"}, reach: toDatabase},
 	"ocmt migrate plan":    {args: []string{"migrate", "plan"}, reach: toKeys},
 	"ocmt migrate run":     {args: []string{"migrate", "run"}, reach: toKeys},
@@ -60,7 +62,7 @@ var leakCommands = map[string]leakCommand{
 }
 
 // namingFlags take a name or a path, which any text can be.
-var namingFlags = []string{"table", "column", "out", "plan", "env-file", "config", "operator"}
+var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator"}
 
 // situation is one way to run every command.
 type situation struct {

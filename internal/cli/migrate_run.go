@@ -111,7 +111,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err := plan.Refusal(); err != nil {
 		return plan, nil, err
 	}
-	if !dry && plan.Pending() > 0 {
+	if !dry && (plan.Pending() > 0 || e.request.RepairLabels) {
 		if err := e.confirm(ctx, plan); err != nil {
 			return plan, nil, err
 		}
@@ -173,6 +173,9 @@ func (e *engine) askAboutEmptied(ctx context.Context, plan *migrate.Plan) (*migr
 func (e *engine) confirm(ctx context.Context, plan *migrate.Plan) error {
 	asking, answered := e.app.stop.Context(ctx)
 	defer answered()
-	return e.app.printer.Confirm(asking, ui.Question{Reversible: true, Text: fmt.Sprintf("Move %s to version %d now?",
-		ui.Count(plan.Pending(), "value", "values"), plan.Request.To)})
+	text := fmt.Sprintf("Move %s to version %d now?", ui.Count(plan.Pending(), "value", "values"), plan.Request.To)
+	if plan.Request.RepairLabels {
+		text = fmt.Sprintf("Move %s to version %d now, and those that are labelled wrongly?", ui.Count(plan.Pending(), "value", "values"), plan.Request.To)
+	}
+	return e.app.printer.Confirm(asking, ui.Question{Reversible: true, Text: text})
 }

@@ -40,11 +40,11 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	var got any
 	selection := selectionOptions{To: versionFlag{true, 2}, Tables: nameList{"a", "b", "c"}, Columns: nameList{"t.d"}}
-	guard := guardOptions{AllowUnopenable: true, AllowEmpty: true, ExpectKey: "0123456789abcdef"}
+	guard := guardOptions{AllowUnopenable: true, AllowEmpty: true, ExpectKey: "0123456789abcdef", RepairLabels: true}
 	run := runOptions{From: versionFlag{true, 1}, selectionOptions: selection, AllowDowngrade: true, guardOptions: guard,
 		Plan: "p.json", moveOptions: moveOptions{DryRun: true, OnError: "stop"}}
 	const selected = "--to-version 2 --table a,b --table c --column t.d "
-	const guarded = "--allow-unopenable --allow-empty --expect-key 0123456789abcdef "
+	const guarded = "--allow-unopenable --allow-empty --repair-labels --expect-key 0123456789abcdef "
 	rate := 500
 	for _, c := range []struct {
 		build func(*App) *cobra.Command
@@ -60,6 +60,7 @@ func TestOptions(t *testing.T) {
 		{capture(newMigratePlanCommand, &got), selected + guarded + "--from-version 1 --allow-downgrade --out o.json --force",
 			planOptions{From: versionFlag{true, 1}, selectionOptions: selection, AllowDowngrade: true, guardOptions: guard, Out: "o.json", Force: true}},
 		{capture(newMigrateVerifyCommand, &got), selected + "--allow-empty", verifyOptions{selection, true, proofOptions{Search: "auto"}}},
+		{capture(newMigrateAcceptCommand, &got), "--table t --column c --key k --reason why", acceptOptions{Table: "t", Column: "c", Key: "k", Reason: "why"}},
 		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
 		{capture(newMigrateColumnsCommand, &got), "--discover --full", columnsOptions{Discover: true, Full: true}},
 		{capture(newMigrateSetCommand, &got), "rate=500 pace=full", setOptions{Args: []string{"rate=500", "pace=full"}, Rate: &rate, Pace: migrate.PaceFull}},
@@ -105,6 +106,10 @@ func TestOptionsAreValidated(t *testing.T) {
 		{&rollbackOptions{moveOptions: move}, "--to-version is needed"},
 		{&planOptions{Force: true}, "--force is for --out"},
 		{&planOptions{}, ""},
+		{&acceptOptions{Table: "t", Column: "c", Key: "k"}, "--reason is needed"},
+		{&acceptOptions{Table: "t", Column: "c", Reason: "r"}, "are needed"},
+		{&acceptOptions{Table: "t", Column: "c", Key: "k", Withdraw: true}, ""},
+		{&acceptOptions{Table: "t", Column: "c", Key: "k", Reason: "r", Withdraw: true}, "not for --withdraw"},
 		{&columnsOptions{Full: true}, "--full is for --discover"},
 		{&setOptions{}, "a setting is needed"},
 		{&setOptions{Args: []string{"rate=-1"}}, "rate must be"},

@@ -55,6 +55,7 @@ func printVerification(printer *ui.Printer, request migrate.Request, found *migr
 		printer.Table(table)
 	}
 	printSetAside(printer, "Not opened:", found.SetAside, found.List)
+	printAccepted(printer, found.Accepted)
 	if found.Narrowed {
 		printer.Line("\nOnly the tables and columns that were named were looked at. Keep every old key until ocmt migrate verify has looked at all of them.")
 	}

@@ -14,6 +14,7 @@ const minReportedRest = 2 * time.Second
 func printResult(printer *ui.Printer, request migrate.Request, result *migrate.Result) {
 	if result.Moved == 0 && result.SetAside == 0 && result.Left == 0 {
 		printer.Line("\nNothing to do: no value is under %s.", leavingName(request))
+		printRepairs(printer, result)
 		return
 	}
 	done := "Moved"
@@ -28,10 +29,36 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 	if result.Rested > minReportedRest {
 		printer.Line("It worked gently and rested %s of that: %s. --pace full takes no rests.", ui.Duration(result.Rested), result.Why)
 	}
+	printRepairs(printer, result)
 	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
 	if result.Unaudited != "" {
 		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", ui.Clean(result.Unaudited))
 	}
+}
+
+// printRepairs shows which labels were repaired.
+func printRepairs(printer *ui.Printer, result *migrate.Result) {
+	title := "Labels repaired"
+	if result.DryRun {
+		title = "Labels that would be repaired"
+	}
+	for _, repair := range result.Repairs {
+		printer.Line(title+" in %s: %s labelled version %d and sealed with the key of version %d.",
+			ui.Clean(repair.String()), ui.Count(repair.Values, "value was", "values were"), repair.Label, repair.Opened)
+	}
+}
+
+// printAccepted lists values that are accepted as lost.
+func printAccepted(printer *ui.Printer, list []migrate.Accepted) {
+	if len(list) == 0 {
+		return
+	}
+	printer.Line("\nAccepted as lost, and so keeping no key:")
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN"}, {Title: "ROW"}, {Title: "BY"}, {Title: "ON"}, {Title: "REASON", Flexible: true}}}
+	for _, one := range list {
+		table.Rows = append(table.Rows, ui.Row(one.String(), one.Key, one.Operator, one.At.UTC().Format(time.DateOnly), one.Reason))
+	}
+	printer.Table(table)
 }
 
 // shownSetAside is how many values that were set aside the screen lists. JSON has more.

@@ -116,7 +116,7 @@ func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderTimeout: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
 		Configured: configured, Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
-		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, Search: asked.Search,
+		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, RepairLabels: asked.RepairLabels, Search: asked.Search,
 	}}, nil
 }
 

@@ -54,6 +54,7 @@ const (
 	WrongKey       Code = "wrong_key"
 	SwappedKeys    Code = "swapped_keys"
 	MixedKeys      Code = "mixed_keys"
+	Mislabelled    Code = "mislabelled"
 	RecordedKey    Code = "recorded_key"
 	Downgrade      Code = "downgrade"
 	SameVersion    Code = "same_version"

@@ -53,7 +53,7 @@ func checkKeys(request Request, ring *crypto.Keyring, columns []ColumnCount) []f
 	}
 	var found []finding.Finding
 	for _, version := range sortedKeys(results) {
-		check := keyCheck{request: request, ring: ring, version: version, result: results[version]}
+		check := keyCheck{request: request, ring: ring, version: version, result: results[version], results: results}
 		found = append(found, check.judge(totalOf(columns, version))...)
 	}
 	return found
@@ -123,6 +123,7 @@ type keyCheck struct {
 	ring    *crypto.Keyring
 	version int
 	result  *sampleResult
+	results map[int]*sampleResult // of all versions
 }
 
 // judge returns the finding that applies to the key, if any: there is no key, it is
@@ -138,7 +139,13 @@ func (k keyCheck) judge(values int64) []finding.Finding {
 		return []finding.Finding{k.wrongTarget()}
 	}
 	if other := k.otherVersion(); other >= 0 && (all || many) {
-		return []finding.Finding{k.openedByOther(other, all && r.openedBy[other] == r.tried)}
+		switch {
+		case k.isSwappedWith(other):
+			return []finding.Finding{k.swapped(other)}
+		case k.mayRepair(other):
+			return nil
+		}
+		return []finding.Finding{k.mislabelled(other)}
 	}
 	switch {
 	case !many || k.isAllowed():
@@ -201,13 +208,33 @@ func (k keyCheck) mixed() finding.Finding {
 		"look for the key that was in use before under the same number; --allow-unopenable moves what opens and sets the rest aside")
 }
 
-func (k keyCheck) openedByOther(other int, swapped bool) finding.Finding {
-	if swapped {
-		return k.found(finding.SwappedKeys,
-			fmt.Sprintf("its values open with the key that is set for version %d: the keys are swapped", other),
-			fmt.Sprintf("exchange the keys of versions %d and %d", k.version, other))
+// isSwappedWith reports whether all values tried of each of two versions open with the key that
+// is set for the other one.
+func (k keyCheck) isSwappedWith(other int) bool {
+	theirs := k.results[other]
+	return theirs != nil && theirs.tried > 0 && k.result.openedBy[other] == k.result.tried && theirs.openedBy[k.version] == theirs.tried
+}
+
+// mayRepair reports whether the operator wants such labels repaired, and the other key is known
+// to be what it is set for: it opens values of its own label, or the operator has named the key
+// to reach by its fingerprint. Keys that are merely exchanged here look the same from one side.
+func (k keyCheck) mayRepair(other int) bool {
+	theirs := k.results[other]
+	return k.request.RepairLabels && (k.request.KeyConfirmed || theirs != nil && theirs.tried > theirs.failed)
+}
+
+func (k keyCheck) swapped(other int) finding.Finding {
+	return k.found(finding.SwappedKeys,
+		fmt.Sprintf("its values open with the key that is set for version %d, and the other way round: the keys are swapped", other),
+		fmt.Sprintf("exchange the keys of versions %d and %d", k.version, other))
+}
+
+func (k keyCheck) mislabelled(other int) finding.Finding {
+	fix := fmt.Sprintf("compare the fingerprints that ocmt validate shows with those on a server; where they differ, the keys are swapped here: put each in its place; "+
+		"where they are the same, a server ran with ENCRYPTION_KEY_VERSION=%d and the key of version %d: put that right, then add --repair-labels", k.version, other)
+	if theirs := k.results[other]; theirs == nil || theirs.tried == theirs.failed {
+		fix += " and --expect-key with the fingerprint of version " + strconv.Itoa(k.request.To)
 	}
-	return k.found(finding.MixedKeys,
-		fmt.Sprintf("some of its values open only with the key that is set for version %d: two keys were used under one version number", other),
-		"the key was changed on a server without raising ENCRYPTION_KEY_VERSION; put that right on every server first")
+	return k.found(finding.Mislabelled,
+		fmt.Sprintf("%d of the %d values tried are labelled version %d and open with the key of version %d", k.result.openedBy[other], k.result.tried, k.version, other), fix)
 }

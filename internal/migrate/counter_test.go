@@ -66,7 +66,7 @@ func TestCountByManyWorkers(t *testing.T) {
 			t.Errorf("%d workers found %v, one found %v", workers, plan.Findings, first.Findings)
 		}
 	}
-	if len(first.Findings) != 1 || first.Findings[0].Code != "mixed_keys" {
+	if len(first.Findings) != 1 || first.Findings[0].Code != "mislabelled" {
 		t.Errorf("values under a key that their label does not name: %v", first.Findings)
 	}
 }
@@ -87,7 +87,7 @@ func TestCountOfInheritedRows(t *testing.T) {
 		request := d.request()
 		request.Workers = workers
 		plan := d.plan(ring, request)
-		if plan.Pending() != 3*64 || len(plan.Findings) != 1 || plan.Findings[0].Code != "swapped_keys" {
+		if plan.Pending() != 3*64 || len(plan.Findings) != 1 || plan.Findings[0].Code != "mislabelled" {
 			t.Errorf("%d workers: %d values to move, obstacles %v", workers, plan.Pending(), plan.Findings)
 		}
 	}

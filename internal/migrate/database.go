@@ -139,6 +139,8 @@ type ValueRecord interface {
 	// RecordedValues returns how many values each column had when it was recorded last. It
 	// returns nothing where there is no record that the account may read.
 	RecordedValues(ctx context.Context) (map[Place]int64, error)
+	// AcceptedValues returns the values that are accepted as lost.
+	AcceptedValues(ctx context.Context) ([]Accepted, error)
 }
 
 // SnapshotGuard says what could hide values from a snapshot.

@@ -15,7 +15,10 @@ func (r Runner) DryRun(ctx context.Context, plan *Plan) (*Result, error) {
 func (r *run) makeTrialPass(ctx context.Context, result *Result) error {
 	result.Passes = 1
 	r.setPhase("trying", result.Passes)
-	return r.makeLaterPass(ctx)
+	if err := r.makeLaterPass(ctx); err != nil || !r.plan.Request.RepairLabels {
+		return err
+	}
+	return r.repairLabels(ctx, result)
 }
 
 // dryRunWriter is the Writer of a dry run: it reports every row as written.

@@ -40,6 +40,7 @@ type LedgerOutcome struct {
 	Status  RunStatus               // of the run as a whole
 	Columns map[Place]ColumnOutcome // of the columns of the entry
 	Clean   []Place                 // every column of the run in which the last pass left nothing
+	Repairs []Repair                // labels that were repaired
 	Changed bool                    // something was written
 }
 
@@ -95,7 +96,7 @@ func (r *run) ledgerEntry() LedgerEntry {
 
 // ledgerOutcome describes how the run ended.
 func (r *run) ledgerOutcome(result *Result, failure error) LedgerOutcome {
-	outcome := LedgerOutcome{Status: RunCompleted, Columns: map[Place]ColumnOutcome{}, Changed: r.rows.Load() > 0}
+	outcome := LedgerOutcome{Status: RunCompleted, Columns: map[Place]ColumnOutcome{}, Repairs: r.repairs.all(), Changed: r.rows.Load() > 0}
 	switch {
 	case isStop(failure):
 		outcome.Status = RunInterrupted

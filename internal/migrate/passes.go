@@ -12,6 +12,14 @@ import (
 // server writes them all the time.
 const maxPasses = 10
 
+// makeAllPasses makes the passes, and repairs labels where the request asks for it.
+func (r *run) makeAllPasses(ctx context.Context, result *Result) error {
+	if err := r.makePasses(ctx, result); err != nil || !r.plan.Request.RepairLabels {
+		return err
+	}
+	return r.repairLabels(ctx, result)
+}
+
 // makePasses goes over the tables once, and then over what is still pending until a pass
 // finds nothing, or there were maxPasses. What the last pass found is in result.Left.
 func (r *run) makePasses(ctx context.Context, result *Result) error {

@@ -20,7 +20,8 @@ type Plan struct {
 	Absent   []string      // what the database lacks of the catalogue, as table or table.column
 	Columns  []ColumnCount // the columns of all tables, one table after the other
 	Findings []finding.Finding
-	Emptied  []Place // columns that held values and hold none, as the operator says rightly
+	Accepted []Accepted // values that are accepted as lost
+	Emptied  []Place    // columns that held values and hold none, as the operator says rightly
 	Outline  Outline
 	// Oldest is the oldest transaction that ran when the plan was made, as a number of 32
 	// bits; nil where nothing could be read.
@@ -189,7 +190,10 @@ func (p *planner) countValues(outer context.Context) error {
 		if recordedValues, err = p.sources.Record.RecordedValues(ctx); err != nil {
 			return err
 		}
-		recordedKeys, err = p.sources.Record.RecordedKeys(ctx)
+		if recordedKeys, err = p.sources.Record.RecordedKeys(ctx); err != nil {
+			return err
+		}
+		plan.Accepted, err = p.sources.Record.AcceptedValues(ctx)
 		return err
 	})
 	group.Go(func() (err error) {

@@ -30,6 +30,7 @@ type Request struct {
 	AllowEmpty       bool           // go on where a table that held values has none
 	AllowUnopenable  bool           // go on where a version's sample does not open
 	Search           discover.Depth // how deep a proof looks through columns that nothing lists; "" for not at all
+	RepairLabels     bool           // bring values that open with another key than their label says under To
 	Database         Identity       // the database that a verification must be of; empty for any
 }
 

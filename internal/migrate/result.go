@@ -15,7 +15,10 @@ type Result struct {
 	LeftSince *time.Time    `json:"still_leaving_since"`
 	NotEnded  []string      `json:"not_ended"` // transactions that had written and not ended, so that their writes were not visible
 	SetAside  int64         `json:"set_aside"`
-	List      []SetAside    `json:"set_aside_list"` // the first values that were set aside
+	List      []SetAside    `json:"set_aside_list"`  // the first values that were set aside
+	Accepted  []Accepted    `json:"accepted"`        // values that no key opens and that are accepted as lost
+	Repaired  int64         `json:"labels_repaired"` // values that were labelled with one version and opened with the key of another
+	Repairs   []Repair      `json:"labels_repaired_list"`
 	Elapsed   time.Duration `json:"-"`
 	Rested    time.Duration `json:"-"` // part of Elapsed, spent giving way to others
 	Why       string        `json:"-"` // why the run gave way

@@ -50,6 +50,8 @@ type run struct {
 	setAside      *setAsideList
 	movedByColumn valueCounts
 	leftByColumn  valueCounts // values that the present later pass found
+	repairs       repairCounts
+	accepted      acceptedValues
 	limit         *rowLimit
 	gate          *gate
 
@@ -76,7 +78,7 @@ func (r Runner) runLocked(ctx context.Context, plan *Plan, writer func(Conn) Wri
 	}
 	r.Conns = r.Pacing.PaceConns(r.Conns)
 	state := &run{Runner: r, plan: plan, writer: writer, total: plan.Pending(), setAside: &setAsideList{},
-		limit: newRowLimit(plan.Request.MaxRowsPerSecond), gate: newGate()}
+		limit: newRowLimit(plan.Request.MaxRowsPerSecond), gate: newGate(), accepted: newAcceptedValues(plan.Accepted)}
 	r.Pacing.haltWhen(state.haltReason)
 	defer r.Pacing.haltWhen(func() error { return nil })
 	held, release, err := r.lock(ctx)
@@ -92,6 +94,10 @@ func (r Runner) runLocked(ctx context.Context, plan *Plan, writer func(Conn) Wri
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
 	result.Blocked, result.NotEnded = state.blocked.Load(), state.notEnded
 	result.SetAside, result.List = state.setAside.count, state.setAside.list
+	result.Accepted, result.Repairs = state.setAside.allAccepted(), state.repairs.all()
+	for _, repair := range result.Repairs {
+		result.Repaired += repair.Values
+	}
 	result.Elapsed, result.Rested = r.Clock().Sub(began), r.Pacing.Rested()-rested
 	if result.Rested > 0 {
 		result.Why = r.Pacing.Why()
@@ -124,7 +130,7 @@ func (r *run) runWithLedger(ctx context.Context, result *Result) error {
 // entry, and cannot be steered, because it takes a moment. If a server wrote values
 // meanwhile that were moved, it makes both entries at the end.
 func (r *run) runWithoutEntry(ctx context.Context, result *Result) error {
-	failure := r.makePasses(ctx, result)
+	failure := r.makeAllPasses(ctx, result)
 	if r.rows.Load() == 0 {
 		return r.settle(ctx, result, failure)
 	}
@@ -178,7 +184,7 @@ func (r *run) runSteered(ctx context.Context, result *Result) error {
 		defer close(ended)
 		c.steer(steering)
 	}()
-	err := r.makePasses(ctx, result)
+	err := r.makeAllPasses(ctx, result)
 	stopSteering()
 	<-ended
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)

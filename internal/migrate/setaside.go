@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -23,6 +25,8 @@ type setAsideList struct {
 	count int64
 	list  []SetAside
 	by    map[Place]int64
+	// accepted are values that would be set aside and are accepted as lost.
+	accepted map[Accepted]bool
 }
 
 // total returns how many values were set aside.
@@ -30,6 +34,25 @@ func (s *setAsideList) total() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
+}
+
+// addAccepted notes a value that is accepted as lost.
+func (s *setAsideList) addAccepted(one Accepted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.accepted == nil {
+		s.accepted = map[Accepted]bool{}
+	}
+	s.accepted[one] = true
+}
+
+// allAccepted returns the values that are accepted as lost, in the order of their places.
+func (s *setAsideList) allAccepted() []Accepted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.accepted), func(a, b Accepted) int {
+		return strings.Compare(a.String()+" "+a.Key+a.KeyDigest, b.String()+" "+b.Key+b.KeyDigest)
+	})
 }
 
 // byPlace returns how many values were set aside in each column.

@@ -27,6 +27,8 @@ import (
 type snapshotReader struct {
 	sources  VerifySources
 	ring     *crypto.Keyring // the target key alone
+	whole    *crypto.Keyring // every key
+	accepted acceptedValues
 	request  Request
 	tables   []Table
 	reporter Reporter
@@ -57,13 +59,14 @@ func (s *snapshotReader) read(ctx context.Context) (*Verification, map[string]in
 			continue
 		}
 		v.result.SetAside, v.result.List, v.result.Elsewhere = v.setAside.count, v.setAside.list, v.elsewhere.sorted()
+		v.result.Accepted = v.setAside.allAccepted()
 		return v.result, v.perTable, err
 	}
 	return &Verification{Versions: map[int]int64{}, Obstacles: []finding.Finding{gaveUp(last)}}, nil, nil
 }
 
 func (s *snapshotReader) newVerifier() *verifier {
-	return &verifier{ring: s.ring, target: s.request.To, reporter: s.reporter, elsewhere: elsewhereCounts{},
+	return &verifier{ring: s.ring, whole: s.whole, accepted: s.accepted, target: s.request.To, reporter: s.reporter, elsewhere: elsewhereCounts{},
 		perTable: map[string]int64{}, result: &Verification{Versions: map[int]int64{}}}
 }
 

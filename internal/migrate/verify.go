@@ -18,6 +18,10 @@ type Verification struct {
 	Versions  map[int]int64 `json:"under_other_versions"`
 	SetAside  int64         `json:"not_opened"` // values that do not open, or do not parse
 	List      []SetAside    `json:"not_opened_list"`
+	// Mislabelled is how many of them open with another key than their label says.
+	Mislabelled int64 `json:"mislabelled"`
+	// Accepted are values that no key opens and that are accepted as lost.
+	Accepted []Accepted `json:"accepted"`
 	// Elsewhere says where the values under other versions are.
 	Elsewhere []Elsewhere `json:"under_other_versions_list"`
 	Absent    []string    `json:"absent"`
@@ -90,7 +94,11 @@ func Verify(ctx context.Context, sources VerifySources, ring *crypto.Keyring, re
 	if err != nil {
 		return nil, err
 	}
-	reader := &snapshotReader{sources: sources, ring: alone, request: request, tables: found.Tables, reporter: reporter}
+	accepted, err := sources.Record.AcceptedValues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reader := &snapshotReader{sources: sources, ring: alone, whole: ring, accepted: newAcceptedValues(accepted), request: request, tables: found.Tables, reporter: reporter}
 	result, values, err := reader.read(ctx)
 	if err != nil {
 		return nil, err
@@ -126,7 +134,9 @@ func findReadObstacles(ctx context.Context, tables Describer, request Request, f
 
 // verifier opens values and counts what became of them.
 type verifier struct {
-	ring     *crypto.Keyring
+	ring     *crypto.Keyring // the target key alone
+	whole    *crypto.Keyring // every key, to say what opens a value that the target key does not
+	accepted acceptedValues
 	target   int
 	result   *Verification
 	reporter Reporter
@@ -157,11 +167,11 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 	group.Go(func() error { return queue.fill(ctx, reader, table, scope) })
 	for range workers {
 		group.Go(func() error {
-			opener := crypto.NewResealer(v.ring, nil)
+			opener, others := crypto.NewResealer(v.ring, nil), crypto.NewResealer(v.whole, nil)
 			queue.drain(func(rows []Row) {
 				counts := openCounts{elsewhere: elsewhereCounts{}}
 				for _, row := range rows {
-					v.openRow(opener, table, row, &counts)
+					v.openRow(opener, others, table, row, &counts)
 				}
 				v.add(counts)
 				v.reporter.Progress(v.rows.Add(int64(len(rows))), 0)
@@ -173,12 +183,16 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 }
 
 // openRow opens the values of a row.
-func (v *verifier) openRow(opener *crypto.Resealer, table Table, row Row, counts *openCounts) {
+func (v *verifier) openRow(opener, others *crypto.Resealer, table Table, row Row, counts *openCounts) {
 	for i, text := range row.Values {
 		if len(text) == 0 {
 			continue
 		}
 		column := table.Columns[i]
+		if one, accepted := v.accepted.find(table, column, row, text); accepted {
+			v.setAside.addAccepted(one)
+			continue
+		}
 		c, err := opener.Parse(text)
 		if err != nil && isPlaintext(column, text) {
 			counts.plaintext++
@@ -189,13 +203,18 @@ func (v *verifier) openRow(opener *crypto.Resealer, table Table, row Row, counts
 			continue
 		}
 		if err == nil {
-			_, err = opener.Open(c)
+			if _, err = opener.Open(c); err != nil {
+				err = explainUnopened(v.whole, others, c, err)
+			}
 		}
 		if err == nil {
 			counts.opened++
 			continue
 		}
-		v.setAside.add(SetAside{Place: table.Place(column), Key: table.KeyText(row.Key), Reason: crypto.Reason(err), Detail: err.Error()})
+		if reasonOf(err) == reasonMislabelled {
+			counts.mislabelled++
+		}
+		v.setAside.add(SetAside{Place: table.Place(column), Key: table.KeyText(row.Key), Reason: reasonOf(err), Detail: err.Error()})
 	}
 }
 
@@ -205,6 +224,7 @@ func (v *verifier) add(counts openCounts) {
 	defer v.mu.Unlock()
 	v.result.Opened += counts.opened
 	v.result.Plaintext += counts.plaintext
+	v.result.Mislabelled += counts.mislabelled
 	for _, found := range counts.elsewhere {
 		v.result.Versions[found.Version] += found.Values
 		v.elsewhere.add(*found)

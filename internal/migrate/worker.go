@@ -97,7 +97,7 @@ func (w *worker) resealValue(table Table, column Column, row Row, text []byte) (
 	c, state, err := classify(w.resealer, w.run.plan.Request, w.run.Ring, column, text)
 	switch state {
 	case notMovable:
-		return nil, w.setAsideValue(table, column, row, err)
+		return nil, w.setAsideValue(table, column, row, text, explainUnopened(w.run.Ring, w.resealer, c, err))
 	case toMove:
 	default:
 		return nil, nil
@@ -107,22 +107,26 @@ func (w *worker) resealValue(table Table, column Column, row Row, text []byte) (
 	w.resealed, err = w.resealer.Reseal(w.resealed[:0], c)
 	switch {
 	case errors.Is(err, crypto.ErrAuthentication):
-		return nil, w.setAsideValue(table, column, row, err)
+		return nil, w.setAsideValue(table, column, row, text, explainUnopened(w.run.Ring, w.resealer, c, err))
 	case err != nil:
 		return nil, fmt.Errorf("sealing a value of %s.%s again: %w", table, column.Name, err)
 	}
 	if column.MaxLength > 0 && len(w.resealed) > column.MaxLength {
-		return nil, w.setAsideValue(table, column, row, errTooLong)
+		return nil, w.setAsideValue(table, column, row, text, errTooLong)
 	}
 	return w.resealed, nil
 }
 
 var errTooLong = errors.New("sealed again, the value would not fit the column")
 
-// setAsideValue lists a value that stays as it is. The error is ErrSetAside where the
-// request asks to stop there.
-func (w *worker) setAsideValue(table Table, column Column, row Row, reason error) error {
-	word := crypto.Reason(reason)
+// setAsideValue lists a value that stays as it is, unless it was accepted as lost. The error is
+// ErrSetAside where the request asks to stop there.
+func (w *worker) setAsideValue(table Table, column Column, row Row, text []byte, reason error) error {
+	if one, accepted := w.run.accepted.find(table, column, row, text); accepted {
+		w.run.setAside.addAccepted(one)
+		return nil
+	}
+	word := reasonOf(reason)
 	if errors.Is(reason, errTooLong) {
 		word = "too_long"
 	}

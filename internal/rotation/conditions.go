@@ -107,7 +107,7 @@ func findUnfinished(request migrate.Request, result *migrate.Result) []finding.F
 	if result.SetAside > 0 {
 		add(finding.ValuesSetAside, "values were set aside and left as they are",
 			fmt.Sprintf("%d values", result.SetAside),
-			"keep every old key until they are dealt with; ocmt migrate verify shows them again")
+			"keep every old key until they are dealt with: bring them back from a backup, or accept each as lost with ocmt migrate accept; those that another key opens are moved by --repair-labels")
 	}
 	return found
 }
@@ -122,11 +122,17 @@ func findUnproven(request migrate.Request, verification *migrate.Verification) [
 	for _, version := range sortedVersions(verification) {
 		found = append(found, valuesUnder(request, verification, version))
 	}
-	if verification.SetAside > 0 {
+	if verification.Mislabelled > 0 {
+		found = append(found, finding.Finding{Code: finding.Mislabelled, Severity: finding.Error, Where: versionName(request.To),
+			Message:  "values are labelled with one version and open with the key of another",
+			Evidence: fmt.Sprintf("%d values", verification.Mislabelled),
+			Fix:      "ocmt migrate run --repair-labels brings them under the version to reach"})
+	}
+	if verification.SetAside > verification.Mislabelled {
 		found = append(found, finding.Finding{Code: finding.ValuesNotOpened, Severity: finding.Error, Where: versionName(request.To),
 			Message:  "values do not open with its key, and might need any other",
-			Evidence: fmt.Sprintf("%d values", verification.SetAside),
-			Fix:      "keep every old key until they are dealt with"})
+			Evidence: fmt.Sprintf("%d values", verification.SetAside-verification.Mislabelled),
+			Fix:      "keep every old key until they are dealt with: bring them back from a backup, or accept each as lost with ocmt migrate accept"})
 	}
 	return found
 }

@@ -44,6 +44,7 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 		"a transaction has not ended":  {func(f *facts) { f.result.NotEnded = []string{"process 7"} }, finding.NotEnded, "run"},
 		"the run set a value aside":    {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
 		"a value does not open":        {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
+		"a value is labelled wrongly":  {func(f *facts) { f.verification.SetAside, f.verification.Mislabelled = 1, 1 }, finding.Mislabelled, "key version 2"},
 		"values are under the version": {func(f *facts) { f.verification.Versions[0] = 4 }, finding.ValuesUnder, "key version 0"},
 		"only a part was looked at":    {func(f *facts) { f.verification.Narrowed = true }, finding.NotWhole, "database"},
 		"a table lost its values":      {func(f *facts) { f.verification.Doubts = []finding.Finding{doubt} }, finding.EmptyTable, "public.secrets"},

@@ -42,7 +42,7 @@ func reasonCodes() []finding.Code {
 	f := provenFacts()
 	f.plan.Request.Backwards, f.plan.Request.Configured = true, 3
 	f.result.NotEnded, f.result.SetAside = []string{"x"}, 1
-	f.verification.SetAside, f.verification.Narrowed = 1, true
+	f.verification.SetAside, f.verification.Mislabelled, f.verification.Narrowed = 2, 1, true
 	f.verification.Versions = map[int]int64{0: 1}
 	f.report.Full, f.report.Unlisted = false, []discover.Find{{Versions: map[int]int64{0: 1}}}
 	for _, left := range []migrate.Result{{Left: 2, Blocked: 2}, {Left: 2}} {

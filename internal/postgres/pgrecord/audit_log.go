@@ -36,7 +36,7 @@ func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error
 			return nil
 		}
 		reason, err = tryBack(ctx, conn, func() error {
-			return appendToAuditLog(ctx, conn, []byte(`{"tool": "ocmt"}`), "")
+			return appendToAuditLog(ctx, conn, actionMigrated, []byte(`{"tool": "ocmt"}`), "")
 		})
 		return err
 	})
@@ -72,6 +72,7 @@ type auditEntry struct {
 	To       int               `json:"to_version"`
 	Columns  int               `json:"columns"`
 	Status   migrate.RunStatus `json:"status"`
+	Repaired int64             `json:"labels_repaired,omitempty"`
 	Late     bool              `json:"recorded_late,omitempty"` // a later run made the entry
 }
 
@@ -92,7 +93,7 @@ func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntr
 		return "", err
 	}
 	if reason == "" {
-		if reason, err = tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, details, "") }); err != nil || reason == "" {
+		if reason, err = tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, actionMigrated, details, "") }); err != nil || reason == "" {
 			return "", err
 		}
 	}
@@ -120,7 +121,7 @@ func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	_, err = tryInside(ctx, conn, func() error {
 		for _, row := range waiting {
-			if err := appendToAuditLog(ctx, conn, []byte(row[2]), row[1]); err != nil {
+			if err := appendToAuditLog(ctx, conn, actionMigrated, []byte(row[2]), row[1]); err != nil {
 				return err
 			}
 		}
@@ -130,10 +131,13 @@ func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
+// actionMigrated is the action of a run in the audit log.
+const actionMigrated = "encryption.migrated"
+
 // appendToAuditLog adds an entry of a time, "" for now.
-func appendToAuditLog(ctx context.Context, conn *pgconn.PgConn, details []byte, at string) error {
+func appendToAuditLog(ctx context.Context, conn *pgconn.PgConn, action string, details []byte, at string) error {
 	_, err := postgres.QueryRows(ctx, conn, `insert into audit_log ("timestamp", action, details)
-		values (coalesce(nullif($2, '')::timestamptz, now()), 'encryption.migrated', $1::jsonb)`, string(details), at)
+		values (coalesce(nullif($2, '')::timestamptz, now()), $3, $1::jsonb)`, string(details), at, action)
 	return err
 }
 

@@ -148,7 +148,14 @@ func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) (unaudi
 			if !outcome.Changed {
 				return nil
 			}
-			unaudited, err = l.audit(ctx, conn, auditEntry{To: l.entry.To, Columns: len(l.entry.Columns), Status: outcome.Status})
+			if err := recordRepairs(ctx, conn, l.entry.To, outcome.Repairs); err != nil {
+				return err
+			}
+			entry := auditEntry{To: l.entry.To, Columns: len(l.entry.Columns), Status: outcome.Status}
+			for _, repair := range outcome.Repairs {
+				entry.Repaired += repair.Values
+			}
+			unaudited, err = l.audit(ctx, conn, entry)
 			return err
 		})
 	})

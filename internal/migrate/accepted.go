@@ -1,0 +1,173 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// Accepted is a value that no key opens and that the operator has accepted as lost. It keeps no
+// key any more, as long as its stored text is the one that was accepted.
+type Accepted struct {
+	Place
+	Key       string    `json:"key"` // of the row; "[not shown]" where it could be a secret
+	KeyDigest string    `json:"key_digest"`
+	Digest    string    `json:"digest"` // SHA-256 of the stored text, in hexadecimal
+	Operator  string    `json:"operator"`
+	Reason    string    `json:"reason"`
+	At        time.Time `json:"at"`
+}
+
+// AcceptedRecord keeps values that were accepted as lost.
+type AcceptedRecord interface {
+	// AcceptedValues returns what is accepted.
+	AcceptedValues(ctx context.Context) ([]Accepted, error)
+	// Accept records a value. It takes the place of an earlier record of the same row.
+	Accept(ctx context.Context, value Accepted) error
+	// Withdraw takes the record of a row back, and reports whether there was one.
+	Withdraw(ctx context.Context, place Place, keyDigest string) (bool, error)
+}
+
+// RowReader reads one row.
+type RowReader interface {
+	// ReadRow returns the row with a key, as the database writes it, and reports whether
+	// there is one.
+	ReadRow(ctx context.Context, table Table, key string) (Row, bool, error)
+}
+
+// hiddenKey stands for a row key that could be a secret.
+const hiddenKey = "[not shown]"
+
+// digestOf returns the SHA-256 of a text in hexadecimal.
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// AcceptSources is what accepting a value needs.
+type AcceptSources struct {
+	Tables Describer
+	Rows   RowReader
+	Record AcceptedRecord
+	Clock  Clock
+}
+
+// AcceptRequest names a value.
+type AcceptRequest struct {
+	Request         // one table and one column
+	Key      string // of the row
+	Operator string
+	Reason   string
+}
+
+// The reasons not to accept a value.
+var (
+	ErrNoRow        = errors.New("there is no such row, or it has no value")
+	ErrOneColumn    = errors.New("one column of one table is needed")
+	ErrNotAccepted  = errors.New("that row was not accepted")
+	errOpensAlready = errors.New("the value opens")
+)
+
+// OpensError says that a value is not lost.
+type OpensError struct{ Version int }
+
+// Error says which key opens it.
+func (e *OpensError) Error() string {
+	return fmt.Sprintf("%s with the key of version %d, so that it is not lost", errOpensAlready, e.Version)
+}
+
+// FindLost looks at a value, and returns what would be recorded of it. It writes nothing. Errors:
+// ErrOneColumn, ErrNoRow, *OpensError, *UnknownNameError.
+func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, request AcceptRequest) (Accepted, error) {
+	table, err := request.oneColumn(ctx, sources.Tables)
+	if err != nil {
+		return Accepted{}, err
+	}
+	row, there, err := sources.Rows.ReadRow(ctx, table, request.Key)
+	if err != nil {
+		return Accepted{}, err
+	}
+	if !there || len(row.Values[0]) == 0 {
+		return Accepted{}, ErrNoRow
+	}
+	opener := crypto.NewResealer(ring, nil)
+	if c, err := opener.Parse(row.Values[0]); err == nil {
+		if _, err := opener.Open(c); err == nil {
+			return Accepted{}, &OpensError{c.Version}
+		}
+		if opens, ok := openingKey(ring, opener, c); ok {
+			return Accepted{}, &OpensError{opens.Version}
+		}
+	}
+	return Accepted{Place: table.Place(table.Columns[0]), Key: shownKey(request.Key), KeyDigest: digestOf([]byte(request.Key)),
+		Digest: digestOf(row.Values[0]), Operator: request.Operator, Reason: request.Reason, At: sources.Clock()}, nil
+}
+
+// shownKey returns a row key, hidden where it could be a secret.
+func shownKey(key string) string {
+	if secret.Resembles(key) {
+		return hiddenKey
+	}
+	return key
+}
+
+// Withdraw takes the acceptance of a row back. Errors: ErrOneColumn, ErrNotAccepted,
+// *UnknownNameError.
+func Withdraw(ctx context.Context, sources AcceptSources, request AcceptRequest) (Place, error) {
+	table, err := request.oneColumn(ctx, sources.Tables)
+	if err != nil {
+		return Place{}, err
+	}
+	place := table.Place(table.Columns[0])
+	there, err := sources.Record.Withdraw(ctx, place, digestOf([]byte(request.Key)))
+	if err == nil && !there {
+		err = ErrNotAccepted
+	}
+	return place, err
+}
+
+// oneColumn returns the one table, with the one column, that the request names.
+func (r AcceptRequest) oneColumn(ctx context.Context, tables Describer) (Table, error) {
+	found, err := r.describe(ctx, tables)
+	if err != nil {
+		return Table{}, err
+	}
+	if len(found.Tables) != 1 || len(found.Tables[0].Columns) != 1 {
+		return Table{}, ErrOneColumn
+	}
+	return found.Tables[0], nil
+}
+
+// acceptedValues finds accepted values again. It computes a digest only in columns that have
+// any.
+type acceptedValues map[Place]map[string]Accepted // by digest of the row's key
+
+func newAcceptedValues(list []Accepted) acceptedValues {
+	values := acceptedValues{}
+	for _, one := range list {
+		if values[one.Place] == nil {
+			values[one.Place] = map[string]Accepted{}
+		}
+		values[one.Place][one.KeyDigest] = one
+	}
+	return values
+}
+
+// find returns the acceptance of a value.
+func (a acceptedValues) find(table Table, column Column, row Row, text []byte) (Accepted, bool) {
+	if len(a) == 0 {
+		return Accepted{}, false
+	}
+	of := a[table.Place(column)]
+	if of == nil {
+		return Accepted{}, false
+	}
+	one, known := of[digestOf([]byte(table.KeyText(row.Key)))]
+	return one, known && one.Digest == digestOf(text)
+}

@@ -1,0 +1,34 @@
+package pgmigrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// ReadRow implements migrate.RowReader. A text that cannot be a key of the table is the key of
+// no row.
+func (s *Store) ReadRow(ctx context.Context, table migrate.Table, key string) (row migrate.Row, there bool, err error) {
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		sql := fmt.Sprintf("select %s from %s t where t.%s = $1::%s", keyAndValues(table), postgres.Quote(table.Schema, table.Name), postgres.Quote(table.Key), table.KeyType)
+		result := conn.ExecParams(ctx, sql, [][]byte{[]byte(key)}, nil, nil, binaryForm).Read()
+		var answer *pgconn.PgError
+		if errors.As(result.Err, &answer) && answer.Code[:2] == "22" {
+			return nil
+		}
+		if result.Err != nil || len(result.Rows) == 0 {
+			return explainError(result.Err)
+		}
+		row, there = migrate.Row{Key: result.Rows[0][0], Values: result.Rows[0][1:]}, true
+		return nil
+	})
+	if err != nil {
+		return row, false, fmt.Errorf("reading a row of %s: %w", table, err)
+	}
+	return row, there, nil
+}
