@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
@@ -31,6 +32,15 @@ type Prover struct {
 	Record Retirer
 }
 
+// WaitOnce returns the request of a search after a verification: where that has waited in vain
+// for transactions, a search need not wait for them again.
+func WaitOnce(request migrate.Request, verification *migrate.Verification) migrate.Request {
+	if slices.ContainsFunc(verification.Doubts, func(f finding.Finding) bool { return f.Code == finding.NotEnded }) {
+		request.HolderTimeout = 0
+	}
+	return request
+}
+
 // Prove opens every value of the plan's database with the target key alone after a run, looks
 // through the columns that nothing lists, decides which keys may go, and notes in the record
 // that they are no longer in use. Where nothing could be read, or the request wants no search,
@@ -45,7 +55,7 @@ func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.R
 	}
 	proof := &Proof{Verification: verification}
 	if len(verification.Obstacles) == 0 && request.Search != "" {
-		if proof.Search, err = p.Search(ctx, request, plan.Oldest); err != nil {
+		if proof.Search, err = p.Search(ctx, WaitOnce(request, verification), plan.Oldest); err != nil {
 			return nil, err
 		}
 	}

@@ -77,3 +77,8 @@ func (p *Postgres) await(ctx context.Context, what, query string, args ...string
 	}
 	return nil
 }
+
+// ShutDown ends the server in order: what was committed reaches the standbys first.
+func (p *Postgres) ShutDown(ctx context.Context) error {
+	return p.run(ctx, "pg_ctl", "-D", p.data(), "-m", "fast", "-w", "stop")
+}

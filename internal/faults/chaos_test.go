@@ -1,0 +1,520 @@
+package faults_test
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/testenv"
+	"github.com/ocmt/ocmt/pkg/crypto"
+	"github.com/ocmt/ocmt/testdata"
+)
+
+// chaos is a deployment in which everything happens at once: servers write, tables are
+// rewritten, altered and renamed, transactions stay open or are prepared, copies come and go,
+// and the primary fails over to its standby.
+type chaos struct {
+	t    *testing.T
+	name string // of the database
+	keys []crypto.Key
+
+	writes atomic.Int32 // the version that the servers write under
+	stop   chan struct{}
+	group  sync.WaitGroup
+	acts   [9]atomic.Int64 // what was done, by kind
+
+	// quiet is held for reading by whatever happens, from its beginning to its end, and for
+	// writing by the judge.
+	quiet sync.RWMutex
+
+	mu      sync.Mutex // guards the servers
+	primary *testenv.Postgres
+	standby *testenv.Postgres
+}
+
+const chaosSettings = "max_prepared_transactions = 16"
+
+// chaosTables are made beside those of OCMT.
+const chaosTables = `create table notes (id serial primary key, body text);
+	create table history (id serial primary key, body jsonb);
+	create function keep() returns trigger language plpgsql as $$ begin insert into history (body) values (jsonb_build_object('old', old.value_encrypted)); return null; end $$`
+
+// If this fails, an operator is told that a key may go while a value in the database still needs
+// it: the most dangerous sentence of this tool is not true.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	c := &chaos{t: t, stop: make(chan struct{}), primary: startServer(t, false, chaosSettings)}
+	var err error
+	if c.name, err = c.primary.CreateDatabase(t.Context(), testdata.Schema, chaosTables); err != nil {
+		t.Fatal(err)
+	}
+	c.addKey()
+	c.fill(400)
+	c.startStandby()
+	t.Cleanup(func() { close(c.stop); c.group.Wait() })
+	for _, every := range []struct {
+		pause time.Duration
+		act   func(context.Context, *pgx.Conn) error
+	}{
+		{2 * time.Millisecond, c.write}, {3 * time.Millisecond, c.write}, {20 * time.Millisecond, c.writeSlowly},
+		{900 * time.Millisecond, c.prepare}, {700 * time.Millisecond, c.rewrite}, {1100 * time.Millisecond, c.alter},
+		{1700 * time.Millisecond, c.rename}, {2900 * time.Millisecond, c.copyAside}, {4300 * time.Millisecond, c.keepHistory},
+	} {
+		c.group.Go(func() { c.repeat(every.pause, every.act) })
+	}
+	c.group.Go(c.failOver)
+	c.rotateUntil(time.Now().Add(time.Duration(pick(1, 20)) * time.Minute))
+}
+
+// rotateUntil rotates there, and sometimes back, and judges each time that a key may go.
+func (c *chaos) rotateUntil(end time.Time) {
+	said := 0
+	for from, round := 0, 1; time.Now().Before(end); round++ {
+		to := from + 1
+		if to == len(c.keys) {
+			c.addKey()
+		}
+		c.writes.Store(int32(to))
+		if !c.untilSaid(end, to, from, to, "rotate", "--from-version", strconv.Itoa(from)) {
+			break
+		}
+		said++
+		if round%3 > 0 {
+			from = to
+			continue
+		}
+		c.run(to, from, "rotate", "rollback", "--to-version", strconv.Itoa(from))
+		c.writes.Store(int32(from))
+		if !c.untilSaid(end, from, to, from, "rotate", "rollback", "--to-version", strconv.Itoa(from)) {
+			break
+		}
+		said++
+	}
+	done := make([]int64, len(c.acts))
+	for i := range done {
+		done[i] = c.acts[i].Load()
+	}
+	c.t.Logf("a key may go: said %d times; acts %v", said, done)
+	if said < pick(2, 10) {
+		c.t.Errorf("it was said %d times that a key may go, so that this test shows little", said)
+	}
+	for i, n := range done {
+		if n == 0 {
+			c.t.Errorf("act %d never happened", i)
+		}
+	}
+}
+
+// untilSaid runs ocmt until it says that a key may go, and judges that. It reports false where
+// the time was up before.
+func (c *chaos) untilSaid(end time.Time, current, other, to int, args ...string) bool {
+	for time.Now().Before(end) {
+		if said := c.run(current, other, args...); strings.Contains(said, "may be removed") {
+			c.judge(to, said)
+			if proven := c.run(current, other, "migrate", "verify", "--output", "json"); strings.Contains(proven, `"proven": true`) {
+				c.judge(to, proven)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// run runs ocmt with the key of a version as the current one, and with another one.
+func (c *chaos) run(current, other int, args ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
+	defer cancel()
+	primary, standby := c.servers()
+	command := exec.CommandContext(ctx, program(c.t), append(args, "--allow-empty")...)
+	command.Dir = c.t.TempDir()
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + command.Dir, "USER=tester", "GORACE=atexit_sleep_ms=0",
+		"OCMT_STATEMENT_TIMEOUT=2s", "OCMT_LOCK_TIMEOUT=1s", "OCMT_PACE=full", "DATABASE_URL=" + bothHosts(c.t, primary, standby, c.name),
+		"ENCRYPTION_KEY=" + c.keys[current].Reveal(), fmt.Sprintf("ENCRYPTION_KEY_VERSION=%d", current),
+		fmt.Sprintf("ENCRYPTION_KEY_V%d=%s", other, c.keys[other].Reveal())}
+	said, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		c.t.Fatal(err)
+	}
+	if raw := raw.FindString(string(said)); raw != "" {
+		c.t.Errorf("it says %q, which is for programmers:\n%s", raw, said)
+	}
+	return string(said)
+}
+
+// bothHosts is the address of a primary and of its standby.
+func bothHosts(t *testing.T, primary, standby *testenv.Postgres, name string) string {
+	hosts, ports := []string{}, []string{}
+	for _, server := range []*testenv.Postgres{primary, standby} {
+		path := socket(t, server)
+		at := strings.LastIndexByte(path, '/')
+		hosts, ports = append(hosts, path[:at]), append(ports, path[strings.LastIndexByte(path, '.')+1:])
+	}
+	return fmt.Sprintf("host=%s port=%s dbname=%s user=postgres sslmode=disable", strings.Join(hosts, ","), strings.Join(ports, ","), name)
+}
+
+// anyCiphertext matches each value of this deployment, wherever it stands.
+var anyCiphertext = regexp.MustCompile(`v([0-9]+):([A-Za-z0-9+/]{22}==):([A-Za-z0-9+/]{22}==):([A-Za-z0-9+/=]+)`)
+
+// judge waits until nothing happens any more, and looks at every text of the database without
+// any code of the tool: all must open with one key.
+func (c *chaos) judge(version int, said string) {
+	c.quiet.Lock()
+	defer c.quiet.Unlock()
+	ctx := context.Background()
+	conn := c.connect()
+	if conn == nil {
+		c.t.Fatal("no connection although nothing happens")
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	gcm := newGCM(c.t, c.keys[version])
+	rows, err := conn.Query(ctx, `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_|^information_schema$' order by 1`)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	found := 0
+	for _, table := range tables {
+		rows, err := conn.Query(ctx, "select t::text from "+table+" t")
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, text := range texts {
+			for _, parts := range anyCiphertext.FindAllStringSubmatch(text, -1) {
+				found++
+				if parts[1] != strconv.Itoa(version) || !opens(gcm, parts[2:]) {
+					c.t.Fatalf("a value of %s is under version %s, and it was said that only version %d is needed:\n%s", table, parts[1], version, said)
+				}
+			}
+		}
+	}
+	if found < 100 {
+		c.t.Errorf("the judge found %d values, so that it looks at the wrong thing", found)
+	}
+}
+
+func newGCM(t *testing.T, key crypto.Key) cipher.AEAD {
+	t.Helper()
+	bytes, err := hex.DecodeString(key.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCMWithNonceSize(block, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gcm
+}
+
+// opens reports whether IV, tag and body open.
+func opens(gcm cipher.AEAD, parts []string) bool {
+	var bytes [3][]byte
+	for i := range bytes {
+		var err error
+		if bytes[i], err = base64.StdEncoding.DecodeString(parts[i]); err != nil {
+			return false
+		}
+	}
+	_, err := gcm.Open(nil, bytes[0], append(bytes[2], bytes[1]...), nil)
+	return err == nil
+}
+
+func (c *chaos) addKey() {
+	key, err := crypto.GenerateKey(rand.Reader)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.keys = append(c.keys, key)
+}
+
+// seal returns a value as a server writes it now.
+func (c *chaos) seal() string {
+	version := int(c.writes.Load())
+	ring, err := crypto.NewKeyring(version, map[int]crypto.Key{version: c.keys[version]})
+	if err != nil {
+		panic(err)
+	}
+	sealed, err := ring.Seal([]byte("MARKED-PLAINTEXT of chaos"), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return sealed.String()
+}
+
+// dice returns a number below most.
+func dice(most int64) int64 {
+	n, err := rand.Int(rand.Reader, big.NewInt(most))
+	if err != nil {
+		panic(err)
+	}
+	return n.Int64()
+}
+
+func (c *chaos) fill(rows int) {
+	conn := c.connect()
+	defer func() { _ = conn.Close(context.Background()) }()
+	for n := range rows {
+		if _, err := conn.Exec(context.Background(), "insert into secrets (key, value_encrypted) values ($1, $2)", secretName(n), c.seal()); err != nil {
+			c.t.Fatal(err)
+		}
+		if _, err := conn.Exec(context.Background(), "insert into alert_channels (name, channel_type, config_encrypted) values ($1, 'mail', $2)", secretName(n), c.seal()); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+func (c *chaos) servers() (primary, standby *testenv.Postgres) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.primary, c.standby
+}
+
+// connect returns a connection to the primary, nil where there is none now.
+func (c *chaos) connect() *pgx.Conn {
+	primary, _ := c.servers()
+	conn, err := pgx.Connect(context.Background(), primary.URL("postgres", c.name))
+	if err != nil {
+		return nil
+	}
+	return conn
+}
+
+// repeat does something again and again, each time with a pause of up to twice so long. What
+// fails, fails: the next time there may be a server, or the table.
+func (c *chaos) repeat(pause time.Duration, act func(context.Context, *pgx.Conn) error) {
+	ctx := context.Background()
+	var conn *pgx.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close(ctx)
+		}
+	}()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-time.After(time.Duration(dice(int64(2*pause)) + 1)):
+		}
+		c.quiet.RLock()
+		if conn == nil || conn.IsClosed() {
+			conn = c.connect()
+		}
+		if conn != nil {
+			if err := act(ctx, conn); err != nil {
+				_, _ = conn.Exec(ctx, "rollback")
+			}
+		}
+		c.quiet.RUnlock()
+	}
+}
+
+// did counts an act, if it was done.
+func (c *chaos) did(kind int, err error) error {
+	if err == nil {
+		c.acts[kind].Add(1)
+	}
+	return err
+}
+
+// write stores a secret, as a server does.
+func (c *chaos) write(ctx context.Context, conn *pgx.Conn) error {
+	sql := []string{"update secrets set value_encrypted = $2 where key = $1", "update alert_channels set config_encrypted = $2 where name = $1",
+		"insert into secrets (key, value_encrypted) values ($1, $2) on conflict (key) do update set value_encrypted = excluded.value_encrypted"}
+	_, err := conn.Exec(ctx, sql[dice(int64(len(sql)))], secretName(int(dice(500))), c.seal())
+	return c.did(0, err)
+}
+
+// writeSlowly leaves its transaction open for a while.
+func (c *chaos) writeSlowly(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "begin"); err != nil {
+		return err
+	}
+	if err := c.write(ctx, conn); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(dice(int64(400 * time.Millisecond))))
+	_, err := conn.Exec(ctx, []string{"commit", "commit", "rollback"}[dice(3)])
+	return c.did(1, err)
+}
+
+// prepare leaves a prepared transaction for a while.
+func (c *chaos) prepare(ctx context.Context, conn *pgx.Conn) error {
+	name := fmt.Sprintf("chaos %d", dice(1<<40))
+	if _, err := conn.Exec(ctx, "begin"); err != nil {
+		return err
+	}
+	if err := c.write(ctx, conn); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "prepare transaction '"+name+"'"); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(dice(int64(600 * time.Millisecond))))
+	_, err := conn.Exec(ctx, []string{"commit", "rollback"}[dice(2)]+" prepared '"+name+"'")
+	return c.did(2, err)
+}
+
+// rewrite makes new files of a table.
+func (c *chaos) rewrite(ctx context.Context, conn *pgx.Conn) error {
+	sql := []string{"vacuum full secrets", "cluster secrets using secrets_pkey", "vacuum full alert_channels", "vacuum full notes"}
+	_, err := conn.Exec(ctx, sql[dice(int64(len(sql)))])
+	return c.did(3, err)
+}
+
+// alter changes a table's form, and with it its files.
+func (c *chaos) alter(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "alter table secrets add column more text default clock_timestamp()::text")
+	if err == nil {
+		_, err = conn.Exec(ctx, "alter table secrets drop column more")
+	}
+	return c.did(4, err)
+}
+
+// rename takes a table's name away for a moment.
+func (c *chaos) rename(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "alter table alert_channels rename to channels"); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(dice(int64(20 * time.Millisecond))))
+	_, err := conn.Exec(ctx, "alter table channels rename to alert_channels")
+	return c.did(5, err)
+}
+
+// copyAside copies values to a place that nothing lists, for a while.
+func (c *chaos) copyAside(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "insert into notes (body) select value_encrypted from secrets limit 3"); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(dice(int64(time.Second))))
+	_, err := conn.Exec(ctx, "delete from notes")
+	return c.did(6, err)
+}
+
+// keepHistory has a trigger copy what is replaced, for a while.
+func (c *chaos) keepHistory(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "create trigger keep after update on secrets for each row execute function keep()"); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(dice(int64(500 * time.Millisecond))))
+	_, err := conn.Exec(ctx, "drop trigger keep on secrets")
+	if err == nil && dice(2) == 0 {
+		time.Sleep(time.Duration(dice(int64(time.Second))))
+	}
+	_, failed := conn.Exec(ctx, "truncate history")
+	return c.did(7, errors.Join(err, failed))
+}
+
+func (c *chaos) startStandby() {
+	standby, err := testenv.StartStandby(c.t.Context(), c.primary, chaosSettings)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(standby.Stop)
+	c.mu.Lock()
+	c.standby = standby
+	c.mu.Unlock()
+}
+
+// failOver makes a primary of the standby again and again, and a standby of that one. The
+// primary is shut down in order, so that nothing that was committed is lost.
+func (c *chaos) failOver() {
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-time.After(12*time.Second + time.Duration(dice(int64(8*time.Second)))):
+		}
+		c.quiet.RLock()
+		err := c.failOverOnce()
+		c.quiet.RUnlock()
+		if err != nil {
+			select {
+			case <-c.stop:
+			default:
+				c.t.Error(err)
+			}
+			return
+		}
+	}
+}
+
+func (c *chaos) failOverOnce() error {
+	ctx := context.Background()
+	primary, standby := c.servers()
+	if err := primary.ShutDown(ctx); err != nil {
+		return err
+	}
+	if err := standby.Promote(ctx); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.primary, c.standby = standby, primary
+	c.mu.Unlock()
+	if err := c.endPrepared(standby); err != nil {
+		return err
+	}
+	next, err := testenv.StartStandby(ctx, standby, chaosSettings)
+	if err != nil {
+		return err
+	}
+	c.t.Cleanup(next.Stop)
+	c.mu.Lock()
+	c.standby = next
+	c.mu.Unlock()
+	return c.did(8, nil)
+}
+
+// endPrepared ends prepared transactions whose makers lost their connection, and gives a table
+// its name back.
+func (c *chaos) endPrepared(server *testenv.Postgres) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, server.URL("postgres", c.name))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, "select gid from pg_prepared_xacts")
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		_, _ = conn.Exec(ctx, "commit prepared '"+name+"'") // its maker may be quicker
+	}
+	_, _ = conn.Exec(ctx, "alter table channels rename to alert_channels")
+	_, _ = conn.Exec(ctx, "drop trigger if exists keep on secrets")
+	_, _ = conn.Exec(ctx, "truncate history, notes")
+	return nil
+}
