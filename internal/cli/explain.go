@@ -259,11 +259,14 @@ func explainSteering(err error) *ui.Error {
 func explainDatabase(err error) *ui.Error {
 	var connect *postgres.ConnectError
 	var failure *postgres.FailureError
+	var address *postgres.AddressError
 	switch {
 	case errors.As(err, &connect):
 		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{connectHint(connect)}}
 	case errors.As(err, &failure):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: failureHints(failure.Kind)}
+	case errors.As(err, &address):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"docs/settings.md lists the parameters of DATABASE_URL"}}
 	case errors.Is(err, postgres.ErrAddress):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user:password@host:5432/ocmt", "in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
 	}

@@ -78,7 +78,7 @@ func (a *App) readLine() (string, error) {
 }
 
 func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, options *acceptOptions) error {
-	db, err := openDatabase(settings)
+	db, err := a.openDatabase(settings)
 	if err != nil {
 		return err
 	}

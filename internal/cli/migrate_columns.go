@@ -60,7 +60,7 @@ is left out.
 }
 
 func (a *App) runMigrateColumns(ctx context.Context, settings *config.Settings, options *columnsOptions) error {
-	db, err := openDatabase(settings)
+	db, err := a.openDatabase(settings)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ json as one document a line.
 const watchPeriod = time.Second
 
 func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, options *statusOptions) error {
-	db, err := openDatabase(settings)
+	db, err := a.openDatabase(settings)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func stateSteeringExits(cmd *cobra.Command) {
 // steer gives an order to the run that is at work, waits until the run follows, and
 // shows the run.
 func (a *App) steer(ctx context.Context, settings *config.Settings, name string, change func(*migrate.Orders)) error {
-	db, err := openDatabase(settings)
+	db, err := a.openDatabase(settings)
 	if err != nil {
 		return err
 	}

@@ -105,11 +105,30 @@ func linkOrRename(temporary, path string, replace bool, advice string) error {
 		return nil
 	}
 	err := os.Link(temporary, path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		err = reserveAndRename(temporary, path)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return existsError(path, advice)
 	}
 	if err != nil {
 		return fmt.Errorf("naming the output file: %w", err)
+	}
+	return nil
+}
+
+// reserveAndRename is for file systems without hard links, such as FAT and some network shares:
+// an empty file takes the name, which fails where it is taken, and is then replaced.
+func reserveAndRename(temporary, path string) error {
+	reserved, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := reserved.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return errors.Join(err, os.Remove(path))
 	}
 	return nil
 }

@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +93,7 @@ func describeSettings(settings *config.Settings, kind secret.Kind) (list []valid
 	return list
 }
 
-// checkFileMode finds files with secrets that others can read. Docker mounts secrets
+// checkFileMode finds files with secrets that others can read. Docker and Kubernetes mount secrets
 // readable by every account of the container, which has one account as a rule: there it
 // is only worth a warning.
 func checkFileMode(file config.File) []finding.Finding {
@@ -111,16 +109,11 @@ func checkFileMode(file config.File) []finding.Finding {
 		found.Severity = finding.Warning
 		found.Message = fmt.Sprintf("holds secrets and its group can read it (mode %04o)", file.Mode)
 	}
-	if isMountedSecret(file.Path) {
+	if file.Mounted {
 		found.Severity = finding.Warning
 		found.Fix = "give the secret a mode of 0400 where it is mounted"
 	}
 	return []finding.Finding{found}
-}
-
-func isMountedSecret(path string) bool {
-	clean := filepath.ToSlash(filepath.Clean(path))
-	return strings.HasPrefix(clean, "/run/secrets/") || strings.HasPrefix(clean, "/var/run/secrets/")
 }
 
 func printValidateReport(printer *ui.Printer, report validateDocument) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/discover"
@@ -27,7 +28,7 @@ type database struct {
 }
 
 // openDatabase returns the database of DATABASE_URL. It dials nothing.
-func openDatabase(settings *config.Settings) (*database, error) {
+func (a *App) openDatabase(settings *config.Settings) (*database, error) {
 	address, err := settings.RequireDatabase()
 	if err != nil {
 		return nil, err
@@ -38,6 +39,9 @@ func openDatabase(settings *config.Settings) (*database, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if names := db.PassedOver(); len(names) > 0 {
+		a.printer.Note("DATABASE_URL: passed over, as it means nothing here: %s", ui.Clean(strings.Join(names, ", ")))
 	}
 	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator), searchers: pgdiscover.New(db)}, nil
 }
@@ -102,7 +106,7 @@ func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine
 			return nil, err
 		}
 	}
-	db, err := openDatabase(settings)
+	db, err := a.openDatabase(settings)
 	if err != nil {
 		return nil, err
 	}

@@ -19,10 +19,16 @@ func redactName(text string) string {
 type MissingError struct {
 	Name   string // the environment name, such as DATABASE_URL
 	Advice string // what to set, in a sentence
+	Closed bool   // the folder may not be entered, so that no .env in it was read
 }
 
 // Error names the setting.
-func (e *MissingError) Error() string { return e.Name + " is not set" }
+func (e *MissingError) Error() string {
+	if e.Closed {
+		return e.Name + " is not set, and this account may not enter the folder, so that no .env in it was read"
+	}
+	return e.Name + " is not set"
+}
 
 // InvalidError says that a setting is set and cannot be used. It never holds the value.
 type InvalidError struct {

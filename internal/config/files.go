@@ -53,10 +53,15 @@ var errFileTimeout = errors.New("the file does not answer")
 
 // contents is what reading a file came to.
 type contents struct {
-	data []byte
-	mode fs.FileMode
-	err  error
+	data    []byte
+	mode    fs.FileMode
+	mounted bool
+	err     error
 }
+
+// kubernetesData is where the files of a volume of Kubernetes lie: each is a link into it, so that
+// all change at once.
+const kubernetesData = "..data/"
 
 // readContents reads a file up to a little more than maxFile.
 func readContents(path string) (found contents) {
@@ -70,6 +75,9 @@ func readContents(path string) (found contents) {
 		return contents{err: err}
 	}
 	found.mode = stat.Mode()
+	if target, err := os.Readlink(path); err == nil {
+		found.mounted = strings.HasPrefix(filepath.ToSlash(target), kubernetesData)
+	}
 	if !stat.IsDir() {
 		found.data, found.err = io.ReadAll(io.LimitReader(file, maxFile+1))
 	}
@@ -86,7 +94,13 @@ func (c contents) check(path string) (string, File, error) {
 	case len(c.data) > maxFile:
 		return "", File{}, &FileError{Path: path, Reason: "is larger than 1 MiB; is it the right file?"}
 	}
-	return string(c.data), File{Path: path, Mode: uint32(c.mode.Perm())}, nil
+	return string(c.data), File{Path: path, Mode: uint32(c.mode.Perm()), Mounted: c.mounted || isMountPath(path)}, nil
+}
+
+// isMountPath reports whether a path is where Docker and Kubernetes mount secrets.
+func isMountPath(path string) bool {
+	clean := filepath.ToSlash(filepath.Clean(path))
+	return strings.HasPrefix(clean, "/run/secrets/") || strings.HasPrefix(clean, "/var/run/secrets/")
 }
 
 // wrapFileError keeps the reason of an error, such as "permission denied", and drops the path
@@ -106,6 +120,9 @@ func readSecretFile(read fileReader, path string) (string, File, error) {
 	text, info, err := read(path)
 	if err != nil {
 		return "", File{}, err
+	}
+	if reason := findForeignText(text); reason != "" {
+		return "", File{}, &FileError{Path: path, Reason: reason, Advice: "write the value into the file anew, as plain text in UTF-8"}
 	}
 	text = strings.TrimSuffix(text, "\n")
 	text = strings.TrimSuffix(text, "\r")

@@ -22,7 +22,7 @@ func (s *Settings) Keyring(to *int) (*crypto.Keyring, error) {
 	case !errors.As(err, &setting):
 		return ring, err
 	case setting.Missing:
-		return nil, &MissingError{Name: setting.Name, Advice: setting.Advice}
+		return nil, &MissingError{Name: setting.Name, Closed: s.closed, Advice: setting.Advice}
 	default:
 		return nil, &InvalidError{Name: setting.Name, Source: s.Source(setting.Name), Reason: setting.Reason, Advice: setting.Advice}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type Request struct {
 func Load(ctx context.Context, request Request) (*Settings, error) {
 	r := &resolver{
 		read:    newFileReader(ctx, request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout)),
+		dir:     request.Dir,
 		flags:   request.Flags,
 		environ: environMap(request.Environ),
 		sources: map[string]Source{},
@@ -75,8 +77,19 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 			return nil, err
 		}
 	}
-	settings.Files, settings.sources = r.files, r.sources
+	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
 	return settings, nil
+}
+
+// isClosed reports whether a file could not be read because its folder may not be entered. Where
+// nobody named the file, that matters only if a setting is missing: see MissingError.
+func (r *resolver) isClosed(err error) bool {
+	if !errors.Is(err, fs.ErrPermission) {
+		return false
+	}
+	_, err = os.Lstat(filepath.Join(r.dir, ".", "ocmt.yaml"))
+	r.closed = r.closed || errors.Is(err, fs.ErrPermission)
+	return r.closed
 }
 
 func (r *resolver) openEnvFile(asked string) error {
@@ -86,7 +99,7 @@ func (r *resolver) openEnvFile(asked string) error {
 	}
 	file, err := readEnvFile(r.read, path)
 	if err != nil {
-		if optional && errors.Is(err, fs.ErrNotExist) {
+		if optional && (errors.Is(err, fs.ErrNotExist) || r.isClosed(err)) {
 			return nil
 		}
 		return err
@@ -126,7 +139,7 @@ func (r *resolver) openYAML(asked string) (*yamlFile, error) {
 	}
 	file, err := readYAML(r.read, path)
 	if err != nil {
-		if optional && errors.Is(err, fs.ErrNotExist) {
+		if optional && (errors.Is(err, fs.ErrNotExist) || r.isClosed(err)) {
 			return &yamlFile{}, nil
 		}
 		return nil, err

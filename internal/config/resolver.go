@@ -10,6 +10,8 @@ import (
 // resolver looks a name up in all places, strongest first, and lists the files that it opened.
 type resolver struct {
 	read    fileReader
+	dir     string // where relative paths start
+	closed  bool   // the folder may not be entered
 	flags   map[string]string
 	environ map[string]string
 	envFile *envFile // nil if there is none

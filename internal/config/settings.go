@@ -22,6 +22,7 @@ type Settings struct {
 
 	secrets map[string]Secret // by the name of their setting
 	sources map[string]Source
+	closed  bool // the folder may not be entered, so that no file in it was read
 	// shadowed has the places of secrets that another value goes before.
 	shadowed map[string]Source
 }
@@ -71,7 +72,7 @@ func (s *Settings) RequireDatabase() (URL, error) {
 	if s.DatabaseURL.IsSet() {
 		return s.DatabaseURL, nil
 	}
-	return URL{}, &MissingError{Name: NameDatabaseURL,
+	return URL{}, &MissingError{Name: NameDatabaseURL, Closed: s.closed,
 		Advice: "set DATABASE_URL to the address that the OCMT server uses, such as postgresql://ocmt@localhost:5432/ocmt, in the environment, in .env, or in a file named by DATABASE_URL_FILE"}
 }
 

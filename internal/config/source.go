@@ -54,6 +54,8 @@ type File struct {
 	Mode uint32 // permission bits
 	// Secret says that the file holds at least one secret setting.
 	Secret bool
+	// Mounted says that Docker or Kubernetes put the file there, with a mode that is theirs.
+	Mounted bool
 }
 
 // ReadableByOthers reports whether any account of the machine may read the file.

@@ -3,20 +3,14 @@ package postgres
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
-
-// ErrAddress says that DATABASE_URL cannot be read. It repeats nothing of it.
-var ErrAddress = errors.New("DATABASE_URL is not an address that PostgreSQL understands")
 
 // Options set the limits of the statements that write.
 type Options struct {
@@ -27,8 +21,9 @@ type Options struct {
 
 // DB is an OCMT database. Close it when it is no longer needed.
 type DB struct {
-	config  *pgconn.Config
-	options Options
+	config     *pgconn.Config
+	options    Options
+	passedOver []string
 	// short serves questions that follow one another, so that most of them need not
 	// make a connection, which takes longer than the question does.
 	short *pgxpool.Pool
@@ -58,11 +53,15 @@ const (
 // 8 KiB at a time, which cost a verification an eighth of its time.
 const readBuffer = 64 << 10
 
-// New returns the database at an address. It dials nothing. The error is ErrAddress
-// where the address cannot be read.
+// New returns the database at an address, as node-postgres and libpq write it. It dials nothing.
+// The error is ErrAddress where the address cannot be read, or an *AddressError that says why.
 func New(address string, options Options) (*DB, error) {
-	pool, err := pgxpool.ParseConfig(address)
-	if err != nil || isMisread(address) {
+	normal, passedOver, err := normaliseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.ParseConfig(normal)
+	if err != nil {
 		return nil, ErrAddress
 	}
 	config := &pool.ConnConfig.Config
@@ -80,7 +79,7 @@ func New(address string, options Options) (*DB, error) {
 	pool.MaxConnLifetime, pool.MaxConnLifetimeJitter = time.Hour, 0
 	pool.PingTimeout = pingTimeout
 	pool.ShouldPing = func(_ context.Context, used pgxpool.ShouldPingParams) bool { return used.IdleDuration > freshTime }
-	db := &DB{config: config, options: options}
+	db := &DB{config: config, options: options, passedOver: passedOver}
 	for _, kept := range []struct {
 		pool **pgxpool.Pool
 		most int32
@@ -91,13 +90,6 @@ func New(address string, options Options) (*DB, error) {
 		}
 	}
 	return db, nil
-}
-
-// isMisread reports whether a password that was not escaped made the address fall
-// apart in the wrong places: there is an @, and no account before it.
-func isMisread(address string) bool {
-	parsed, err := url.Parse(address)
-	return err == nil && parsed.Scheme != "" && parsed.User == nil && strings.Contains(address, "@")
 }
 
 // Close closes the connections that no Conn holds. It waits for the server for at most
@@ -114,6 +106,9 @@ func (db *DB) Close() {
 	case <-time.After(closeTimeout):
 	}
 }
+
+// PassedOver returns the names of the parameters of the address that mean nothing here.
+func (db *DB) PassedOver() []string { return db.passedOver }
 
 // LockTimeout returns the longest wait for a lock.
 func (db *DB) LockTimeout() time.Duration { return db.options.LockTimeout }
