@@ -260,7 +260,11 @@ func explainDatabase(err error) *ui.Error {
 	var connect *postgres.ConnectError
 	var failure *postgres.FailureError
 	var address *postgres.AddressError
+	var few *postgres.TooFewError
 	switch {
+	case errors.As(err, &few):
+		return &ui.Error{Message: few.Error() + "; nothing was written", Code: ui.ExitFailed,
+			Hints: []string{"end connections that nobody needs, or raise max_connections, or the limit of the database (ALTER DATABASE … CONNECTION LIMIT) or of the account (ALTER ROLE … CONNECTION LIMIT)"}}
 	case errors.As(err, &connect):
 		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{connectHint(connect)}}
 	case errors.As(err, &failure):

@@ -95,6 +95,7 @@ type engine struct {
 	request  migrate.Request
 	planned  *migrate.Outline // what the run is held to; nil for nothing
 	pacing   *migrate.Pacing
+	reserved bool // the connections that are needed are known to be there
 }
 
 // newEngine puts the engine together for a request. It dials nothing.
@@ -164,7 +165,7 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	progress := e.app.newProgress("reading", "rows", e.pacing)
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
-	if err := e.chooseWorkers(ctx); err != nil {
+	if err := e.reserveToRead(ctx); err != nil {
 		return nil, causeOf(ctx, err)
 	}
 	sources := migrate.PlanSources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Searchers: e.db.searchers,
@@ -179,24 +180,37 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	return plan, causeOf(ctx, err)
 }
 
-// chooseWorkers takes fewer workers than this machine could run where the server has
-// few free connections.
-func (e *engine) chooseWorkers(ctx context.Context) error {
-	if e.settings.Engine.Workers > 0 {
-		return nil
-	}
-	free, err := e.db.FreeConnections(ctx)
+// reserve asks for the connections that are needed at least, and takes fewer workers than this
+// machine could run where the server has few to give.
+func (e *engine) reserve(ctx context.Context, needed int) error {
+	free, err := e.db.Reserve(ctx, needed)
 	if err != nil {
 		return err
 	}
-	e.request.Workers = migrate.WorkersFor(e.app.deps.Cores, free)
+	if e.settings.Engine.Workers == 0 {
+		e.request.Workers = migrate.WorkersFor(e.app.deps.Cores, free)
+	}
+	e.request.Workers = max(1, min(e.request.Workers, free-needed+1))
+	e.reserved = true
 	return nil
+}
+
+// reserveToRead asks for the connections that a command needs which only reads.
+func (e *engine) reserveToRead(ctx context.Context) error {
+	const needed = 2 // one to read, and one for short questions
+	if e.reserved {
+		return nil
+	}
+	return e.reserve(ctx, needed)
 }
 
 // verify opens every value of a request under the target key alone, with progress.
 func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.Verification, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
+	if err := e.reserveToRead(ctx); err != nil {
+		return nil, causeOf(ctx, err)
+	}
 	progress := e.app.newProgress("opening every value", "rows", e.pacing)
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
@@ -225,6 +239,10 @@ func (e *engine) search(ctx context.Context, request migrate.Request, since *uin
 // underLock does work while no other run can begin, from the plan to the record of what it
 // came to.
 func (e *engine) underLock(ctx context.Context, work func(context.Context) error) error {
+	const needed = 3 // the lock, and two to read a snapshot and write what it shows
+	if err := e.reserve(ctx, needed); err != nil {
+		return causeOf(ctx, err)
+	}
 	held, release, err := e.db.tables.Lock(ctx)
 	if err != nil {
 		return causeOf(ctx, err)

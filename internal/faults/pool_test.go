@@ -55,3 +55,24 @@ func TestPoolTooSmall(t *testing.T) {
 	d.url = direct
 	d.goOn()
 }
+
+// If this fails, an account that may have few connections cannot rotate, or is stopped in the
+// middle for want of another one.
+func TestFewConnections(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, startServer(t, false), "create role few login connection limit 3", "grant all on schema public to few",
+		"grant all on all tables in schema public to few", "grant all on all sequences in schema public to few")
+	d.fill(pick(2000, 20000), 0)
+	d.url = d.server.URL("few:"+password, d.name)
+	d.rotate("--workers", "4", "--lock-timeout", "1s").ends(0, "may be removed")
+	d.start("migrate", "verify", "--search", "full").ends(0)
+
+	// With fewer it says how many it needs, before anything has moved.
+	d.exec("alter role few connection limit 2", "insert into secrets (key, value_encrypted) values ('late', '"+d.seal(0, "MARKED-PLAINTEXT late")+"')")
+	d.rotate().ends(1, "3 connections to the database are needed at once", "allows 2", "nothing was written")
+	d.start("migrate", "verify").ends(3, "1 value is under another version")
+	d.exec("alter role few connection limit 1")
+	d.start("migrate", "verify").ends(1, "2 connections to the database are needed at once")
+	d.exec("alter role few connection limit 0")
+	d.rotate().ends(1, "3 connections to the database are needed at once")
+}

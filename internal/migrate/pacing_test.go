@@ -138,7 +138,11 @@ func TestWorkersLeaveRoom(t *testing.T) {
 		t.Fatalf("room for %d connections: %v", before, err)
 	}
 	d.exec("alter database " + d.conn.Config().Database + " connection limit 3")
-	if now, err := d.db.FreeConnections(context.Background()); err != nil || now > 2 {
+	d.exec("create role many_" + d.conn.Config().Database + " login")
+	if now, err := d.as("many_" + d.conn.Config().Database).FreeConnections(context.Background()); err != nil || now > 2 {
 		t.Errorf("room for %d connections where the database takes 3: %v", now, err)
+	}
+	if now, err := d.db.FreeConnections(context.Background()); err != nil || now < 3 {
+		t.Errorf("room for %d connections for a superuser, whom the limit does not concern: %v", now, err)
 	}
 }

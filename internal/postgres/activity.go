@@ -25,12 +25,12 @@ func (db *DB) CountOthers(ctx context.Context) (int, error) {
 }
 
 // freeSQL returns how many more connections the server, the database and the account
-// allow.
+// allow. The limits of database and account do not hold for a superuser.
 const freeSQL = `select least(
 	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from pg_stat_activity where usesysid is not null),
-	(select nullif(datconnlimit, -1) from pg_database where datname = current_database())
+	(select nullif(datconnlimit, -1) from pg_database where datname = current_database() and not (select rolsuper from pg_roles where rolname = current_user))
 		- (select count(*) from pg_stat_activity where datname = current_database() and usesysid is not null),
-	(select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user)
+	(select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user and not rolsuper)
 		- (select count(*) from pg_stat_activity where usename = current_user))`
 
 // FreeConnections returns how many more connections could be made.

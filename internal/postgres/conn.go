@@ -35,7 +35,7 @@ const stateKey = "ocmt"
 // server's own settings. A connection that has died since it was left is passed over.
 func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 	for {
-		held, err := db.long.Acquire(ctx)
+		held, err := db.acquire(ctx, db.long)
 		if err != nil {
 			return nil, db.connectError(err)
 		}

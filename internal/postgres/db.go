@@ -24,6 +24,7 @@ type DB struct {
 	config     *pgconn.Config
 	options    Options
 	passedOver []string
+	limit      connLimit
 	// short serves questions that follow one another, so that most of them need not
 	// make a connection, which takes longer than the question does.
 	short *pgxpool.Pool
@@ -85,9 +86,14 @@ func New(address string, options Options) (*DB, error) {
 		most int32
 	}{{&db.short, maxShort}, {&db.long, maxLong}} {
 		pool.MaxConns = kept.most
+		db.limit.limitConnects(pool)
 		if *kept.pool, err = pgxpool.NewWithConfig(context.Background(), pool.Copy()); err != nil {
 			return nil, fmt.Errorf("preparing to connect: %w", err)
 		}
+	}
+	db.limit.makeWay = func() {
+		db.short.Reset()
+		db.long.Reset()
 	}
 	return db, nil
 }
@@ -117,7 +123,7 @@ func (db *DB) LockTimeout() time.Duration { return db.options.LockTimeout }
 // there must not outlast its own transactions. The error is a *ConnectError where
 // there is no connection.
 func (db *DB) With(ctx context.Context, work func(*pgconn.PgConn) error) error {
-	conn, err := db.short.Acquire(ctx)
+	conn, err := db.acquire(ctx, db.short)
 	if err != nil {
 		return db.connectError(err)
 	}
