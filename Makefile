@@ -36,8 +36,8 @@ test: setup-tests ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: test-faults
-test-faults: setup-tests ## break things under a rotation, the long form (some minutes)
-	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 30m ./internal/faults/
+test-faults: setup-tests ## break things under a rotation, the long form (half an hour)
+	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 45m ./internal/faults/
 
 .PHONY: demo
 demo: setup build ## show a whole rotation on a throwaway database
@@ -47,7 +47,7 @@ ROWS   ?= 500000
 SCALES ?= 100000,1000000
 
 .PHONY: bench
-bench: setup build ## measure a run, three to ten minutes, into docs/bench (ROWS=500000 SCALES=100000,1000000)
+bench: setup build ## measure a run and a search, some fifteen minutes, into docs/bench (ROWS=500000 SCALES=100000,1000000)
 	$(GO) run ./internal/bench -rows $(ROWS) -scales "$(SCALES)" -live \
 		-json docs/bench/results.json -plot docs/bench/rates.svg -page docs/bench/README.md
 

@@ -20,6 +20,8 @@ const (
 	mostToCopy      = 1.5
 	mostLiveBeside  = 3
 	mostLiveQuarter = 1.5
+	mostSearch      = 2
+	searchBelow     = 128 << 20
 )
 
 func (r *Report) promises() []Promise {
@@ -33,11 +35,21 @@ func (r *Report) promises() []Promise {
 		r.scalePromise(),
 		promiseAtMost("time of a verification against a bare COPY", mostToCopy, r.Verify.Ratio),
 	}
+	list = append(list, r.searchPromises()...)
 	beside, quarter := "p99 of a live write beside a run, against alone", "the same beside a run at a quarter of its speed"
 	if r.Live == nil {
 		return append(list, markUnmeasured(promiseAtMost(beside, mostLiveBeside, 0)), markUnmeasured(promiseAtMost(quarter, mostLiveQuarter, 0)))
 	}
 	return append(list, promiseAtMost(beside, mostLiveBeside, r.Live.RunP99), promiseAtMost(quarter, mostLiveQuarter, r.Live.QuarterP99))
+}
+
+func (r *Report) searchPromises() []Promise {
+	what, memory := "time of looking through a whole database against a bare COPY", "peak memory of that"
+	if r.Search == nil {
+		return []Promise{markUnmeasured(promiseAtMost(what, mostSearch, 0)), {What: memory, Promised: fmt.Sprintf("below %d MiB", searchBelow>>20)}}
+	}
+	return []Promise{promiseAtMost(what, mostSearch, r.Search.Ratio), newPromise(memory, fmt.Sprintf("below %d MiB", searchBelow>>20),
+		fmt.Sprintf("%.1f MiB", float64(r.Search.PeakBytes)/(1<<20)), r.Search.PeakBytes < searchBelow)}
 }
 
 func (r *Report) scalePromise() Promise {

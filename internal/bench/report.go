@@ -19,6 +19,7 @@ type Report struct {
 	Scales []Scale      `json:"scales,omitempty"`
 	Verify Verification `json:"verify"`
 	Live   *Live        `json:"live_servers,omitempty"`
+	Search *Search      `json:"search,omitempty"`
 
 	// ToPlain and ToLoop are medians over the rounds of the ratios of rows per second, WAL is that
 	// of the ratios of WAL, and Growth is a median of ocmt migrate run.

@@ -18,6 +18,7 @@ type options struct {
 	rows, pairs, sample int
 	scales              scales
 	repeats             int
+	searched            int // gigabytes
 	program, flags      string
 	json, plot, page    string
 	live                bool
@@ -122,8 +123,15 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 		}
 		report.Live = &live
 	}
-	report.Scales, err = b.measureScales(ctx)
-	return err
+	if report.Scales, err = b.measureScales(ctx); err != nil || b.searched == 0 {
+		return err
+	}
+	found, err := b.measureSearch(ctx)
+	if err != nil {
+		return fmt.Errorf("measuring a search: %w", err)
+	}
+	report.Search = &found
+	return nil
 }
 
 // measureContenders measures the contenders in turn, so that a change of the machine's load

@@ -21,7 +21,11 @@ func (r *Report) sections() []section {
 	if r.Live != nil {
 		list = append(list, r.Live.section())
 	}
-	return append(list, r.Verify.section(), r.promiseSection())
+	list = append(list, r.Verify.section())
+	if r.Search != nil {
+		list = append(list, r.Search.section())
+	}
+	return append(list, r.promiseSection())
 }
 
 func (r *Report) contenderSection() section {

@@ -65,7 +65,7 @@ func TestChaos(t *testing.T) {
 	if c.name, err = c.primary.CreateDatabase(t.Context(), testdata.Schema, chaosTables); err != nil {
 		t.Fatal(err)
 	}
-	c.addKey()
+	c.makeKeys()
 	c.fill(400)
 	c.startStandby()
 	defer c.group.Wait()
@@ -87,11 +87,8 @@ func TestChaos(t *testing.T) {
 // rotateUntil rotates there, and sometimes back, and judges each time that a key may go.
 func (c *chaos) rotateUntil(end time.Time) {
 	said := 0
-	for from, round := 0, 1; time.Now().Before(end); round++ {
+	for from, round := 0, 1; time.Now().Before(end) && from < len(c.keys)-1; round++ {
 		to := from + 1
-		if to == len(c.keys) {
-			c.addKey()
-		}
 		c.writes.Store(int32(to))
 		if !c.untilSaid(end, to, from, to, "rotate", "--from-version", strconv.Itoa(from)) {
 			break
@@ -249,12 +246,15 @@ func opens(gcm cipher.AEAD, parts []string) bool {
 	return err == nil
 }
 
-func (c *chaos) addKey() {
-	key, err := crypto.GenerateKey(rand.Reader)
-	if err != nil {
-		c.t.Fatal(err)
+// makeKeys makes more keys than there are rotations.
+func (c *chaos) makeKeys() {
+	for range pick(500, 5000) {
+		key, err := crypto.GenerateKey(rand.Reader)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.keys = append(c.keys, key)
 	}
-	c.keys = append(c.keys, key)
 }
 
 // seal returns a value as a server writes it now.
