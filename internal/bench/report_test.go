@@ -27,6 +27,7 @@ func sampleReport() *Report {
 			{Rows: 12000, Runs: []Figures{figures(12000, 10, 900e6, 65<<20)}},
 		},
 		Verify: Verification{Copy: []float64{1, 1, 1}, Verify: []float64{1.25, 1.5, 1}, Ratio: 1.25},
+		Search: &Search{Bytes: 5e9, Copy: []float64{10, 10, 10}, Search: []float64{21, 21, 21}, Ratio: 2.1, PeakBytes: 20 << 20},
 		Live: &Live{Servers: 4, EveryMs: 5,
 			Alone:     LiveFigures{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},
 			Run:       LiveFigures{Latency: Latency{Writes: 1500, P50: 2, P99: 9}, Seconds: 3, RowsPerSecond: 2666},
@@ -79,7 +80,7 @@ func TestTextHasTheFigures(t *testing.T) {
 		"node-postgres", "unnamed statement", "moved 80 rows",
 		"From 1,000 to 12,000 rows: +20.0% rows/s",
 		"4 live servers, each with one every 5 ms", "9.00", "4.50 times", "2,666",
-		"1.25 times the COPY", "median of 1 run\n", "6 of the 9",
+		"1.25 times the COPY", "median of 1 run\n", "7 of the 11",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, out.String())

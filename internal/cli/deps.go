@@ -63,7 +63,9 @@ func withAccount(environ []string) []string {
 	return append(environ, "USER="+account.Username)
 }
 
+// notify asks for the signals that end a command in order: also that of a terminal that is closed.
+// SIGPIPE is none of them: it is also raised for a connection that a server has closed.
 func notify(signals chan<- os.Signal) func() {
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	return func() { signal.Stop(signals) }
 }

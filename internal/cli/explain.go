@@ -15,6 +15,7 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
 // explain turns the typed errors of other packages into what an operator reads: a
@@ -39,6 +40,8 @@ func explainSettings(err error) *ui.Error {
 	var invalid *config.InvalidError
 	var file *config.FileError
 	switch {
+	case errors.Is(err, crypto.ErrUnsupported):
+		return &ui.Error{Message: crypto.ErrUnsupported.Error(), Code: ui.ExitRefused, Hints: []string{"run it without fips140=only in GODEBUG"}}
 	case errors.Is(err, ui.ErrInterrupted):
 		return &ui.Error{Message: "interrupted", Code: ui.ExitInterrupted}
 	case errors.As(err, &missing):

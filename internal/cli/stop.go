@@ -7,7 +7,7 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// Stop tells a command that the operator wants it to end. The first Ctrl-C or SIGTERM closes
+// Stop tells a command that the operator wants it to end. The first Ctrl-C, SIGTERM, SIGHUP or SIGQUIT closes
 // Graceful: the command finishes its batches, says how to go on, and returns
 // ui.ErrInterrupted. The second cancels the command's context.
 type Stop struct {

@@ -17,6 +17,7 @@ const (
 // back.
 const (
 	fullPages   = 2048
+	fullBytes   = 32 << 20
 	fullLargest = 16 << 20
 	fullTimeout = time.Minute
 	// wholeTimeout is for what can only be read in one statement.
@@ -42,14 +43,16 @@ func sampleOf(relation Relation, pages int64) (chunks []Chunk, whole bool) {
 	return chunks, false
 }
 
-// allOf divides all of a heap.
-func allOf(relation Relation, pages int64) []Chunk {
+// allOf divides all of a heap. Where its values are stored apart from it, few pages have many
+// bytes, and a chunk has fewer pages.
+func allOf(relation Relation, size Size) []Chunk {
 	base := Chunk{Relation: relation, To: EndOfHeap, Largest: fullLargest, Timeout: fullTimeout}
 	if !relation.ByPages {
 		base.Timeout = wholeTimeout
 		return []Chunk{base}
 	}
-	return divide(base, max(1, (pages+fullPages-1)/fullPages), fullPages)
+	step := max(1, min(fullPages, fullBytes*size.Pages/max(1, size.Bytes)))
+	return divide(base, max(1, (size.Pages+step-1)/step), step)
 }
 
 // divide returns chunks that begin a step of pages after one another. The last one has no

@@ -51,7 +51,7 @@ func (r *relationSearch) look(ctx context.Context) error {
 // lookAtAll reads the parts of a heap on all connections, and then what was written since the
 // search began.
 func (r *relationSearch) lookAtAll(ctx context.Context, size Size) error {
-	chunks := allOf(r.relation, size.Pages)
+	chunks := allOf(r.relation, size)
 	if r.relation.ByPages {
 		for i := range chunks {
 			chunks[i].Before = &r.oldest

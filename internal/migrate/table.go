@@ -21,6 +21,10 @@ type Table struct {
 // String returns schema.name.
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
+// ShownKey returns the key of a row for people, hidden where it could be a secret: the rows of a
+// table of tokens are named by them.
+func (t Table) ShownKey(key []byte) string { return shownKey(t.KeyText(key)) }
+
 // KeyText returns the key of a row as the database writes it.
 func (t Table) KeyText(key []byte) string {
 	if !t.KeyIsUUID || len(key) != 16 {

@@ -214,7 +214,7 @@ func (v *verifier) openRow(opener, others *crypto.Resealer, table Table, row Row
 		if reasonOf(err) == reasonMislabelled {
 			counts.mislabelled++
 		}
-		v.setAside.add(SetAside{Place: table.Place(column), Key: table.KeyText(row.Key), Reason: reasonOf(err), Detail: err.Error()})
+		v.setAside.add(SetAside{Place: table.Place(column), Key: table.ShownKey(row.Key), Reason: reasonOf(err), Detail: err.Error()})
 	}
 }
 

@@ -19,7 +19,7 @@ func (c *openCounts) addElsewhere(table Table, column Column, row Row, version i
 		known.Values++
 		return
 	}
-	c.elsewhere.add(Elsewhere{Place: table.Place(column), Version: version, Values: 1, Key: table.KeyText(row.Key)})
+	c.elsewhere.add(Elsewhere{Place: table.Place(column), Version: version, Values: 1, Key: table.ShownKey(row.Key)})
 }
 
 // elsewhereCounts counts values under other versions by column and version. Its size

@@ -130,9 +130,9 @@ func (w *worker) setAsideValue(table Table, column Column, row Row, text []byte,
 	if errors.Is(reason, errTooLong) {
 		word = "too_long"
 	}
-	w.run.setAside.add(SetAside{Place: table.Place(column), Key: table.KeyText(row.Key), Reason: word, Detail: reason.Error()})
+	w.run.setAside.add(SetAside{Place: table.Place(column), Key: table.ShownKey(row.Key), Reason: word, Detail: reason.Error()})
 	if w.run.plan.Request.StopOnSetAside {
-		return fmt.Errorf("%w: %s of row %s: %w", ErrSetAside, table.Place(column), table.KeyText(row.Key), reason)
+		return fmt.Errorf("%w: %s of row %s: %w", ErrSetAside, table.Place(column), table.ShownKey(row.Key), reason)
 	}
 	return nil
 }

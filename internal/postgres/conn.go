@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -47,7 +48,9 @@ func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 		} else {
 			conn.connState = &connState{pg: held.Conn().PgConn()}
 			conn.pg.CustomData()[stateKey] = conn.connState
-			conn.direct, err = isDirect(ctx, conn.pg)
+			if conn.direct, err = isDirect(ctx, conn.pg); err == nil {
+				err = conn.setTimeouts(ctx)
+			}
 		}
 		if err == nil {
 			return conn, nil
@@ -206,9 +209,36 @@ func (c *Conn) resetSettings(ctx context.Context) error {
 	if !c.direct {
 		return nil
 	}
-	if _, err := c.pg.Exec(ctx, "reset all").ReadAll(); err != nil {
+	if _, err := c.pg.Exec(ctx, "reset all; "+noTimeouts(c.pg)).ReadAll(); err != nil {
 		return fmt.Errorf("taking back the settings of a connection: %w", ExplainError(err))
 	}
 	c.tuned = false
 	return nil
+}
+
+// setTimeouts takes limits of the server or the account from a connection that would end it while
+// a run waits, or in the middle of a long read.
+func (c *Conn) setTimeouts(ctx context.Context) error {
+	if !c.direct {
+		return nil
+	}
+	if _, err := c.pg.Exec(ctx, noTimeouts(c.pg)).ReadAll(); err != nil {
+		return fmt.Errorf("preparing a connection: %w", ExplainError(err))
+	}
+	return nil
+}
+
+// noTimeouts returns the statements that take such limits away, by the version of the server.
+func noTimeouts(conn *pgconn.PgConn) string {
+	const sinceIdleSession, sinceTransaction = 14, 17
+	major, _, _ := strings.Cut(conn.ParameterStatus("server_version"), ".")
+	version, _ := strconv.Atoi(strings.TrimRightFunc(major, func(r rune) bool { return r < '0' || r > '9' }))
+	sql := "set idle_in_transaction_session_timeout = 0"
+	if version >= sinceIdleSession {
+		sql += "; set idle_session_timeout = 0"
+	}
+	if version >= sinceTransaction {
+		sql += "; set transaction_timeout = 0"
+	}
+	return sql
 }

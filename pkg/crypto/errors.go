@@ -57,6 +57,8 @@ var (
 var (
 	// ErrKeyText says that the text is not a key.
 	ErrKeyText error = &rule{"key_text", "a key is exactly 64 hexadecimal characters"}
+	// ErrUnsupported says that this process may not use 16-byte IVs, as under FIPS 140-only.
+	ErrUnsupported error = &rule{"unsupported", "this process runs in FIPS 140-only mode, in which the 16-byte IVs of OCMT's values are not approved"}
 	// ErrDuplicateKey says that two versions hold one key. The error is a
 	// *DuplicateKeyError.
 	ErrDuplicateKey error = &rule{"duplicate_key", "two versions hold the same key"}

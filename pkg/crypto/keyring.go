@@ -35,8 +35,12 @@ type ciphers func(iv []byte) cipher.AEAD
 // NewKeyring makes a keyring that seals under the version current. It refuses versions that
 // are negative or over 32 bits, zero keys, and a current version without a key
 // (*UnknownVersionError). It refuses one key under two versions (*DuplicateKeyError),
-// because a value under that key would have two versions.
+// because a value under that key would have two versions. The error is ErrUnsupported where the
+// process may not use the ciphers.
 func NewKeyring(current int, keys map[int]Key) (*Keyring, error) {
+	if err := CheckSupport(); err != nil {
+		return nil, fmt.Errorf("making a keyring: %w", err)
+	}
 	ring := &Keyring{current: current, keys: make(map[int]keyEntry, len(keys))}
 	versions := slices.Sorted(maps.Keys(keys))
 	for i, version := range versions {
@@ -108,8 +112,20 @@ func (k *Keyring) ciphersOf(version int) (ciphers, error) {
 	return entry.ciphers, nil
 }
 
-// newCiphers prepares the ciphers of a key that is not zero. It never panics in practice: a
-// Key has 32 bytes, which AES accepts.
+// CheckSupport returns an error where this process may not use the ciphers of OCMT's values: under
+// FIPS 140-only a 16-byte IV is not approved (NIST SP 800-38D, section 8.2).
+func CheckSupport() (err error) {
+	defer func() {
+		if recover() != nil {
+			err = ErrUnsupported
+		}
+	}()
+	newCiphers(keyOf(&[KeySize]byte{}))
+	return nil
+}
+
+// newCiphers prepares the ciphers of a key that is not zero. It panics only where CheckSupport
+// returns an error: a Key has 32 bytes, which AES accepts.
 func newCiphers(key Key) ciphers {
 	block, err := aes.NewCipher(key.secret()[:])
 	if err != nil {

@@ -155,7 +155,7 @@ func lookedAt(kind discover.ColumnKind, name string, largest int) string {
 	case discover.KindJSON, discover.KindOther:
 		return fmt.Sprintf("(case when pg_column_size(%s) <= %d then %s::text%s end)", name, largest, name, plainCollation)
 	case discover.KindBytes:
-		return fmt.Sprintf("encode(substr(%s::bytea, 1, %d), 'escape')", name, discover.CandidateHead) + plainCollation
+		return fmt.Sprintf("substr(%s::bytea, 1, %d)", name, discover.CandidateHead)
 	default:
 		return fmt.Sprintf("substr(%s::text%s, 1, %d)", name, plainCollation, discover.CandidateHead)
 	}
@@ -164,12 +164,17 @@ func lookedAt(kind discover.ColumnKind, name string, largest int) string {
 // wholeJSON returns the whole text of a value that may be JSON by its first character, and is not
 // too large.
 func wholeJSON(kind discover.ColumnKind, name string, largest int) string {
-	whole := name + "::text" + plainCollation
+	begins, whole := fmt.Sprintf("ascii(substr(%s::text, 1, 1)) in (%s)", name, startCharacters), name+"::text"+plainCollation
 	if kind == discover.KindBytes {
-		whole = "encode(" + name + "::bytea, 'escape')" + plainCollation
+		// Of an empty value the first byte is zero here.
+		begins = fmt.Sprintf(`get_byte(substr(%s::bytea, 1, 1) || '\x00'::bytea, 0) in (%s)`, name, startCharacters)
+		whole = asText(name + "::bytea")
 	}
-	return fmt.Sprintf("(case when ascii(%s) in (%s) and pg_column_size(%s) <= %d then %s end)", lookedAt(kind, name, largest), startCharacters, name, largest, whole)
+	return fmt.Sprintf("(case when %s and pg_column_size(%s) <= %d then %s end)", begins, name, largest, whole)
 }
+
+// asText returns bytes as a text. Bytes that are no text are escaped.
+func asText(bytes string) string { return "encode(" + bytes + ", 'escape')" + plainCollation }
 
 // isWhole reports whether the filter looks at the whole of such a value.
 func isWhole(kind discover.ColumnKind) bool {
@@ -199,7 +204,15 @@ func (e element) tooLarge(largest int) string {
 	if isWhole(e.kind) {
 		return large
 	}
-	return "(case when " + large + " then " + e.text + " ~ '" + startOfJSON + "' else false end)"
+	return "(case when " + large + " then " + e.headText() + " ~ '" + startOfJSON + "' else false end)"
+}
+
+// headText returns the beginning of the value as a text.
+func (e element) headText() string {
+	if e.kind == discover.KindBytes {
+		return asText(e.text)
+	}
+	return e.text
 }
 
 // filter is the condition that the value is a candidate. CASE keeps the order: the cheap
@@ -212,8 +225,12 @@ func (e element) filter() string {
 	case discover.KindOther:
 		return fmt.Sprintf("(case when %s then %s ~ '%s' else false end)", hasLabel(e.text), e.text, embedded)
 	}
-	return fmt.Sprintf("(case when %[1]s like '%%:%%:%%' and %[1]s ~ '%[2]s' then true when %[3]s ~ '%[4]s' and (%[5]s) then %[3]s ~ '%[6]s' else false end)",
-		e.text, wholeValue, e.json, startOfJSON, hasLabel(e.json), withinJSON)
+	twoColons := "'%:%:%'"
+	if e.kind == discover.KindBytes {
+		twoColons += "::bytea"
+	}
+	return fmt.Sprintf("(case when %s like %s and %s ~ '%s' then true when %[5]s ~ '%[6]s' and (%[7]s) then %[5]s ~ '%[8]s' else false end)",
+		e.text, twoColons, e.headText(), wholeValue, e.json, startOfJSON, hasLabel(e.json), withinJSON)
 }
 
 // startCharacters are the codes of the characters that JSON with a string begins with: white space,
@@ -222,7 +239,7 @@ const startCharacters = "9, 10, 11, 12, 13, 32, 34, 91, 123"
 
 // longestLabel is the most digits of a label that is found within other text. There are hardly
 // ever more than two.
-const longestLabel = 6
+const longestLabel = 4
 
 // hasLabel is the condition that a text may contain the label of a ciphertext, or the parts of the
 // legacy form: an IV and a tag of 32 characters.
@@ -244,5 +261,5 @@ func (e element) sent() string {
 		whole = e.name + "::bytea"
 	}
 	return fmt.Sprintf("case when octet_length(%s) <= %d or %s ~ '%s' then %s else substr(%s, 1, %d) end",
-		whole, maxSent, e.text, startOfJSON, whole, whole, discover.CandidateHead)
+		whole, maxSent, e.headText(), startOfJSON, whole, whole, discover.CandidateHead)
 }

@@ -15,7 +15,8 @@ import (
 // no row.
 func (s *Store) ReadRow(ctx context.Context, table migrate.Table, key string) (row migrate.Row, there bool, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		sql := fmt.Sprintf("select %s from %s t where t.%s = $1::%s", keyAndValues(table), postgres.Quote(table.Schema, table.Name), postgres.Quote(table.Key), table.KeyType)
+		sql := fmt.Sprintf("select %s from %s t where t.%s %s $1::%s", keyAndValues(table),
+			postgres.Quote(table.Schema, table.Name), postgres.Quote(table.Key), keyOperator(table, "="), table.KeyType)
 		result := conn.ExecParams(ctx, sql, [][]byte{[]byte(key)}, nil, nil, binaryForm).Read()
 		var answer *pgconn.PgError
 		if errors.As(result.Err, &answer) && answer.Code[:2] == "22" {

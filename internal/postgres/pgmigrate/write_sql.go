@@ -2,6 +2,7 @@ package pgmigrate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,7 +79,20 @@ func changesTable(table migrate.Table, byTID bool) string {
 }
 
 func sameKey(table migrate.Table) string {
-	return fmt.Sprintf("t.%s = u.key::%s", postgres.Quote(table.Key), table.KeyType)
+	return fmt.Sprintf("t.%s %s u.key::%s", postgres.Quote(table.Key), keyOperator(table, "="), table.KeyType)
+}
+
+// builtinTypes begin the names of types whose operators are PostgreSQL's own.
+var builtinTypes = []string{"uuid", "text", "character", "bigint", "integer", "smallint", "numeric", "bytea", "date", "timestamp", "inet", "oid"}
+
+// keyOperator returns the operator that compares keys. For a type of PostgreSQL it is PostgreSQL's:
+// another role can put one of the same name into the path that fits the type better, and would be
+// called with the rights of this account.
+func keyOperator(table migrate.Table, operator string) string {
+	if slices.ContainsFunc(builtinTypes, func(name string) bool { return strings.HasPrefix(table.KeyType, name) }) {
+		return "operator(pg_catalog." + operator + ")"
+	}
+	return operator
 }
 
 // isUnchanged is the condition of compare-and-swap: key and values are still as they

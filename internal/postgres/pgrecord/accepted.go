@@ -34,7 +34,7 @@ func (r *Record) AcceptedValues(ctx context.Context) (list []migrate.Accepted, e
 			return err
 		}
 		rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, error_message, extract(epoch from started_at)::bigint
-			from encryption_migrations where status = '`+statusLost+`' order by started_at`)
+			from encryption_migrations where status::text = '`+statusLost+`' order by started_at`)
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (r *Record) changeAccepted(ctx context.Context, action string, place migrat
 
 // removeAccepted removes the entries of a row, and returns how many there were.
 func removeAccepted(ctx context.Context, conn *pgconn.PgConn, place migrate.Place, keyDigest string) (int, error) {
-	rows, err := postgres.QueryRows(ctx, conn, `delete from encryption_migrations where status = '`+statusLost+`' and table_name = $1 and column_name = $2
+	rows, err := postgres.QueryRows(ctx, conn, `delete from encryption_migrations where status::text = '`+statusLost+`' and table_name::text = $1 and column_name::text = $2
 		and error_message::jsonb->>'key_digest' = $3 returning id`, recordedTable(place), place.Column, keyDigest)
 	return len(rows), err
 }

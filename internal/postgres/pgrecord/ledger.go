@@ -97,7 +97,7 @@ func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) 
 func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprint string) error {
 	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set key_id = $2
 		where version = $1 and metadata->>'recorded_by' = 'ocmt'
-		and not exists (select from encryption_keys where key_id = $2 and version <> $1)`,
+		and not exists (select from encryption_keys where key_id::text = $2 and version <> $1)`,
 		strconv.Itoa(version), fingerprint)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprin
 func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
 	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = case when version = $1 then 'active' else 'retiring' end,
 		rotated_at = case when version = $1 then null else rotated_at end
-		where version = $1 and status is distinct from 'active' or version <> $1 and status = 'active'`, strconv.Itoa(version))
+		where version = $1 and status::text is distinct from 'active' or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
 	return err
 }
 
@@ -192,7 +192,7 @@ func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome 
 // stands as running ended without a word.
 func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) error {
 	lost, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'interrupted', completed_at = now(),
-		error_message = 'the run ended without a word' where status = 'running' and id <> all ($1::uuid[]) returning to_version`,
+		error_message = 'the run ended without a word' where status::text = 'running' and id <> all ($1::uuid[]) returning to_version`,
 		postgres.TextArray(l.ids))
 	if err != nil {
 		return fmt.Errorf("recording that an earlier run has ended: %w", err)
@@ -200,8 +200,8 @@ func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.
 	for _, place := range outcome.Clean {
 		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'resumed',
 			error_message = concat_ws('; ', error_message, 'a later run went on and left nothing')
-			where table_name in ($1, $2) and column_name = $3 and to_version = $4
-			and status in ('interrupted', 'failed', 'partial') and id <> all ($5::uuid[])`,
+			where table_name::text in ($1, $2) and column_name::text = $3 and to_version = $4
+			and status::text in ('interrupted', 'failed', 'partial') and id <> all ($5::uuid[])`,
 			recordedTable(place), place.Table, place.Column, strconv.Itoa(entry.To), postgres.TextArray(l.ids))
 		if err != nil {
 			return fmt.Errorf("recording that %s was finished: %w", place, err)

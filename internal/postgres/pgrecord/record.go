@@ -34,7 +34,7 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 		if err != nil || there[0][0] != "t" {
 			return err
 		}
-		rows, err := postgres.QueryRows(ctx, conn, "select version, key_id from encryption_keys where key_id ~ '^[0-9a-f]{16}$'")
+		rows, err := postgres.QueryRows(ctx, conn, "select version, key_id from encryption_keys where key_id::text ~ '^[0-9a-f]{16}$'")
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		for _, version := range versions {
-			_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status in ('active', 'retiring')",
+			_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status::text in ('active', 'retiring')",
 				strconv.Itoa(version))
 			if err != nil {
 				return fmt.Errorf("recording key version %d: %w", version, err)
@@ -84,7 +84,7 @@ func queryValues(ctx context.Context, conn *pgconn.PgConn) (map[migrate.Place]in
 		return nil, err
 	}
 	rows, err := postgres.QueryRows(ctx, conn, `select distinct on (table_name, column_name) table_name, column_name, rows_total from encryption_migrations
-		where status in ('completed', 'partial', 'interrupted', 'resumed', 'accepted') order by table_name, column_name, started_at desc`)
+		where status::text in ('completed', 'partial', 'interrupted', 'resumed', 'accepted') order by table_name, column_name, started_at desc`)
 	if err != nil {
 		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
 	}

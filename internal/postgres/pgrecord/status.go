@@ -44,7 +44,7 @@ func (r *Record) Status(ctx context.Context) (running bool, moves []RecordedMove
 		}
 		rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, from_version, to_version, rows_total, rows_migrated,
 			to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status, coalesce(error_message, '')
-			from encryption_migrations where status <> '`+statusLost+`' order by started_at desc, table_name, column_name limit `+recordedMoves)
+			from encryption_migrations where status::text <> '`+statusLost+`' order by started_at desc, table_name, column_name limit `+recordedMoves)
 		if err != nil {
 			return fmt.Errorf("reading encryption_migrations: %w", err)
 		}

@@ -1,0 +1,36 @@
+package faults_test
+
+import (
+	"syscall"
+	"testing"
+)
+
+// If this fails, a terminal that is closed kills a run in the middle, and its record says nothing.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	for name, signal := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDeployment(t, nil)
+			d.fill(2000, 0)
+			run := d.rotate("--max-rows-per-second", slowly)
+			run.untilMoved()
+			if err := run.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			run.ends(130, "run the same command again")
+			if n := d.number("select count(*) from encryption_migrations where status = 'interrupted' and completed_at is not null and error_message <> ''"); n != 1 {
+				t.Errorf("%d entries of the record say that the run was interrupted", n)
+			}
+			d.goOn()
+		})
+	}
+}
+
+// If this fails, a limit of the server or of the account ends a run that waits.
+func TestSessionLimits(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, startServer(t, false, "idle_session_timeout = '100ms'", "idle_in_transaction_session_timeout = '100ms'"))
+	d.fill(12, 0)
+	d.rotate("--max-rows-per-second", "4").ends(0, "may be removed")
+}
