@@ -35,10 +35,18 @@ func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
 	for _, find := range report.Known {
 		printer.Line("known, left alone: %s: %s found%s: %s", ui.Clean(find.String()), ui.Number(find.Values), opensNote(find), ui.Clean(find.Reason))
 	}
+	printTrusted(printer, report)
 	for _, unread := range report.Unread {
 		printer.Line("not looked at: %s: %s", ui.Clean(unread.Where), ui.Clean(unread.Message))
 	}
 	printer.Line("%s", lookedText(report, "--discover --full"))
+}
+
+// printTrusted names the columns that ocmt.yaml was believed about.
+func printTrusted(printer *ui.Printer, report *discover.Report) {
+	if len(report.OnTrust) > 0 {
+		printer.Line("Not looked at, and listed under known, which is taken for it: %s.", ui.Clean(strings.Join(report.OnTrust, ", ")))
+	}
 }
 
 // printFinds lists columns with values that nothing lists.

@@ -70,6 +70,7 @@ func printSearch(printer *ui.Printer, report *discover.Report) {
 		printer.Line("\nIn columns that nothing lists:")
 		printFinds(printer, report.Unlisted, true)
 	}
+	printTrusted(printer, report)
 	printer.Line("%s", lookedText(report, "--search full"))
 }
 

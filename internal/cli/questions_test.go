@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -54,11 +55,15 @@ func TestQuestionsOnATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	envFile := ""
 	run := func(answers string, more ...string) (code int, screen string) {
 		t.Helper()
 		deps, out, diagnostics := testDeps(t)
 		deps.Streams.In, deps.Streams.InTTY, deps.Streams.ErrTTY = strings.NewReader(answers), true, true
 		deps.Environ = append([]string{"DATABASE_URL=" + url, "ENCRYPTION_KEY=" + keys[1].Reveal(), "ENCRYPTION_KEY_V0=" + keys[0].Reveal()}, more...)
+		if err := os.WriteFile(filepath.Join(deps.Dir, ".env"), []byte(envFile), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		deps.Random, deps.Now, deps.Sleep, deps.Cores = rand.Reader, time.Now, time.Sleep, 2
 		code = Main(ctx, []string{"rotate", "--from-version", "0"}, deps)
 		return code, out.String() + diagnostics.String()
@@ -84,5 +89,15 @@ func TestQuestionsOnATerminal(t *testing.T) {
 	}
 	if code, screen := run("", version); code != 0 || strings.Contains(screen, "?") {
 		t.Errorf("asked again: %d\n%s", code, screen)
+	}
+
+	// Keys from two places: the fingerprints are shown, and a yes goes on.
+	do("insert into secrets (key, value_encrypted) values ('b', $1)", sealed.String())
+	envFile = "ENCRYPTION_KEY_VERSION=1\n"
+	for answers, want := range map[string]int{"no\n": 5, "": 5, "y\ny\n": 0} {
+		code, screen := run(answers)
+		if code != want || !strings.Contains(screen, keys[1].Fingerprint()) || !strings.Contains(screen, "show these fingerprints on the servers?") {
+			t.Errorf("two places, %q: %d\n%s", answers, code, screen)
+		}
 	}
 }

@@ -48,6 +48,7 @@ func makeDatabase(server *testenv.Postgres, ts *testscript.TestScript, negated b
 	ts.Check(err)
 	ts.Setenv("DATABASE_URL", server.URL("postgres", name))
 	ts.Setenv("READER_URL", server.URL("reader", name))
+	ts.Setenv("ADVISED_URL", server.URL("advised", name))
 }
 
 // makeStandby makes a server of its own, with an OCMT database, and starts it

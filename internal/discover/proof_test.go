@@ -215,6 +215,15 @@ func TestSearchSaysWhatItCouldNotRead(t *testing.T) {
 	}
 	defer func() { _ = other.Rollback(context.Background()) }()
 	d.exec("lock table held in access exclusive mode")
+	// What can never be read may be vouched for; a lock passes.
+	known := append(ocmt.KnownColumns(), ocmt.Known{Table: "mixed", Column: "strange"}, ocmt.Known{Table: "held", Column: "body"})
+	vouched, err := discover.Search(context.Background(), pgdiscover.New(d.db), ring, discover.Request{Catalogue: ocmt.Catalogue(), Known: known, Depth: discover.Full}, silent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"public.held locked"}, codes(vouched.Unread)); diff != "" || !slices.Equal(vouched.OnTrust, []string{"public.mixed.strange"}) {
+		t.Errorf("on trust %v, not read (-want +got):\n%s", vouched.OnTrust, diff)
+	}
 	for _, depth := range []discover.Depth{discover.Sample, discover.Auto, discover.Full} {
 		found := look(t, pgdiscover.New(d.db), ring, discover.Request{Depth: depth})
 		if diff := cmp.Diff([]string{"public.held locked", "public.mixed.strange unreadable"}, codes(found.Unread)); diff != "" {

@@ -23,7 +23,7 @@ type relationSearch struct {
 	mu       sync.Mutex // guards the counts
 	finds    map[columnKey]*Find
 	lookedAt []int64 // values, by column
-	tooLarge int64
+	tooLarge []int64 // likewise
 }
 
 // look reads the heap. The error is an *UnreadError where that was not possible.
@@ -81,11 +81,20 @@ func (r *relationSearch) lookAtAll(ctx context.Context, size Size) error {
 			return err
 		}
 	}
-	if r.tooLarge > 0 {
-		return r.unread(finding.TooLarge, fmt.Sprintf("%d values of more than %d MiB were not looked through", r.tooLarge, fullLargest>>20),
-			"look at them by other means, or list the column under known in ocmt.yaml")
-	}
 	return nil
+}
+
+// reportTooLarge adds the columns of a heap that was looked at whole, but for values that are too
+// large.
+func (r *relationSearch) reportTooLarge() {
+	for i, column := range r.relation.Columns {
+		if r.tooLarge[i] == 0 || r.trusts(r.relation, column) {
+			continue
+		}
+		r.addUnread(finding.Finding{Code: finding.TooLarge, Severity: finding.Warning, Where: r.relation.String() + "." + column.Name,
+			Message: fmt.Sprintf("%d values of more than %d MiB were not looked through", r.tooLarge[i], fullLargest>>20),
+			Fix:     "look at them by other means; if they need no key of OCMT, list the column in ocmt.yaml under known: " + KnownEntry(r.relation.Schema, r.relation.Name, column.Name)})
+	}
 }
 
 // lookSince reads what was written by a transaction and by later ones.
@@ -113,7 +122,7 @@ func (r *relationSearch) lookAtSample(ctx context.Context, size Size) error {
 			return err
 		}
 	}
-	if r.partial = !whole || r.tooLarge > 0; r.partial {
+	if r.partial = !whole || slices.Max(r.tooLarge) > 0; r.partial {
 		r.sampled = size.Bytes
 	}
 	if since == nil {
@@ -138,7 +147,7 @@ func (r *relationSearch) lookAt(ctx context.Context, searcher Searcher, chunk Ch
 	for i := range r.relation.Columns {
 		r.lookedAt[i] += counts.Values[i]
 		r.report.LookedAt += counts.Values[i]
-		r.tooLarge += counts.TooLarge[i]
+		r.tooLarge[i] += counts.TooLarge[i]
 	}
 	r.reporter.Progress(r.report.LookedAt, 0)
 	return nil
@@ -222,7 +231,12 @@ func (r *relationSearch) merge() {
 	for i, column := range r.relation.Columns {
 		r.search.lookedAt[keyOf(r.relation, column, -1)] += r.lookedAt[i]
 	}
-	r.report.TooLarge += r.tooLarge
+	for _, values := range r.tooLarge {
+		r.report.TooLarge += values
+	}
+	if !r.partial {
+		r.reportTooLarge()
+	}
 	if r.partial {
 		r.report.Sampled = append(r.report.Sampled, r.relation.String())
 		r.report.SampledBytes += r.sampled

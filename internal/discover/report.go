@@ -24,7 +24,10 @@ type Report struct {
 	Sampled      []string `json:"sampled"`
 	SampledBytes int64    `json:"sampled_bytes"`         // how large these tables are
 	FullSeconds  float64  `json:"full_seconds_estimate"` // how long it would take to look at all of them
-	Origins      []Origin `json:"-"`                     // what each connection read from
+	// OnTrust are columns that could not be looked at and that ocmt.yaml lists as known: its word
+	// is taken for it.
+	OnTrust []string `json:"on_trust"`
+	Origins []Origin `json:"-"` // what each connection read from
 }
 
 // bytesPerSecond is how fast a search looks at everything, as make bench measures it.
@@ -131,18 +134,18 @@ const AddedKey = "ocmt_row"
 
 // AddKey returns the statement that adds it.
 func AddKey(schema, table string) string {
-	return fmt.Sprintf("ALTER TABLE %s.%s ADD COLUMN %s bigint GENERATED ALWAYS AS IDENTITY UNIQUE", schema, table, AddedKey)
+	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s bigint GENERATED ALWAYS AS IDENTITY UNIQUE", SQLName(schema, table), AddedKey)
 }
 
 // Fix says how to have the values moved, or left alone.
 func (f Find) Fix() string {
 	switch f.Derived {
 	case DerivedView:
-		return "REFRESH MATERIALIZED VIEW " + f.Schema + "." + f.Table + " once the values that it shows are moved, then run this again"
+		return "REFRESH MATERIALIZED VIEW " + SQLName(f.Schema, f.Table) + " once the values that it shows are moved, then run this again"
 	case DerivedColumn:
 		return "the server makes it from other columns of the row, so move those: where ocmt.yaml lists it under columns, list them instead"
 	}
-	leave := fmt.Sprintf("if another key opens them, list it in ocmt.yaml under known: - {schema: %s, table: %s, column: %s, reason: …}", f.Schema, f.Table, f.Column)
+	leave := "if another key opens them, list it in ocmt.yaml under known: " + KnownEntry(f.Schema, f.Table, f.Column)
 	if f.contained {
 		return "ocmt moves a text or varchar that is the ciphertext itself; bring these under the new key with the program that writes them; " + leave
 	}
@@ -151,5 +154,5 @@ func (f Find) Fix() string {
 		key = AddedKey
 		first = "give each row a name of one column with " + AddKey(f.Schema, f.Table) + ", which locks the table while it is rewritten, then "
 	}
-	return fmt.Sprintf("to move them, %slist it in ocmt.yaml under columns: - {schema: %s, table: %s, key: %s, column: %s}; ", first, f.Schema, f.Table, key, f.Column) + leave
+	return "to move them, " + first + "list it in ocmt.yaml under columns: " + ColumnEntry(f.Schema, f.Table, key, f.Column) + "; " + leave
 }

@@ -50,7 +50,7 @@ type Request struct {
 func Search(ctx context.Context, opener Opener, ring *crypto.Keyring, request Request, reporter Reporter) (*Report, error) {
 	reporter.Phase("looking for values that the catalogue does not list")
 	s := &search{ring: ring, request: request, reporter: reporter,
-		report: &Report{Unlisted: []Find{}, Known: []Find{}, Unread: []finding.Finding{}, Sampled: []string{}},
+		report: &Report{Unlisted: []Find{}, Known: []Find{}, Unread: []finding.Finding{}, Sampled: []string{}, OnTrust: []string{}},
 		finds:  map[columnKey]*Find{}, lookedAt: map[columnKey]int64{}, tables: map[TableName]bool{}}
 	defer s.close(ctx)
 	if err := s.open(ctx, opener); err != nil {
@@ -189,6 +189,7 @@ func (s *search) searchEachColumn(ctx context.Context, relation Relation) error 
 		err := s.searchColumns(ctx, one)
 		var unread *UnreadError
 		switch {
+		case errors.As(err, &unread) && unread.InValues && s.trusts(relation, column):
 		case errors.As(err, &unread) && unread.InValues:
 			found := unread.Finding
 			found.Where = relation.String() + "." + column.Name
@@ -197,7 +198,7 @@ func (s *search) searchEachColumn(ctx context.Context, relation Relation) error 
 			return err
 		}
 	}
-	if len(failed) == len(relation.Columns) { // one line says it
+	if len(failed) > 0 && len(failed) == len(relation.Columns) { // one line says it
 		failed[0].Where = relation.String()
 		failed = failed[:1]
 	}
@@ -207,9 +208,21 @@ func (s *search) searchEachColumn(ctx context.Context, relation Relation) error 
 	return nil
 }
 
+// trusts notes a column that cannot be looked through, if ocmt.yaml lists all of it as known.
+func (s *search) trusts(relation Relation, column Column) bool {
+	known := slices.ContainsFunc(s.request.Known, func(k ocmt.Known) bool {
+		return k.Column == column.Name && relation.matches(k.Schema, k.Table) && k.Member == ""
+	})
+	if known {
+		s.report.OnTrust = append(s.report.OnTrust, relation.String()+"."+column.Name)
+	}
+	return known
+}
+
 // searchColumns looks through the columns of a heap.
 func (s *search) searchColumns(ctx context.Context, relation Relation) error {
-	r := &relationSearch{search: s, relation: relation, finds: map[columnKey]*Find{}, lookedAt: make([]int64, len(relation.Columns))}
+	r := &relationSearch{search: s, relation: relation, finds: map[columnKey]*Find{}, lookedAt: make([]int64, len(relation.Columns)),
+		tooLarge: make([]int64, len(relation.Columns))}
 	if err := r.look(ctx); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -70,7 +71,8 @@ func findNarrowColumns(request Request, tables []Table, columns []ColumnCount) [
 			if column.MaxLength > 0 && needed > column.MaxLength {
 				found = append(found, finding.Finding{Code: finding.NarrowColumn, Severity: finding.Error, Where: table.String() + "." + column.Name,
 					Message: fmt.Sprintf("holds %d characters at most and the longest value needs %d", column.MaxLength, needed),
-					Fix:     "widen the column first: ALTER TABLE … ALTER COLUMN … TYPE varchar(" + strconv.Itoa(needed) + ")"})
+					Fix: fmt.Sprintf("widen the column first: ALTER TABLE %s ALTER COLUMN %s TYPE varchar(%d)",
+						discover.SQLName(table.Schema, table.Name), discover.SQLName(column.Name), needed)})
 			}
 		}
 	}

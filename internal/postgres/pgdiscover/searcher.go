@@ -163,7 +163,7 @@ func explainError(relation discover.Relation, err error) error {
 		return unread(finding.Damaged, "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
 	}
 	return unread(finding.Unreadable, "reading its values fails: "+postgres.ExplainError(err).Error(),
-		"mend what the server says; if the values need no key of OCMT, list the column under known in ocmt.yaml")
+		"mend what the server says; if the values need no key of OCMT, list the column in ocmt.yaml under known")
 }
 
 // gone says that a table is no longer there, or has another name.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/ocmt"
@@ -200,7 +201,7 @@ const treeOf = `with recursive tree(relid) as (select $1::oid union select i.inh
 // describeWrites looks for what would make an UPDATE fail to write one row: rules, triggers,
 // and a key that does not identify a row.
 func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table *migrate.Table) ([]finding.Finding, error) {
-	rows, err := postgres.QueryRows(ctx, conn, `select exists (select from pg_rewrite where ev_class = $1::oid and ev_type = '2' and ev_enabled <> 'D'),
+	rows, err := postgres.QueryRows(ctx, conn, `select (select min(rulename) from pg_rewrite where ev_class = $1::oid and ev_type = '2' and ev_enabled <> 'D'),
 		exists (select from pg_trigger where tgrelid in (`+treeOf+`)
 			and not tgisinternal and tgenabled in ('O', 'A') and tgtype & 16 <> 0),
 		exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
@@ -211,10 +212,10 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 	}
 	table.Triggers = rows[0][1] == "t"
 	var found []finding.Finding
-	if rows[0][0] == "t" {
+	if rows[0][0] != "" {
 		found = append(found, finding.Finding{Code: finding.Rule, Severity: finding.Error, Where: table.String(),
 			Message: "a rule makes something else of updates of this table",
-			Fix:     "disable it for the time of the run: ALTER TABLE … DISABLE RULE …"})
+			Fix:     "disable it for the time of the run: ALTER TABLE " + discover.SQLName(table.Schema, table.Name) + " DISABLE RULE " + discover.SQLName(rows[0][0])})
 	}
 	if rows[0][2] != "t" && len(table.Leaves) > 0 && table.Leaves[0].Name == table.Name {
 		found = append(found, finding.Finding{Code: finding.NoKey, Severity: finding.Error, Where: table.String() + "." + table.Key,

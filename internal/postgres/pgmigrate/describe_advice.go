@@ -44,7 +44,7 @@ func findRowKey(ctx context.Context, conn *pgconn.PgConn, oid string) (string, e
 func entriesOf(table migrate.Table, key string) string {
 	entries := make([]string, len(table.Columns))
 	for i, column := range table.Columns {
-		entries[i] = fmt.Sprintf("- {schema: %s, table: %s, key: %s, column: %s}", table.Schema, table.Name, key, column.Name)
+		entries[i] = discover.ColumnEntry(table.Schema, table.Name, key, column.Name)
 	}
 	return strings.Join(entries, " ")
 }
@@ -56,7 +56,7 @@ func notATable(place migrate.Table, entry ocmt.Table, kind string) finding.Findi
 		Message: "it is a foreign table, whose values are in another database",
 		Fix:     "run ocmt on that database too, and list it here in ocmt.yaml under known:"}
 	for _, column := range entry.Columns {
-		found.Fix += fmt.Sprintf(" - {schema: %s, table: %s, column: %s, reason: …}", place.Schema, place.Name, column.Name)
+		found.Fix += " " + discover.KnownEntry(place.Schema, place.Name, column.Name)
 	}
 	return found
 }

@@ -133,13 +133,13 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 	var found []finding.Finding
 	for _, name := range []string{"encryption_keys", "encryption_migrations"} {
 		rows, err := postgres.QueryRows(ctx, conn, `select to_regclass($1) is not null,
-			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_user,
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_user, current_schema(),
 			coalesce(has_table_privilege(to_regclass($1), 'SELECT') and has_table_privilege(to_regclass($1), 'INSERT')
 			and has_table_privilege(to_regclass($1), 'UPDATE'), false)`, name)
 		if err != nil {
 			return nil, fmt.Errorf("asking for the rights on %s: %w", name, err)
 		}
-		there, create, who, write := rows[0][0] == "t", rows[0][1] == "t", rows[0][2], rows[0][3] == "t"
+		there, create, who, schema, write := rows[0][0] == "t", rows[0][1] == "t", rows[0][2], rows[0][3], rows[0][4] == "t"
 		switch {
 		case there && !write:
 			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: name,
@@ -148,7 +148,7 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 		case !there && !create:
 			found = append(found, finding.Finding{Code: finding.MissingLedger, Severity: finding.Error, Where: name,
 				Message: fmt.Sprintf("the table is not there and the account %s may not make it", who),
-				Fix:     fmt.Sprintf("GRANT CREATE ON the schema TO %s, or make the table with OCMT's security migration", postgres.Quote(who))})
+				Fix:     fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s, or make the table with OCMT's security migration", postgres.Quote(schema), postgres.Quote(who))})
 		}
 	}
 	return found, nil
