@@ -256,3 +256,14 @@ func TestSerializationFailure(t *testing.T) {
 	d.allMoved()
 	d.goOn()
 }
+
+// If this fails, a plan waits for hours behind a table that somebody holds locked, and says nothing.
+func TestTableLockedDuringPlan(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, nil)
+	d.fill(20, 0)
+	holder := d.hold("lock table secrets in access exclusive mode")
+	d.rotate("--lock-timeout", "300ms", "--dry-run").ends(1, "another transaction was in the way", "pg_stat_activity")
+	holder.free()
+	d.goOn()
+}

@@ -65,7 +65,7 @@ func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 
 // AcquireReader takes a connection for reading: at Isolation, and without a limit on
 // how long a statement takes, because reading a whole table takes as long as it takes.
-// What writes sets a limit of its own.
+// What writes sets a limit of its own. A lock is waited for as long as the options say.
 func (db *DB) AcquireReader(ctx context.Context) (*Conn, error) {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
@@ -74,11 +74,16 @@ func (db *DB) AcquireReader(ctx context.Context) (*Conn, error) {
 	if !conn.direct {
 		return conn, nil
 	}
-	if _, err := conn.pg.Exec(ctx, "set session characteristics as transaction "+Isolation+"; set statement_timeout = 0").ReadAll(); err != nil {
+	if _, err := conn.pg.Exec(ctx, "set session characteristics as transaction "+Isolation+"; set statement_timeout = 0; "+db.lockWait()).ReadAll(); err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("preparing to read: %w", ExplainError(err))
 	}
 	return conn, nil
+}
+
+// lockWait returns the statement that limits the wait for a lock.
+func (db *DB) lockWait() string {
+	return "set lock_timeout = " + strconv.FormatInt(db.options.LockTimeout.Milliseconds(), 10)
 }
 
 // AcquireSnapshot takes a connection with an open transaction that sees the database as
@@ -89,7 +94,7 @@ func (db *DB) AcquireSnapshot(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	conn.snapshot = true
-	if _, err := conn.pg.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0").ReadAll(); err != nil {
+	if _, err := conn.pg.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0; set local lock_timeout = 0").ReadAll(); err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to read: %w", ExplainError(err))
 	}

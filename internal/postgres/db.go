@@ -82,11 +82,12 @@ func New(address string, options Options) (*DB, error) {
 	pool.ShouldPing = func(_ context.Context, used pgxpool.ShouldPingParams) bool { return used.IdleDuration > freshTime }
 	db := &DB{config: config, options: options, passedOver: passedOver}
 	for _, kept := range []struct {
-		pool **pgxpool.Pool
-		most int32
-	}{{&db.short, maxShort}, {&db.long, maxLong}} {
+		pool    **pgxpool.Pool
+		most    int32
+		prepare func(context.Context, *pgconn.PgConn) error
+	}{{&db.short, maxShort, db.prepareShort}, {&db.long, maxLong, func(context.Context, *pgconn.PgConn) error { return nil }}} {
 		pool.MaxConns = kept.most
-		db.limit.limitConnects(pool)
+		db.limit.limitConnects(pool, kept.prepare)
 		if *kept.pool, err = pgxpool.NewWithConfig(context.Background(), pool.Copy()); err != nil {
 			return nil, fmt.Errorf("preparing to connect: %w", err)
 		}
@@ -96,6 +97,17 @@ func New(address string, options Options) (*DB, error) {
 		db.long.Reset()
 	}
 	return db, nil
+}
+
+// prepareShort limits how long a short question waits for a lock. Behind a pool the setting would
+// stay with a connection of somebody else.
+func (db *DB) prepareShort(ctx context.Context, conn *pgconn.PgConn) error {
+	direct, err := isDirect(ctx, conn)
+	if err != nil || !direct {
+		return err
+	}
+	_, err = conn.Exec(ctx, db.lockWait()).ReadAll()
+	return err
 }
 
 // Close closes the connections that no Conn holds. It waits for the server for at most

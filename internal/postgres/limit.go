@@ -108,8 +108,8 @@ func (l *connLimit) wait(ctx context.Context) error {
 }
 
 // limitConnects makes a pool keep to the limit, once there is one. The time to connect counts
-// from when the connection may be made.
-func (l *connLimit) limitConnects(pool *pgxpool.Config) {
+// from when the connection may be made. Each connection is prepared once.
+func (l *connLimit) limitConnects(pool *pgxpool.Config, prepare func(context.Context, *pgconn.PgConn) error) {
 	pool.BeforeConnect = func(_ context.Context, config *pgx.ConnConfig) error {
 		if !l.isSet() {
 			return nil
@@ -131,7 +131,7 @@ func (l *connLimit) limitConnects(pool *pgxpool.Config) {
 		}
 		return nil
 	}
-	pool.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		raw := conn.PgConn().Conn()
 		if encrypted, ok := raw.(interface{ NetConn() net.Conn }); ok {
 			raw = encrypted.NetConn()
@@ -139,7 +139,7 @@ func (l *connLimit) limitConnects(pool *pgxpool.Config) {
 		if counted, ok := raw.(*countedConn); ok {
 			counted.connecting.Stop()
 		}
-		return nil
+		return prepare(ctx, conn.PgConn())
 	}
 }
 
