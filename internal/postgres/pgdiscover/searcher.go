@@ -157,7 +157,7 @@ func explainError(relation discover.Relation, err error) error {
 		return unread(finding.Locked, "another transaction holds it locked", "run this again when that has ended")
 	case answer.Code == "57014" && strings.Contains(answer.Message, "statement timeout"):
 		return unread(finding.TooSlow, "looking through a part of it took too long", "run this again when the server has less to do")
-	case answer.Code == "42P01":
+	case answer.Code == "42P01", answer.Code == "42703", answer.Code == "3F000": // the table, a column, its schema
 		return gone(relation, err)
 	case strings.HasPrefix(answer.Code, "XX"), strings.HasPrefix(answer.Code, "58"):
 		return unread(finding.Damaged, "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
@@ -169,5 +169,5 @@ func explainError(relation discover.Relation, err error) error {
 // gone says that a table is no longer there, or has another name.
 func gone(relation discover.Relation, cause error) error {
 	return &discover.UnreadError{Cause: cause, Finding: finding.Finding{Code: finding.Gone, Severity: finding.Warning, Where: relation.String(),
-		Message: "it was dropped or renamed meanwhile", Fix: "run this again"}}
+		Message: "it, or a column of it, was dropped or renamed meanwhile", Fix: "run this again"}}
 }
