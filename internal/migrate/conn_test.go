@@ -49,7 +49,7 @@ func TestConnectionIsReset(t *testing.T) {
 	d, ring := newDatabase(t), readVectors(t).ring(t, 1, 1)
 	d.insert("secrets.value_encrypted", seal(t, ring, 1, false, "locked for a while"))
 	table := d.secretsTable()
-	d.reachWith(d.url, postgres.Options{ApplicationName: "ocmt-hasty", LockTimeout: 20 * time.Millisecond, StatementTimeout: 20 * time.Millisecond})
+	d.reachWith(d.url, postgres.Options{ApplicationName: "ocmt-hasty", LockTimeout: time.Minute, StatementTimeout: 20 * time.Millisecond})
 	conn, err := d.store.Open(ctx)
 	if err != nil {
 		t.Fatal(err)
