@@ -135,43 +135,66 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 		explained.Message = doubtMessage(found.Doubts)
 		return explained
 	}
+	explained.Code, explained.Message = ui.ExitFound, messageOfValues(found, others)
+	explained.Hints = append(hintsOfValues(found, request.To, newer), adviceOf(found.Doubts)...)
+	return explained
+}
+
+// messageOfValues says what a verification found wrong with the values.
+func messageOfValues(found *migrate.Verification, others int64) string {
 	var parts []string
 	if others > 0 {
 		parts = append(parts, ui.Count(others, "value is", "values are")+" under another version")
 	}
-	if found.SetAside > 0 {
-		parts = append(parts, ui.Count(found.SetAside, "value does", "values do")+" not open")
+	if unopened := found.SetAside - found.SealedTwice; unopened > 0 {
+		parts = append(parts, ui.Count(unopened, "value does", "values do")+" not open")
 	}
-	explained.Code, explained.Message = ui.ExitFound, strings.Join(parts, " and ")
-	explained.Hints = []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", request.To)}
+	if found.SealedTwice > 0 {
+		parts = append(parts, ui.Count(found.SealedTwice, "value was sealed twice and needs", "values were sealed twice and need")+" another key inside")
+	}
+	return strings.Join(parts, " and ")
+}
+
+// hintsOfValues says what to do about values that a verification found.
+func hintsOfValues(found *migrate.Verification, to int, newer bool) []string {
+	hints := []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", to)}
 	if found.Mislabelled > 0 {
-		explained.Hints = append(explained.Hints, "ocmt migrate run --repair-labels also brings those that open with the key of another version")
+		hints = append(hints, "ocmt migrate run --repair-labels also brings those that open with the key of another version")
 	}
-	if found.SetAside > found.Mislabelled {
-		explained.Hints = append(explained.Hints, "what no key opens comes back from a backup, or is given up with ocmt migrate accept")
+	if found.SealedTwice > 0 {
+		hints = append(hints, "what was sealed twice no server reads: write it anew with the program that wrote it, or give it up with ocmt migrate accept")
+	}
+	if found.SetAside > found.Mislabelled+found.SealedTwice {
+		hints = append(hints, "what no key opens comes back from a backup, or is given up with ocmt migrate accept")
 	}
 	if newer {
-		explained.Hints = append(explained.Hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
+		hints = append(hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
 	}
-	explained.Hints = append(explained.Hints, adviceOf(found.Doubts)...)
-	return explained
+	return hints
 }
 
 // explainSearch says what a search of the columns that nothing lists found wrong.
 func explainSearch(found []finding.Finding) *ui.Error {
 	explained := &ui.Error{Code: ui.ExitFound, Findings: found}
-	columns := int64(0)
+	var unlisted, known int64
 	for _, one := range found {
 		if one.Severity != finding.Error {
 			continue
 		}
 		explained.Hints = append(explained.Hints, one.Advice())
-		if one.Code == finding.UnlistedColumn {
-			columns++
+		switch one.Code {
+		case finding.UnlistedColumn:
+			unlisted++
+		case finding.KnownColumnOpens:
+			known++
 		}
 	}
-	if columns > 0 {
-		explained.Message = "found encrypted values in " + ui.Count(columns, "column", "columns") + " that nothing lists; they need an older key"
+	switch {
+	case unlisted > 0:
+		explained.Message = "found encrypted values in " + ui.Count(unlisted, "column", "columns") + " that nothing lists; they need an older key"
+		return explained
+	case known > 0:
+		explained.Message = "found values that need an older key in " + ui.Count(known, "column", "columns") + " listed under known"
 		return explained
 	}
 	explained.Code, explained.Message = ui.ExitRefused, "nothing is proven: not everything could be looked at"

@@ -45,7 +45,7 @@ func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
 // printTrusted names the columns that ocmt.yaml was believed about.
 func printTrusted(printer *ui.Printer, report *discover.Report) {
 	if len(report.OnTrust) > 0 {
-		printer.Line("Not looked at, and listed under known, which is taken for it: %s.", ui.Clean(strings.Join(report.OnTrust, ", ")))
+		printer.Line("Not tried, and listed under known, whose word is taken: %s.", ui.Clean(strings.Join(report.OnTrust, ", ")))
 	}
 }
 

@@ -103,19 +103,17 @@ func keyNames(versions []int) string {
 // maxShownReasons bounds how many reasons the screen lists. JSON has all.
 const maxShownReasons = 8
 
-// printKeep says that the old key must stay. The error behind it says what is wrong, but for
-// columns that are listed as under other keys and what was not looked at.
+// printKeep says that the old key must stay, and what was not looked at. The error behind it says
+// what is wrong.
 func printKeep(printer *ui.Printer, request migrate.Request, reasons []finding.Finding) {
 	printer.Line("Keep %s on every server: something in the database may still need it.", oldKeyName(request))
 	shown := 0
 	for _, reason := range reasons {
-		switch {
-		case reason.Code == finding.KnownColumnOpens:
-			printer.Line("%s is listed under known, yet opens with it: list it under columns in ocmt.yaml, or bring it\nunder the new key with the program that writes it.", ui.Clean(reason.Where))
-		case reason.Severity == finding.Warning:
-			if shown++; shown <= maxShownReasons {
-				printer.Line("Not looked at: %s: %s.\n  next: %s", ui.Clean(reason.Where), ui.Clean(reason.Message), ui.Clean(reason.Fix))
-			}
+		if reason.Severity != finding.Warning {
+			continue
+		}
+		if shown++; shown <= maxShownReasons {
+			printer.Line("Not looked at: %s: %s.\n  next: %s", ui.Clean(reason.Where), ui.Clean(reason.Message), ui.Clean(reason.Fix))
 		}
 	}
 	if shown > maxShownReasons {

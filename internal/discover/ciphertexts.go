@@ -2,16 +2,13 @@ package discover
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
+	"html"
 	"regexp"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
-
-// deepestText bounds how deep JSON is followed that stands as text within JSON.
-// What OCMT stores is one deep; without a bound a hostile value could keep the
-// search busy.
-const deepestText = 4
 
 // located is one ciphertext within a value.
 type located struct {
@@ -29,7 +26,7 @@ func findCiphertexts(value []byte) []located {
 	}
 	var found []located
 	visitStrings(value, func(member, text string) {
-		found = append(found, findInString(member, text, 1)...)
+		found = append(found, findInString(member, text)...)
 	})
 	return found
 }
@@ -37,28 +34,44 @@ func findCiphertexts(value []byte) []located {
 // embedded matches a ciphertext anywhere in a text.
 var embedded = regexp.MustCompile(`\bv[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]+={0,2}|\b[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:(?:[0-9A-Fa-f]{2})+\b`)
 
-// findEmbedded returns the ciphertexts anywhere in the text of a value that is made of others.
+// hexBytes matches bytes as PostgreSQL writes them within a text.
+var hexBytes = regexp.MustCompile(`\\x(?:[0-9a-f]{2})+`)
+
+// findEmbedded returns the ciphertexts anywhere in the text of a value that is made of others:
+// as they are, with characters by their numbers as in XML, or as bytes in hexadecimal.
 func findEmbedded(value []byte) []located {
+	if bytes.Contains(value, []byte("&#")) {
+		value = []byte(html.UnescapeString(string(value)))
+	}
 	var found []located
 	for _, text := range embedded.FindAll(value, -1) {
 		if c, truncated, ok := parseShape(text); ok {
 			found = append(found, located{Ciphertext: c, nested: true, truncated: truncated})
 		}
 	}
+	for _, text := range hexBytes.FindAll(value, -1) {
+		inner := make([]byte, hex.DecodedLen(len(text)-2))
+		if _, err := hex.Decode(inner, text[2:]); err != nil {
+			continue // the pattern allows none such
+		}
+		for _, c := range findCiphertexts(inner) {
+			c.nested = true
+			found = append(found, c)
+		}
+	}
 	return found
 }
 
-// findInString returns the ciphertexts in a string of JSON.
-func findInString(member, text string, depth int) []located {
+// findInString returns the ciphertexts in a string of JSON. JSON that stands as text within JSON is
+// followed to its end: each level doubles the marks of escape, so that there can be few.
+func findInString(member, text string) []located {
 	if c, truncated, ok := parseShape([]byte(text)); ok {
 		return []located{{Ciphertext: c, member: member, nested: true, truncated: truncated}}
 	}
 	var found []located
-	if depth < deepestText {
-		visitStrings([]byte(text), func(_, inner string) {
-			found = append(found, findInString(member, inner, depth+1)...)
-		})
-	}
+	visitStrings([]byte(text), func(_, inner string) {
+		found = append(found, findInString(member, inner)...)
+	})
 	return found
 }
 
@@ -79,10 +92,9 @@ func parseShape(text []byte) (c crypto.Ciphertext, truncated, ok bool) {
 	return c, truncated, err == nil && full
 }
 
-// visitStrings visits the string values of a JSON text, but not the names of its
-// members, each with the member of the outermost object that contains it. It reads
-// tokens, so that neither depth nor a repeated name hides a value. The visit ends
-// where the text stops being JSON.
+// visitStrings visits the strings of a JSON text, also the names of its members, each with
+// the member of the outermost object that contains it. It reads tokens, so that neither
+// depth nor a repeated name hides a value. The visit ends where the text stops being JSON.
 func visitStrings(text []byte, visit func(member, text string)) {
 	start := bytes.TrimLeft(text, " \t\r\n")
 	if len(start) == 0 || !bytes.ContainsRune([]byte(`{["`), rune(start[0])) {
@@ -107,6 +119,10 @@ func visitStrings(text []byte, visit func(member, text string)) {
 		case string:
 			if name {
 				if len(open) == 1 {
+					member = ""
+				}
+				visit(member, token)
+				if len(open) == 1 {
 					member = token
 				}
 				name = false
@@ -118,27 +134,24 @@ func visitStrings(text []byte, visit func(member, text string)) {
 	}
 }
 
-// openingVersion returns the version of the ring whose key opens a ciphertext. It
-// tries the version that the ciphertext names first.
-func openingVersion(ring *crypto.Keyring, c located) (version int, opened bool) {
+// openingVersion returns the version of the ring whose key opens a ciphertext, and the plaintext; -1
+// where none does. It tries the version that the ciphertext names first.
+func openingVersion(ring *crypto.Keyring, c located) (version int, plaintext []byte) {
 	if ring == nil || c.truncated {
-		return 0, false
+		return -1, nil
 	}
-	if opens(ring, c.Ciphertext) {
-		return c.Version, true
+	if plaintext, err := ring.Open(c.Ciphertext); err == nil {
+		return c.Version, plaintext
 	}
 	other := c.Ciphertext
 	for _, version := range ring.Versions() {
 		other.Format, other.Version = crypto.Versioned, version
-		if version != c.Version && opens(ring, other) {
-			return version, true
+		if version == c.Version {
+			continue
+		}
+		if plaintext, err := ring.Open(other); err == nil {
+			return version, plaintext
 		}
 	}
-	return 0, false
-}
-
-func opens(ring *crypto.Keyring, c crypto.Ciphertext) bool {
-	plaintext, err := ring.Open(c)
-	clear(plaintext)
-	return err == nil
+	return -1, nil
 }

@@ -82,3 +82,22 @@ type silent struct{}
 
 func (silent) Phase(string)          {}
 func (silent) Progress(int64, int64) {}
+
+// cutOffDetach begins to detach a partition concurrently, and ends that before it is finished.
+func (d *database) cutOffDetach(table, partition string) {
+	d.t.Helper()
+	ctx := context.Background()
+	reader, err := pgx.ConnectConfig(ctx, d.conn.Config())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = reader.Close(ctx) }()
+	if _, err := reader.Exec(ctx, "begin; lock table "+table+" in access share mode"); err != nil {
+		d.t.Fatal(err)
+	}
+	d.exec("set statement_timeout = '300ms'")
+	if _, err := d.conn.Exec(ctx, "alter table "+table+" detach partition "+partition+" concurrently"); err == nil {
+		d.t.Fatal("the partition was detached")
+	}
+	d.exec("reset statement_timeout")
+}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
 // relationSearch is the search of one heap. What it found counts once the heap was read
@@ -162,12 +163,14 @@ func (r *relationSearch) addCandidate(candidate Candidate) {
 		look = findEmbedded
 	}
 	found := look(candidate.Value)
-	openedBy := make([]int, len(found))
-	for i, c := range found {
-		openedBy[i] = -1
-		if version, opened := openingVersion(r.ring, c); opened {
-			openedBy[i] = version
+	var openedBy []int
+	for i := 0; i < len(found); i++ { // it grows by what was sealed twice
+		version, plaintext := openingVersion(r.ring, found[i])
+		openedBy = append(openedBy, version)
+		if inner, ok := crypto.Contained(plaintext); ok {
+			found = append(found, located{Ciphertext: inner, member: found[i].member, nested: found[i].nested})
 		}
+		clear(plaintext)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,7 +197,8 @@ func (r *relationSearch) addCandidate(candidate Candidate) {
 
 // newFind returns the find of a column, which nothing was found in yet.
 func (r *relationSearch) newFind(at columnKey, column Column) *Find {
-	find := &Find{Schema: at.schema, Table: at.table, Column: at.column, Versions: map[int]int64{}, OpenedBy: []int{}, keyColumn: r.relation.RowKey}
+	find := &Find{Schema: at.schema, Table: at.table, Column: at.column, Versions: map[int]int64{}, OpenedBy: []int{},
+		keyColumn: r.relation.RowKey, partitioned: r.relation.Owner != r.relation.TableName}
 	switch {
 	case r.relation.Materialized:
 		find.Derived = DerivedView

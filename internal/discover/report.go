@@ -24,8 +24,8 @@ type Report struct {
 	Sampled      []string `json:"sampled"`
 	SampledBytes int64    `json:"sampled_bytes"`         // how large these tables are
 	FullSeconds  float64  `json:"full_seconds_estimate"` // how long it would take to look at all of them
-	// OnTrust are columns that could not be looked at and that ocmt.yaml lists as known: its word
-	// is taken for it.
+	// OnTrust are columns that could not be looked at, or whose values name a version that no key is
+	// set of, and that are listed as known: the list's word is taken for it.
 	OnTrust []string `json:"on_trust"`
 	Origins []Origin `json:"-"` // what each connection read from
 }
@@ -35,21 +35,6 @@ const bytesPerSecond = 100 << 20
 
 // Clean reports whether everything was looked at and no unlisted column was found.
 func (r *Report) Clean() bool { return len(r.Unlisted) == 0 && len(r.Unread) == 0 }
-
-// KnownUnder returns the columns that are listed as under other keys, and so are
-// never moved, although values in them open with the key of a version.
-func (r *Report) KnownUnder(version int) []Find {
-	if r == nil {
-		return nil
-	}
-	var list []Find
-	for _, find := range r.Known {
-		if slices.Contains(find.OpenedBy, version) {
-			list = append(list, find)
-		}
-	}
-	return list
-}
 
 // Findings returns one finding for each unlisted column whose values concern the
 // keys of a ring. It leaves out copies that the server makes: they follow the values that
@@ -74,14 +59,16 @@ type Find struct {
 	Versions map[int]int64 `json:"versions"`  // ciphertexts by the version that they name
 	Opened   int64         `json:"opened"`    // ciphertexts that open with a key of the ring
 	OpenedBy []int         `json:"opened_by_versions"`
-	Key      string        `json:"key"`     // primary key of one such row; "" where the table has none
-	Movable  bool          `json:"movable"` // ocmt.yaml can list the column: a text of its own, in a table with a column that names one row each
-	Reason   string        `json:"reason"`  // why the column is left alone, where it is listed as known
+	Untried  []int         `json:"untried_versions"` // versions that they name and that no key is set of
+	Key      string        `json:"key"`              // primary key of one such row; "" where the table has none
+	Movable  bool          `json:"movable"`          // ocmt.yaml can list the column: a text of its own, in a table with a column that names one row each
+	Reason   string        `json:"reason"`           // why the column is left alone, where it is listed as known
 	// Derived says that the values are copies that the server makes; "" where they are not.
 	Derived Derived `json:"derived"`
 
-	keyColumn string
-	contained bool // a ciphertext is a part of a value, or the column is no text
+	keyColumn   string
+	partitioned bool // the table is
+	contained   bool // a ciphertext is a part of a value, or the column is no text
 }
 
 // Derived says what makes the values of a column from other values.
@@ -110,6 +97,20 @@ func (f Find) Concerns(ring *crypto.Keyring) bool {
 	return false
 }
 
+// findUntried returns the versions that the ciphertexts name and that a ring has no key of.
+func (f Find) findUntried(ring *crypto.Keyring) []int {
+	untried := []int{}
+	if ring == nil {
+		return untried
+	}
+	for _, version := range slices.Sorted(maps.Keys(f.Versions)) {
+		if _, known := ring.Key(version); !known {
+			untried = append(untried, version)
+		}
+	}
+	return untried
+}
+
 // Finding says that the column is not listed.
 func (f Find) Finding() finding.Finding {
 	found := finding.Finding{Code: finding.UnlistedColumn, Severity: finding.Error, Where: f.String(), Evidence: f.evidence(), Fix: f.Fix(),
@@ -132,27 +133,39 @@ func (f Find) evidence() string {
 // AddedKey is the name of a column that is to be added to a table without a key.
 const AddedKey = "ocmt_row"
 
-// AddKey returns the statement that adds it.
-func AddKey(schema, table string) string {
-	return fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s bigint GENERATED ALWAYS AS IDENTITY UNIQUE", SQLName(schema, table), AddedKey)
+// AddKey says how to add it. A partitioned table can have no unique index over it alone, and needs
+// none.
+func AddKey(schema, table string, partitioned bool) string {
+	unique := " UNIQUE"
+	if partitioned {
+		unique = ""
+	}
+	return fmt.Sprintf("give each row a name of one column with ALTER TABLE %s ADD COLUMN %s uuid NOT NULL DEFAULT gen_random_uuid()%s, which locks the table while it is rewritten, then ",
+		SQLName(schema, table), AddedKey, unique)
 }
 
 // Fix says how to have the values moved, or left alone.
 func (f Find) Fix() string {
+	if f.Derived != "" {
+		return f.Move()
+	}
+	return f.Move() + "; if another key opens them, list it in ocmt.yaml under known: " + KnownEntry(f.Schema, f.Table, f.Column)
+}
+
+// Move says how to have the values moved.
+func (f Find) Move() string {
 	switch f.Derived {
 	case DerivedView:
 		return "REFRESH MATERIALIZED VIEW " + SQLName(f.Schema, f.Table) + " once the values that it shows are moved, then run this again"
 	case DerivedColumn:
 		return "the server makes it from other columns of the row, so move those: where ocmt.yaml lists it under columns, list them instead"
 	}
-	leave := "if another key opens them, list it in ocmt.yaml under known: " + KnownEntry(f.Schema, f.Table, f.Column)
 	if f.contained {
-		return "ocmt moves a text or varchar that is the ciphertext itself; bring these under the new key with the program that writes them; " + leave
+		return "ocmt moves a text or varchar that is the ciphertext itself; bring these under the new key with the program that writes them"
 	}
 	key, first := f.keyColumn, ""
 	if key == "" {
-		key = AddedKey
-		first = "give each row a name of one column with " + AddKey(f.Schema, f.Table) + ", which locks the table while it is rewritten, then "
+		key, first = AddedKey, AddKey(f.Schema, f.Table, f.partitioned)
 	}
-	return "to move them, " + first + "list it in ocmt.yaml under columns: " + ColumnEntry(f.Schema, f.Table, key, f.Column) + "; " + leave
+	return "to move them, " + first + "list it in ocmt.yaml under columns: " + ColumnEntry(f.Schema, f.Table, key, f.Column)
 }

@@ -157,9 +157,6 @@ func mayPass(code finding.Code) bool {
 // searchRelation looks through one heap. The error is an *UnreadError where it cannot be
 // read, or was rewritten meanwhile: an unread table is not an empty one.
 func (s *search) searchRelation(ctx context.Context, relation Relation) error {
-	if s.isRecord(relation) {
-		return nil
-	}
 	unlisted := slices.DeleteFunc(slices.Clone(relation.Columns), func(c Column) bool { return s.isListed(relation, c) })
 	relation.Columns = slices.DeleteFunc(slices.Clone(unlisted), func(c Column) bool { return c.Unread != nil })
 	if len(relation.Columns) == 0 {
@@ -253,12 +250,6 @@ func (s *search) reportUnread(relation Relation, columns []Column) {
 // addUnread adds what was not looked at.
 func (s *search) addUnread(found finding.Finding) { s.report.Unread = append(s.report.Unread, found) }
 
-// isRecord reports whether a relation holds the record of runs, which contains
-// fingerprints and counts only.
-func (s *search) isRecord(relation Relation) bool {
-	return slices.ContainsFunc(ocmt.RecordTables(), func(name string) bool { return relation.matches("", name) })
-}
-
 // isListed reports whether the catalogue lists a column of a relation.
 func (s *search) isListed(relation Relation, column Column) bool {
 	for _, table := range s.request.Catalogue {
@@ -307,6 +298,7 @@ func (s *search) finish() *Report {
 	}) {
 		find := *s.finds[at]
 		slices.Sort(find.OpenedBy)
+		find.Untried = find.findUntried(s.ring)
 		find.Movable = !find.contained && find.Derived == "" && find.keyColumn != ""
 		find.LookedAt = s.lookedAt[columnKey{at.schema, at.table, at.column, -1}]
 		if at.known < 0 {
@@ -314,6 +306,9 @@ func (s *search) finish() *Report {
 			continue
 		}
 		find.Movable, find.Reason = false, s.request.Known[at.known].Reason
+		if len(find.Untried) > 0 {
+			s.report.OnTrust = append(s.report.OnTrust, find.String())
+		}
 		s.report.Known = append(s.report.Known, find)
 	}
 	return s.report

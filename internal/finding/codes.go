@@ -55,6 +55,7 @@ const (
 	SwappedKeys    Code = "swapped_keys"
 	MixedKeys      Code = "mixed_keys"
 	Mislabelled    Code = "mislabelled"
+	SealedTwice    Code = "sealed_twice"
 	RecordedKey    Code = "recorded_key"
 	Downgrade      Code = "downgrade"
 	SameVersion    Code = "same_version"
@@ -86,6 +87,8 @@ const (
 	ValuesNotOpened  Code = "values_not_opened"
 	ValuesUnder      Code = "values_under_version"
 	KnownColumnOpens Code = "known_column_opens"
+	// KnownColumnUntried is about a column whose word is not enough to give a key away.
+	KnownColumnUntried Code = "known_column_untried"
 )
 
 // Codes about settings, secrets and the files they stand in.

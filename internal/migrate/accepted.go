@@ -13,7 +13,7 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// Accepted is a value that no key opens and that the operator has accepted as lost. It keeps no
+// Accepted is a value that no key opens, or that was sealed twice, and that the operator has accepted as lost. It keeps no
 // key any more, as long as its stored text is the one that was accepted.
 type Accepted struct {
 	Place
@@ -69,10 +69,9 @@ type AcceptRequest struct {
 
 // The reasons not to accept a value.
 var (
-	ErrNoRow        = errors.New("there is no such row, or it has no value")
-	ErrOneColumn    = errors.New("one column of one table is needed")
-	ErrNotAccepted  = errors.New("that row was not accepted")
-	errOpensAlready = errors.New("the value opens")
+	ErrNoRow       = errors.New("there is no such row, or it has no value")
+	ErrOneColumn   = errors.New("one column of one table is needed")
+	ErrNotAccepted = errors.New("that row was not accepted")
 )
 
 // OpensError says that a value is not lost.
@@ -80,7 +79,7 @@ type OpensError struct{ Version int }
 
 // Error says which key opens it.
 func (e *OpensError) Error() string {
-	return fmt.Sprintf("%s with the key of version %d, so that it is not lost", errOpensAlready, e.Version)
+	return fmt.Sprintf("the value opens with the key of version %d, so that it is not lost", e.Version)
 }
 
 // FindLost looks at a value, and returns what would be recorded of it. It writes nothing. Errors:
@@ -99,11 +98,13 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 	}
 	opener := crypto.NewResealer(ring, nil)
 	if c, err := opener.Parse(row.Values[0]); err == nil {
-		if _, err := opener.Open(c); err == nil {
+		plaintext, err := opener.Open(c)
+		if err != nil {
+			if opens, ok := openingKey(ring, opener, c); ok {
+				return Accepted{}, &OpensError{opens.Version}
+			}
+		} else if findInside(ring, c.Version, plaintext) == nil {
 			return Accepted{}, &OpensError{c.Version}
-		}
-		if opens, ok := openingKey(ring, opener, c); ok {
-			return Accepted{}, &OpensError{opens.Version}
 		}
 	}
 	return Accepted{Place: table.Place(table.Columns[0]), Key: shownKey(request.Key), KeyDigest: digestOf([]byte(request.Key)),

@@ -53,8 +53,11 @@ func explainUnopened(ring *crypto.Keyring, opener *crypto.Resealer, c crypto.Cip
 
 // reasonOf returns the word for a reason to set a value aside.
 func reasonOf(err error) string {
-	if _, ok := err.(*errMislabelled); ok { //nolint:errorlint // it is made here and never wrapped
+	switch err.(type) { //nolint:errorlint // they are made here and never wrapped
+	case *errMislabelled:
 		return reasonMislabelled
+	case *errSealedTwice:
+		return reasonSealedTwice
 	}
 	return crypto.Reason(err)
 }

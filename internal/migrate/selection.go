@@ -164,15 +164,19 @@ func noteName(there map[string]bool, asked, name string, table Table) bool {
 	return true
 }
 
-// withoutKnown drops the findings about tables of other schemas, and about what is no table,
-// that the deployment has listed as known: their values are not to be moved.
+// withoutKnown drops the findings about tables of other schemas, about what is no table, and about
+// columns of a type that is no text, that the deployment has listed as known: their values are not to
+// be moved.
 func (r Request) withoutKnown(list []finding.Finding) []finding.Finding {
-	var kept []finding.Finding
-	for _, found := range list {
-		listed := slices.ContainsFunc(r.Known, func(k ocmt.Known) bool { return k.Schema+"."+k.Table == found.Where })
-		if found.Code != finding.OtherSchema && found.Code != finding.NotATable || !listed {
-			kept = append(kept, found)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(list), func(found finding.Finding) bool {
+		return slices.ContainsFunc(r.Known, func(k ocmt.Known) bool {
+			switch found.Code {
+			case finding.OtherSchema, finding.NotATable:
+				return found.Where == k.Schema+"."+k.Table
+			case finding.WrongType:
+				return found.Where == k.Schema+"."+k.Table+"."+k.Column || k.Schema == "" && strings.HasSuffix(found.Where, "."+k.Table+"."+k.Column)
+			}
+			return false
+		})
+	})
 }

@@ -36,6 +36,13 @@ func (s *setAsideList) total() int64 {
 	return s.count
 }
 
+// seen returns how many values were set aside, with those that are accepted as lost.
+func (s *setAsideList) seen() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count + int64(len(s.accepted))
+}
+
 // addAccepted notes a value that is accepted as lost.
 func (s *setAsideList) addAccepted(one Accepted) {
 	s.mu.Lock()

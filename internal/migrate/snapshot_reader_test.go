@@ -308,4 +308,25 @@ func TestSearchWaitsForEveryTable(t *testing.T) {
 	if report := look(); len(report.Unread) != 0 || len(report.Unlisted) != 1 {
 		t.Errorf("ended: not read %q, found %v", codesOf(report.Unread), report.Unlisted)
 	}
+
+	// A table that the transaction has made itself is visible to nobody else.
+	write("begin")
+	write("create table made as select * from copies")
+	if report := look(); codesOf(report.Unread) != "not_ended" || len(report.Unlisted) != 1 {
+		t.Errorf("made: not read %q, found %v", codesOf(report.Unread), report.Unlisted)
+	}
+	write("prepare transaction 'maker'")
+	if report := look(); codesOf(report.Unread) != "not_ended" {
+		t.Errorf("made and prepared: not read %+v", report.Unread)
+	}
+	write("commit prepared 'maker'")
+	write("begin")
+	write("create temporary table mine as select 1") // and this one is a concern of nobody else when it is there
+	write("commit")
+	write("begin")
+	write("insert into mine values (2)")
+	if report := look(); len(report.Unread) != 0 || len(report.Unlisted) != 2 {
+		t.Errorf("ended again: not read %q, found %v", codesOf(report.Unread), report.Unlisted)
+	}
+	write("rollback")
 }

@@ -20,6 +20,8 @@ type Verification struct {
 	List      []SetAside    `json:"not_opened_list"`
 	// Mislabelled is how many of them open with another key than their label says.
 	Mislabelled int64 `json:"mislabelled"`
+	// SealedTwice is how many of them open, and contain a ciphertext that needs another key.
+	SealedTwice int64 `json:"sealed_twice"`
 	// Accepted are values that no key opens and that are accepted as lost.
 	Accepted []Accepted `json:"accepted"`
 	// Elsewhere says where the values under other versions are.
@@ -151,11 +153,11 @@ type verifier struct {
 // openTables opens the values of a scope of the tables.
 func (v *verifier) openTables(ctx context.Context, reader Reader, tables []Table, scope Scope, workers int) error {
 	for _, table := range tables {
-		before := v.result.values() + v.setAside.total()
+		before := v.result.values() + v.setAside.seen()
 		if err := v.openTable(ctx, reader, table, scope, workers); err != nil {
 			return err
 		}
-		v.perTable[table.String()] += v.result.values() + v.setAside.total() - before
+		v.perTable[table.String()] += v.result.values() + v.setAside.seen() - before
 	}
 	return nil
 }
@@ -203,16 +205,22 @@ func (v *verifier) openRow(opener, others *crypto.Resealer, table Table, row Row
 			continue
 		}
 		if err == nil {
-			if _, err = opener.Open(c); err != nil {
+			var plaintext []byte
+			if plaintext, err = opener.Open(c); err != nil {
 				err = explainUnopened(v.whole, others, c, err)
+			} else {
+				err = findInside(v.whole, v.target, plaintext)
 			}
 		}
 		if err == nil {
 			counts.opened++
 			continue
 		}
-		if reasonOf(err) == reasonMislabelled {
+		switch reasonOf(err) {
+		case reasonMislabelled:
 			counts.mislabelled++
+		case reasonSealedTwice:
+			counts.sealedTwice++
 		}
 		v.setAside.add(SetAside{Place: table.Place(column), Key: table.ShownKey(row.Key), Reason: reasonOf(err), Detail: err.Error()})
 	}
@@ -225,6 +233,7 @@ func (v *verifier) add(counts openCounts) {
 	v.result.Opened += counts.opened
 	v.result.Plaintext += counts.plaintext
 	v.result.Mislabelled += counts.mislabelled
+	v.result.SealedTwice += counts.sealedTwice
 	for _, found := range counts.elsewhere {
 		v.result.Versions[found.Version] += found.Values
 		v.elsewhere.add(*found)

@@ -8,8 +8,8 @@ import (
 
 // openCounts is what one worker of a verification counted in some rows.
 type openCounts struct {
-	opened, plaintext, mislabelled int64
-	elsewhere                      elsewhereCounts
+	opened, plaintext, mislabelled, sealedTwice int64
+	elsewhere                                   elsewhereCounts
 }
 
 // addElsewhere counts a value under another version, and keeps the key of the first

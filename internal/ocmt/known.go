@@ -20,7 +20,3 @@ func KnownColumns() []Known {
 		{Table: "tenants", Column: "settings", Member: "backup_key", Reason: "the key of the tenant's backups"},
 	}
 }
-
-// RecordTables returns the tables that a run records itself in. They contain fingerprints
-// and counts, and no encrypted value.
-func RecordTables() []string { return []string{"encryption_keys", "encryption_migrations"} }

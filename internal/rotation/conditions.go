@@ -77,7 +77,8 @@ func FindUnproven(request migrate.Request, verification *migrate.Verification, r
 	if len(verification.Obstacles) > 0 || verification.Narrowed {
 		return found
 	}
-	return append(found, findUnsearched(request, report, func(version int) bool { return version < request.To || request.Backwards && version > request.To })...)
+	isOther := func(version int) bool { return version < request.To || request.Backwards && version > request.To }
+	return append(append(found, findUnsearched(request, report, isOther)...), findKnownColumns(report, isOther)...)
 }
 
 // isWrong reports whether a finding is about what is wrong, not about what was not looked at.
@@ -128,10 +129,16 @@ func findUnproven(request migrate.Request, verification *migrate.Verification) [
 			Evidence: fmt.Sprintf("%d values", verification.Mislabelled),
 			Fix:      "ocmt migrate run --repair-labels brings them under the version to reach"})
 	}
-	if verification.SetAside > verification.Mislabelled {
+	if verification.SealedTwice > 0 {
+		found = append(found, finding.Finding{Code: finding.SealedTwice, Severity: finding.Error, Where: versionName(request.To),
+			Message:  "values contain a ciphertext that needs another key: they were sealed twice",
+			Evidence: fmt.Sprintf("%d values", verification.SealedTwice),
+			Fix:      "no server reads what is inside: write each anew with the program that wrote it, or accept it as lost with ocmt migrate accept"})
+	}
+	if unopened := verification.SetAside - verification.Mislabelled - verification.SealedTwice; unopened > 0 {
 		found = append(found, finding.Finding{Code: finding.ValuesNotOpened, Severity: finding.Error, Where: versionName(request.To),
 			Message:  "values do not open with its key, and might need any other",
-			Evidence: fmt.Sprintf("%d values", verification.SetAside-verification.Mislabelled),
+			Evidence: fmt.Sprintf("%d values", unopened),
 			Fix:      "keep every old key until they are dealt with: bring them back from a backup, or accept each as lost with ocmt migrate accept"})
 	}
 	return found

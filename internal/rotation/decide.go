@@ -30,13 +30,13 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 			reasons = append(reasons, found)
 		}
 	}
-	reasons = append(reasons, findUnsearched(request, report, func(version int) bool { return slices.Contains(leaving, version) })...)
+	isLeaving := func(version int) bool { return slices.Contains(leaving, version) }
+	reasons = append(reasons, findUnsearched(request, report, isLeaving)...)
 	if report == nil {
 		report = plan.Discovery
 	}
-	for _, version := range leaving {
-		reasons = append(reasons, findKnownColumns(report, version)...)
-	}
+	reasons = append(reasons, findKnownColumns(report, isLeaving)...)
+	reasons = append(reasons, findUntriedColumns(report, isLeaving)...)
 	if len(reasons) > 0 {
 		return []int{}, reasons
 	}
@@ -65,14 +65,41 @@ func concernsOther(found finding.Finding, leaving []int) bool {
 }
 
 // findKnownColumns finds columns that are listed as under other keys, and so were not
-// moved, although values in them open with the key of a version.
-func findKnownColumns(report *discover.Report, version int) []finding.Finding {
+// moved, although values in them open with the key of a version that concerns.
+func findKnownColumns(report *discover.Report, concerns func(version int) bool) []finding.Finding {
+	if report == nil {
+		return nil
+	}
 	var found []finding.Finding
-	for _, find := range report.KnownUnder(version) {
-		found = append(found, finding.Finding{Code: finding.KnownColumnOpens, Severity: finding.Error, Where: find.String(),
-			Message:  fmt.Sprintf("it is listed under known, and values in it open with the key of version %d", version),
-			Evidence: fmt.Sprintf("%d values open", find.Opened),
-			Fix:      "list it under columns in ocmt.yaml, or bring it under the new key with the program that writes it"})
+	for _, find := range report.Known {
+		for _, version := range find.OpenedBy {
+			if !concerns(version) {
+				continue
+			}
+			found = append(found, finding.Finding{Code: finding.KnownColumnOpens, Severity: finding.Error, Where: find.String(),
+				Message:  fmt.Sprintf("it is listed under known, and values in it open with the key of version %d", version),
+				Evidence: fmt.Sprintf("%d values open", find.Opened),
+				Fix:      "it does not belong under known: " + find.Move()})
+		}
+	}
+	return found
+}
+
+// findUntriedColumns finds columns that are listed as under other keys and name a version that
+// concerns, and that could not be tried with its key because that is not set.
+func findUntriedColumns(report *discover.Report, concerns func(version int) bool) []finding.Finding {
+	if report == nil {
+		return nil
+	}
+	var found []finding.Finding
+	for _, find := range report.Known {
+		for _, version := range find.Untried {
+			if concerns(version) {
+				found = append(found, finding.Finding{Code: finding.KnownColumnUntried, Severity: finding.Warning, Where: find.String(),
+					Message: fmt.Sprintf("it is listed under known, its values name version %d, and no key of that is set to try them with", version),
+					Fix:     fmt.Sprintf("set ENCRYPTION_KEY_V%d, then run this again", version)})
+			}
+		}
 	}
 	return found
 }

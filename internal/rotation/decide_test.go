@@ -45,6 +45,7 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 		"the run set a value aside":    {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
 		"a value does not open":        {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
 		"a value is labelled wrongly":  {func(f *facts) { f.verification.SetAside, f.verification.Mislabelled = 1, 1 }, finding.Mislabelled, "key version 2"},
+		"a value was sealed twice":     {func(f *facts) { f.verification.SetAside, f.verification.SealedTwice = 1, 1 }, finding.SealedTwice, "key version 2"},
 		"values are under the version": {func(f *facts) { f.verification.Versions[0] = 4 }, finding.ValuesUnder, "key version 0"},
 		"only a part was looked at":    {func(f *facts) { f.verification.Narrowed = true }, finding.NotWhole, "database"},
 		"a table lost its values":      {func(f *facts) { f.verification.Doubts = []finding.Finding{doubt} }, finding.EmptyTable, "public.secrets"},
@@ -54,6 +55,9 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 		"a column listed as known opens": {func(f *facts) {
 			f.report.Known = []discover.Find{{Schema: "public", Table: "archive", Column: "body", Opened: 2, OpenedBy: []int{0}}}
 		}, finding.KnownColumnOpens, "public.archive.body"},
+		"a column listed as known was not tried": {func(f *facts) {
+			f.report.Known = []discover.Find{{Schema: "public", Table: "archive", Column: "body", Untried: []int{0}}}
+		}, finding.KnownColumnUntried, "public.archive.body"},
 		"nothing else was looked through": {func(f *facts) { f.report = nil }, finding.NotSearched, "database"},
 		"a large table was sampled":       {func(f *facts) { f.report.Full, f.report.Sampled = false, []string{"public.log"} }, finding.Sampled, "database"},
 		"a column could not be searched": {func(f *facts) {

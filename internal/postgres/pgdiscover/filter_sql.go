@@ -20,10 +20,11 @@ const (
 	withinJSON = `"(\s|\\+[nrt])*(v[0-9]{1,12}:[A-Za-z0-9+/=_\\-]{16,}:[A-Za-z0-9+/=_\\-]{22,}:[A-Za-z0-9+/_\\-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
 	// embedded matches a ciphertext anywhere in a text.
 	embedded = `\y(v[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
+	// escapedInJSON matches a v, a digit or a colon that JSON writes by its number. OCMT and PostgreSQL
+	// never do, so such a value is a candidate as it is.
+	escapedInJSON = `\\u00(76|3[0-9Aa])`
 	// startOfJSON matches the beginning of JSON that can contain a string.
 	startOfJSON = `^\s*[\[{"]`
-	// maxSent is the most bytes of a value that travels. Of a longer one the head travels.
-	maxSent = 1 << 20
 )
 
 // countSQL counts the rows with a candidate and, by column, the values and the values that
@@ -31,9 +32,9 @@ const (
 func countSQL(chunk discover.Chunk) string {
 	terms := []string{"count(*) filter (where " + hasCandidate(chunk) + ")"}
 	for i, column := range chunk.Relation.Columns {
-		large := elementOf(column, i, chunk.Largest).tooLarge(chunk.Largest)
+		large := elementOf(column, i, chunk.Largest).tooLarge()
 		if column.Array {
-			large = "exists (select " + fromArray(column) + " where " + elementOf(column, i, chunk.Largest).tooLarge(chunk.Largest) + ")"
+			large = "exists (select " + fromArray(column) + " where " + large + ")"
 		}
 		terms = append(terms, fmt.Sprintf("count(%s), count(*) filter (where %s)", nameOfColumn(column), large))
 	}
@@ -170,11 +171,24 @@ func wholeJSON(kind discover.ColumnKind, name string, largest int) string {
 		begins = fmt.Sprintf(`get_byte(substr(%s::bytea, 1, 1) || '\x00'::bytea, 0) in (%s)`, name, startCharacters)
 		whole = asText(name + "::bytea")
 	}
-	return fmt.Sprintf("(case when %s and pg_column_size(%s) <= %d then %s end)", begins, name, largest, whole)
+	return fmt.Sprintf("(case when %s and not %s then %s end)", begins, isLarge(kind, name, largest), whole)
 }
 
 // asText returns bytes as a text. Bytes that are no text are escaped.
 func asText(bytes string) string { return "encode(" + bytes + ", 'escape')" + plainCollation }
+
+// isLarge is the condition that a value has more bytes than are looked through. Of a text or bytes
+// the server knows the length without reading them; of what is made of others it knows the size that
+// is stored.
+func isLarge(kind discover.ColumnKind, name string, largest int) string {
+	switch {
+	case isWhole(kind):
+		return fmt.Sprintf("(pg_column_size(%s) > %d)", name, largest)
+	case kind == discover.KindBytes:
+		return fmt.Sprintf("(octet_length(%s::bytea) > %d)", name, largest)
+	}
+	return fmt.Sprintf("(octet_length(%s::text) > %d)", name, largest)
+}
 
 // isWhole reports whether the filter looks at the whole of such a value.
 func isWhole(kind discover.ColumnKind) bool {
@@ -183,28 +197,29 @@ func isWhole(kind discover.ColumnKind) bool {
 
 // element is one value in SQL.
 type element struct {
-	kind discover.ColumnKind
-	name string
-	text string // what the filter looks at
-	json string // the whole text of a value that may be JSON; "" where text is the whole
+	kind  discover.ColumnKind
+	name  string
+	text  string // what the filter looks at
+	json  string // the whole text of a value that may be JSON; "" where text is the whole
+	large string // the condition that it is too large to be looked through, or to travel
 }
 
 // elementOf returns the value of a column, or one of the values of an array.
 func elementOf(column discover.Column, index, largest int) element {
 	if column.Array {
-		return element{column.Kind, "u.e", lookedAt(column.Kind, "u.e", largest), wholeJSON(column.Kind, "u.e", largest)}
+		return element{column.Kind, "u.e", lookedAt(column.Kind, "u.e", largest), wholeJSON(column.Kind, "u.e", largest), isLarge(column.Kind, "u.e", largest)}
 	}
-	return element{column.Kind, nameOfColumn(column), "t." + lookedAtName(index), "t." + wholeName(index)}
+	name := nameOfColumn(column)
+	return element{column.Kind, name, "t." + lookedAtName(index), "t." + wholeName(index), isLarge(column.Kind, name, largest)}
 }
 
-// tooLarge is the condition that the value may contain a ciphertext and is too large to be
+// tooLarge is the condition that the value may be or contain a ciphertext and is too large to be
 // looked through. The size is checked before the value is read.
-func (e element) tooLarge(largest int) string {
-	large := fmt.Sprintf("pg_column_size(%s) > %d", e.name, largest)
+func (e element) tooLarge() string {
 	if isWhole(e.kind) {
-		return large
+		return e.large
 	}
-	return "(case when " + large + " then " + e.headText() + " ~ '" + startOfJSON + "' else false end)"
+	return fmt.Sprintf("(case when %s then %[2]s ~ '%[3]s' or %[2]s ~ '%[4]s' else false end)", e.large, e.headText(), startOfJSON, wholeValue)
 }
 
 // headText returns the beginning of the value as a text.
@@ -221,16 +236,42 @@ func (e element) headText() string {
 func (e element) filter() string {
 	switch e.kind {
 	case discover.KindJSON:
-		return fmt.Sprintf("(case when %s then %s ~ '%s' else false end)", hasLabel(e.text), e.text, withinJSON)
+		return mayContain(e.text, withinJSON, hasEscape(e.text), escapedInJSON)
 	case discover.KindOther:
-		return fmt.Sprintf("(case when %s then %s ~ '%s' else false end)", hasLabel(e.text), e.text, embedded)
+		return mayContain(e.text, embedded, hasEntity(e.text)+" or "+hasHexLabel(e.text), "")
 	}
 	twoColons := "'%:%:%'"
 	if e.kind == discover.KindBytes {
 		twoColons += "::bytea"
 	}
-	return fmt.Sprintf("(case when %s like %s and %s ~ '%s' then true when %[5]s ~ '%[6]s' and (%[7]s) then %[5]s ~ '%[8]s' else false end)",
-		e.text, twoColons, e.headText(), wholeValue, e.json, startOfJSON, hasLabel(e.json), withinJSON)
+	return fmt.Sprintf("(case when %s like %s and %s ~ '%s' then true when %s ~ '%s' then %s else false end)",
+		e.text, twoColons, e.headText(), wholeValue, e.json, startOfJSON, mayContain(e.json, withinJSON, hasEscape(e.json), escapedInJSON))
+}
+
+// mayContain is the condition that a text has a label and matches a pattern, or has something else
+// that matches another.
+func mayContain(text, pattern, other, otherPattern string) string {
+	second := "true"
+	if otherPattern != "" {
+		second = text + " ~ '" + otherPattern + "'"
+	}
+	return fmt.Sprintf("(case when (%s) and %s ~ '%s' then true when %s then %s else false end)", hasLabel(text), text, pattern, other, second)
+}
+
+// hasEscape is the condition that a text has a printing character by its number in JSON.
+func hasEscape(text string) string { return text + ` like '%\\u00%'` }
+
+// hasEntity is the condition that a text has a character by its number in XML.
+func hasEntity(text string) string { return text + " like '%&#%'" }
+
+// hasHexLabel is the condition that a text may contain bytes in hexadecimal that have the label of a
+// ciphertext, or the parts of the legacy form.
+func hasHexLabel(text string) string {
+	terms := []string{text + " like '%3a" + strings.Repeat("_", 64) + "3a%'"}
+	for digits := range longestLabel {
+		terms = append(terms, text+" like '%76"+strings.Repeat("3_", digits+1)+"3a%'")
+	}
+	return strings.Join(terms, " or ")
 }
 
 // startCharacters are the codes of the characters that JSON with a string begins with: white space,
@@ -260,6 +301,5 @@ func (e element) sent() string {
 	if e.kind == discover.KindBytes {
 		whole = e.name + "::bytea"
 	}
-	return fmt.Sprintf("case when octet_length(%s) <= %d or %s ~ '%s' then %s else substr(%s, 1, %d) end",
-		whole, maxSent, e.headText(), startOfJSON, whole, whole, discover.CandidateHead)
+	return fmt.Sprintf("case when %s then substr(%s, 1, %d) else %s end", e.large, whole, discover.CandidateHead, whole)
 }

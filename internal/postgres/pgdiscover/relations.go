@@ -11,8 +11,9 @@ import (
 )
 
 // userTable is the condition that a table or a materialized view contains rows of the
-// deployment.
-const userTable = `c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`
+// deployment: it stands in no schema of the server, or was made there after the server's own.
+const userTable = `c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence <> 't'
+	and (n.nspname <> 'information_schema' and n.nspname !~ '^pg_' or c.oid >= 16384)`
 
 // Relations implements discover.Searcher.
 func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
@@ -65,10 +66,13 @@ func findHidden(relation discover.Relation, usage, security bool, account string
 	return nil
 }
 
-// addParents adds the tables that each heap is a partition or an heir of.
+// addParents adds the tables that each heap is a partition or an heir of. A partition whose
+// DETACH CONCURRENTLY was cut off is none any more: nothing reads it through its former parent.
 func (s *searcher) addParents(ctx context.Context, byOID map[string]*discover.Relation) error {
-	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive up(heap, at) as (select inhrelid, inhparent from pg_inherits
-		union select up.heap, i.inhparent from up join pg_inherits i on i.inhrelid = up.at)
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive attached(child, parent) as (select inhrelid, inhparent from pg_inherits i
+			where not coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false)), -- PostgreSQL 14 and later have it
+		up(heap, at) as (select child, parent from attached
+			union select up.heap, parent from up join attached on child = up.at)
 		select up.heap, n.nspname, c.relname, pg_table_is_visible(c.oid)
 		from up join pg_class c on c.oid = up.at join pg_namespace n on n.oid = c.relnamespace`)
 	if err != nil {
@@ -100,6 +104,16 @@ func (s *searcher) addRowKeys(ctx context.Context, byOID map[string]*discover.Re
 	return nil
 }
 
+// holdsText is the condition that values of a type t, which is no array and no domain, can have a
+// text in them. Of the types of extensions it takes all whose values can be long, save those that
+// are known to consist of numbers. An enum matters where one of its labels has colons.
+const holdsText = `case t.typtype
+	when 'b' then t.typcategory = 'S' and t.typlen <> 1 or t.typlen < 0 and t.typcategory = 'U'
+		and t.typname not in ('vector', 'halfvec', 'sparsevec', 'geometry', 'geography', 'raster', 'cube', 'intset', 'gtsvector', 'txid_snapshot', 'pg_snapshot')
+	when 'e' then exists (select from pg_enum where enumtypid = t.oid and enumlabel like '%:%:%')
+	when 'r' then exists (select from pg_range join pg_type s on s.oid = rngsubtype where rngtypid = t.oid and s.typcategory not in ('N', 'D', 'T', 'I', 'B'))
+	else t.typtype in ('c', 'm') end`
+
 // addColumns adds the columns that can hold a text, also through domains and arrays.
 func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Relation) error {
 	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, list) as (
@@ -107,9 +121,8 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.list or t.typtype <> 'd'
 			from plain p join pg_type t on t.oid = p.at where t.typtype = 'd' or t.typcategory = 'A' and t.typelem <> 0),
 		texts as (select p.type, p.list, case when t.oid = 'bytea'::regtype then 'bytes'
-				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' when t.typcategory = 'S' then 'text' else 'other' end as kind
-			from plain p join pg_type t on t.oid = p.at where t.typtype = 'b' and (t.typcategory = 'S' and t.oid <> 'name'::regtype
-				or t.oid in ('bytea'::regtype, 'json'::regtype, 'jsonb'::regtype, 'xml'::regtype) or t.typname = 'hstore') or t.typtype = 'c')
+				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' when t.typcategory = 'S' or t.typtype = 'e' then 'text' else 'other' end as kind
+			from plain p join pg_type t on t.oid = p.at where `+holdsText+`)
 		select c.oid, a.attname, texts.kind, texts.list, a.atttypid in ('text'::regtype, 'varchar'::regtype),
 			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user, a.attgenerated <> ''
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -16,7 +16,7 @@ import (
 
 // Describe implements migrate.Describer.
 func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.Description, error) {
-	found := &migrate.Description{}
+	found := &describing{Description: &migrate.Description{}, described: map[string]bool{}}
 	err := s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		keys, err := keysOfDeployment(ctx, conn, catalogue)
 		if err != nil {
@@ -28,16 +28,22 @@ func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.
 			}
 		}
 		reportOverlooked(found)
-		return reportViews(ctx, conn, found)
+		return reportViews(ctx, conn, found.Description)
 	})
-	return found, err
+	return found.Description, err
+}
+
+// describing is a description that is being made.
+type describing struct {
+	*migrate.Description
+	described map[string]bool // tables that were looked at, as schema.name
 }
 
 // reportOverlooked adds a finding for each table that has a name of the catalogue and was
 // not described: its values would stay under the old key unnoticed.
-func reportOverlooked(found *migrate.Description) {
+func reportOverlooked(found *describing) {
 	for _, name := range found.SameName {
-		if slices.ContainsFunc(found.Tables, func(t migrate.Table) bool { return t.String() == name }) {
+		if found.described[name] {
 			continue
 		}
 		found.Findings = append(found.Findings, finding.Finding{Code: finding.OtherSchema, Severity: finding.Error, Where: name,
@@ -73,7 +79,7 @@ func pathOf(entry ocmt.Table, name string) string {
 
 // describeEntry looks for a table under both of its names. A deployment can have both, or a
 // view with one name over the table with the other.
-func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, keys map[string]string, found *migrate.Description) error {
+func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, keys map[string]string, found *describing) error {
 	seen := false
 	var others []finding.Finding // relations that have the name and are no table
 	for _, name := range []string{entry.Name, entry.OldName} {
@@ -130,7 +136,7 @@ func findSameName(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, na
 
 // reportRequired adds a finding for the absence of a column that the deployment itself
 // names: a misspelt name must not read as nothing to do.
-func reportRequired(table string, column ocmt.Column, found *migrate.Description) {
+func reportRequired(table string, column ocmt.Column, found *describing) {
 	if column.Required {
 		found.Findings = append(found.Findings, finding.Finding{Code: finding.UnknownColumn, Severity: finding.Error, Where: table + "." + column.Name,
 			Message: "ocmt.yaml names this column and the database does not have it",
@@ -140,7 +146,7 @@ func reportRequired(table string, column ocmt.Column, found *migrate.Description
 
 // describeTable adds the table of a name to found, and reports whether there is one. It
 // returns a finding where the name belongs to something that is no table.
-func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, keys map[string]string, found *migrate.Description) (bool, []finding.Finding, error) {
+func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, keys map[string]string, found *describing) (bool, []finding.Finding, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, c.relkind from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, pathOf(entry, name))
 	if err != nil || len(rows) == 0 {
@@ -154,6 +160,7 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	if kind != "r" && kind != "p" {
 		return false, []finding.Finding{notATable(table, entry, kind)}, nil
 	}
+	found.described[table.String()] = true
 	absent, unfit, err := describeColumns(ctx, conn, oid, entry, &table)
 	if err != nil {
 		return true, nil, err
@@ -174,7 +181,7 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	}
 	more, err := describeWrites(ctx, conn, oid, &table)
 	found.Findings = append(found.Findings, more...)
-	addTable(found, table)
+	addTable(found.Description, table)
 	return true, nil, err
 }
 
@@ -262,12 +269,27 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 			table.Columns = append(table.Columns, migrate.Column{Name: column.Name,
 				PlaintextAllowed: column.PlaintextAllowed, MaxLength: lengths[column.Name]})
 		default:
-			unfit = append(unfit, finding.Finding{Code: finding.WrongType, Severity: finding.Error, Where: table.String() + "." + column.Name,
-				Message: "it is of type " + types[column.Name] + ", and only text and varchar hold ciphertexts",
-				Fix:     "take it out of ocmt.yaml, or make it a text column as OCMT has it"})
+			unfit = append(unfit, wrongType(*table, column, types[column.Name]))
 		}
 	}
 	return absent, unfit, nil
+}
+
+// wrongType says that a column cannot hold ciphertexts, and what to do.
+func wrongType(table migrate.Table, column ocmt.Column, kind string) finding.Finding {
+	name := discover.SQLName(column.Name)
+	using := map[string]string{"json": name + " #>> '{}'", "jsonb": name + " #>> '{}'", "bytea": "convert_from(" + name + ", 'UTF8')"}[kind]
+	if using == "" {
+		using = name + "::text"
+	}
+	found := finding.Finding{Code: finding.WrongType, Severity: finding.Error, Where: table.String() + "." + column.Name,
+		Message: "it is of type " + kind + ", and only text and varchar hold ciphertexts",
+		Fix: fmt.Sprintf("make it a text as OCMT has it with ALTER TABLE %s ALTER COLUMN %s TYPE text USING %s; if it needs no key of OCMT, list it in ocmt.yaml under known: %s",
+			discover.SQLName(table.Schema, table.Name), name, using, discover.KnownEntry(table.Schema, table.Name, column.Name))}
+	if column.Required {
+		found.Fix += "; otherwise take it out of ocmt.yaml under columns"
+	}
+	return found
 }
 
 // describeLeaves lists the heaps of a table.

@@ -23,8 +23,7 @@ func adviseKey(ctx context.Context, conn *pgconn.PgConn, oid string, table migra
 	}
 	first := ""
 	if key == "" {
-		key = discover.AddedKey
-		first = "give each row a name of one column with " + discover.AddKey(table.Schema, table.Name) + ", which locks the table while it is rewritten, then "
+		key, first = discover.AddedKey, discover.AddKey(table.Schema, table.Name, false)
 	}
 	return first + "list the table in ocmt.yaml under columns with this key: " + entriesOf(table, key), nil
 }

@@ -11,7 +11,9 @@ import (
 )
 
 // Holders implements migrate.HolderLister. A transaction that has written to a table holds
-// a lock on it until it ends. Partitions and heirs are locked themselves.
+// a lock on it until it ends. Partitions and heirs are locked themselves. Where every table is
+// meant, a lock on what nobody else can see yet counts too: it may be a table that the transaction
+// has made and filled.
 func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []migrate.Holder, err error) {
 	names := make([]string, len(tables))
 	for i, table := range tables {
@@ -32,7 +34,7 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 			where l.locktype = 'relation' and l.granted and l.database = (select oid from pg_database where datname = current_database())
 			and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 			and case when cardinality($1::text[]) > 0 then l.relation in (select relid from tree)
-				else exists (select from pg_class c where c.oid = l.relation and c.oid >= 16384 and c.relkind in ('r', 'm', 'p') and c.relpersistence <> 't') end
+				else l.relation >= 16384 and not exists (select from pg_class c where c.oid = l.relation and (c.relkind not in ('r', 'm', 'p') or c.relpersistence = 't')) end
 			and l.pid is distinct from pg_backend_pid()`, postgres.TextArray(names))
 		if err != nil {
 			return fmt.Errorf("asking who has written to the tables: %w", err)
