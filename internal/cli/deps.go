@@ -63,9 +63,9 @@ func withAccount(environ []string) []string {
 	return append(environ, "USER="+account.Username)
 }
 
-// notify asks for the signals that end a command in order: also that of a terminal that is closed.
-// SIGPIPE is none of them: it is also raised for a connection that a server has closed.
+// notify asks for the signals that end a command in order: also those of a terminal, or of an output,
+// that is closed.
 func notify(signals chan<- os.Signal) func() {
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	signal.Notify(signals, append([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}, outputSignals...)...)
 	return func() { signal.Stop(signals) }
 }

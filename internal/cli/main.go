@@ -12,6 +12,8 @@ import (
 func Main(ctx context.Context, args []string, deps Deps) int {
 	ctx, stop, release := watchSignals(ctx, deps.Notify)
 	defer release()
+	output := &closableOutput{Writer: deps.Streams.Out}
+	deps.Streams.Out = output
 	app := &App{deps: deps, stop: stop}
 	app.printer = ui.NewPrinter(deps.Streams, ui.Options{JSON: asksForJSON(args, deps.Environ), Now: deps.Now})
 	if deps.Harden != nil {
@@ -27,6 +29,9 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 	}
 	if err != nil {
 		return int(app.printer.Fail(explain(err)))
+	}
+	if output.closed.Load() {
+		return int(ui.ExitInterrupted)
 	}
 	return int(ui.ExitDone)
 }

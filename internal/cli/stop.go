@@ -7,8 +7,8 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// Stop tells a command that the operator wants it to end. The first Ctrl-C, SIGTERM, SIGHUP or SIGQUIT closes
-// Graceful: the command finishes its batches, says how to go on, and returns
+// Stop tells a command that the operator wants it to end. The first Ctrl-C, SIGTERM, SIGHUP, SIGQUIT or SIGPIPE
+// closes Graceful: the command finishes its batches, says how to go on, and returns
 // ui.ErrInterrupted. The second cancels the command's context.
 type Stop struct {
 	Graceful <-chan struct{}

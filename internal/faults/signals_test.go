@@ -5,10 +5,11 @@ import (
 	"testing"
 )
 
-// If this fails, a terminal that is closed kills a run in the middle, and its record says nothing.
+// If this fails, a terminal or an output that is closed kills a run in the middle, and its record says
+// nothing.
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	for name, signal := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT} {
+	for name, signal := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "PIPE": syscall.SIGPIPE} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDeployment(t, nil)

@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ocmt/ocmt/internal/netconn"
 )
 
 // Options set the limits of the statements that write.
@@ -66,6 +68,7 @@ func New(address string, options Options) (*DB, error) {
 		return nil, ErrAddress
 	}
 	config := &pool.ConnConfig.Config
+	config.DialFunc = pgconn.DialFunc(netconn.Quiet(netconn.Dial(config.DialFunc)))
 	config.RuntimeParams["application_name"] = options.ApplicationName
 	config.RuntimeParams["client_encoding"] = "UTF8"
 	if config.ConnectTimeout == 0 {
