@@ -6,11 +6,13 @@ import (
 	"os"
 
 	"github.com/ocmt/ocmt/internal/cli"
+	"github.com/ocmt/ocmt/internal/procsec"
 )
 
 // version is set by the build: -ldflags "-X main.version=v1.2.3".
 var version string
 
 func main() {
+	procsec.LimitMemory(os.Getenv)
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps(version)))
 }

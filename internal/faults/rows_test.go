@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -187,5 +188,24 @@ func TestMillionRows(t *testing.T) {
 	d.goOn()
 	if said := strings.TrimSpace(run.out.String()); said == "" {
 		t.Error("the run said nothing")
+	}
+}
+
+// If this fails, a few values of many megabytes make the system end the run for its memory, at the
+// same place each time, and the old key stays for ever.
+func TestLargeValues(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, nil)
+	d.fill(3, 24<<20)
+	if _, err := d.connect().Exec(context.Background(), "create table user_copies (id uuid primary key, token text); insert into user_copies select gen_random_uuid(), value_encrypted from secrets"); err != nil {
+		t.Fatal(err)
+	}
+	d.write("ocmt.yaml", "columns: [{table: user_copies, key: id, column: token}]\n")
+	run := d.rotate()
+	run.ends(0, "may be removed")
+	d.allMoved()
+	const most = 512 << 10 // KiB
+	if used := run.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; used > most && !raceDetector {
+		t.Errorf("the run took %d KiB", used)
 	}
 }

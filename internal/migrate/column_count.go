@@ -28,9 +28,9 @@ type versionCount struct {
 }
 
 // add counts a value and returns its version, or -1 where it does not parse.
-func (c *ColumnCount) add(parser *crypto.Resealer, column Column, text []byte) int {
+func (c *ColumnCount) add(opener *crypto.Resealer, ring *crypto.Keyring, column Column, text []byte) int {
 	c.Values++
-	parsed, err := parser.Parse(text)
+	parsed, err := opener.Parse(text)
 	if err != nil {
 		if isPlaintext(column, text) {
 			c.Plaintext++
@@ -45,7 +45,9 @@ func (c *ColumnCount) add(parser *crypto.Resealer, column Column, text []byte) i
 	count := c.version(parsed.Version)
 	count.values++
 	count.longest = max(count.longest, len(parsed.Body))
-	count.sample.offer(rankOf(parsed.IV), text)
+	if rank := rankOf(parsed.IV); count.sample.wants(rank) {
+		count.sample.keep(rank, drawValue(opener, ring, parsed, text))
+	}
 	return parsed.Version
 }
 
@@ -74,7 +76,9 @@ func (c *ColumnCount) merge(other *ColumnCount) {
 		ours.values += theirs.values
 		ours.longest = max(ours.longest, theirs.longest)
 		for i, rank := range theirs.sample.ranks {
-			ours.sample.offer(rank, []byte(theirs.sample.texts[i]))
+			if ours.sample.wants(rank) {
+				ours.sample.keep(rank, theirs.sample.values[i])
+			}
 		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 type counter struct {
 	request     Request
 	tables      []Table
-	parser      *crypto.Resealer
+	ring        *crypto.Keyring
+	opener      *crypto.Resealer
 	columns     []ColumnCount // the columns of all tables, one table after the other
 	first       []int         // index in columns of the first column of each table
 	rowsToWrite []int64       // rows that the request would write, by table
@@ -23,7 +24,7 @@ type counter struct {
 }
 
 func newCounter(ring *crypto.Keyring, request Request, tables []Table, report func(int64)) *counter {
-	c := &counter{request: request, tables: tables, parser: crypto.NewResealer(ring, nil), rowsToWrite: make([]int64, len(tables)),
+	c := &counter{request: request, tables: tables, ring: ring, opener: crypto.NewResealer(ring, nil), rowsToWrite: make([]int64, len(tables)),
 		examples: make([]examples, len(tables)), report: report}
 	for _, table := range tables {
 		c.first = append(c.first, len(c.columns))
@@ -57,7 +58,7 @@ func (c *counter) countRow(table int, row Row) {
 	moves := false
 	for i, text := range row.Values {
 		if len(text) > 0 {
-			version := c.columns[c.first[table]+i].add(c.parser, c.tables[table].Columns[i], text)
+			version := c.columns[c.first[table]+i].add(c.opener, c.ring, c.tables[table].Columns[i], text)
 			moves = moves || version >= 0 && version != c.request.To && c.request.Leaves(version)
 		}
 	}

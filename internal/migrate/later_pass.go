@@ -46,6 +46,7 @@ func (r *run) movePending(ctx context.Context, table Table, reading Reader, writ
 	group.Go(func() error {
 		defer close(batches)
 		reader := &worker{run: r, resealer: crypto.NewResealer(r.Ring, r.Random)}
+		defer reader.unlockLarge()
 		return ignoreStop(reader.readPending(ctx, reading, table, batches))
 	})
 	return group.Wait()
@@ -113,14 +114,22 @@ func (r *run) countLeft(table Table, changes []Change) {
 // passOn passes the changes to the writer.
 func (w *worker) passOn(ctx context.Context, table Table, batches chan<- []Change) error {
 	changes := w.changes
+	w.changes = nil
 	w.run.left.Add(int64(len(changes)))
 	w.run.countLeft(table, changes)
 	// The changes go to another goroutine, and their memory with them.
-	w.changes, w.kept, w.bytes, w.lists = nil, 0, arena[byte]{}, arena[[]byte]{}
-	select {
-	case batches <- changes:
-	case <-ctx.Done():
-		return ctx.Err()
+	w.kept, w.bytes, w.lists = 0, arena[byte]{}, arena[[]byte]{}
+	sent := [][]Change{changes}
+	if w.large { // nothing more is read until they are written
+		sent = append(sent, nil, nil)
+		defer w.unlockLarge()
+	}
+	for _, next := range sent {
+		select {
+		case batches <- next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if w.run.isStopping() {
 		return ErrStopped

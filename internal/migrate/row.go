@@ -12,6 +12,14 @@ type Row struct {
 	Values [][]byte
 }
 
+// size returns the bytes of the values.
+func (r Row) size() (bytes int) {
+	for _, text := range r.Values {
+		bytes += len(text)
+	}
+	return bytes
+}
+
 // Change replaces the values of one row. New has nil where a value stays.
 type Change struct {
 	Row Row

@@ -28,8 +28,12 @@ func (b *rowBatch) add(row Row) bool {
 	return len(b.rows) >= rowsPerBatch || b.size >= bytesPerBatch
 }
 
-// clear empties the batch and keeps its memory for the next rows.
+// clear empties the batch and keeps its memory for the next rows, unless it is too much.
 func (b *rowBatch) clear() {
+	if b.size > largeRow {
+		*b = rowBatch{}
+		return
+	}
 	b.rows, b.size = b.rows[:0], 0
 	b.bytes.reset()
 	b.lists.reset()
@@ -55,7 +59,13 @@ func (q *rowQueue) fill(ctx context.Context, reader Reader, table Table, scope S
 		if !batch.add(row) {
 			return nil
 		}
+		large := batch.size > largeRow
 		q.full <- batch // never blocks: the channel has room for every batch
+		if large {
+			if err := q.awaitDrained(ctx); err != nil {
+				return err
+			}
+		}
 		select {
 		case batch = <-q.free:
 			return nil
@@ -67,6 +77,19 @@ func (q *rowQueue) fill(ctx context.Context, reader Reader, table Table, scope S
 		q.full <- batch
 	}
 	return err
+}
+
+// awaitDrained waits until all batches are free, so that one large row at a time is in memory.
+func (q *rowQueue) awaitDrained(ctx context.Context) error {
+	for range cap(q.free) {
+		select {
+		case batch := <-q.free:
+			defer func() { q.free <- batch }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // drain does work on the rows of each batch until the queue is closed.

@@ -52,6 +52,7 @@ type run struct {
 	leftByColumn  valueCounts // values that the present later pass found
 	repairs       repairCounts
 	accepted      acceptedValues
+	large         sync.Mutex // held by the worker that has large rows
 	limit         *rowLimit
 	gate          *gate
 
@@ -279,7 +280,9 @@ func (r *run) runWorkers(ctx context.Context, work func(context.Context, *worker
 				return err
 			}
 			defer conn.Close(context.WithoutCancel(ctx))
-			return work(ctx, &worker{run: r, conn: conn, writer: r.writer(conn), resealer: crypto.NewResealer(r.Ring, r.Random)})
+			w := &worker{run: r, conn: conn, writer: r.writer(conn), resealer: crypto.NewResealer(r.Ring, r.Random)}
+			defer w.unlockLarge()
+			return work(ctx, w)
 		})
 	}
 	return group.Wait()

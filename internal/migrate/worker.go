@@ -14,6 +14,9 @@ import (
 const (
 	keptBytes    = 8 << 20
 	maxKeptBytes = 2 * keptBytes
+	// largeRow is how many bytes of values make a row large. A value of 50 MB needs some 400 MB
+	// while it is sealed again and written, so one worker at a time has large rows.
+	largeRow = 4 << 20
 )
 
 // batchesPerPipeline is how many batches go to the server in one pipeline, so that
@@ -34,6 +37,7 @@ type worker struct {
 	bytes               arena[byte]
 	lists               arena[[]byte]
 	resealed            []byte // the value that was sealed last
+	large               bool   // it holds run.large
 
 	changes    []Change
 	subBatches [segments]subBatches
@@ -66,6 +70,7 @@ func (w *worker) rowsWithin(most int64) int {
 // resealRow reseals the values of a row that are to be moved, and keeps the row if
 // there are any.
 func (w *worker) resealRow(table Table, row Row) error {
+	w.lockLarge(row)
 	var fresh [][]byte
 	for i, text := range row.Values {
 		if len(text) == 0 { // NULL, or empty: OCMT keeps nothing there in either form
@@ -82,7 +87,11 @@ func (w *worker) resealRow(table Table, row Row) error {
 			fresh = w.lists.take(len(row.Values))
 			clear(fresh)
 		}
-		fresh[i] = w.bytes.clone(resealed)
+		if len(resealed) > largeRow {
+			fresh[i], w.resealed = resealed, nil
+		} else {
+			fresh[i] = w.bytes.clone(resealed)
+		}
 		w.kept += len(resealed)
 	}
 	if fresh != nil {
@@ -104,6 +113,9 @@ func (w *worker) resealValue(table Table, column Column, row Row, text []byte) (
 	}
 	// ErrAuthentication is about the old ciphertext. A new one that does not open again is
 	// ErrReopen, which ends the run.
+	if len(text) > largeRow {
+		w.resealed = nil // the resealer then hands its own over
+	}
 	w.resealed, err = w.resealer.Reseal(w.resealed[:0], c)
 	switch {
 	case errors.Is(err, crypto.ErrAuthentication):
@@ -147,8 +159,29 @@ func (w *worker) keepRow(row Row) Row {
 	return kept
 }
 
+// lockLarge waits, if a row is large, until no other worker has one.
+func (w *worker) lockLarge(row Row) {
+	if w.large || row.size() <= largeRow {
+		return
+	}
+	w.run.large.Lock()
+	w.large = true
+}
+
+// unlockLarge lets another worker have a large row.
+func (w *worker) unlockLarge() {
+	if w.large {
+		w.large = false
+		w.run.large.Unlock()
+	}
+}
+
 // reset forgets the changes and frees their memory.
 func (w *worker) reset() {
+	if w.large { // their memory is too much to be kept
+		w.bytes, w.lists, w.changes, w.subBatches = arena[byte]{}, arena[[]byte]{}, nil, [segments]subBatches{}
+		w.unlockLarge()
+	}
 	w.kept = 0
 	w.bytes.reset()
 	w.lists.reset()

@@ -1,3 +1,3 @@
 // Package procsec keeps the memory of the process, which contains keys, out of core files
-// and away from debuggers.
+// and away from debuggers, and within bounds.
 package procsec

@@ -8,8 +8,8 @@ import (
 )
 
 // Resealer brings many values to the current version, and proves each new text before it
-// returns it. It reuses its buffers, so it serves one goroutine, and the results of Parse
-// and Open are valid until the next call. It wipes plaintext from its buffers as soon as
+// returns it. It reuses its buffers, save very large ones, so it serves one goroutine, and the
+// results of Parse and Open are valid until the next call. It wipes plaintext from its buffers as soon as
 // the plaintext is no longer needed. The next call wipes the result of Open.
 type Resealer struct {
 	ring *Keyring
@@ -70,18 +70,16 @@ func (r *Resealer) Reseal(dst []byte, c Ciphertext) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	iv, err := r.ivs.next()
-	if err != nil {
+	if err := r.seal(plaintext); err != nil {
 		return dst, err
 	}
-	r.sealed = slices.Grow(r.sealed[:0], len(plaintext)+TagSize)
-	made, err := r.ring.seal(r.sealed, iv, plaintext)
-	if err != nil {
-		return dst, err
-	}
-	r.text = made.Append(r.text[:0])
 	if err := r.prove(plaintext); err != nil {
 		return dst, err
+	}
+	if cap(dst) == 0 && cap(r.text) > keptBytes { // it would not be kept, and need not be copied
+		text := r.text
+		r.text = nil
+		return text, nil
 	}
 	return append(dst, r.text...), nil
 }
@@ -93,6 +91,22 @@ func (r *Resealer) open(c Ciphertext) ([]byte, error) {
 	}
 	r.opened = plaintext
 	return plaintext, nil
+}
+
+// seal seals a plaintext, and makes r.text of it.
+func (r *Resealer) seal(plaintext []byte) error {
+	iv, err := r.ivs.next()
+	if err != nil {
+		return err
+	}
+	r.sealed = slices.Grow(r.sealed[:0], len(plaintext)+TagSize)
+	made, err := r.ring.seal(r.sealed, iv, plaintext)
+	if err != nil {
+		return err
+	}
+	r.text = made.Append(r.text[:0])
+	keepSmall(&r.sealed)
+	return nil
 }
 
 // prove parses r.text as any other program would, opens it, and compares the plaintexts.
@@ -120,4 +134,17 @@ func (r *Resealer) wipe() {
 	clear(r.opened)
 	clear(r.reopened)
 	r.opened, r.reopened = r.opened[:0], r.reopened[:0]
+	for _, buffer := range []*[]byte{&r.opened, &r.reopened, &r.sealed, &r.text, &r.inputParser.decoded, &r.outputParser.decoded} {
+		keepSmall(buffer)
+	}
+}
+
+// keptBytes bounds a buffer that is kept for the next value. A value of many megabytes needs six.
+const keptBytes = 4 << 20
+
+// keepSmall lets go of a buffer that is too large to be kept.
+func keepSmall(buffer *[]byte) {
+	if cap(*buffer) > keptBytes {
+		*buffer = nil
+	}
 }

@@ -3,6 +3,7 @@ package crypto
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Open returns the plaintext of c: the bytes that were sealed. OCMT seals UTF-8, but any
@@ -66,6 +67,7 @@ func (k *Keyring) seal(dst, iv, plaintext []byte) (Ciphertext, error) {
 // place, so that the storage of dst contains nothing else.
 func (x ciphers) open(dst []byte, c Ciphertext) ([]byte, error) {
 	start := len(dst)
+	dst = slices.Grow(dst, len(c.Body)+len(c.Tag))
 	dst = append(dst, c.Body...)
 	dst = append(dst, c.Tag...)
 	plaintext, err := x(c.IV).Open(dst[:start], c.IV, dst[start:], nil)

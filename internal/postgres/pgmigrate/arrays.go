@@ -2,6 +2,7 @@ package pgmigrate
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/ocmt/ocmt/internal/migrate"
 )
@@ -12,6 +13,12 @@ const (
 	tidOID  = 27
 	uuidOID = 2950
 )
+
+// keptBuffer bounds a buffer that is kept for the next statements.
+const keptBuffer = 32 << 20
+
+// arrayHeader is how many bytes stand before the elements of an array.
+const arrayHeader = 5 * 4
 
 // encodeChanges encodes changes as one array for each column, in the order in which the
 // statements unnest them. The result is valid until the next call.
@@ -44,10 +51,24 @@ func (c *Conn) encodeChanges(table migrate.Table, byTID bool, changes []migrate.
 	return params
 }
 
+// dropLargeArrays lets go of arrays that are too large to be kept.
+func (c *Conn) dropLargeArrays() {
+	for i, array := range c.arrays {
+		if cap(array) > keptBuffer {
+			c.arrays[i] = nil
+		}
+	}
+}
+
 // appendArray appends the binary form of a one-dimensional array (array_recv in PostgreSQL's
 // source): the number of dimensions, whether there are NULLs, the element type, the number of
 // elements, the lower bound, and then each element behind its length, which is -1 for NULL.
 func appendArray(dst []byte, of uint32, changes []migrate.Change, value func(*migrate.Change) []byte) []byte {
+	size := arrayHeader
+	for i := range changes {
+		size += 4 + len(value(&changes[i]))
+	}
+	dst = slices.Grow(dst, size)
 	dst = binary.BigEndian.AppendUint32(dst, 1)
 	dst = binary.BigEndian.AppendUint32(dst, 1)
 	dst = binary.BigEndian.AppendUint32(dst, of)

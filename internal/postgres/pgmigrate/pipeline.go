@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -34,6 +35,9 @@ func (c *Conn) sendPipeline(ctx context.Context, table migrate.Table, batches []
 		sent <- err
 	}()
 	failed, broken := c.receiveOutcomes(ctx, outcomes)
+	if cap(c.wire) > keptBuffer {
+		defer func() { c.wire = nil }()
+	}
 	if broken {
 		c.SetUnfit()
 		_ = conn.Close() // what was sent and received is not known
@@ -49,8 +53,10 @@ func (c *Conn) sendPipeline(ctx context.Context, table migrate.Table, batches []
 // encodePipeline writes the messages of the batches into c.wire.
 func (c *Conn) encodePipeline(table migrate.Table, batches []migrate.Batch) (err error) {
 	c.wire = c.wire[:0]
+	defer c.dropLargeArrays()
 	for i := range batches {
 		for _, one := range c.statements(table, batches[i]) {
+			c.wire = slices.Grow(c.wire, one.size())
 			bind := pgproto3.Bind{PreparedStatement: c.Prepared(one.sql), ParameterFormatCodes: binaryForm, Parameters: one.params}
 			if c.wire, err = bind.Encode(c.wire); err != nil {
 				return fmt.Errorf("encoding a statement: %w", err)

@@ -16,6 +16,16 @@ type statement struct {
 	params [][]byte
 }
 
+// size returns about how many bytes the statement takes on its way.
+func (s statement) size() int {
+	const overhead = 256
+	bytes := overhead
+	for _, param := range s.params {
+		bytes += len(param)
+	}
+	return bytes
+}
+
 // Write implements migrate.Writer. Rows that another transaction holds, or that the
 // server asks to try again, are left and do not count as written.
 func (c *Conn) Write(ctx context.Context, table migrate.Table, batches []migrate.Batch) ([]migrate.Outcome, error) {
@@ -93,6 +103,7 @@ func (c *Conn) writePooled(ctx context.Context, table migrate.Table, batches []m
 // execute sends the statements of a batch, behind the settings for writing, in one round
 // trip.
 func (c *Conn) execute(ctx context.Context, table migrate.Table, batch migrate.Batch) ([]*pgconn.Result, error) {
+	defer c.dropLargeArrays()
 	sent := &pgconn.Batch{}
 	sent.ExecParams(c.WriteSettings(true), nil, nil, nil, nil)
 	for _, one := range c.statements(table, batch) {
