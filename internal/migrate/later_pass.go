@@ -98,15 +98,9 @@ func (w *worker) readPending(ctx context.Context, reader Reader, table Table, ba
 
 // countLeft counts the values of changes by column.
 func (r *run) countLeft(table Table, changes []Change) {
-	for i, column := range table.Columns {
-		values := int64(0)
-		for _, change := range changes {
-			if change.New[i] != nil {
-				values++
-			}
-		}
+	for i, values := range countNew(table, changes) {
 		if values > 0 {
-			r.leftByColumn.add(table.Place(column), values)
+			r.leftByColumn.add(table.Place(table.Columns[i]), values)
 		}
 	}
 }

@@ -54,15 +54,13 @@ type ColumnOutcome struct {
 // RunStatus is how a run ended, as the record has it.
 type RunStatus string
 
-// The statuses of a run in the record.
+// The statuses of a run that has ended. The record itself adds running, resumed (a later run went on
+// and left nothing) and accepted (the column is empty, and the operator says rightly).
 const (
-	RunAtWork      RunStatus = "running"
 	RunCompleted   RunStatus = "completed"
 	RunPartial     RunStatus = "partial"     // values are left, or were set aside
 	RunInterrupted RunStatus = "interrupted" // the run was asked to end, or ended without a word
 	RunFailed      RunStatus = "failed"
-	RunResumed     RunStatus = "resumed"  // a later run went on, and left nothing
-	RunAccepted    RunStatus = "accepted" // the column is empty, and the operator says rightly
 )
 
 // ledgerEntry describes the plan for the ledger.

@@ -312,14 +312,7 @@ func (r *run) addOutcome(table Table, batch Batch, outcome Outcome) {
 	if outcome.Blocked {
 		r.blocked.Add(rows)
 	}
-	values := make([]int64, len(table.Columns)) // values of the batch, by column
-	for _, change := range batch.Changes {
-		for i, text := range change.New {
-			if text != nil {
-				values[i]++
-			}
-		}
-	}
+	values := countNew(table, batch.Changes)
 	// The server says how many rows of a batch were written, not which. The values
 	// are counted in proportion, and rounded so that the columns add up to the whole.
 	var before, counted int64
@@ -332,4 +325,17 @@ func (r *run) addOutcome(table Table, batch Batch, outcome Outcome) {
 	}
 	done := r.moved.Add(counted)
 	r.Reporter.Progress(done, max(done, r.total))
+}
+
+// countNew counts the new values of changes by column of their table.
+func countNew(table Table, changes []Change) []int64 {
+	values := make([]int64, len(table.Columns))
+	for _, change := range changes {
+		for i, text := range change.New {
+			if text != nil {
+				values[i]++
+			}
+		}
+	}
+	return values
 }

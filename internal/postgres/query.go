@@ -56,3 +56,13 @@ func ParseNumber(text string) int64 {
 	n, _ := strconv.ParseInt(text, 10, 64)
 	return n
 }
+
+// NamesRows is the condition that an index i names one row each: it is over one column, unique and
+// whole. The column itself, a, must not be NULL.
+const NamesRows = "i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and a.attnotnull"
+
+// TreeOf selects, as relid, a table and everything that is a partition or an heir of it. The root is
+// an expression of type oid.
+func TreeOf(root string) string {
+	return "with recursive tree(relid) as (select " + root + " union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid) select relid from tree"
+}

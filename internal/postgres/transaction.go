@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -10,6 +11,23 @@ import (
 // default is. A write proves what it replaces by comparing, and under serializable a
 // transaction that only reads could be ended because of what others write.
 const Isolation = "isolation level read committed"
+
+// errTakenBack ends a transaction that was only to try something.
+var errTakenBack = errors.New("taken back")
+
+// TakeBack does work in a transaction and takes it back. The error is that of the work.
+func TakeBack(ctx context.Context, conn *pgconn.PgConn, work func() error) error {
+	err := InTransaction(ctx, conn, func() error {
+		if err := work(); err != nil {
+			return err
+		}
+		return errTakenBack
+	})
+	if errors.Is(err, errTakenBack) {
+		return nil
+	}
+	return err
+}
 
 // InTransaction does work in a transaction, which it rolls back where the work fails.
 func InTransaction(ctx context.Context, conn *pgconn.PgConn, work func() error) error {

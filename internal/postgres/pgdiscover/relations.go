@@ -91,7 +91,7 @@ func (s *searcher) addParents(ctx context.Context, byOID map[string]*discover.Re
 func (s *searcher) addRowKeys(ctx context.Context, byOID map[string]*discover.Relation) error {
 	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `select i.indrelid, a.attname from pg_index i
 		join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-		where i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and a.attnotnull
+		where `+postgres.NamesRows+`
 		and has_column_privilege(i.indrelid, a.attnum, 'SELECT') order by i.indisprimary, i.indrelid, a.attnum desc`)
 	if err != nil {
 		return err

@@ -200,20 +200,14 @@ func addTable(found *migrate.Description, table migrate.Table) {
 	}
 }
 
-// treeOf selects a table and everything that is a partition or an heir of it: an UPDATE of the
-// table writes to all of them.
-const treeOf = `with recursive tree(relid) as (select $1::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
-	select relid from tree`
-
 // describeWrites looks for what would make an UPDATE fail to write one row: rules, triggers,
 // and a key that does not identify a row.
 func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table *migrate.Table) ([]finding.Finding, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select (select min(rulename) from pg_rewrite where ev_class = $1::oid and ev_type = '2' and ev_enabled <> 'D'),
-		exists (select from pg_trigger where tgrelid in (`+treeOf+`)
+		exists (select from pg_trigger where tgrelid in (`+postgres.TreeOf("$1::oid")+`)
 			and not tgisinternal and tgenabled in ('O', 'A') and tgtype & 16 <> 0),
 		exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-			where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
-			and a.attname = $2 and a.attnotnull)`, oid, table.Key)
+			where i.indrelid = $1::oid and a.attname = $2 and `+postgres.NamesRows+`)`, oid, table.Key)
 	if err != nil {
 		return nil, err
 	}

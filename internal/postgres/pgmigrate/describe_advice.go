@@ -31,7 +31,7 @@ func adviseKey(ctx context.Context, conn *pgconn.PgConn, oid string, table migra
 // findRowKey returns a column that names one row each, "" where there is none.
 func findRowKey(ctx context.Context, conn *pgconn.PgConn, oid string) (string, error) {
 	names, err := postgres.QueryColumn(ctx, conn, `select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-		where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and a.attnotnull
+		where i.indrelid = $1::oid and `+postgres.NamesRows+`
 		order by i.indisprimary desc, a.attnum limit 1`, oid)
 	if err != nil || len(names) == 0 {
 		return "", err

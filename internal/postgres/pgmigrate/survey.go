@@ -45,9 +45,8 @@ func listSlots(ctx context.Context, conn *pgconn.PgConn, survey *migrate.Survey)
 	return err
 }
 
-// heaps selects a table and all of its partitions.
-const heaps = `(with recursive tree(relid) as (select $1::regclass::oid union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
-	select relid from tree)`
+// heaps selects a table and all of its partitions and heirs.
+var heaps = "(" + postgres.TreeOf("$1::regclass::oid") + ")"
 
 // outlineTable describes a table and what an UPDATE of it would affect.
 func outlineTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (migrate.TableOutline, error) {

@@ -12,9 +12,6 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
-// errTakenBack ends a transaction that was only to try something.
-var errTakenBack = errors.New("taken back")
-
 // TryWrite implements migrate.Trier.
 func (s *Store) TryWrite(ctx context.Context, table migrate.Table, change migrate.Change) ([]finding.Finding, error) {
 	conn, err := s.open(ctx)
@@ -22,14 +19,12 @@ func (s *Store) TryWrite(ctx context.Context, table migrate.Table, change migrat
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	err = postgres.InTransaction(ctx, conn.PgConn(), func() error {
-		if _, err := conn.writeInside(ctx, table, migrate.Batch{Changes: []migrate.Change{change}, SkipLocked: true}); err != nil {
-			return err
-		}
-		return errTakenBack
+	err = postgres.TakeBack(ctx, conn.PgConn(), func() error {
+		_, err := conn.writeInside(ctx, table, migrate.Batch{Changes: []migrate.Change{change}, SkipLocked: true})
+		return err
 	})
 	switch {
-	case errors.Is(err, errTakenBack), postgres.IsTransient(err):
+	case err == nil, postgres.IsTransient(err):
 		return nil, nil
 	case errors.Is(err, migrate.ErrChangedOnWrite):
 		return []finding.Finding{{Code: finding.TriggerChanges, Severity: finding.Error, Where: table.String(), Message: err.Error(),

@@ -29,8 +29,8 @@ type acceptedText struct {
 // AcceptedValues implements migrate.AcceptedRecord.
 func (r *Record) AcceptedValues(ctx context.Context) (list []migrate.Accepted, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
-		if err != nil || may[0][0] != "t" {
+		may, err := mayRead(ctx, conn, "encryption_migrations")
+		if err != nil || !may {
 			return err
 		}
 		rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, error_message, extract(epoch from started_at)::bigint

@@ -110,18 +110,21 @@ func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntr
 // makeUpAudit makes the audit entries that earlier runs could not make. Those that still cannot
 // be made wait further.
 func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
-	waiting, err := postgres.QueryRows(ctx, conn, `select version, waiting->>'at', (waiting->'details' || '{"recorded_late": true}')::text
-		from encryption_keys, jsonb_array_elements(metadata->'unaudited') waiting order by 2`)
+	waiting, err := postgres.QueryRows(ctx, conn, `select waiting->>'at', (waiting->'details' || '{"recorded_late": true}')::text
+		from encryption_keys, jsonb_array_elements(metadata->'unaudited') waiting order by 1`)
 	if err != nil {
 		return fmt.Errorf("reading the audit entries that are still to be made: %w", err)
 	}
+	if len(waiting) == 0 {
+		return nil
+	}
 	there, reason, err := checkAuditLogRights(ctx, conn)
-	if err != nil || len(waiting) == 0 || !there || reason != "" {
+	if err != nil || !there || reason != "" {
 		return err
 	}
 	_, err = tryInside(ctx, conn, func() error {
 		for _, row := range waiting {
-			if err := appendToAuditLog(ctx, conn, actionMigrated, []byte(row[2]), row[1]); err != nil {
+			if err := appendToAuditLog(ctx, conn, actionMigrated, []byte(row[1]), row[0]); err != nil {
 				return err
 			}
 		}
@@ -158,20 +161,12 @@ func tryInside(ctx context.Context, conn *pgconn.PgConn, work func() error) (ref
 	return failure.Error(), nil
 }
 
-// errTakenBack ends a transaction that was only to try something.
-var errTakenBack = errors.New("taken back")
-
 // tryBack does work in a transaction of its own and takes it back. It returns what the server
 // says where it refuses it.
 func tryBack(ctx context.Context, conn *pgconn.PgConn, work func() error) (refused string, err error) {
-	err = postgres.InTransaction(ctx, conn, func() error {
-		if refused, err = tryInside(ctx, conn, work); err != nil {
-			return err
-		}
-		return errTakenBack
+	err = postgres.TakeBack(ctx, conn, func() (err error) {
+		refused, err = tryInside(ctx, conn, work)
+		return err
 	})
-	if errors.Is(err, errTakenBack) {
-		return refused, nil
-	}
-	return "", err
+	return refused, err
 }

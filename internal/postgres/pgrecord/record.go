@@ -30,8 +30,8 @@ func New(db *postgres.DB, operator string) *Record { return &Record{db, operator
 func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 	recorded := map[int]string{}
 	err := r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		there, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_keys'), 'SELECT'), false)")
-		if err != nil || there[0][0] != "t" {
+		there, err := mayRead(ctx, conn, "encryption_keys")
+		if err != nil || !there {
 			return err
 		}
 		rows, err := postgres.QueryRows(ctx, conn, "select version, key_id from encryption_keys where key_id::text ~ '^[0-9a-f]{16}$'")
@@ -79,8 +79,8 @@ func (r *Record) RecordedValues(ctx context.Context) (values map[migrate.Place]i
 // queryValues asks how many values the columns had when they were recorded last. It leaves out
 // runs that failed or never ended, because their counts may be wrong.
 func queryValues(ctx context.Context, conn *pgconn.PgConn) (map[migrate.Place]int64, error) {
-	may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
-	if err != nil || may[0][0] != "t" {
+	may, err := mayRead(ctx, conn, "encryption_migrations")
+	if err != nil || !may {
 		return nil, err
 	}
 	rows, err := postgres.QueryRows(ctx, conn, `select distinct on (table_name, column_name) table_name, column_name, rows_total from encryption_migrations
@@ -152,4 +152,13 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 		}
 	}
 	return found, nil
+}
+
+// mayRead reports whether a table is there and the account may read it.
+func mayRead(ctx context.Context, conn *pgconn.PgConn, table string) (bool, error) {
+	rows, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass($1), 'SELECT'), false)", table)
+	if err != nil {
+		return false, err
+	}
+	return rows[0][0] == "t", nil
 }
