@@ -1,6 +1,10 @@
 package migrate
 
-import "time"
+import (
+	"time"
+
+	"github.com/ocmt/ocmt/internal/pages"
+)
 
 // The bounds of the pages that a worker takes at once. Four megabytes of heap are
 // enough for the cost of a statement not to count, and little enough to stay in a
@@ -20,17 +24,5 @@ type pageCount struct {
 
 // adapt changes the number by how long the last pages took.
 func (p *pageCount) adapt(took time.Duration) {
-	p.pages = adaptSize(p.pages, minPages, maxPages, took, p.target)
-}
-
-// adaptSize returns the next size of a chunk that took so long and should take as
-// long as the target: half, double or the same, between least and most.
-func adaptSize(size, least, most int64, took, target time.Duration) int64 {
-	switch {
-	case took > target:
-		return max(least, size/2)
-	case took < target/3:
-		return min(most, size*2)
-	}
-	return size
+	p.pages = pages.AdaptSize(p.pages, minPages, maxPages, took, p.target)
 }

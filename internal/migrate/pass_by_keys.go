@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/pages"
 )
 
 // passByKeys goes once through a whole table in the order of its keys. A worker
@@ -139,5 +141,5 @@ const maxRows = 4096
 
 // adapt changes the number by how long the last rows took.
 func (k *keyCount) adapt(took time.Duration) {
-	k.rows = adaptSize(k.rows, minRows, maxRows, took, k.target)
+	k.rows = pages.AdaptSize(k.rows, minRows, maxRows, took, k.target)
 }

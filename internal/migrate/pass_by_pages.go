@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
+
+	"github.com/ocmt/ocmt/internal/pages"
 )
 
 // passByPages is the first pass over a table by page ranges: each worker takes one
 // range after the other until there are no more.
 func (r *run) passByPages(ctx context.Context, table Table) error {
-	queue := &pageQueue{leaves: table.Leaves}
+	queue := newPageQueue(table.Leaves)
 	return r.runWorkers(ctx, func(ctx context.Context, w *worker) error {
 		size := pageCount{pages: maxPages / 2, target: r.plan.Request.ChunkTarget}
 		if r.Pacing.Gentle() {
@@ -33,27 +34,29 @@ func (r *run) passByPages(ctx context.Context, table Table) error {
 
 // pageQueue hands out the page ranges of a table.
 type pageQueue struct {
-	mu     sync.Mutex
-	leaves []Leaf
-	at     int64
+	*pages.Queue
+	leaves map[pages.Heap]Leaf
 }
 
-// next returns the next range of at most so many pages. The number of pages of the leaf,
-// as it was described, bounds only where a range starts. Later passes find the rows on
-// pages that were added behind the last range.
-func (q *pageQueue) next(pages int64) (PageRange, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.leaves) > 0 {
-		leaf := q.leaves[0]
-		if leaf.ByPages && q.at < leaf.Pages {
-			from := q.at
-			q.at += pages
-			return PageRange{Leaf: leaf, From: from, To: q.at}, true
+// newPageQueue returns the page ranges of the leaves that can be read so. Later passes find the rows
+// on pages that were added behind the last range.
+func newPageQueue(leaves []Leaf) *pageQueue {
+	q := &pageQueue{leaves: map[pages.Heap]Leaf{}}
+	var heaps []pages.Heap
+	for _, leaf := range leaves {
+		if leaf.ByPages {
+			heap := pages.Heap{Schema: leaf.Schema, Name: leaf.Name, Pages: leaf.Pages}
+			heaps, q.leaves[heap] = append(heaps, heap), leaf
 		}
-		q.leaves, q.at = q.leaves[1:], 0
 	}
-	return PageRange{}, false
+	q.Queue = pages.NewQueue(heaps)
+	return q
+}
+
+// next returns the next range of at most so many pages.
+func (q *pageQueue) next(count int64) (PageRange, bool) {
+	next, more := q.Next(count)
+	return PageRange{Leaf: q.leaves[next.Heap], From: next.From, To: next.To}, more
 }
 
 // movePages reads a page range, reseals what is to be moved, and writes it. A range
