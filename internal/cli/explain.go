@@ -176,7 +176,7 @@ func hintsOfValues(found *migrate.Verification, to int, newer bool) []string {
 // explainSearch says what a search of the columns that nothing lists found wrong.
 func explainSearch(found []finding.Finding) *ui.Error {
 	explained := &ui.Error{Code: ui.ExitFound, Findings: found}
-	var unlisted, known int64
+	var unlisted, known, moved int64
 	for _, one := range found {
 		if one.Severity != finding.Error {
 			continue
@@ -187,6 +187,8 @@ func explainSearch(found []finding.Finding) *ui.Error {
 			unlisted++
 		case finding.KnownColumnOpens:
 			known++
+		case finding.MovedMeanwhile:
+			moved++
 		}
 	}
 	switch {
@@ -195,6 +197,9 @@ func explainSearch(found []finding.Finding) *ui.Error {
 		return explained
 	case known > 0:
 		explained.Message = "found values that need an older key in " + ui.Count(known, "column", "columns") + " listed under known"
+		return explained
+	case moved > 0:
+		explained.Message = "values were written or moved in " + ui.Count(moved, "column", "columns") + " while the database was looked at, and need an older key"
 		return explained
 	}
 	explained.Code, explained.Message = ui.ExitRefused, "nothing is proven: not everything could be looked at"

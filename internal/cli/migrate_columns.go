@@ -105,6 +105,9 @@ func (a *App) discover(ctx context.Context, db *database, ring *crypto.Keyring, 
 	pacing := a.newPacing(settings)
 	defer pacing.WatchActivity(ctx, db)()
 	request := discover.Request{Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Depth: discover.Sample}
+	if ring != nil {
+		request.Labels = ring.Versions()
+	}
 	if full {
 		request.Depth, request.Workers = discover.Full, migrate.DefaultWorkers(a.deps.Cores)
 	}

@@ -62,7 +62,7 @@ func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, o
 	}
 	var report *discover.Report
 	if engine.request.Search != "" && len(found.Obstacles) == 0 && !found.Narrowed {
-		if report, err = engine.search(ctx, rotation.WaitOnce(engine.request, found), nil); err != nil {
+		if report, err = engine.search(ctx, rotation.WaitOnce(engine.request, found), found, nil); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // hideKeys removes row keys that could be secrets. A search looks at any table, and
 // the key of one may be a token.
 func hideKeys(report *discover.Report) {
-	for _, list := range [][]discover.Find{report.Unlisted, report.Known} {
+	for _, list := range [][]discover.Find{report.Unlisted, report.Known, report.Late} {
 		for i := range list {
 			if secret.Resembles(list[i].Key) {
 				list[i].Key = "[not shown]"

@@ -221,14 +221,14 @@ func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.
 }
 
 // search looks through the columns that nothing lists, with progress.
-func (e *engine) search(ctx context.Context, request migrate.Request, since *uint32) (*discover.Report, error) {
+func (e *engine) search(ctx context.Context, request migrate.Request, verified *migrate.Verification, since *uint32) (*discover.Report, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
 	progress := e.app.newProgress("looking", "values", e.pacing)
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
 	sources := migrate.SearchSources{Searchers: e.db.searchers, Holders: e.db.tables, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing}
-	report, err := migrate.SearchUnlisted(ctx, sources, e.ring, request, since, progress)
+	report, err := migrate.SearchUnlisted(ctx, sources, e.ring, request, verified, since, progress)
 	if err != nil {
 		return nil, causeOf(ctx, err)
 	}

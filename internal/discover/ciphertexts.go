@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"html"
+	"io"
 	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -25,10 +29,10 @@ func findCiphertexts(value []byte) []located {
 		return []located{{Ciphertext: c, truncated: truncated}}
 	}
 	var found []located
-	visitStrings(value, func(member, text string) {
+	rest := visitStrings(value, func(member, text string) {
 		found = append(found, findInString(member, text)...)
 	})
-	return found
+	return append(found, findEmbedded(rest)...) // of what only begins as JSON
 }
 
 // embedded matches a ciphertext anywhere in a text.
@@ -69,9 +73,13 @@ func findInString(member, text string) []located {
 		return []located{{Ciphertext: c, member: member, nested: true, truncated: truncated}}
 	}
 	var found []located
-	visitStrings([]byte(text), func(_, inner string) {
+	rest := visitStrings([]byte(text), func(_, inner string) {
 		found = append(found, findInString(member, inner)...)
 	})
+	for _, c := range findEmbedded(rest) {
+		c.member = member
+		found = append(found, c)
+	}
 	return found
 }
 
@@ -81,8 +89,12 @@ func findInString(member, text string) []located {
 // longer one, and is read without its last incomplete Base64 group.
 func parseShape(text []byte) (c crypto.Ciphertext, truncated, ok bool) {
 	head := len(text) == CandidateHead
-	text = bytes.TrimSpace(text)
+	text = bytes.TrimFunc(text, isBlank)
 	c, err := crypto.Parse(string(text))
+	if err != nil && bytes.ContainsAny(text, "\r\n") {
+		// Node, and so a server, passes over line breaks in Base64.
+		c, err = crypto.Parse(strings.NewReplacer("\r", "", "\n", "").Replace(string(text)))
+	}
 	if err != nil && head {
 		last := bytes.LastIndexByte(text, ':') + 1
 		c, err = crypto.Parse(string(text[:last+(len(text)-last)/4*4]))
@@ -92,13 +104,17 @@ func parseShape(text []byte) (c crypto.Ciphertext, truncated, ok bool) {
 	return c, truncated, err == nil && full
 }
 
+// isBlank reports whether a character is white space, or a mark that nobody sees.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' }
+
 // visitStrings visits the strings of a JSON text, also the names of its members, each with
 // the member of the outermost object that contains it. It reads tokens, so that neither
-// depth nor a repeated name hides a value. The visit ends where the text stops being JSON.
-func visitStrings(text []byte, visit func(member, text string)) {
-	start := bytes.TrimLeft(text, " \t\r\n")
-	if len(start) == 0 || !bytes.ContainsRune([]byte(`{["`), rune(start[0])) {
-		return
+// depth nor a repeated name hides a value. Where the text stops being JSON it returns the rest, nil
+// where it does not, or does not begin as JSON.
+func visitStrings(text []byte, visit func(member, text string)) (rest []byte) {
+	text = bytes.TrimLeftFunc(text, isBlank)
+	if len(text) == 0 || !bytes.ContainsRune([]byte(`{["`), rune(text[0])) {
+		return nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -106,8 +122,11 @@ func visitStrings(text []byte, visit func(member, text string)) {
 	member, name := "", false
 	for {
 		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) && len(open) == 0 {
+			return nil
+		}
 		if err != nil {
-			return
+			return text[min(decoder.InputOffset(), int64(len(text))):]
 		}
 		switch token := token.(type) {
 		case json.Delim:

@@ -139,6 +139,7 @@ func (r *relationSearch) unread(code finding.Code, message, fix string) error {
 
 // lookAt reads a chunk on a connection.
 func (r *relationSearch) lookAt(ctx context.Context, searcher Searcher, chunk Chunk) error {
+	chunk.Labels = r.request.Labels
 	counts, err := searcher.Search(ctx, chunk, r.addCandidate)
 	if err != nil {
 		return err
@@ -191,6 +192,8 @@ func (r *relationSearch) addCandidate(candidate Candidate) {
 		find.Versions[c.Version]++
 		if openedBy[i] >= 0 {
 			find.addOpened(1, openedBy[i])
+		} else if r.ring != nil {
+			find.Unopened++
 		}
 	}
 }
@@ -268,6 +271,7 @@ func (f *Find) merge(other *Find) {
 		f.Versions[version] += values
 	}
 	f.Opened += other.Opened
+	f.Unopened += other.Unopened
 	for _, version := range other.OpenedBy {
 		f.addOpened(0, version)
 	}

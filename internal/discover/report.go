@@ -12,14 +12,16 @@ import (
 
 // Report is what a search came to.
 type Report struct {
-	Full     bool              `json:"full"`      // no table was looked at by a sample alone
-	Tables   int               `json:"tables"`    // tables that were looked through
-	Columns  int               `json:"columns"`   // columns of these tables that were looked through
-	LookedAt int64             `json:"looked_at"` // values that were looked at
-	TooLarge int64             `json:"too_large"` // values that are too large to be looked through
-	Unlisted []Find            `json:"unlisted"`  // columns that no list names
-	Known    []Find            `json:"known"`     // columns that are listed as under other keys
-	Unread   []finding.Finding `json:"unread"`    // what was not looked at, and why
+	Full     bool   `json:"full"`      // no table was looked at by a sample alone
+	Tables   int    `json:"tables"`    // tables that were looked through
+	Columns  int    `json:"columns"`   // columns of these tables that were looked through
+	LookedAt int64  `json:"looked_at"` // values that were looked at
+	TooLarge int64  `json:"too_large"` // values that are too large to be looked through
+	Unlisted []Find `json:"unlisted"`  // columns that no list names
+	Known    []Find `json:"known"`     // columns that are listed as under other keys
+	// Late are columns, also of the catalogue, with values that were written after the look began.
+	Late   []Find            `json:"late"`
+	Unread []finding.Finding `json:"unread"` // what was not looked at, and why
 	// Sampled are the tables of which only a sample was looked at.
 	Sampled      []string `json:"sampled"`
 	SampledBytes int64    `json:"sampled_bytes"`         // how large these tables are
@@ -60,6 +62,7 @@ type Find struct {
 	Opened   int64         `json:"opened"`    // ciphertexts that open with a key of the ring
 	OpenedBy []int         `json:"opened_by_versions"`
 	Untried  []int         `json:"untried_versions"` // versions that they name and that no key is set of
+	Unopened int64         `json:"unopened"`         // ciphertexts that no key of the ring opens
 	Key      string        `json:"key"`              // primary key of one such row; "" where the table has none
 	Movable  bool          `json:"movable"`          // ocmt.yaml can list the column: a text of its own, in a table with a column that names one row each
 	Reason   string        `json:"reason"`           // why the column is left alone, where it is listed as known
@@ -113,7 +116,7 @@ func (f Find) findUntried(ring *crypto.Keyring) []int {
 
 // Finding says that the column is not listed.
 func (f Find) Finding() finding.Finding {
-	found := finding.Finding{Code: finding.UnlistedColumn, Severity: finding.Error, Where: f.String(), Evidence: f.evidence(), Fix: f.Fix(),
+	found := finding.Finding{Code: finding.UnlistedColumn, Severity: finding.Error, Where: f.String(), Evidence: f.Evidence(), Fix: f.Fix(),
 		Message: fmt.Sprintf("%d of %d values looked at are shaped like ciphertexts, and the catalogue does not list the column", f.Values, f.LookedAt)}
 	if f.Opened > 0 {
 		found.Message += fmt.Sprintf("; %d open with the keys that are set: they would be lost with the old key", f.Opened)
@@ -121,8 +124,8 @@ func (f Find) Finding() finding.Finding {
 	return found
 }
 
-// evidence counts the ciphertexts by the version that they name.
-func (f Find) evidence() string {
+// Evidence counts the ciphertexts by the version that they name.
+func (f Find) Evidence() string {
 	parts := make([]string, 0, len(f.Versions))
 	for _, version := range slices.Sorted(maps.Keys(f.Versions)) {
 		parts = append(parts, fmt.Sprintf("%d ciphertexts name version %d", f.Versions[version], version))

@@ -32,7 +32,11 @@ const DefaultMostWhole = 1 << 30
 // Request says what to look for.
 type Request struct {
 	Catalogue []ocmt.Table // columns that are listed, and so no concern of the search
+	// Read has the columns that were read by other means, by the ID of their heap. Where it is
+	// not nil, it takes the place of the catalogue: names may have changed since.
+	Read      map[string][]string
 	Known     []ocmt.Known // columns that are listed as under other keys
+	Labels    []int        // key versions that matter
 	Depth     Depth
 	Since     *uint32 // a transaction, as a number of 32 bits; nil for none
 	Workers   int     // connections that look at once; 0 means one
@@ -49,9 +53,7 @@ type Request struct {
 // since the search began, and a table that was rewritten meanwhile is read again.
 func Search(ctx context.Context, opener Opener, ring *crypto.Keyring, request Request, reporter Reporter) (*Report, error) {
 	reporter.Phase("looking for values that the catalogue does not list")
-	s := &search{ring: ring, request: request, reporter: reporter,
-		report: &Report{Unlisted: []Find{}, Known: []Find{}, Unread: []finding.Finding{}, Sampled: []string{}, OnTrust: []string{}},
-		finds:  map[columnKey]*Find{}, lookedAt: map[columnKey]int64{}, tables: map[TableName]bool{}}
+	s := newSearch(ring, request, reporter)
 	defer s.close(ctx)
 	if err := s.open(ctx, opener); err != nil {
 		return nil, err
@@ -60,6 +62,13 @@ func Search(ctx context.Context, opener Opener, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	return s.finish(), nil
+}
+
+// newSearch returns a search that has found nothing yet.
+func newSearch(ring *crypto.Keyring, request Request, reporter Reporter) *search {
+	return &search{ring: ring, request: request, reporter: reporter,
+		report: &Report{Unlisted: []Find{}, Known: []Find{}, Late: []Find{}, Unread: []finding.Finding{}, Sampled: []string{}, OnTrust: []string{}},
+		finds:  map[columnKey]*Find{}, lookedAt: map[columnKey]int64{}, tables: map[TableName]bool{}}
 }
 
 // search is the state of one Search.
@@ -218,13 +227,18 @@ func (s *search) trusts(relation Relation, column Column) bool {
 
 // searchColumns looks through the columns of a heap.
 func (s *search) searchColumns(ctx context.Context, relation Relation) error {
-	r := &relationSearch{search: s, relation: relation, finds: map[columnKey]*Find{}, lookedAt: make([]int64, len(relation.Columns)),
-		tooLarge: make([]int64, len(relation.Columns))}
+	r := s.newRelationSearch(relation)
 	if err := r.look(ctx); err != nil {
 		return err
 	}
 	r.merge()
 	return nil
+}
+
+// newRelationSearch returns the search of one heap, which has found nothing yet.
+func (s *search) newRelationSearch(relation Relation) *relationSearch {
+	return &relationSearch{search: s, relation: relation, finds: map[columnKey]*Find{}, lookedAt: make([]int64, len(relation.Columns)),
+		tooLarge: make([]int64, len(relation.Columns))}
 }
 
 // reportUnread adds what cannot be read of a relation. A table of which no column
@@ -250,8 +264,15 @@ func (s *search) reportUnread(relation Relation, columns []Column) {
 // addUnread adds what was not looked at.
 func (s *search) addUnread(found finding.Finding) { s.report.Unread = append(s.report.Unread, found) }
 
-// isListed reports whether the catalogue lists a column of a relation.
+// isListed reports whether a column of a relation was read, or the catalogue lists it and the engine
+// could move its values.
 func (s *search) isListed(relation Relation, column Column) bool {
+	if s.request.Read != nil {
+		return slices.Contains(s.request.Read[relation.ID], column.Name)
+	}
+	if !column.Plain {
+		return false
+	}
 	for _, table := range s.request.Catalogue {
 		if relation.Materialized { // the engine leaves it alone, whatever its name
 			break

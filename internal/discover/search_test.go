@@ -53,7 +53,7 @@ func sealShort(t *testing.T, ring *crypto.Keyring) string {
 func search(t *testing.T, d *database, ring *crypto.Keyring, full bool) *discover.Report {
 	t.Helper()
 	ctx := context.Background()
-	request := discover.Request{Catalogue: ocmt.Catalogue(), Known: ocmt.KnownColumns(), Depth: discover.Sample}
+	request := discover.Request{Catalogue: ocmt.Catalogue(), Known: ocmt.KnownColumns(), Depth: discover.Sample, Labels: []int{0, 1, 202401}}
 	if full {
 		request.Depth, request.Workers = discover.Full, 2
 	}
@@ -132,6 +132,16 @@ var hiding = map[string]struct{ column, value string }{
 	"json, by numbers":   {"json", `('{"a": "' || replace($1, ':', '\u003a') || '"}')::json`},
 	"text, by numbers":   {"text", `'["' || replace(replace($1, ':', '\u003A'), 'v', '\u0076') || '"]'`},
 	"bytea, by numbers":  {"bytea", `convert_to('["' || replace($1, 'v0', '\u0076\u0030') || '"]', 'UTF8')`},
+	"list of lists":      {"some_texts[]", "array[array[$1]::some_texts]"},
+	"JSON with NaN":      {"text", `'{"score": NaN, "k": "' || $1 || '"}'`},
+	"bytes with NaN":     {"bytea", `convert_to('{"score": NaN, "k": "' || $1 || '"}', 'UTF8')`},
+	"mark before JSON":   {"text", `E'\ufeff{"k": "' || $1 || '"}'`},
+	"mark before bytes":  {"bytea", `convert_to(E'\ufeff{"k": "' || $1 || '"}', 'UTF8')`},
+	"mark before it":     {"text", `E'\ufeff' || $1`},
+	"space of no break":  {"text", `E'\u00a0' || $1`},
+	"form feed in jsonb": {"jsonb", `jsonb_build_object('a', E'\f' || $1)`},
+	"line break within":  {"text", `left($1, 70) || E'\r\n' || substr($1, 71)`},
+	"long label":         {"jsonb", "jsonb_build_object('a', replace($1, 'v0:', 'v000000:'))"},
 	"jsonb, very deep":   {"jsonb", "to_jsonb(to_json(to_json(to_json(to_json(to_json(to_json($1::text)::text)::text)::text)::text)::text)::text)"},
 }
 
@@ -166,7 +176,7 @@ func TestDiscoversEveryKindOfColumn(t *testing.T) {
 			}
 			column := hiding[name].column
 			plain := column == "text" || column == "text collate ci" || column == "varchar(300)"
-			contained := name == "text with JSON" || name == "name in text" || name == "text, by numbers"
+			contained := name == "text with JSON" || name == "name in text" || name == "text, by numbers" || name == "JSON with NaN" || name == "mark before JSON"
 			if find.Movable != (plain && !contained) {
 				t.Errorf("%s: movable is %v", name, find.Movable)
 			}

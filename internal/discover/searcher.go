@@ -75,6 +75,7 @@ type Chunk struct {
 	// Since leaves out what was written before a transaction, Before what was written by
 	// that transaction or later. Both are numbers of 32 bits; nil leaves out nothing.
 	Since, Before *uint32
+	Labels        []int // key versions that matter
 }
 
 // Size is how large a heap is, and where it is stored.
@@ -82,6 +83,7 @@ type Size struct {
 	Pages   int64  // of the heap alone
 	Bytes   int64  // with the values that are stored apart from it
 	Storage string // changes when the heap is rewritten, truncated or replaced
+	Moved   bool   // that has happened since the snapshot that is read
 }
 
 // Origin is what a Searcher reads from.
@@ -89,8 +91,9 @@ type Origin struct {
 	Name    string // of the database
 	System  string // system identifier of the server; "" where the account may not ask
 	Standby bool
-	// Oldest is the oldest transaction that runs now, as a number of 32 bits.
-	Oldest uint32
+	// Oldest is the oldest transaction that runs now, and Next the next one to come, as numbers of 32
+	// bits.
+	Oldest, Next uint32
 }
 
 // EndOfHeap is a page number behind the last page that a heap can have.
@@ -130,6 +133,9 @@ type Searcher interface {
 // Opener opens searchers, each on a connection of its own.
 type Opener interface {
 	OpenSearcher(ctx context.Context) (Searcher, error)
+	// OpenSnapshot opens a searcher that sees the database as it is at its first read. It holds no
+	// table locked between two requests.
+	OpenSnapshot(ctx context.Context) (Searcher, error)
 }
 
 // UnreadError says why a relation cannot be read.

@@ -70,6 +70,7 @@ const (
 	LockWanted     Code = "lock_wanted"
 	MissingTable   Code = "missing_table"
 	NotWhole       Code = "not_whole"
+	MovedMeanwhile Code = "moved_meanwhile"
 )
 
 // Codes about runs.

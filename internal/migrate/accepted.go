@@ -103,7 +103,7 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 			if opens, ok := openingKey(ring, opener, c); ok {
 				return Accepted{}, &OpensError{opens.Version}
 			}
-		} else if findInside(ring, c.Version, plaintext) == nil {
+		} else if findInside(ring, plaintext, c.Version) == nil {
 			return Accepted{}, &OpensError{c.Version}
 		}
 	}

@@ -69,6 +69,8 @@ type Snapshot interface {
 	Origin() Origin
 	// Storage returns what StorageReader.Storage returned at the time of the snapshot.
 	Storage(ctx context.Context, tables []Table) (string, error)
+	// Heaps returns the columns that a Scan of the tables reads of each heap, by its OID.
+	Heaps(ctx context.Context, tables []Table) (map[string][]string, error)
 	Close(ctx context.Context)
 }
 

@@ -71,6 +71,15 @@ func (o pacedOpener) OpenSearcher(ctx context.Context) (discover.Searcher, error
 	return pacedSearcher{searcher, o.pacing}, nil
 }
 
+// OpenSnapshot implements discover.Opener.
+func (o pacedOpener) OpenSnapshot(ctx context.Context) (discover.Searcher, error) {
+	searcher, err := o.Opener.OpenSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pacedSearcher{searcher, o.pacing}, nil
+}
+
 type pacedSearcher struct {
 	discover.Searcher
 	pacing *Pacing

@@ -109,7 +109,7 @@ type planner struct {
 
 // search looks for values that the catalogue does not list.
 func (p *planner) search(ctx context.Context) (*discover.Report, error) {
-	request := discover.Request{Catalogue: p.plan.Request.Catalogue, Known: p.plan.Request.Known, Depth: discover.Sample}
+	request := discover.Request{Catalogue: p.plan.Request.Catalogue, Labels: labelsOf(p.ring, p.plan.Request), Known: p.plan.Request.Known, Depth: discover.Sample}
 	return discover.Search(ctx, p.sources.Pacing.PaceSearchers(p.sources.Searchers), p.ring, request, waitingOnly{p.reporter})
 }
 

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -20,10 +21,10 @@ func (e *errSealedTwice) Error() string {
 // reasonSealedTwice is the word of errSealedTwice in SetAside.Reason.
 const reasonSealedTwice = "sealed_twice"
 
-// findInside returns an *errSealedTwice if a plaintext is a ciphertext that needs another key than
-// that of the target, or contains one. One that no key of the ring opens needs the key of its label
-// if that is not there to be tried.
-func findInside(ring *crypto.Keyring, target int, plaintext []byte) error {
+// findInside returns an *errSealedTwice if a plaintext is a ciphertext, or contains one, that needs
+// another key than those of some versions. One that no key of the ring opens needs the key of its
+// label if that is not there to be tried.
+func findInside(ring *crypto.Keyring, plaintext []byte, needed ...int) error {
 	inner, found := crypto.Contained(plaintext)
 	for found {
 		version, opened := -1, []byte(nil)
@@ -35,7 +36,7 @@ func findInside(ring *crypto.Keyring, target int, plaintext []byte) error {
 			}
 		}
 		switch _, tried := ring.Key(inner.Version); {
-		case version >= 0 && version != target:
+		case version >= 0 && !slices.Contains(needed, version):
 			return &errSealedTwice{version}
 		case version < 0 && !tried:
 			return &errSealedTwice{inner.Version}

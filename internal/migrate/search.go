@@ -15,22 +15,53 @@ type SearchSources struct {
 	Pacing    *Pacing // holds back the reading; nil for full speed
 }
 
-// SearchUnlisted looks through the whole database for ciphertexts in columns that the catalogue
-// does not list, as deep as request.Search says, after every transaction that has written to
-// any table has ended. Those that do not end in time are among what is not read. Of tables
-// that are too large to be looked at whole, what was written since a transaction is looked at;
-// nil for none.
-func SearchUnlisted(ctx context.Context, sources SearchSources, ring *crypto.Keyring, request Request, since *uint32, reporter Reporter) (*discover.Report, error) {
+// SearchUnlisted looks through the whole database for ciphertexts in columns that a verification has
+// not read, as deep as request.Search says, after every transaction that has written to any table
+// has ended. Of tables that are too large to be looked at whole, what was written since a
+// transaction is looked at; nil for none.
+//
+// A value can move while verification and search read one place after the other. So at the end, after
+// another wait, one snapshot of everything shows what was written since the verification began, in
+// whatever table. Transactions that do not end in time are among what is not read.
+func SearchUnlisted(ctx context.Context, sources SearchSources, ring *crypto.Keyring, request Request, verified *Verification, since *uint32, reporter Reporter) (*discover.Report, error) {
 	wait := holderWait{holders: sources.Holders, timeout: request.HolderTimeout, clock: sources.Clock, waiting: reporter.Waiting}
 	notEnded, err := wait.awaitAll(ctx)
 	if err != nil {
 		return nil, err
 	}
-	report, err := discover.Search(ctx, sources.Pacing.PaceSearchers(sources.Searchers), ring, discover.Request{Catalogue: request.Catalogue,
-		Known: request.Known, Depth: request.Search, Since: since, Workers: request.Workers}, reporter)
+	searchers := sources.Pacing.PaceSearchers(sources.Searchers)
+	asked := discover.Request{Read: verified.Read, Known: request.Known, Depth: request.Search, Since: since, Workers: request.Workers, Labels: labelsOf(ring, request)}
+	report, err := discover.Search(ctx, searchers, ring, asked, reporter)
 	if err != nil {
 		return nil, err
 	}
+	if len(notEnded) > 0 {
+		wait.timeout = 0 // one wait is enough
+	}
+	left, err := wait.awaitAll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, holder := range left {
+		if !holder.isIn(notEnded) {
+			notEnded = append(notEnded, holder)
+		}
+	}
+	if verified.Oldest != nil {
+		asked.Since = verified.Oldest
+		if err := discover.LookAgain(ctx, searchers, ring, asked, report, reporter); err != nil {
+			return nil, err
+		}
+	}
 	report.Unread = append(report.Unread, notEndedFindings(notEnded)...)
 	return report, nil
+}
+
+// labelsOf returns the key versions that matter.
+func labelsOf(ring *crypto.Keyring, request Request) []int {
+	versions := append(ring.Versions(), request.To)
+	if request.From != nil {
+		versions = append(versions, *request.From)
+	}
+	return versions
 }

@@ -145,6 +145,12 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	if v.result.Obstacles = CheckOrigin(s.request.Database, origin); len(v.result.Obstacles) > 0 {
 		return origin, nil, nil
 	}
+	if since == nil {
+		v.result.Oldest = &origin.Oldest
+		if v.result.Read, err = snapshot.Heaps(ctx, s.tables); err != nil {
+			return origin, nil, err
+		}
+	}
 	if holders, err = s.sources.Guard.Holders(ctx, s.tables); err != nil {
 		return origin, nil, err
 	}

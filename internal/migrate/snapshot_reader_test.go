@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -291,7 +292,7 @@ func TestSearchWaitsForEveryTable(t *testing.T) {
 	look := func() *discover.Report {
 		t.Helper()
 		sources := migrate.SearchSources{Searchers: pgdiscover.New(d.db), Holders: d.store, Clock: time.Now}
-		report, err := migrate.SearchUnlisted(context.Background(), sources, ring, request, nil, silent{})
+		report, err := migrate.SearchUnlisted(context.Background(), sources, ring, request, &migrate.Verification{}, nil, silent{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,4 +330,61 @@ func TestSearchWaitsForEveryTable(t *testing.T) {
 		t.Errorf("ended again: not read %q, found %v", codesOf(report.Unread), report.Unlisted)
 	}
 	write("rollback")
+}
+
+// If this fails, a value under the old key that moves while a database is looked at is seen by nobody:
+// from a place that is still to be read to one that was read.
+func TestSearchSeesWhatMovedSinceTheVerification(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before, meanwhile []string // $1 is a value under the old key
+		want              []string // late or unlisted
+	}{
+		"nothing": {nil, nil, nil},
+		"into a table that was read": {[]string{"create table staging (v text)", "insert into staging values ($1)"},
+			[]string{"with d as (delete from staging returning v) insert into secrets (key, value_encrypted) select 'late', v from d"}, []string{"public.secrets.value_encrypted"}},
+		"into a table that was not there": {[]string{"drop table alert_channels"},
+			[]string{"create table alert_channels (id uuid primary key default gen_random_uuid(), config_encrypted text)", "insert into alert_channels (config_encrypted) values ($1)"},
+			[]string{"public.alert_channels.config_encrypted", "public.alert_channels.config_encrypted"}}, // late, and nothing has read it
+		"in a table that is listed by its name only now": {[]string{"drop table alert_channels", "create table waiting (id uuid primary key default gen_random_uuid(), config_encrypted text)", "insert into waiting (config_encrypted) values ($1)"},
+			[]string{"alter table waiting rename to alert_channels"}, []string{"public.alert_channels.config_encrypted"}},
+		"in a partition that is attached": {[]string{"drop table alert_channels", "create table alert_channels (id uuid, config_encrypted text) partition by hash (id)",
+			"create table part (id uuid, config_encrypted text)", "insert into part values (null, $1)"},
+			[]string{"alter table alert_channels attach partition part for values with (modulus 1, remainder 0)"}, []string{"public.alert_channels.config_encrypted"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, ring := newDatabase(t), readVectors(t).ring(t, 1, 0, 1)
+			old := seal(t, ring, 0, false, "moves")
+			run := func(statements []string) {
+				for _, sql := range statements {
+					if strings.Contains(sql, "$1") {
+						d.exec(strings.ReplaceAll(sql, "$1", "'"+old+"'"))
+					} else {
+						d.exec(sql)
+					}
+				}
+			}
+			d.insert("secrets.value_encrypted", seal(t, ring, 1, false, "stays"))
+			run(c.before)
+			verified := d.verify(ring, d.verifySources(), silent{})
+			run(c.meanwhile)
+			request := d.request()
+			request.Search = discover.Full
+			sources := migrate.SearchSources{Searchers: pgdiscover.New(d.db), Holders: d.store, Clock: time.Now}
+			report, err := migrate.SearchUnlisted(context.Background(), sources, ring, request, verified, nil, silent{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, find := range slices.Concat(report.Late, report.Unlisted) {
+				if slices.Contains(find.OpenedBy, 0) {
+					found = append(found, find.String())
+				}
+			}
+			if !slices.Equal(found, c.want) || len(report.Unread) > 0 {
+				t.Errorf("found %v, want %v; not read %v", found, c.want, report.Unread)
+			}
+		})
+	}
 }

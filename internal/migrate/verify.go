@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -34,6 +35,14 @@ type Verification struct {
 	Doubts []finding.Finding `json:"-"`
 	// Narrowed says that only some tables or columns were looked at, which is no proof.
 	Narrowed bool `json:"narrowed"`
+
+	// Read has the columns that were read of each heap, by its OID.
+	Read map[string][]string `json:"-"`
+	// Oldest is the oldest transaction that was running when the first snapshot was taken, as a
+	// number of 32 bits. What it or a later one wrote may have moved meanwhile.
+	Oldest *uint32 `json:"-"`
+	// KeyVersions are the versions that a key was set of.
+	KeyVersions []int `json:"-"`
 }
 
 // Elsewhere counts the values of one column under a version that is not the target.
@@ -105,7 +114,7 @@ func Verify(ctx context.Context, sources VerifySources, ring *crypto.Keyring, re
 	if err != nil {
 		return nil, err
 	}
-	result.Absent, result.Narrowed = found.Absent, request.isNarrowed()
+	result.Absent, result.Narrowed, result.KeyVersions = found.Absent, request.isNarrowed(), ring.Versions()
 	if len(result.Obstacles) == 0 && !request.AllowEmpty {
 		result.Doubts = append(result.Doubts, findEmptied(request, found.Tables, values, recorded)...)
 		result.Doubts = append(result.Doubts, findMissing(request, found.Tables, recorded)...)
@@ -187,43 +196,67 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 // openRow opens the values of a row.
 func (v *verifier) openRow(opener, others *crypto.Resealer, table Table, row Row, counts *openCounts) {
 	for i, text := range row.Values {
-		if len(text) == 0 {
-			continue
+		if len(text) > 0 {
+			v.openValue(opener, others, table, table.Columns[i], row, text, counts)
 		}
-		column := table.Columns[i]
-		if one, accepted := v.accepted.find(table, column, row, text); accepted {
-			v.setAside.addAccepted(one)
-			continue
-		}
-		c, err := opener.Parse(text)
-		if err != nil && isPlaintext(column, text) {
-			counts.plaintext++
-			continue
-		}
-		if err == nil && c.Version != v.target {
-			counts.addElsewhere(table, column, row, c.Version)
-			continue
-		}
-		if err == nil {
-			var plaintext []byte
-			if plaintext, err = opener.Open(c); err != nil {
-				err = explainUnopened(v.whole, others, c, err)
-			} else {
-				err = findInside(v.whole, v.target, plaintext)
-			}
-		}
-		if err == nil {
-			counts.opened++
-			continue
-		}
-		switch reasonOf(err) {
-		case reasonMislabelled:
-			counts.mislabelled++
-		case reasonSealedTwice:
-			counts.sealedTwice++
-		}
-		v.setAside.add(SetAside{Place: table.Place(column), Key: table.ShownKey(row.Key), Reason: reasonOf(err), Detail: err.Error()})
 	}
+}
+
+// openValue opens a value, and counts what became of it.
+func (v *verifier) openValue(opener, others *crypto.Resealer, table Table, column Column, row Row, text []byte, counts *openCounts) {
+	c, err := opener.Parse(text)
+	switch {
+	case err != nil && isPlaintext(column, text):
+		counts.plaintext++
+		return
+	case err == nil && c.Version != v.target:
+		err = v.openElsewhere(others, c)
+	case err == nil:
+		if err = v.openTarget(opener, others, c); err == nil {
+			counts.opened++
+			return
+		}
+	}
+	reason := ""
+	if err != nil {
+		reason = reasonOf(err)
+	}
+	// An acceptance holds as long as no key opens the value: one that is set now may.
+	if one, accepted := v.accepted.find(table, column, row, text); accepted && err != nil && reason != reasonMislabelled {
+		v.setAside.addAccepted(one)
+		return
+	}
+	if err == nil || errors.Is(err, crypto.ErrUnknownVersion) {
+		counts.addElsewhere(table, column, row, c.Version)
+		return
+	}
+	switch reason {
+	case reasonMislabelled:
+		counts.mislabelled++
+	case reasonSealedTwice:
+		counts.sealedTwice++
+	}
+	v.setAside.add(SetAside{Place: table.Place(column), Key: table.ShownKey(row.Key), Reason: reason, Detail: err.Error()})
+}
+
+// openTarget opens a value under the target version with its key alone, and looks inside.
+func (v *verifier) openTarget(opener, others *crypto.Resealer, c crypto.Ciphertext) error {
+	plaintext, err := opener.Open(c)
+	if err != nil {
+		return explainUnopened(v.whole, others, c, err)
+	}
+	return findInside(v.whole, plaintext, v.target)
+}
+
+// openElsewhere opens a value under another version with the key of that, where one is set: what it
+// says of its version may not be true. The error is that of crypto.ErrUnknownVersion where there is
+// no such key and no other one opens it.
+func (v *verifier) openElsewhere(others *crypto.Resealer, c crypto.Ciphertext) error {
+	plaintext, err := others.Open(c)
+	if err != nil {
+		return explainUnopened(v.whole, others, c, err)
+	}
+	return findInside(v.whole, plaintext, v.target, c.Version)
 }
 
 // add adds what one worker has counted.

@@ -134,11 +134,11 @@ var errTooLong = errors.New("sealed again, the value would not fit the column")
 // setAsideValue lists a value that stays as it is, unless it was accepted as lost. The error is
 // ErrSetAside where the request asks to stop there.
 func (w *worker) setAsideValue(table Table, column Column, row Row, text []byte, reason error) error {
-	if one, accepted := w.run.accepted.find(table, column, row, text); accepted {
+	word := reasonOf(reason)
+	if one, accepted := w.run.accepted.find(table, column, row, text); accepted && word != reasonMislabelled {
 		w.run.setAside.addAccepted(one)
 		return nil
 	}
-	word := reasonOf(reason)
 	if errors.Is(reason, errTooLong) {
 		word = "too_long"
 	}

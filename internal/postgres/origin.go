@@ -18,6 +18,7 @@ type Origin struct {
 	// there is one.
 	Oldest  uint32
 	Running bool
+	Next    uint32 // the next transaction to come, as a number of 32 bits
 }
 
 // ReadOrigin asks a connection what it reads from. The age of the oldest running transaction
@@ -25,7 +26,8 @@ type Origin struct {
 // says less, because it is that of the transactions that have ended.
 func ReadOrigin(ctx context.Context, conn *pgconn.PgConn) (origin Origin, err error) {
 	rows, err := QueryRows(ctx, conn, `select pg_is_in_recovery(), pg_backend_pid(),
-		oldest, age(oldest::text::xid) > 0 from (select txid_snapshot_xmin(txid_current_snapshot()) & 4294967295 oldest) s`)
+		oldest, age(oldest::text::xid) > 0, next from (select txid_snapshot_xmin(txid_current_snapshot()) & 4294967295 oldest,
+		txid_snapshot_xmax(txid_current_snapshot()) & 4294967295 next) s`)
 	if err != nil {
 		return origin, err
 	}
@@ -33,7 +35,11 @@ func ReadOrigin(ctx context.Context, conn *pgconn.PgConn) (origin Origin, err er
 	if err != nil {
 		return origin, fmt.Errorf("reading the number of a transaction: %w", err)
 	}
-	origin = Origin{Standby: rows[0][0] == "t", Backend: int(ParseNumber(rows[0][1])), Oldest: uint32(oldest), Running: rows[0][3] == "t"}
+	next, err := strconv.ParseUint(rows[0][4], 10, 32)
+	if err != nil {
+		return origin, fmt.Errorf("reading the number of a transaction: %w", err)
+	}
+	origin = Origin{Next: uint32(next), Standby: rows[0][0] == "t", Backend: int(ParseNumber(rows[0][1])), Oldest: uint32(oldest), Running: rows[0][3] == "t"}
 	origin.Name, origin.System, err = ReadIdentity(ctx, conn)
 	return origin, err
 }

@@ -77,8 +77,12 @@ func FindUnproven(request migrate.Request, verification *migrate.Verification, r
 	if len(verification.Obstacles) > 0 || verification.Narrowed {
 		return found
 	}
-	isOther := func(version int) bool { return version < request.To || request.Backwards && version > request.To }
-	return append(append(found, findUnsearched(request, report, isOther)...), findKnownColumns(report, isOther)...)
+	isOther := func(version int) bool {
+		return version < request.To || version > request.To && slices.Contains(verification.KeyVersions, version)
+	}
+	found = append(found, findUnsearched(request, report, isOther)...)
+	found = append(found, findKnownColumns(report, isOther)...)
+	return append(found, findUnopened(request, verification, report)...)
 }
 
 // isWrong reports whether a finding is about what is wrong, not about what was not looked at.

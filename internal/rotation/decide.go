@@ -26,7 +26,7 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 	}
 	reasons = append(reasons, findUnfinished(request, result)...)
 	for _, found := range findUnproven(request, verification) {
-		if !concernsOther(found, leaving) {
+		if !concernsOther(found, plan, leaving) {
 			reasons = append(reasons, found)
 		}
 	}
@@ -37,6 +37,7 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 	}
 	reasons = append(reasons, findKnownColumns(report, isLeaving)...)
 	reasons = append(reasons, findUntriedColumns(report, isLeaving)...)
+	reasons = append(reasons, findUnopened(request, verification, report)...)
 	if len(reasons) > 0 {
 		return []int{}, reasons
 	}
@@ -59,9 +60,11 @@ func leavingVersions(plan *migrate.Plan) []int {
 }
 
 // concernsOther reports whether a finding is about values under a version that the run
-// was not to leave: they need the key of that version, and no key that the run leaves.
-func concernsOther(found finding.Finding, leaving []int) bool {
-	return found.Code == finding.ValuesUnder && !slices.ContainsFunc(leaving, func(version int) bool { return found.Where == versionName(version) })
+// was not to leave, and that opened with its key: they need no key that the run leaves.
+func concernsOther(found finding.Finding, plan *migrate.Plan, leaving []int) bool {
+	return found.Code == finding.ValuesUnder && slices.ContainsFunc(plan.Outline.Keys, func(key migrate.KeyFingerprint) bool {
+		return found.Where == versionName(key.Version) && !slices.Contains(leaving, key.Version)
+	})
 }
 
 // findKnownColumns finds columns that are listed as under other keys, and so were not

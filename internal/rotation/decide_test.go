@@ -39,12 +39,19 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 		code  finding.Code
 		where string
 	}{
-		"rows are left":                {func(f *facts) { f.result.Left = 3 }, finding.RowsLeft, "run"},
-		"rows are locked":              {func(f *facts) { f.result.Left, f.result.Blocked = 3, 3 }, finding.RowsLocked, "run"},
-		"a transaction has not ended":  {func(f *facts) { f.result.NotEnded = []string{"process 7"} }, finding.NotEnded, "run"},
-		"the run set a value aside":    {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
-		"a value does not open":        {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
-		"a value is labelled wrongly":  {func(f *facts) { f.verification.SetAside, f.verification.Mislabelled = 1, 1 }, finding.Mislabelled, "key version 2"},
+		"rows are left":                            {func(f *facts) { f.result.Left = 3 }, finding.RowsLeft, "run"},
+		"rows are locked":                          {func(f *facts) { f.result.Left, f.result.Blocked = 3, 3 }, finding.RowsLocked, "run"},
+		"a transaction has not ended":              {func(f *facts) { f.result.NotEnded = []string{"process 7"} }, finding.NotEnded, "run"},
+		"the run set a value aside":                {func(f *facts) { f.result.SetAside = 1 }, finding.ValuesSetAside, "run"},
+		"a value does not open":                    {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
+		"a value is labelled wrongly":              {func(f *facts) { f.verification.SetAside, f.verification.Mislabelled = 1, 1 }, finding.Mislabelled, "key version 2"},
+		"values are under a version without a key": {func(f *facts) { f.verification.Versions[1] = 4 }, finding.ValuesUnder, "key version 1"},
+		"values moved meanwhile": {func(f *facts) {
+			f.report.Late = []discover.Find{{Schema: "public", Table: "secrets", Column: "value_encrypted", Opened: 1, OpenedBy: []int{0}}}
+		}, finding.MovedMeanwhile, "public.secrets.value_encrypted"},
+		"values open with no key that is set": {func(f *facts) {
+			f.report.Unlisted = []discover.Find{{Schema: "public", Table: "log", Column: "body", Versions: map[int]int64{2: 1}, Unopened: 1}}
+		}, finding.UnlistedColumn, "public.log.body"},
 		"a value was sealed twice":     {func(f *facts) { f.verification.SetAside, f.verification.SealedTwice = 1, 1 }, finding.SealedTwice, "key version 2"},
 		"values are under the version": {func(f *facts) { f.verification.Versions[0] = 4 }, finding.ValuesUnder, "key version 0"},
 		"only a part was looked at":    {func(f *facts) { f.verification.Narrowed = true }, finding.NotWhole, "database"},
@@ -113,6 +120,7 @@ func TestDecideLooksAtTheVersionThatWasLeft(t *testing.T) {
 	t.Parallel()
 	f := provenFacts()
 	f.verification.Versions[1] = 5
+	f.plan.Outline.Keys = []migrate.KeyFingerprint{{Version: 0}, {Version: 1}, {Version: 2}}
 	f.report.Unlisted = []discover.Find{{Column: "body", Versions: map[int]int64{1: 4}, Opened: 4, OpenedBy: []int{1}}}
 	f.report.Known = []discover.Find{{Column: "body", Opened: 1, OpenedBy: []int{1}}}
 	retirable, reasons := rotation.Decide(f.plan, f.result, f.verification, f.report)

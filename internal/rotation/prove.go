@@ -28,7 +28,7 @@ type Prover struct {
 	Verify func(context.Context, migrate.Request) (*migrate.Verification, error)
 	// Search looks through the columns that nothing lists, and closely at what was written
 	// since a transaction.
-	Search func(ctx context.Context, request migrate.Request, since *uint32) (*discover.Report, error)
+	Search func(ctx context.Context, request migrate.Request, verified *migrate.Verification, since *uint32) (*discover.Report, error)
 	Record Retirer
 }
 
@@ -55,7 +55,7 @@ func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.R
 	}
 	proof := &Proof{Verification: verification}
 	if len(verification.Obstacles) == 0 && request.Search != "" {
-		if proof.Search, err = p.Search(ctx, WaitOnce(request, verification), plan.Oldest); err != nil {
+		if proof.Search, err = p.Search(ctx, WaitOnce(request, verification), verification, plan.Oldest); err != nil {
 			return nil, err
 		}
 	}

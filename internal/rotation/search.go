@@ -28,6 +28,13 @@ func findUnsearched(request migrate.Request, report *discover.Report, concerns f
 			found = append(found, find.Finding())
 		}
 	}
+	for _, find := range report.Late {
+		if needsVersion(find, concerns) && !slices.ContainsFunc(report.Unlisted, func(known discover.Find) bool { return known.String() == find.String() }) {
+			found = append(found, finding.Finding{Code: finding.MovedMeanwhile, Severity: finding.Error, Where: find.String(), Evidence: find.Evidence(),
+				Message: "values were written or moved there while the database was looked at, under an older version or its key",
+				Fix:     "run this again; if it is found once more, a server or a job still writes the older version"})
+		}
+	}
 	found = append(found, report.Unread...)
 	if !report.Full {
 		found = append(found, sampledFinding(report))
@@ -70,3 +77,33 @@ func sampledFinding(report *discover.Report) finding.Finding {
 		Fix: fmt.Sprintf("run this again with --search full: it looks at all of them, %d MiB, in about %s",
 			(report.SampledBytes+1<<20-1)>>20, max(time.Second, time.Duration(report.FullSeconds*float64(time.Second)).Round(time.Second)))}
 }
+
+// findUnopened finds columns that nothing lists with values that no key opened which was set, where
+// not every older key was there to be tried: a label may say the version to reach and not be true.
+func findUnopened(request migrate.Request, verification *migrate.Verification, report *discover.Report) []finding.Finding {
+	if report == nil {
+		return nil
+	}
+	var missing []string
+	for version := 0; version < request.To && len(missing) <= maxMissingKeys; version++ {
+		if !slices.Contains(verification.KeyVersions, version) {
+			missing = append(missing, fmt.Sprintf("ENCRYPTION_KEY_V%d", version))
+		}
+	}
+	if len(missing) == 0 || len(missing) > maxMissingKeys {
+		return nil
+	}
+	var found []finding.Finding
+	for _, find := range report.Unlisted {
+		if find.Unopened > 0 && find.Versions[request.To] > 0 {
+			found = append(found, finding.Finding{Code: finding.UnlistedColumn, Severity: finding.Warning, Where: find.String(), Evidence: find.Evidence(),
+				Message: "the catalogue does not list it, and values in it open with no key that is set, which may be because an older one is not set",
+				Fix:     "set " + strings.Join(missing, " and ") + ", and run this again; " + find.Fix()})
+		}
+	}
+	return found
+}
+
+// maxMissingKeys is how many older keys can be asked for. Version numbers that are dates have no
+// others in between.
+const maxMissingKeys = 20

@@ -2,6 +2,7 @@ package pgdiscover
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,19 +13,21 @@ import (
 // The filter runs on the server, so that only candidates travel. It lets through more than
 // discover.Search then takes for a ciphertext, never less.
 const (
+	// blank matches white space and marks that nobody sees, also in bytes that are escaped.
+	blank = `(\s|[\u0085\u00a0\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]|\\302\\(205|240)|\\342\\200\\[0-9]{3}|\\357\\273\\277)`
 	// wholeValue matches a value that begins as a ciphertext does. It is applied to the head
 	// of a value only, so that a large value costs no more than a small one.
-	wholeValue = `^\s*(v[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
+	wholeValue = `^` + blank + `*(v[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
 	// withinJSON matches a ciphertext at the start of a JSON string. It may contain
 	// backslashes: some programs write / as \/ and = as \u003d.
-	withinJSON = `"(\s|\\+[nrt])*(v[0-9]{1,12}:[A-Za-z0-9+/=_\\-]{16,}:[A-Za-z0-9+/=_\\-]{22,}:[A-Za-z0-9+/_\\-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
+	withinJSON = `"(` + blank + `|\\+([nrtf]|u000b|u0085|u00a0))*(v[0-9]{1,12}:[A-Za-z0-9+/=_\\-]{16,}:[A-Za-z0-9+/=_\\-]{22,}:[A-Za-z0-9+/_\\-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
 	// embedded matches a ciphertext anywhere in a text.
 	embedded = `\y(v[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]|[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:[0-9A-Fa-f]{2})`
 	// escapedInJSON matches a v, a digit or a colon that JSON writes by its number. OCMT and PostgreSQL
 	// never do, so such a value is a candidate as it is.
 	escapedInJSON = `\\u00(76|3[0-9Aa])`
 	// startOfJSON matches the beginning of JSON that can contain a string.
-	startOfJSON = `^\s*[\[{"]`
+	startOfJSON = `^` + blank + `*[\[{"]`
 )
 
 // countSQL counts the rows with a candidate and, by column, the values and the values that
@@ -32,7 +35,7 @@ const (
 func countSQL(chunk discover.Chunk) string {
 	terms := []string{"count(*) filter (where " + hasCandidate(chunk) + ")"}
 	for i, column := range chunk.Relation.Columns {
-		large := elementOf(column, i, chunk.Largest).tooLarge()
+		large := elementOf(column, i, chunk).tooLarge()
 		if column.Array {
 			large = "exists (select " + fromArray(column) + " where " + large + ")"
 		}
@@ -48,7 +51,7 @@ func candidateSQL(chunk discover.Chunk) string {
 		terms = append(terms, "t."+postgres.Quote(key)+"::text")
 	}
 	for i, column := range chunk.Relation.Columns {
-		filter, value := columnFilter(column, i, chunk.Largest)
+		filter, value := columnFilter(column, i, chunk)
 		terms = append(terms, "case when "+filter+" then "+value+" end")
 	}
 	return "select " + strings.Join(terms, ", ") + " from " + chunkSQL(chunk) + " where " + hasCandidate(chunk)
@@ -58,7 +61,7 @@ func candidateSQL(chunk discover.Chunk) string {
 func hasCandidate(chunk discover.Chunk) string {
 	filters := make([]string, len(chunk.Relation.Columns))
 	for i, column := range chunk.Relation.Columns {
-		filter, _ := columnFilter(column, i, chunk.Largest)
+		filter, _ := columnFilter(column, i, chunk)
 		filters[i] = "(" + filter + ")"
 	}
 	return strings.Join(filters, " or ")
@@ -66,8 +69,8 @@ func hasCandidate(chunk discover.Chunk) string {
 
 // columnFilter returns the condition that a column has a candidate, and the value that
 // travels: of an array only the candidates, as JSON.
-func columnFilter(column discover.Column, index, largest int) (filter, value string) {
-	one := elementOf(column, index, largest)
+func columnFilter(column discover.Column, index int, chunk discover.Chunk) (filter, value string) {
+	one := elementOf(column, index, chunk)
 	if !column.Array {
 		return one.filter(), one.sent()
 	}
@@ -168,7 +171,7 @@ func wholeJSON(kind discover.ColumnKind, name string, largest int) string {
 	begins, whole := fmt.Sprintf("ascii(substr(%s::text, 1, 1)) in (%s)", name, startCharacters), name+"::text"+plainCollation
 	if kind == discover.KindBytes {
 		// Of an empty value the first byte is zero here.
-		begins = fmt.Sprintf(`get_byte(substr(%s::bytea, 1, 1) || '\x00'::bytea, 0) in (%s)`, name, startCharacters)
+		begins = fmt.Sprintf(`get_byte(substr(%s::bytea, 1, 1) || '\x00'::bytea, 0) in (%s)`, name, startBytes)
 		whole = asText(name + "::bytea")
 	}
 	return fmt.Sprintf("(case when %s and not %s then %s end)", begins, isLarge(kind, name, largest), whole)
@@ -202,15 +205,18 @@ type element struct {
 	text  string // what the filter looks at
 	json  string // the whole text of a value that may be JSON; "" where text is the whole
 	large string // the condition that it is too large to be looked through, or to travel
+	// labels are the key versions that matter.
+	labels []int
 }
 
 // elementOf returns the value of a column, or one of the values of an array.
-func elementOf(column discover.Column, index, largest int) element {
+func elementOf(column discover.Column, index int, chunk discover.Chunk) element {
+	largest := chunk.Largest
 	if column.Array {
-		return element{column.Kind, "u.e", lookedAt(column.Kind, "u.e", largest), wholeJSON(column.Kind, "u.e", largest), isLarge(column.Kind, "u.e", largest)}
+		return element{column.Kind, "u.e", lookedAt(column.Kind, "u.e", largest), wholeJSON(column.Kind, "u.e", largest), isLarge(column.Kind, "u.e", largest), chunk.Labels}
 	}
 	name := nameOfColumn(column)
-	return element{column.Kind, name, "t." + lookedAtName(index), "t." + wholeName(index), isLarge(column.Kind, name, largest)}
+	return element{column.Kind, name, "t." + lookedAtName(index), "t." + wholeName(index), isLarge(column.Kind, name, largest), chunk.Labels}
 }
 
 // tooLarge is the condition that the value may be or contain a ciphertext and is too large to be
@@ -236,26 +242,26 @@ func (e element) headText() string {
 func (e element) filter() string {
 	switch e.kind {
 	case discover.KindJSON:
-		return mayContain(e.text, withinJSON, hasEscape(e.text), escapedInJSON)
+		return mayContain(e.labels, e.text, withinJSON, hasEscape(e.text), escapedInJSON)
 	case discover.KindOther:
-		return mayContain(e.text, embedded, hasEntity(e.text)+" or "+hasHexLabel(e.text), "")
+		return mayContain(e.labels, e.text, embedded, hasEntity(e.text)+" or "+hasHexLabel(e.text), "")
 	}
 	twoColons := "'%:%:%'"
 	if e.kind == discover.KindBytes {
 		twoColons += "::bytea"
 	}
 	return fmt.Sprintf("(case when %s like %s and %s ~ '%s' then true when %s ~ '%s' then %s else false end)",
-		e.text, twoColons, e.headText(), wholeValue, e.json, startOfJSON, mayContain(e.json, withinJSON, hasEscape(e.json), escapedInJSON))
+		e.text, twoColons, e.headText(), wholeValue, e.json, startOfJSON, mayContain(e.labels, e.json, withinJSON, hasEscape(e.json), escapedInJSON))
 }
 
 // mayContain is the condition that a text has a label and matches a pattern, or has something else
 // that matches another.
-func mayContain(text, pattern, other, otherPattern string) string {
+func mayContain(labels []int, text, pattern, other, otherPattern string) string {
 	second := "true"
 	if otherPattern != "" {
 		second = text + " ~ '" + otherPattern + "'"
 	}
-	return fmt.Sprintf("(case when (%s) and %s ~ '%s' then true when %s then %s else false end)", hasLabel(text), text, pattern, other, second)
+	return fmt.Sprintf("(case when (%s) and %s ~ '%s' then true when %s then %s else false end)", hasLabel(labels, text), text, pattern, other, second)
 }
 
 // hasEscape is the condition that a text has a printing character by its number in JSON.
@@ -276,18 +282,33 @@ func hasHexLabel(text string) string {
 
 // startCharacters are the codes of the characters that JSON with a string begins with: white space,
 // a quotation mark, a bracket or a brace.
-const startCharacters = "9, 10, 11, 12, 13, 32, 34, 91, 123"
+const startCharacters = "9, 10, 11, 12, 13, 32, 34, 91, 123, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8203, 8232, 8233, 8239, 8287, 12288, 65279"
 
-// longestLabel is the most digits of a label that is found within other text. There are hardly
-// ever more than two.
+// startBytes are the first bytes of these characters in UTF-8.
+const startBytes = "9, 10, 11, 12, 13, 32, 34, 91, 123, 194, 225, 226, 227, 239"
+
+// longestLabel is the most digits of a label that is found within other text, if no key version that
+// matters has more. There are hardly ever more than two.
 const longestLabel = 4
+
+// lengthsOf returns how many digits labels may have: a few, and as many as the key versions that
+// matter.
+func lengthsOf(labels []int) []int {
+	lengths := []int{1, 2, 3, longestLabel}
+	for _, label := range labels {
+		if length := len(strconv.Itoa(label)); !slices.Contains(lengths, length) {
+			lengths = append(lengths, length)
+		}
+	}
+	return lengths
+}
 
 // hasLabel is the condition that a text may contain the label of a ciphertext, or the parts of the
 // legacy form: an IV and a tag of 32 characters.
-func hasLabel(text string) string {
+func hasLabel(labels []int, text string) string {
 	terms := []string{text + " like '%:" + strings.Repeat("_", 32) + ":%'"}
-	for digits := range longestLabel {
-		terms = append(terms, text+" like '%v"+strings.Repeat("_", digits+1)+":%'")
+	for _, digits := range lengthsOf(labels) {
+		terms = append(terms, text+" like '%v"+strings.Repeat("_", digits)+":%'")
 	}
 	return strings.Join(terms, " or ")
 }

@@ -116,11 +116,11 @@ const holdsText = `case t.typtype
 
 // addColumns adds the columns that can hold a text, also through domains and arrays.
 func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Relation) error {
-	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, list) as (
-			select oid, oid, false from pg_type
-			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.list or t.typtype <> 'd'
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, lists) as (
+			select oid, oid, 0 from pg_type
+			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.lists + case when t.typtype = 'd' then 0 else 1 end
 			from plain p join pg_type t on t.oid = p.at where t.typtype = 'd' or t.typcategory = 'A' and t.typelem <> 0),
-		texts as (select p.type, p.list, case when t.oid = 'bytea'::regtype then 'bytes'
+		texts as (select p.type, p.lists = 1 as list, case when p.lists > 1 then 'other' when t.oid = 'bytea'::regtype then 'bytes'
 				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' when t.typcategory = 'S' or t.typtype = 'e' then 'text' else 'other' end as kind
 			from plain p join pg_type t on t.oid = p.at where `+holdsText+`)
 		select c.oid, a.attname, texts.kind, texts.list, a.atttypid in ('text'::regtype, 'varchar'::regtype),

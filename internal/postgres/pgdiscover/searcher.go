@@ -35,10 +35,20 @@ func (o *Opener) OpenSearcher(ctx context.Context) (discover.Searcher, error) {
 	return &searcher{conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds()}, nil
 }
 
+// OpenSnapshot implements discover.Opener.
+func (o *Opener) OpenSnapshot(ctx context.Context) (discover.Searcher, error) {
+	conn, err := o.db.AcquireSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &searcher{conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds(), snapshot: true}, nil
+}
+
 // searcher implements discover.Searcher.
 type searcher struct {
 	conn        *postgres.Conn
 	lockTimeout int64 // milliseconds
+	snapshot    bool  // it reads in one transaction
 }
 
 // Close implements discover.Searcher.
@@ -50,17 +60,18 @@ func (s *searcher) Origin(ctx context.Context) (discover.Origin, error) {
 	if err != nil {
 		return discover.Origin{}, fmt.Errorf("asking the database what it is: %w", err)
 	}
-	return discover.Origin{Name: origin.Name, System: origin.System, Standby: origin.Standby, Oldest: origin.Oldest}, nil
+	return discover.Origin{Name: origin.Name, System: origin.System, Standby: origin.Standby, Oldest: origin.Oldest, Next: origin.Next}, nil
 }
 
 // Measure implements discover.Searcher. The size is asked for one table at a time, because the
 // question waits for a transaction that holds the table locked.
 func (s *searcher) Measure(ctx context.Context, relation discover.Relation) (size discover.Size, err error) {
 	there := false
-	err = s.queryBounded(ctx, time.Second, "select pg_relation_size(oid) / current_setting('block_size')::bigint, pg_table_size(oid), oid || ':' || relfilenode from pg_class where oid = "+
+	err = s.queryBounded(ctx, time.Second, `select pg_relation_size(oid) / current_setting('block_size')::bigint, pg_table_size(oid), oid || ':' || relfilenode,
+		relfilenode <> 0 and relfilenode is distinct from pg_relation_filenode(oid) from pg_class where oid = `+
 		relation.ID+" and oid = to_regclass('"+strings.ReplaceAll(postgres.Quote(relation.Schema, relation.Name), "'", "''")+"')", textForm, func(values [][]byte) {
 		there = true
-		size = discover.Size{Pages: postgres.ParseNumber(string(values[0])), Bytes: postgres.ParseNumber(string(values[1])), Storage: string(values[2])}
+		size = discover.Size{Pages: postgres.ParseNumber(string(values[0])), Bytes: postgres.ParseNumber(string(values[1])), Storage: string(values[2]), Moved: string(values[3]) == "t"}
 	})
 	if err != nil {
 		return size, explainError(relation, err)
@@ -81,6 +92,27 @@ var (
 // queryBounded sends a statement and visits its rows. The limits of the statement go along in
 // the same round trip and transaction, because there may be a pool in between.
 func (s *searcher) queryBounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
+	if s.snapshot {
+		return s.queryInSnapshot(ctx, timeout, sql, form, visit)
+	}
+	return s.sendBounded(ctx, timeout, sql, form, visit)
+}
+
+// queryInSnapshot is queryBounded within the transaction of a snapshot. What the statement has locked
+// is let go after it, and the transaction outlives an error.
+func (s *searcher) queryInSnapshot(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
+	if _, err := s.conn.PgConn().Exec(ctx, "savepoint looking").ReadAll(); err != nil {
+		return err
+	}
+	err := s.sendBounded(ctx, timeout, sql, form, visit)
+	if _, ended := s.conn.PgConn().Exec(ctx, "rollback to savepoint looking; release savepoint looking").ReadAll(); err == nil {
+		err = ended
+	}
+	return err
+}
+
+// sendBounded sends a statement behind its limits, and visits its rows.
+func (s *searcher) sendBounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
 	batch := &pgconn.Batch{}
 	batch.ExecParams(fmt.Sprintf(`select set_config('statement_timeout', '%d', true), set_config('lock_timeout', '%d', true),
 		set_config('transaction_read_only', 'on', true), set_config('standard_conforming_strings', 'on', true),

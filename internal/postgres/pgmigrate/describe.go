@@ -232,9 +232,9 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 // columns that do not exist, and findings about a missing key and about columns of a type
 // that cannot hold ciphertexts.
 func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry ocmt.Table, table *migrate.Table) (absent []ocmt.Column, unfit []finding.Finding, err error) {
-	rows, err := postgres.QueryRows(ctx, conn, `select attname, format_type(atttypid, null),
+	rows, err := postgres.QueryRows(ctx, conn, `select attname, case when t.typnamespace = 'pg_catalog'::regnamespace and t.typtype = 'b' then t.typname else format_type(atttypid, null) end,
 		case when atttypid = 'varchar'::regtype and atttypmod > 4 then atttypmod - 4 else 0 end, format_type(atttypid, atttypmod), attgenerated <> ''
-		from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped`, oid)
+		from pg_attribute a join pg_type t on t.oid = a.atttypid where attrelid = $1::oid and attnum > 0 and not attisdropped`, oid)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -259,7 +259,7 @@ func describeColumns(ctx context.Context, conn *pgconn.PgConn, oid string, entry
 		switch types[column.Name] {
 		case "":
 			absent = append(absent, column)
-		case "text", "character varying":
+		case "text", "varchar":
 			table.Columns = append(table.Columns, migrate.Column{Name: column.Name,
 				PlaintextAllowed: column.PlaintextAllowed, MaxLength: lengths[column.Name]})
 		default:

@@ -42,6 +42,24 @@ func (s *Snapshot) Storage(ctx context.Context, tables []migrate.Table) (string,
 	return readStorage(ctx, s.PgConn(), tables)
 }
 
+// Heaps implements migrate.Snapshot.
+func (s *Snapshot) Heaps(ctx context.Context, tables []migrate.Table) (map[string][]string, error) {
+	read := map[string][]string{}
+	for _, table := range tables {
+		oids, err := postgres.QueryColumn(ctx, s.PgConn(), postgres.TreeOf(`(select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where n.nspname = $1 and c.relname = $2)`), table.Schema, table.Name)
+		if err != nil {
+			return nil, fmt.Errorf("asking for the parts of %s: %w", table, err)
+		}
+		for _, oid := range oids {
+			for _, column := range table.Columns {
+				read[oid] = append(read[oid], column.Name)
+			}
+		}
+	}
+	return read, nil
+}
+
 // Storage implements migrate.StorageReader.
 func (s *Store) Storage(ctx context.Context, tables []migrate.Table) (storage string, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
