@@ -45,6 +45,8 @@ var rules = []struct {
 	{"internal/postgres/pgmigrate", adapter, append([]string{module + "internal/rotation"}, adapterForbids...)},
 	{"internal/postgres/pgdiscover", adapter, append([]string{module + "internal/migrate", module + "internal/rotation"}, adapterForbids...)},
 	{"internal/postgres/pgrecord", adapter, append([]string{module + "internal/rotation"}, adapterForbids...)},
+	{"internal/postgres/pgsession", adapter, append([]string{module + "internal/migrate", module + "internal/rotation"}, adapterForbids...)},
+	{"internal/redis/redissession", adapter, []string{module + "internal/cli", module + "internal/ui", module + "internal/config", module + "internal/migrate", cobra, viper, term, pgx}},
 	{"internal/redis", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, pgx}},
 	{"internal/netconn", "a connection knows nothing of what is sent", []string{module + "internal/", cobra, viper, term, pgx, redis}},
 	{"cmd/ocmt", "what only tests use stays out of the program", []string{"testing", "github.com/rogpeppe/go-internal"}},

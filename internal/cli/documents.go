@@ -6,6 +6,7 @@ import (
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/session"
 )
 
 // document is a JSON document that a command writes with --output json. Its fields are
@@ -31,6 +32,9 @@ func documents() []document {
 		{"migrate-abort", steerDocument{}},
 		{"migrate-columns", columnsDocument{}},
 		{"migrate-accept", acceptDocument{}},
+		{"session-invalidate", invalidateDocument{}},
+		{"session-list", sessionListDocument{}},
+		{"session-stats", sessionStatsDocument{}},
 		{"demo", demoDocument{}},
 		{"version", versionDocument{}},
 	}
@@ -217,4 +221,31 @@ func emptyIfNil[T any](list []T) []T {
 		return []T{}
 	}
 	return list
+}
+
+// invalidateDocument is what ocmt session-invalidate writes.
+type invalidateDocument struct {
+	Database string          `json:"database"`
+	DryRun   bool            `json:"dry_run"`
+	Users    int64           `json:"users"` // -1 for everybody
+	Counts   []session.Count `json:"live"`
+	session.Result
+	Skipped     []session.Skip        `json:"not_ended"`
+	Unreachable []session.Unreachable `json:"not_reached"`
+	Removed     int64                 `json:"tombstones_removed"`
+}
+
+func newInvalidateDocument(plan *session.Plan, result *session.Result, dryRun bool) invalidateDocument {
+	return invalidateDocument{Database: plan.Moment.Database, DryRun: dryRun, Users: plan.Users, Counts: plan.Counts, Result: *result,
+		Skipped: plan.Skipped, Unreachable: session.Unreachables()}
+}
+
+// sessionListDocument is what ocmt session-invalidate list writes.
+type sessionListDocument struct {
+	Sessions []session.Entry `json:"sessions"`
+}
+
+// sessionStatsDocument is what ocmt session-invalidate stats writes.
+type sessionStatsDocument struct {
+	Groups []session.Group `json:"groups"`
 }

@@ -49,20 +49,24 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate columns": {args: []string{"migrate", "columns"}, reach: toDatabase},
 	"ocmt migrate accept": {args: []string{"migrate", "accept", "--table", "secrets", "--column", "value_encrypted", "--key", "none", "--reason", "lost"},
 		reach: toKeys, code: 2},
-	"ocmt migrate status":  {args: []string{"migrate", "status"}, reach: toDatabase},
-	"ocmt migrate plan":    {args: []string{"migrate", "plan"}, reach: toKeys},
-	"ocmt migrate run":     {args: []string{"migrate", "run"}, reach: toKeys},
-	"ocmt migrate verify":  {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
-	"ocmt rotate rollback": {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
-	"ocmt migrate pause":   {args: []string{"migrate", "pause"}, reach: toDatabase, code: 1},
-	"ocmt migrate resume":  {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},
-	"ocmt migrate set":     {args: []string{"migrate", "set", "rate=5"}, reach: toDatabase, code: 1},
-	"ocmt migrate abort":   {args: []string{"migrate", "abort"}, reach: toDatabase, code: 1},
-	"ocmt rotate":          {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
+	"ocmt migrate status":           {args: []string{"migrate", "status"}, reach: toDatabase},
+	"ocmt migrate plan":             {args: []string{"migrate", "plan"}, reach: toKeys},
+	"ocmt migrate run":              {args: []string{"migrate", "run"}, reach: toKeys},
+	"ocmt migrate verify":           {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
+	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
+	"ocmt migrate pause":            {args: []string{"migrate", "pause"}, reach: toDatabase, code: 1},
+	"ocmt migrate resume":           {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},
+	"ocmt migrate set":              {args: []string{"migrate", "set", "rate=5"}, reach: toDatabase, code: 1},
+	"ocmt migrate abort":            {args: []string{"migrate", "abort"}, reach: toDatabase, code: 1},
+	"ocmt session-invalidate":       {args: []string{"session-invalidate", "--all", "--yes"}, reach: toDatabase},
+	"ocmt session-invalidate list":  {args: []string{"session-invalidate", "list"}, reach: toDatabase, code: 1},
+	"ocmt session-invalidate stats": {args: []string{"session-invalidate", "stats"}, reach: toDatabase, code: 1},
+	"ocmt rotate":                   {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
 }
 
 // namingFlags take a name or a path, which any text can be.
-var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator"}
+var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
+	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key"}
 
 // situation is one way to run every command.
 type situation struct {

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -45,6 +47,12 @@ func TestOptions(t *testing.T) {
 		Plan: "p.json", moveOptions: moveOptions{DryRun: true, OnError: "stop"}}
 	const selected = "--to-version 2 --table a,b --table c --column t.d "
 	const guarded = "--allow-unopenable --allow-empty --repair-labels --expect-key 0123456789abcdef "
+	const selecting = "--user u --user v,w --users-from f --tenant t --session s --token-stdin --ip 10.1.2.3/16,::ffff:192.0.2.1 --user-agent curl --created-before 2d --idle-longer-than 90m --past-timeout "
+	chosen := func(expired, overLimit bool) sessionSelection {
+		return sessionSelection{Users: nameList{"u", "v", "w"}, UsersFrom: "f", Tenants: nameList{"t"}, Sessions: nameList{"s"}, TokenStdin: true,
+			Networks: networkList{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.1/32")}, Agents: nameList{"curl"},
+			CreatedBefore: ageFlag(48 * time.Hour), Idle: ageFlag(90 * time.Minute), PastTimeout: true, Expired: expired, OverLimit: overLimit}
+	}
 	rate := 500
 	for _, c := range []struct {
 		build func(*App) *cobra.Command
@@ -61,6 +69,13 @@ func TestOptions(t *testing.T) {
 			planOptions{From: versionFlag{true, 1}, selectionOptions: selection, AllowDowngrade: true, guardOptions: guard, Out: "o.json", Force: true}},
 		{capture(newMigrateVerifyCommand, &got), selected + "--allow-empty", verifyOptions{selection, true, proofOptions{Search: "auto"}}},
 		{capture(newMigrateAcceptCommand, &got), "--table t --column c --key k --reason why", acceptOptions{Table: "t", Column: "c", Key: "k", Reason: "why"}},
+		{capture(newSessionInvalidateCommand, &got), "--all --except-user a,b --except-session s --include api-keys --including-new --reason why --delete --plain-delete --watch 5s --dry-run",
+			invalidateOptions{All: true, sessionSelection: sessionSelection{ExceptUsers: nameList{"a", "b"}, ExceptSessions: nameList{"s"}}, Include: nameList{"api-keys"},
+				IncludingNew: true, Reason: "why", Delete: true, PlainDelete: true, Watch: 5 * time.Second, DryRun: true}},
+		{capture(newSessionInvalidateCommand, &got), "--after-restart", invalidateOptions{AfterRestart: true}},
+		{capture(newSessionInvalidateCommand, &got), selecting + "--expired --delete", invalidateOptions{sessionSelection: chosen(true, false), Delete: true}},
+		{capture(newSessionListCommand, &got), selecting + "--over-limit --most 7", sessionListOptions{sessionSelection: chosen(false, true), Most: 7}},
+		{capture(newSessionStatsCommand, &got), "", sessionListOptions{Most: 10}},
 		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
 		{capture(newMigrateColumnsCommand, &got), "--discover --full", columnsOptions{Discover: true, Full: true}},
 		{capture(newMigrateSetCommand, &got), "rate=500 pace=full", setOptions{Args: []string{"rate=500", "pace=full"}, Rate: &rate, Pace: migrate.PaceFull}},
@@ -106,6 +121,22 @@ func TestOptionsAreValidated(t *testing.T) {
 		{&rollbackOptions{moveOptions: move}, "--to-version is needed"},
 		{&planOptions{Force: true}, "--force is for --out"},
 		{&planOptions{}, ""},
+		{&invalidateOptions{}, "nothing is selected"},
+		{&invalidateOptions{All: true}, ""},
+		{&invalidateOptions{All: true, sessionSelection: sessionSelection{Users: nameList{"u"}}}, "--all is everything"},
+		{&invalidateOptions{All: true, sessionSelection: sessionSelection{ExceptUsers: nameList{"u"}}}, ""},
+		{&invalidateOptions{sessionSelection: sessionSelection{ExceptUsers: nameList{"u"}}}, "nothing is selected"},
+		{&invalidateOptions{sessionSelection: sessionSelection{Expired: true}}, "--expired is for --delete"},
+		{&invalidateOptions{Delete: true, sessionSelection: sessionSelection{Expired: true, OverLimit: true}}, "exclude each other"},
+		{&invalidateOptions{All: true, Reason: strings.Repeat("é", 51)}, "has 51 characters"},
+		{&invalidateOptions{All: true, Reason: strings.Repeat("é", 50)}, ""},
+		{&invalidateOptions{All: true, Include: nameList{"sessions"}}, "--include takes"},
+		{&invalidateOptions{AfterRestart: true}, ""},
+		{&invalidateOptions{AfterRestart: true, All: true}, "takes no selection"},
+		{&invalidateOptions{All: true, Watch: -1}, "--watch must be"},
+		{&invalidateOptions{sessionSelection: sessionSelection{TokenStdin: true, UsersFrom: "-"}}, "both read standard input"},
+		{&sessionListOptions{}, "--most must be"},
+		{&sessionListOptions{Most: 1}, ""},
 		{&acceptOptions{Table: "t", Column: "c", Key: "k"}, "--reason is needed"},
 		{&acceptOptions{Table: "t", Column: "c", Reason: "r"}, "are needed"},
 		{&acceptOptions{Table: "t", Column: "c", Key: "k", Withdraw: true}, ""},

@@ -81,6 +81,8 @@ func scriptCommands(t *testing.T) map[string]func(*testscript.TestScript, bool, 
 		"exitcode": exitCode,
 		"mode":     fileMode,
 		"fresh":    freshKey,
+		"access":   addAccess,
+		"redis":    redisCommand,
 	})
 	return commands
 }

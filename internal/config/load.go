@@ -19,6 +19,12 @@ import (
 const (
 	NameDatabaseURL      = "DATABASE_URL"
 	NameRedisURL         = "REDIS_URL"
+	NameMaxSessions      = "MAX_SESSIONS_PER_USER"
+	NameSessionTimeout   = "USER_SESSION_TIMEOUT_MS"
+	NameRedisPrefix      = "OCMT_REDIS_PREFIX"
+	NameRedisCA          = "OCMT_REDIS_CA"
+	NameRedisCertificate = "OCMT_REDIS_CERTIFICATE"
+	NameRedisKey         = "OCMT_REDIS_KEY"
 	NameOutput           = "OCMT_OUTPUT"
 	NameOperator         = "OCMT_OPERATOR"
 	NameWorkers          = "OCMT_WORKERS"
@@ -71,7 +77,7 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 	}
 	settings := &Settings{Columns: file.Columns, Known: file.Known}
 	for _, read := range []func(*resolver) error{
-		settings.readAddresses, settings.readRun, settings.readEngine, settings.readSecrets,
+		settings.readAddresses, settings.readAccess, settings.readRun, settings.readEngine, settings.readSecrets,
 	} {
 		if err := read(r); err != nil {
 			return nil, err

@@ -16,6 +16,7 @@ type Settings struct {
 	Output      string // "human" or "json"
 	Operator    string // who runs this, for the ledger; never empty
 	Engine      Engine
+	Access      Access
 	Columns     []Column // from ocmt.yaml
 	Known       []Known  // from ocmt.yaml
 	Files       []File   // every file that settings were read from

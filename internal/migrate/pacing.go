@@ -135,6 +135,14 @@ func (p *Pacing) haltReason() error {
 	return nil
 }
 
+// Do does a piece of other work on the database at this pace.
+func (p *Pacing) Do(ctx context.Context, work func() error) error {
+	if p == nil {
+		return work()
+	}
+	return p.doBurst(ctx, work)
+}
+
 // doBurst does one burst of work. Where the pace is gentle, bursts take turns and a
 // rest follows each.
 func (p *Pacing) doBurst(ctx context.Context, work func() error) error {

@@ -34,22 +34,44 @@ func (e *TooFewError) Error() string {
 // Reserve asks how many connections can be had, and keeps to them where they are few. It returns
 // their number. The error is a *TooFewError where they are fewer than are needed; nothing else has
 // been done then.
+//
+// A server may need a moment to take down the connections of a command that has just ended, so it is
+// asked again for a while.
 func (db *DB) Reserve(ctx context.Context, needed int) (int, error) {
-	free, err := db.FreeConnections(ctx)
-	if err != nil {
-		var connect *ConnectError
-		if errors.As(err, &connect) && connect.Kind() == NoConnectionFree {
-			return 0, &TooFewError{Needed: needed}
+	free, err := db.reserveOnce(ctx, needed)
+	const period, most = 50 * time.Millisecond, time.Second
+	ticker, settled := time.NewTicker(period), time.After(most)
+	defer ticker.Stop()
+	for tooFew := (*TooFewError)(nil); errors.As(err, &tooFew); {
+		select {
+		case <-ticker.C:
+		case <-settled:
+			return free, err
+		case <-ctx.Done():
+			return free, ctx.Err()
 		}
+		free, err = db.reserveOnce(ctx, needed)
+	}
+	if err == nil && free < plenty {
+		db.limit.set(free)
+		db.short.Reset() // the one that asked does not count
+	}
+	return free, err
+}
+
+// reserveOnce asks once how many connections can be had.
+func (db *DB) reserveOnce(ctx context.Context, needed int) (int, error) {
+	free, err := db.FreeConnections(ctx)
+	var connect *ConnectError
+	if errors.As(err, &connect) && connect.Kind() == NoConnectionFree {
+		return 0, &TooFewError{Needed: needed}
+	}
+	if err != nil {
 		return 0, err
 	}
 	free++ // the one that asked
 	if free < needed {
 		return free, &TooFewError{Needed: needed, Free: free}
-	}
-	if free < plenty {
-		db.limit.set(free)
-		db.short.Reset() // the one that asked does not count
 	}
 	return free, nil
 }

@@ -18,6 +18,8 @@ type Question struct {
 	// Reversible says that the work is guarded and can be taken back. Without a terminal
 	// such work goes on, as scripts expect; other work needs --yes there.
 	Reversible bool
+	// Word is what must be typed to go on; "" for a yes.
+	Word string
 }
 
 // Confirm returns nil if the work may go on. It asks on a terminal, unless --yes
@@ -36,15 +38,27 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 			Code:    ExitRefused,
 		}
 	}
-	answer, err := p.ask(ctx, Clean(question.Text)+" [y/N] ", p.readLine, "\x1b[1A"+eraseLine)
+	choice := " [y/N] "
+	if question.Word != "" {
+		choice = " Type " + Clean(question.Word) + " to go on: "
+	}
+	answer, err := p.ask(ctx, Clean(question.Text)+choice, p.readLine, "\x1b[1A"+eraseLine)
 	if err != nil {
 		return err
 	}
-	switch strings.ToLower(strings.TrimSpace(string(answer))) {
-	case "y", "yes":
+	if question.isYes(strings.TrimSpace(string(answer))) {
 		return nil
 	}
 	return &Error{Message: "stopped: the answer was no, and nothing was changed", Code: ExitRefused, Cause: ErrDeclined}
+}
+
+// isYes reports whether an answer lets the work go on.
+func (q Question) isYes(answer string) bool {
+	if q.Word != "" {
+		return answer == q.Word
+	}
+	answer = strings.ToLower(answer)
+	return answer == "y" || answer == "yes"
 }
 
 // ReadSecret asks for a secret without showing what is typed. Without a terminal it

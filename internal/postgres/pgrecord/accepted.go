@@ -101,15 +101,11 @@ func (r *Record) changeAccepted(ctx context.Context, action string, place migrat
 			if err != nil || changed == 0 {
 				return err
 			}
-			there, reason, err := checkAuditLogRights(ctx, conn)
-			if err != nil || !there || reason != "" {
-				return err
-			}
 			details, err := json.Marshal(map[string]any{"tool": "ocmt", "operator": r.operator, "column": place.String(), "values": changed})
 			if err != nil {
 				return err
 			}
-			_, err = tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, action, details, "") })
+			_, err = noteInside(ctx, conn, action, details)
 			return err
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -88,14 +89,8 @@ func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntr
 	if err != nil {
 		return "", fmt.Errorf("writing the details of the audit entry: %w", err)
 	}
-	there, reason, err := checkAuditLogRights(ctx, conn)
-	if err != nil || !there {
+	if reason, err = noteInside(ctx, conn, actionMigrated, details); err != nil || reason == "" {
 		return "", err
-	}
-	if reason == "" {
-		if reason, err = tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, actionMigrated, details, "") }); err != nil || reason == "" {
-			return "", err
-		}
 	}
 	_, err = postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{unaudited}',
 		coalesce(metadata->'unaudited', '[]') || jsonb_build_object('at', now(), 'details', $2::jsonb))
@@ -169,4 +164,31 @@ func tryBack(ctx context.Context, conn *pgconn.PgConn, work func() error) (refus
 		return err
 	})
 	return refused, err
+}
+
+// Note adds an entry with an action to OCMT's audit log, with the operator among its details. It
+// returns why none was made, "" if one was made or there is no such log.
+func (r *Record) Note(ctx context.Context, action string, details map[string]any) (unaudited string, err error) {
+	noted := map[string]any{"tool": "ocmt", "operator": r.operator}
+	maps.Copy(noted, details)
+	text, err := json.Marshal(noted)
+	if err != nil {
+		return "", fmt.Errorf("writing the details of the audit entry: %w", err)
+	}
+	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
+		return postgres.InTransaction(ctx, conn, func() error {
+			unaudited, err = noteInside(ctx, conn, action, text)
+			return err
+		})
+	})
+	return unaudited, err
+}
+
+// noteInside adds an entry in a transaction, where there is an audit log that takes it.
+func noteInside(ctx context.Context, conn *pgconn.PgConn, action string, details []byte) (unaudited string, err error) {
+	there, reason, err := checkAuditLogRights(ctx, conn)
+	if err != nil || !there || reason != "" {
+		return reason, err
+	}
+	return tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, action, details, "") })
 }

@@ -1,0 +1,90 @@
+package cli_test
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	driver "github.com/redis/go-redis/v9"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ocmt/ocmt/internal/testenv"
+)
+
+// addAccess adds the tables of live access to the database, with some people in it.
+//
+//	access
+func addAccess(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 0 {
+		ts.Fatalf("usage: access")
+	}
+	schema, err := os.ReadFile("../../testdata/schema_access.sql")
+	ts.Check(err)
+	ctx := context.Background()
+	conn, err := pgconn.Connect(ctx, ts.Getenv("DATABASE_URL"))
+	ts.Check(err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, string(schema)+`;
+		insert into tenants (id, name) values ('11111111-1111-4111-8111-111111111111', 'acme');
+		insert into users (id, email, gateway_token, tenant_id) values
+			('aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa', 'alice@example.org', 'x', '11111111-1111-4111-8111-111111111111'),
+			('bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb', 'bob@example.org', 'x', null);
+		insert into sessions (user_id, token, ip_address, user_agent, created_at, expires_at)
+			select u.id, encode(sha256(('MARKED-TOKEN-' || u.email || n)::bytea), 'hex'), ('192.0.2.' || n)::inet, 'curl', now() - n * interval '1 hour', now() + interval '7 days'
+			from users u, generate_series(1, 3) n;
+		insert into api_keys (user_id, key_hash, key_prefix) select id, 'MARKED-HASH-' || email, 'opw_live_123' from users`).ReadAll()
+	ts.Check(err)
+}
+
+// redisServers are the servers of the scripts, by their addresses.
+var redisServers sync.Map
+
+// redisCommand starts a Redis and points REDIS_URL at it, with a vault of each user; or looks at a key.
+//
+//	redis start
+//	redis stop
+//	redis get KEY
+func redisCommand(ts *testscript.TestScript, negated bool, args []string) {
+	ctx := context.Background()
+	switch {
+	case negated || len(args) == 0:
+		ts.Fatalf("usage: redis start|stop|get KEY")
+	case args[0] == "start":
+		server, err := testenv.StartRedis(ctx)
+		ts.Check(err)
+		ts.Defer(server.Stop)
+		ts.Setenv("REDIS_URL", server.URL())
+		ts.Setenv("REDIS_SOCKET_URL", server.SocketURL())
+		client := redisClient(ts, server.URL())
+		defer func() { _ = client.Close() }()
+		for token, user := range map[string]string{"MARKED-VAULT-a": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "MARKED-VAULT-b": "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"} {
+			ts.Check(client.Set(ctx, "vault:session:"+token, `{"userId":"`+user+`","unlockedAt":1,"expiresAt":9e15,"vaultKey":{"type":"Buffer","data":[77,65,82,75]}}`, time.Hour).Err())
+		}
+		ts.Check(client.Set(ctx, "oauth:state:MARKED-STATE", "{}", time.Hour).Err())
+		ts.Check(client.Set(ctx, "ocmt:health:kept", "kept", time.Hour).Err())
+		redisServers.Store(server.URL(), server)
+	case args[0] == "stop":
+		if server, ok := redisServers.Load(ts.Getenv("REDIS_URL")); ok {
+			server.(*testenv.Redis).Stop()
+		}
+	case args[0] == "get" && len(args) == 2:
+		client := redisClient(ts, ts.Getenv("REDIS_URL"))
+		defer func() { _ = client.Close() }()
+		text, err := client.Get(ctx, args[1]).Result()
+		if err != nil {
+			text = err.Error()
+		}
+		_, err = ts.Stdout().Write([]byte(text + "\n"))
+		ts.Check(err)
+	default:
+		ts.Fatalf("usage: redis start|stop|get KEY")
+	}
+}
+
+func redisClient(ts *testscript.TestScript, address string) *driver.Client {
+	options, err := driver.ParseURL(address)
+	ts.Check(err)
+	return driver.NewClient(options)
+}

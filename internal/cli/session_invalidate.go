@@ -1,0 +1,336 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/session"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// invalidateOptions are the flags of ocmt session-invalidate.
+type invalidateOptions struct {
+	sessionSelection
+	All          bool
+	Include      nameList
+	IncludingNew bool
+	Reason       string
+	Delete       bool
+	PlainDelete  bool
+	AfterRestart bool
+	Watch        time.Duration
+	DryRun       bool
+}
+
+// Validate finds what contradicts itself.
+func (o *invalidateOptions) Validate() error {
+	switch {
+	case o.AfterRestart && (o.All || o.selects()):
+		return errors.New("--after-restart removes what earlier runs have left, and takes no selection")
+	case o.AfterRestart:
+		return nil
+	case o.All && o.selects():
+		return errors.New("--all is everything; leave it out to end a part, or the other flags to end all")
+	case !o.All && !o.selects():
+		return errors.New("nothing is selected: --all, --user, --tenant, --session or another flag says what is to end")
+	case o.Expired && !o.Delete:
+		return errors.New("--expired is for --delete: what has expired has ended already")
+	case len([]rune(o.Reason)) > session.MaxReason:
+		return fmt.Errorf("--reason has %d characters, and a session's row takes %d", len([]rune(o.Reason)), session.MaxReason)
+	case o.Watch < 0:
+		return errors.New("--watch must be a time such as 60s")
+	}
+	for _, name := range o.Include {
+		if !session.Kind(name).IsOptional() {
+			return fmt.Errorf("--include takes %s", accessNames(session.OptionalKinds()))
+		}
+	}
+	return o.validate()
+}
+
+func accessNames(kinds []session.Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ", ")
+}
+
+func newSessionInvalidateCommand(app *App, run func(context.Context, *config.Settings, *invalidateOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runSessionInvalidate
+	}
+	options := &invalidateOptions{}
+	cmd := &cobra.Command{
+		Use:   "session-invalidate SELECTION",
+		Short: "End login sessions, unlocked vaults and what is like them",
+		Long: `End live access: login sessions, sign-in states, magic links, invitations and
+tokens in PostgreSQL; unlocked vaults and OAuth flows in Redis. It says first
+what would end, and what it cannot reach. It looks again until a whole look
+finds nothing. What begins after the start stays, but for --including-new.
+
+The flags that select are combined: a session ends if all of them take it. A
+vault tells its user only, so the vaults of the users selected end.
+
+A vault is overwritten and not deleted: without its key in Redis the server
+takes it from its memory. --after-restart removes what stands in its place.
+
+` + describeDocument("session-invalidate"),
+		Example: `  ocmt session-invalidate --all --reason 'incident 12'
+  ocmt session-invalidate --user mallory@example.org
+  ocmt session-invalidate --ip 203.0.113.0/24 --created-before 2h --dry-run
+  ocmt session-invalidate --all --yes --watch 60s`,
+		Args: noArgs,
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&options.All, "all", false, "everything of everybody, but for --except-user and --except-session")
+	options.addFlags(cmd)
+	flags.Var(&options.Include, "include", "also "+accessNames(session.OptionalKinds())+", with which automation breaks")
+	flags.BoolVar(&options.IncludingNew, "including-new", false, "also what begins during the work")
+	flags.StringVar(&options.Reason, "reason", "", "why, for the rows and the audit log; 50 characters at most (default operator)")
+	flags.BoolVar(&options.Delete, "delete", false, "delete the rows of sessions rather than mark them as revoked")
+	flags.BoolVar(&options.PlainDelete, "plain-delete", false, "delete vaults in Redis: the servers then take them from memory until they restart")
+	flags.BoolVar(&options.AfterRestart, "after-restart", false, "after all servers have restarted: remove what stands in place of ended vaults")
+	flags.DurationVar(&options.Watch, "watch", 0, "keep looking for so long, and end what is there again")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "only say what would end")
+	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default: by this machine's cores and the server's room)")
+	settingFlag(cmd, "pace", config.NamePace, "auto gives way while others are at work in the database; full, gentle (default auto)")
+	addRedisFlags(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("include", cobra.FixedCompletions(strings.Split(accessNames(session.OptionalKinds()), ", "), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	cmd.AddCommand(newSessionListCommand(app, nil), newSessionStatsCommand(app, nil))
+	return cmd
+}
+
+// addRedisFlags adds the flags that say how Redis is reached.
+func addRedisFlags(cmd *cobra.Command) {
+	settingFlag(cmd, "redis-prefix", config.NameRedisPrefix, "what stands before each key in Redis")
+	settingFlag(cmd, "redis-ca", config.NameRedisCA, "file of the certificates that Redis is verified by (default: those of the system)")
+	settingFlag(cmd, "redis-certificate", config.NameRedisCertificate, "file of the certificate to show to Redis")
+	settingFlag(cmd, "redis-certificate-key", config.NameRedisKey, "file of the key of that certificate")
+}
+
+// defaultReason stands in the rows where the operator gives none.
+const defaultReason = "operator"
+
+func (a *App) runSessionInvalidate(ctx context.Context, settings *config.Settings, options *invalidateOptions) error {
+	access, err := a.openAccess(settings, options.PlainDelete)
+	if err != nil {
+		return err
+	}
+	defer access.close()
+	if options.AfterRestart {
+		return a.removeTombstones(ctx, access)
+	}
+	work := &invalidation{app: a, access: access, settings: settings, options: options, pacing: a.newPacing(settings)}
+	return work.run(ctx)
+}
+
+// removeTombstones removes what earlier runs have put in place of vaults.
+func (a *App) removeTombstones(ctx context.Context, access *access) error {
+	if access.cache == nil {
+		return &config.MissingError{Name: config.NameRedisURL, Advice: "set REDIS_URL to the address that the servers use"}
+	}
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	removed, err := access.cache.Restore(ctx)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	a.printer.Line("Removed %s.", ui.Count(removed, "tombstone", "tombstones"))
+	return a.printer.Document("session-invalidate", invalidateDocument{Counts: []session.Count{}, Skipped: []session.Skip{}, Unreachable: []session.Unreachable{},
+		Result: session.Result{Ended: map[session.Kind]int64{}, Proven: []session.Kind{}}, Removed: removed})
+}
+
+// invalidation is one run of ocmt session-invalidate.
+type invalidation struct {
+	app      *App
+	access   *access
+	settings *config.Settings
+	options  *invalidateOptions
+	pacing   *migrate.Pacing
+}
+
+func (i *invalidation) run(ctx context.Context) error {
+	asking, answered := i.app.stop.Context(ctx)
+	defer answered()
+	request, err := i.request(asking)
+	if err != nil {
+		return causeOf(asking, err)
+	}
+	sources := session.Sources{Database: i.access.store, Pace: i.pacing, Clock: session.Clock(i.app.deps.Now)}
+	if i.access.cache != nil {
+		sources.Cache = i.access.cache
+	}
+	shown := i.app.newProgress("ending", "", i.pacing)
+	plan, err := session.MakePlan(asking, sources, request, shown)
+	shown.end()
+	if err != nil {
+		return causeOf(asking, err)
+	}
+	i.printPlan(plan)
+	if i.options.DryRun {
+		return i.app.printer.Document("session-invalidate", newInvalidateDocument(plan, &session.Result{Ended: map[session.Kind]int64{}, Proven: []session.Kind{}}, true))
+	}
+	if plan.Live() > 0 {
+		if err := i.app.printer.Confirm(asking, i.question(plan)); err != nil {
+			return err
+		}
+	}
+	return i.end(ctx, sources, plan)
+}
+
+// request puts the request together.
+func (i *invalidation) request(ctx context.Context) (session.Request, error) {
+	selection, err := i.options.selection(ctx, i.app, i.settings, i.access.store)
+	selection.All = i.options.All
+	request := session.Request{Selection: selection, IncludingNew: i.options.IncludingNew, Watch: i.options.Watch,
+		Ending: session.Ending{Reason: i.options.Reason, Delete: i.options.Delete}, Target: i.settings.Engine.ChunkTarget, Workers: i.settings.Engine.Workers}
+	if request.Ending.Reason == "" {
+		request.Ending.Reason = defaultReason
+	}
+	if request.Workers == 0 {
+		request.Workers = migrate.DefaultWorkers(i.app.deps.Cores)
+	}
+	for _, name := range i.options.Include {
+		request.Include = append(request.Include, session.Kind(name))
+	}
+	return request, err
+}
+
+// question asks whether to go on. Where everybody is concerned, the name of the database is to be
+// typed.
+func (i *invalidation) question(plan *session.Plan) ui.Question {
+	if i.options.All {
+		return ui.Question{Text: fmt.Sprintf("Everybody in the database %s is put out.", plan.Moment.Database), Word: plan.Moment.Database}
+	}
+	return ui.Question{Text: fmt.Sprintf("End %s of %s?", ui.Count(plan.Live(), "live access", "live accesses"), ui.Count(plan.Users, "user", "users"))}
+}
+
+// end ends what the plan has, records it, and says what became of it.
+func (i *invalidation) end(ctx context.Context, sources session.Sources, plan *session.Plan) error {
+	stopWatching := i.pacing.WatchActivity(ctx, i.access.DB)
+	shown := i.app.newProgress("ending", "", i.pacing)
+	began := i.app.deps.Now()
+	result, err := session.End(ctx, sources, plan, i.app.stop.Graceful, shown)
+	shown.end()
+	stopWatching()
+	took := i.app.deps.Now().Sub(began)
+	if recordErr := i.record(ctx, plan, result); recordErr != nil {
+		err = errors.Join(err, recordErr)
+	}
+	i.printResult(plan, result, took)
+	if documentErr := i.app.printer.Document("session-invalidate", newInvalidateDocument(plan, result, false)); documentErr != nil {
+		err = errors.Join(err, documentErr)
+	}
+	return causeOf(ctx, err)
+}
+
+// record adds an entry to the audit log, with the server's own words for it.
+func (i *invalidation) record(ctx context.Context, plan *session.Plan, result *session.Result) error {
+	total := int64(0)
+	for _, ended := range result.Ended {
+		total += ended
+	}
+	if total == 0 {
+		return nil
+	}
+	action := "session.revoked"
+	if i.options.All {
+		action = "session.revoked_all"
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	unaudited, err := i.access.record.Note(ctx, action, map[string]any{"reason": plan.Request.Ending.Reason, "ended": result.Ended, "users": plan.Users, "deleted": plan.Request.Ending.Delete})
+	if err != nil {
+		return fmt.Errorf("recording what was ended: %w", err)
+	}
+	if unaudited != "" {
+		i.app.printer.Warn("no entry was made in audit_log: %s", ui.Clean(unaudited))
+	}
+	return nil
+}
+
+// recordTimeout bounds the record, which is made also where the work was interrupted.
+const recordTimeout = 10 * time.Second
+
+// printPlan says what would end, and what cannot be reached.
+func (i *invalidation) printPlan(plan *session.Plan) {
+	printer := i.app.printer
+	who := ui.Count(plan.Users, "user", "users")
+	if plan.Users < 0 {
+		who = "everybody"
+	}
+	printer.Line("Database %s, of %s:", ui.Clean(plan.Moment.Database), who)
+	table := ui.Table{Columns: []ui.Column{{Title: "KIND"}, {Title: "LIVE", Right: true}, {Title: "USERS", Right: true}, {Title: "YOUNGEST", Right: true}, {Title: "OLDEST", Right: true}}}
+	for _, count := range plan.Counts {
+		table.Rows = append(table.Rows, ui.Row(string(count.Kind), ui.Number(count.Selected), ui.Number(count.Users), ageText(count.Youngest), ageText(count.Oldest)))
+	}
+	printer.Table(table)
+	for _, skipped := range plan.Skipped {
+		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
+	}
+	if optional := i.notIncluded(); len(optional) > 0 {
+		printer.Line("Left alone, unless --include names them: %s.", accessNames(optional))
+	}
+}
+
+// notIncluded returns the optional kinds that are left alone.
+func (i *invalidation) notIncluded() []session.Kind {
+	return slices.DeleteFunc(session.OptionalKinds(), func(kind session.Kind) bool { return slices.Contains(i.options.Include, string(kind)) })
+}
+
+// ageText returns an age in its largest units.
+func ageText(age *session.Age) string {
+	if age == nil {
+		return ""
+	}
+	switch length := time.Duration(*age); {
+	case length >= 48*time.Hour:
+		return fmt.Sprintf("%d d", int(length.Hours())/24)
+	case length >= 2*time.Hour:
+		return fmt.Sprintf("%d h", int(length.Hours()))
+	case length >= 2*time.Minute:
+		return fmt.Sprintf("%d min", int(length.Minutes()))
+	default:
+		return fmt.Sprintf("%d s", max(0, int(length.Seconds())))
+	}
+}
+
+// printResult says what was ended, what the last look found, and what is left to do.
+func (i *invalidation) printResult(plan *session.Plan, result *session.Result, took time.Duration) {
+	printer := i.app.printer
+	var parts []string
+	for _, count := range plan.Counts {
+		if ended := result.Ended[count.Kind]; ended > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", ui.Number(ended), count.Kind))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"nothing"}
+	}
+	printer.Heading("Ended")
+	printer.Line("%s, in %.1f s.", strings.Join(parts, ", "), took.Seconds())
+	if result.Again > 0 {
+		printer.Line("Of these %s had come back, or was seen only by a later look.", ui.Number(result.Again))
+	}
+	if len(result.Proven) > 0 {
+		printer.Line("A whole look after it found none alive of: %s.", accessNames(result.Proven))
+	}
+	printer.Heading("Not reached from here")
+	for _, one := range session.Unreachables() {
+		printer.Line("- %s\n  lives %s; ended by %s", one.What, one.Lives, one.Ends)
+	}
+	if result.Ended[session.Vaults] > 0 && !i.options.PlainDelete {
+		printer.Line("\nOnce every server has restarted, ocmt session-invalidate --after-restart removes the tombstones.")
+	}
+}

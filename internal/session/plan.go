@@ -1,0 +1,157 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Request says what to end, and how.
+type Request struct {
+	Selection Selection
+	Include   []Kind // optional kinds
+	Ending    Ending
+	// IncludingNew ends what began during the work too.
+	IncludingNew bool
+	// Watch is for how long to keep looking, and ending what is there again.
+	Watch   time.Duration
+	Workers int
+	Target  time.Duration // how long one transaction should take
+}
+
+// Sources is what the work reads and writes.
+type Sources struct {
+	Database Database // nil: not looked at
+	Cache    Cache    // nil: not looked at
+	Pace     Pace
+	Clock    Clock
+}
+
+// Plan is what would end.
+type Plan struct {
+	Request Request
+	Moment  Moment
+	Counts  []Count // of each kind that is there and selected
+	Users   int64   // users concerned; -1 where everyone is selected
+	Skipped []Skip  // kinds that are not ended, and why
+
+	tables []Table
+	users  []string
+	chosen map[string]bool // users, for what is in Redis
+}
+
+// Skip is a kind that is not ended.
+type Skip struct {
+	Kind   Kind   `json:"kind"`
+	Reason string `json:"reason"`
+}
+
+// Live returns how much would end.
+func (p *Plan) Live() (live int64) {
+	for _, count := range p.Counts {
+		live += count.Selected
+	}
+	return live
+}
+
+// MakePlan counts what would end. It changes nothing. Errors: ErrNothingSelected, ErrAllAndMore.
+func MakePlan(ctx context.Context, sources Sources, request Request, reporter Reporter) (*Plan, error) {
+	if err := request.Selection.Validate(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{Request: request, Users: -1, Counts: []Count{}, Skipped: []Skip{}}
+	reporter.Phase("looking for live access")
+	if err := plan.countDatabase(ctx, sources.Database); err != nil {
+		return nil, err
+	}
+	if sources.Cache == nil {
+		plan.Skipped = append(plan.Skipped, Skip{Vaults, "REDIS_URL is not set, so unlocked vaults were not looked at"})
+		return plan, nil
+	}
+	if err := plan.countCache(ctx, sources.Cache); err != nil {
+		plan.Skipped = append(plan.Skipped, Skip{Vaults, fmt.Sprintf("Redis could not be asked: %v", err)})
+	}
+	return plan, nil
+}
+
+// countDatabase counts what the database has.
+func (p *Plan) countDatabase(ctx context.Context, database Database) (err error) {
+	if p.Moment, err = database.Begin(ctx); err != nil {
+		return err
+	}
+	all, err := database.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.findUsers(ctx, database); err != nil {
+		return err
+	}
+	for _, table := range all {
+		switch {
+		case table.Kind.IsOptional() && !slices.Contains(p.Request.Include, table.Kind):
+			continue
+		case table.NoUsers && !p.Request.Selection.Everyone():
+			p.Skipped = append(p.Skipped, Skip{table.Kind, "its rows do not tell whose they are, so they end with --all only"})
+			continue
+		}
+		count, err := database.Count(ctx, table, p.selectionFor(table.Kind), p.Moment)
+		if err != nil {
+			return fmt.Errorf("counting %s: %w", table.Name, err)
+		}
+		p.tables, p.Counts = append(p.tables, table), append(p.Counts, count)
+	}
+	for _, kind := range p.Request.Include {
+		if !slices.ContainsFunc(all, func(t Table) bool { return t.Kind == kind }) {
+			p.Skipped = append(p.Skipped, Skip{kind, "the database has no such table"})
+		}
+	}
+	return nil
+}
+
+// findUsers finds the users of the selection, before any of their sessions ends.
+func (p *Plan) findUsers(ctx context.Context, database Database) (err error) {
+	if p.Request.Selection.Everyone() {
+		return nil
+	}
+	if p.users, err = database.Users(ctx, p.Request.Selection, p.Moment); err != nil {
+		return err
+	}
+	p.Users, p.chosen = int64(len(p.users)), map[string]bool{}
+	for _, user := range p.users {
+		p.chosen[user] = true
+	}
+	return nil
+}
+
+// selectionFor returns the selection as it applies to a kind.
+func (p *Plan) selectionFor(kind Kind) Selection {
+	if kind == Logins {
+		return p.Request.Selection
+	}
+	return p.Request.Selection.OfUsers(p.users)
+}
+
+// countCache counts what Redis has.
+func (p *Plan) countCache(ctx context.Context, cache Cache) error {
+	seen := newCacheCounter()
+	_, err := cache.Scan(ctx, func(kind Kind, id ID, vault Vault) bool {
+		if p.isChosen(vault) {
+			seen.add(kind, id, vault)
+		}
+		return false
+	})
+	if err == nil {
+		p.Counts = append(p.Counts, seen.counts()...)
+	}
+	return err
+}
+
+// isChosen reports whether a vault is selected: by its user, because nothing else is known of it.
+// Where everyone is selected, one that does not tell its user is too.
+func (p *Plan) isChosen(vault Vault) bool {
+	if p.Request.Selection.Everyone() {
+		return vault.User == "" || !slices.Contains(p.Request.Selection.ExceptUsers, vault.User)
+	}
+	return vault.User != "" && p.chosen[vault.User]
+}

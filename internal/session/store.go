@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/pages"
+)
+
+// Table is a kind of access that stands in a table of the database.
+type Table struct {
+	Kind  Kind
+	Name  string // schema.name
+	Heaps []pages.Heap
+	// NoUsers says that its rows do not tell whose they are, so that they end only where everyone
+	// is selected.
+	NoUsers bool
+}
+
+// Moment is when the work began, by the clock of the database.
+type Moment struct {
+	Database string // its name
+	Time     string // as the database writes it
+}
+
+// Count is what a selection has of one kind.
+type Count struct {
+	Kind     Kind   `json:"kind"`
+	Table    string `json:"table"` // schema.name; "" for what is in Redis
+	Selected int64  `json:"selected"`
+	Users    int64  `json:"users"`
+	Youngest *Age   `json:"youngest_seconds"` // nil where the rows do not tell
+	Oldest   *Age   `json:"oldest_seconds"`
+}
+
+// Age is how long ago something was. JSON has it in seconds.
+type Age time.Duration
+
+// MarshalJSON writes seconds.
+func (a Age) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, math.Round(time.Duration(a).Seconds()), 'f', -1, 64), nil
+}
+
+// Ending is how access ends.
+type Ending struct {
+	Reason string // of at most MaxReason characters, for the rows
+	Delete bool   // rows are deleted rather than marked
+}
+
+// MaxReason is how many characters a reason in a row may have (contract, section 3).
+const MaxReason = 50
+
+// Database is the part of live access that stands in PostgreSQL.
+type Database interface {
+	// Begin says what the database is, and when it is.
+	Begin(ctx context.Context) (Moment, error)
+	// Tables returns the kinds of access that the database has.
+	Tables(ctx context.Context) ([]Table, error)
+	// Count counts the live rows of a selection that are older than the moment; with the zero
+	// moment, also the newer ones.
+	Count(ctx context.Context, table Table, selection Selection, moment Moment) (Count, error)
+	// Users returns the users of the live sessions of a selection, and, where no criterion is about
+	// single sessions, also selected users without any.
+	Users(ctx context.Context, selection Selection, moment Moment) ([]string, error)
+	// Open opens a connection of a worker.
+	Open(ctx context.Context) (Worker, error)
+	// Writers returns transactions that have written to the table and not ended.
+	Writers(ctx context.Context, table Table) ([]string, error)
+	// Flush makes sure that what was written is safe on disk.
+	Flush(ctx context.Context) error
+}
+
+// Worker ends rows on a connection of its own.
+type Worker interface {
+	// End ends the live rows of a selection in a range of pages, and returns how many. Rows that
+	// others hold for longer than the lock timeout are left: busy says so.
+	End(ctx context.Context, table Table, selection Selection, moment Moment, within pages.Range, ending Ending) (ended int64, busy bool, err error)
+	Close(ctx context.Context)
+}
+
+// Pace holds work back, so that live servers get their turn.
+type Pace interface {
+	// Do does a piece of work, and rests after it where others are at work.
+	Do(ctx context.Context, work func() error) error
+}
+
+// Vault is an unlocked vault, or an OAuth flow, as Redis has it.
+type Vault struct {
+	User    string // "" where the value does not tell
+	Created int64  // milliseconds since 1970; 0 where the value does not tell
+}
+
+// Cache is the part of live access that stands in Redis.
+type Cache interface {
+	// Now returns the clock of the server, in milliseconds since 1970.
+	Now(ctx context.Context) (int64, error)
+	// Scan visits every live vault, and every OAuth flow, once or more. What choose returns true
+	// for is ended; it may be called by several goroutines. The look is whole, or Scan returns an
+	// error.
+	Scan(ctx context.Context, choose func(kind Kind, id ID, vault Vault) bool) (Look, error)
+	// Restore removes the tombstones.
+	Restore(ctx context.Context) (removed int64, err error)
+}
+
+// Look is what a whole look at Redis came to.
+type Look struct {
+	Ended map[Kind]int64
+	// Moved says that a failover, or a move of slots, happened meanwhile, so that keys may have been
+	// passed over.
+	Moved bool
+}
+
+// ID stands for a key of Redis, which is itself a token. It is a digest of it.
+type ID [16]byte
+
+// Reporter is told how the work goes on.
+type Reporter interface {
+	// Phase names what is done now.
+	Phase(name string)
+	// Progress says how many were ended, of how many.
+	Progress(done, total int64)
+	// Waiting says what is waited for; "" for nothing.
+	Waiting(reason string)
+}
+
+// Clock tells the time.
+type Clock func() time.Time
