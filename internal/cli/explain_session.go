@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/postgres/pgsession"
 	"github.com/ocmt/ocmt/internal/redis"
@@ -27,7 +28,7 @@ func explainSession(err error) *ui.Error {
 	case errors.As(err, &unknown):
 		shown := session.UnknownNameError{What: unknown.What}
 		for _, name := range unknown.Names {
-			if secret.Resembles(name) {
+			if secret.Resembles(name) && !strings.Contains(name, "@") {
 				name = "[not shown]"
 			}
 			shown.Names = append(shown.Names, name)

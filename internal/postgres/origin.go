@@ -26,8 +26,8 @@ type Origin struct {
 // says less, because it is that of the transactions that have ended.
 func ReadOrigin(ctx context.Context, conn *pgconn.PgConn) (origin Origin, err error) {
 	rows, err := QueryRows(ctx, conn, `select pg_is_in_recovery(), pg_backend_pid(),
-		oldest, age(oldest::text::xid) > 0, next from (select txid_snapshot_xmin(txid_current_snapshot()) & 4294967295 oldest,
-		txid_snapshot_xmax(txid_current_snapshot()) & 4294967295 next) s`)
+		oldest, age(oldest::text::xid) > 0, upcoming from (select txid_snapshot_xmin(txid_current_snapshot()) & 4294967295 as oldest,
+		txid_snapshot_xmax(txid_current_snapshot()) & 4294967295 as upcoming) s`)
 	if err != nil {
 		return origin, err
 	}
