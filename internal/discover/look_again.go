@@ -45,9 +45,6 @@ func lookOnce(ctx context.Context, opener Opener, ring *crypto.Keyring, request 
 		return nil, err
 	}
 	s.report.Origins = append(s.report.Origins, origin)
-	if origin.Next == *request.Since {
-		return s.report, nil // nothing was written at all
-	}
 	s.request.Read = map[string][]string{}
 	relations, err := searcher.Relations(ctx)
 	if err != nil {

@@ -53,7 +53,8 @@ func (r *relationSearch) look(ctx context.Context) error {
 // search began.
 func (r *relationSearch) lookAtAll(ctx context.Context, size Size) error {
 	chunks := allOf(r.relation, size)
-	if r.relation.ByPages {
+	inParts := r.relation.ByPages && len(chunks) > 1 // one statement sees all of it at once
+	if inParts {
 		for i := range chunks {
 			chunks[i].Before = &r.oldest
 		}
@@ -77,10 +78,8 @@ func (r *relationSearch) lookAtAll(ctx context.Context, size Size) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if r.relation.ByPages {
-		if err := r.lookSince(ctx, r.oldest); err != nil {
-			return err
-		}
+	if inParts {
+		return r.lookSince(ctx, r.oldest)
 	}
 	return nil
 }

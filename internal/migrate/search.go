@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -35,19 +36,19 @@ func SearchUnlisted(ctx context.Context, sources SearchSources, ring *crypto.Key
 	if err != nil {
 		return nil, err
 	}
-	if len(notEnded) > 0 {
-		wait.timeout = 0 // one wait is enough
-	}
-	left, err := wait.awaitAll(ctx)
+	quiet, err := nothingBegan(ctx, searchers, verified)
 	if err != nil {
 		return nil, err
 	}
-	for _, holder := range left {
-		if !holder.isIn(notEnded) {
-			notEnded = append(notEnded, holder)
+	if !quiet {
+		if len(notEnded) > 0 {
+			wait.timeout = 0 // one wait is enough
 		}
-	}
-	if verified.Oldest != nil {
+		left, err := wait.awaitAll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		notEnded = append(notEnded, slices.DeleteFunc(left, func(h Holder) bool { return h.isIn(notEnded) })...)
 		asked.Since = verified.Oldest
 		if err := discover.LookAgain(ctx, searchers, ring, asked, report, reporter); err != nil {
 			return nil, err
@@ -55,6 +56,21 @@ func SearchUnlisted(ctx context.Context, sources SearchSources, ring *crypto.Key
 	}
 	report.Unread = append(report.Unread, notEndedFindings(notEnded)...)
 	return report, nil
+}
+
+// nothingBegan reports whether no transaction that writes has begun since a verification began, and
+// none was running then: nothing can have moved.
+func nothingBegan(ctx context.Context, searchers discover.Opener, verified *Verification) (bool, error) {
+	if verified.Oldest == nil {
+		return true, nil // there was no verification
+	}
+	searcher, err := searchers.OpenSearcher(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer searcher.Close(context.WithoutCancel(ctx))
+	origin, err := searcher.Origin(ctx)
+	return err == nil && origin.Next == *verified.Oldest, err
 }
 
 // labelsOf returns the key versions that matter.

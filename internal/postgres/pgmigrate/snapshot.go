@@ -44,17 +44,22 @@ func (s *Snapshot) Storage(ctx context.Context, tables []migrate.Table) (string,
 
 // Heaps implements migrate.Snapshot.
 func (s *Snapshot) Heaps(ctx context.Context, tables []migrate.Table) (map[string][]string, error) {
+	schemas, names := make([]string, len(tables)), make([]string, len(tables))
+	for i, table := range tables {
+		schemas[i], names[i] = table.Schema, table.Name
+	}
+	rows, err := postgres.QueryRows(ctx, s.PgConn(), `with recursive tree(place, relid) as (
+			select wanted.place, c.oid from unnest($1::text[], $2::text[]) with ordinality wanted(schema, name, place)
+			join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+			union select tree.place, i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
+		select place, relid from tree`, postgres.TextArray(schemas), postgres.TextArray(names))
+	if err != nil {
+		return nil, fmt.Errorf("asking for the parts of the tables: %w", err)
+	}
 	read := map[string][]string{}
-	for _, table := range tables {
-		oids, err := postgres.QueryColumn(ctx, s.PgConn(), postgres.TreeOf(`(select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where n.nspname = $1 and c.relname = $2)`), table.Schema, table.Name)
-		if err != nil {
-			return nil, fmt.Errorf("asking for the parts of %s: %w", table, err)
-		}
-		for _, oid := range oids {
-			for _, column := range table.Columns {
-				read[oid] = append(read[oid], column.Name)
-			}
+	for _, row := range rows {
+		for _, column := range tables[postgres.ParseNumber(row[0])-1].Columns {
+			read[row[1]] = append(read[row[1]], column.Name)
 		}
 	}
 	return read, nil
