@@ -57,7 +57,6 @@ func New(address string, options Options) (*Client, error) {
 		}
 	}
 	universal.DialTimeout, universal.ReadTimeout, universal.WriteTimeout = timeout, timeout, timeout
-	universal.ClientName = "ocmt"
 	universal.DisableIdentity = true
 	universal.MaxRetries = 3
 	return &Client{UniversalClient: driver.NewUniversalClient(universal), options: universal}, nil

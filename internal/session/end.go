@@ -188,7 +188,9 @@ func (e *ender) sweepTable(ctx context.Context, table Table, selection Selection
 			return e.work(ctx, worker, queue, table, selection, &ended)
 		})
 	}
-	err = group.Wait()
+	if err = group.Wait(); err == nil && e.stopping() {
+		err = ErrStopped
+	}
 	return ended.Load(), err
 }
 
@@ -197,7 +199,7 @@ func (e *ender) work(ctx context.Context, worker Worker, queue *pages.Queue, tab
 	size := int64(firstPages)
 	for within, more := queue.Next(size); more; within, more = queue.Next(size) {
 		if e.stopping() {
-			return ErrStopped
+			return nil // an error would cut off what the other workers have in hand
 		}
 		var rows int64
 		var took time.Duration
@@ -254,22 +256,53 @@ func (e *ender) endCache(ctx context.Context, first bool) (err error) {
 		}
 		e.seen = newCacheCounter()
 	}
-	for look := 0; look < maxLooks; look++ {
+	defer e.reporter.Waiting("")
+	for look, unsettled := 0, 0; look < maxLooks && unsettled < maxUnsettled; {
 		if e.stopping() {
 			return ErrStopped
 		}
 		e.reporter.Phase("ending vaults")
-		found, err := e.lookAtCache(ctx, first && look == 0)
+		found, err := e.lookAtCache(ctx, first && look+unsettled == 0)
 		if err != nil {
 			return err
 		}
 		e.result.Looks++
-		if found.Ended[Vaults]+found.Ended[OAuthFlows] == 0 && !found.Moved {
+		switch none := found.Ended[Vaults]+found.Ended[OAuthFlows] == 0; {
+		case none && !found.Moved:
 			e.result.Proven = append(e.result.Proven, Vaults, OAuthFlows)
 			return nil
+		case none:
+			unsettled++
+			e.reporter.Waiting("slots or primaries of Redis, which are on the move")
+			if err := e.pause(ctx, settlePeriod); err != nil {
+				return err
+			}
+		default:
+			look++
 		}
 	}
 	return fmt.Errorf("%w: %s or %s", ErrStillAlive, Vaults, OAuthFlows)
+}
+
+// The bounds of a wait for a cluster that moves its slots: a look every quarter of a second, for five
+// minutes.
+const (
+	settlePeriod = 250 * time.Millisecond
+	maxUnsettled = 1200
+)
+
+// pause waits, unless the work is to stop.
+func (e *ender) pause(ctx context.Context, length time.Duration) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-e.stop:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // lookAtCache looks once at all of Redis, and ends what is selected. The first look takes what is

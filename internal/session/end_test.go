@@ -299,3 +299,82 @@ func TestOtherKindsEnd(t *testing.T) {
 		t.Errorf("%s confirmations were confirmed", n)
 	}
 }
+
+// If this fails, access that somebody brings back during an incident stays, although the operator
+// watches.
+func TestWatchEndsWhatComesBack(t *testing.T) {
+	t.Parallel()
+	d, v := newDatabase(t), newVaults(t)
+	users := d.addUsers(1)
+	d.logIn(users, 3)
+	v.unlock("a", users[0])
+	sources := d.sources()
+	sources.Cache = v.cache(v.server.URL(), "")
+	asked := request(session.Selection{All: true})
+	asked.Watch = 1500 * time.Millisecond
+	plan, err := session.MakePlan(context.Background(), sources, asked, silent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revive := sync.OnceFunc(func() {
+		d.exec("update sessions set revoked_at = null")
+		v.unlock("a", users[0])
+		d.exec("insert into sessions (user_id, token, expires_at) values ($1, 'new', now() + interval '1 day')", users[0])
+	})
+	result, err := session.End(context.Background(), sources, plan, nil, watching{revive: revive})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Again != 4 || d.alive("token <> 'new'") != 0 || v.get("vault:session:a") != tombstone {
+		t.Errorf("came back %d, alive %d", result.Again, d.alive("token <> 'new'"))
+	}
+	if d.alive("token = 'new'") != 1 {
+		t.Error("a log-in made during the watch was ended")
+	}
+}
+
+// watching does something when a watch begins.
+type watching struct {
+	silent
+	revive func()
+}
+
+func (w watching) Phase(name string) {
+	if name == "watching" {
+		w.revive()
+	}
+}
+
+// If this fails, whoever stops the work in the middle does not know how far it came, or cannot go on.
+func TestStoppedAndGoneOn(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	const count = 30_000 // more pages than are in hand at once
+	d.logIn(d.addUsers(50), count/50)
+	plan, err := session.MakePlan(context.Background(), d.sources(), request(session.Selection{All: true}), silent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	halt := sync.OnceFunc(func() { close(stop) })
+	result, err := session.End(context.Background(), d.sources(), plan, stop, stopping{halt: halt})
+	ended := result.Ended[session.Logins]
+	if !errors.Is(err, session.ErrStopped) || ended == 0 || ended == count || int(ended) != count-d.alive("true") {
+		t.Errorf("%v: ended %d, alive %d", err, ended, d.alive("true"))
+	}
+	if _, result := d.end(d.sources(), request(session.Selection{All: true})); result.Ended[session.Logins] != count-ended || d.alive("true") != 0 {
+		t.Errorf("gone on: ended %d", result.Ended[session.Logins])
+	}
+}
+
+// stopping stops the work after its first rows.
+type stopping struct {
+	silent
+	halt func()
+}
+
+func (s stopping) Progress(done, _ int64) {
+	if done > 0 {
+		s.halt()
+	}
+}
