@@ -280,7 +280,7 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
 	}
 	if optional := i.notIncluded(); len(optional) > 0 {
-		printer.Line("Left alone, unless --include names them: %s.", accessNames(optional))
+		printer.Line("%s", wrapText("Left alone, unless --include names them: "+accessNames(optional)+".", helpWidth))
 	}
 }
 
@@ -323,8 +323,11 @@ func (i *invalidation) printResult(plan *session.Plan, result *session.Result, t
 	if result.Again > 0 {
 		printer.Line("Of these %s had come back, or was seen only by a later look.", ui.Number(result.Again))
 	}
-	if len(result.Proven) > 0 {
-		printer.Line("A whole look after it found none alive of: %s.", accessNames(result.Proven))
+	switch {
+	case len(plan.Skipped) == 0 && len(result.Proven) >= len(plan.Counts):
+		printer.Line("A whole look after it found nothing of what was selected alive.")
+	case len(result.Proven) > 0:
+		printer.Line("%s", wrapText("A whole look after it found none alive of: "+accessNames(result.Proven)+".", helpWidth))
 	}
 	printer.Heading("Not reached from here")
 	for _, one := range session.Unreachables() {
