@@ -37,7 +37,7 @@ test: setup-tests ## run every test with the race detector
 
 .PHONY: test-faults
 test-faults: setup-tests ## break things under a rotation, the long form (half an hour)
-	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 45m ./internal/faults/
+	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 45m ./internal/faults/ ./internal/session/
 
 .PHONY: demo
 demo: setup build ## show a whole rotation on a throwaway database

@@ -3,6 +3,7 @@ package discover
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -24,7 +25,7 @@ func LookAgain(ctx context.Context, opener Opener, ring *crypto.Keyring, request
 			continue // a table was rewritten or locked
 		}
 		report.Late = late.Unlisted
-		report.Known = append(report.Known, late.Known...)
+		report.addKnown(late.Known)
 		return nil
 	}
 	report.Unread = append(report.Unread, unread...)
@@ -92,4 +93,19 @@ func (s *search) lookSince(ctx context.Context, relation Relation) error {
 	}
 	r.merge()
 	return nil
+}
+
+// addKnown adds what a later look found in columns that are listed as under other keys. Of a column
+// that the report has, only the keys that open its values are new.
+func (r *Report) addKnown(late []Find) {
+	for _, find := range late {
+		at := slices.IndexFunc(r.Known, func(known Find) bool { return known.String() == find.String() && known.Reason == find.Reason })
+		if at < 0 {
+			r.Known = append(r.Known, find)
+			continue
+		}
+		for _, version := range find.OpenedBy {
+			r.Known[at].addOpened(0, version)
+		}
+	}
 }

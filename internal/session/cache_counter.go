@@ -14,17 +14,19 @@ func newCacheCounter() *cacheCounter {
 	return &cacheCounter{seen: map[ID]bool{}, kinds: map[Kind]int64{}, users: map[Kind]map[string]bool{Vaults: {}, OAuthFlows: {}}}
 }
 
-func (c *cacheCounter) add(kind Kind, id ID, vault Vault) {
+// add counts a key, and reports whether it was not seen before.
+func (c *cacheCounter) add(kind Kind, id ID, vault Vault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.seen[id] {
-		return
+		return false
 	}
 	c.seen[id] = true
 	c.kinds[kind]++
 	if vault.User != "" {
 		c.users[kind][vault.User] = true
 	}
+	return true
 }
 
 // has reports whether the look has seen a key.

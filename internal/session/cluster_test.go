@@ -84,6 +84,7 @@ func (c *cluster) reshard(from, to *vaults, slots int) {
 // If this fails, a vault of a cluster stays open because its slot was on its way while it was looked at.
 func TestVaultsOfAClusterWhoseSlotsMove(t *testing.T) {
 	t.Parallel()
+	longForm(t)
 	c, d := newCluster(t), newDatabase(t)
 	const count, rounds = 3000, 3
 	sources := d.sources()

@@ -147,3 +147,12 @@ func (d *database) checksum(table, where string) string {
 	d.t.Helper()
 	return d.texts(fmt.Sprintf("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from %s t where %s", table, where))[0]
 }
+
+// longForm leaves a test to make test-faults: it needs several servers, and a machine that does not
+// starve them.
+func longForm(t *testing.T) {
+	t.Helper()
+	if os.Getenv("OCMT_FAULTS") != "full" {
+		t.Skip("in the long form only: make test-faults")
+	}
+}

@@ -309,9 +309,10 @@ func (e *ender) pause(ctx context.Context, length time.Duration) error {
 // there for old. Later ones take for new what the first did not see and what says that it began
 // after the start.
 func (e *ender) lookAtCache(ctx context.Context, first bool) (Look, error) {
+	looked := newCacheCounter()
 	look, err := e.Cache.Scan(ctx, func(kind Kind, id ID, vault Vault) bool {
-		if !e.plan.isChosen(vault) {
-			return false
+		if !e.plan.isChosen(vault) || !looked.add(kind, id, vault) {
+			return false // a key whose slot moves can be seen on two servers
 		}
 		if first {
 			e.seen.add(kind, id, vault)

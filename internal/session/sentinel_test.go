@@ -42,6 +42,7 @@ func startSentinel(t *testing.T, primary *vaults, password string) int {
 // cannot be finished after it.
 func TestVaultsBehindSentinel(t *testing.T) {
 	t.Parallel()
+	longForm(t)
 	const password, count = "behind-sentinel", 4000
 	d := newDatabase(t)
 	primary := newVaults(t, "requirepass "+password, "masterauth "+password)
