@@ -21,6 +21,11 @@ func (o *selectionOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().Var(&o.To, "to-version", "the key version to reach (default: ENCRYPTION_KEY_VERSION)")
 	cmd.Flags().Var(&o.Tables, "table", "only this table, as table or schema.table; may be given again")
 	cmd.Flags().Var(&o.Columns, "column", "only this column, as column, table.column or schema.table.column; may be given again")
+	addPaceFlags(cmd)
+}
+
+// addPaceFlags adds the flags that say how hard a command works.
+func addPaceFlags(cmd *cobra.Command) {
 	settingFlag(cmd, "workers", config.NameWorkers, "connections that work at once (default: by this machine's cores and the server's room)")
 	settingFlag(cmd, "pace", config.NamePace, "auto gives way while others are at work in the database; full, gentle (default auto)")
 	// It fails only for a flag that is not there.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -186,10 +185,7 @@ func (a *App) readNames(name string) ([]string, error) {
 	if name == "-" {
 		text, err = io.ReadAll(io.LimitReader(a.deps.Streams.In, maxNames))
 	} else {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(a.deps.Dir, name)
-		}
-		text, err = os.ReadFile(name)
+		text, err = os.ReadFile(a.path(name))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the names of users: %w", err)
@@ -248,11 +244,7 @@ func (a *App) openRedis(settings *config.Settings) (*redis.Client, error) {
 		if file.name == "" {
 			continue
 		}
-		path := file.name
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(a.deps.Dir, path)
-		}
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(a.path(file.name))
 		if err != nil {
 			return nil, fmt.Errorf("reading a certificate for Redis: %w", err)
 		}

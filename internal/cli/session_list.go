@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres/pgsession"
 	"github.com/ocmt/ocmt/internal/session"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -54,20 +55,14 @@ tell two sessions apart.
 }
 
 func (a *App) runSessionList(ctx context.Context, settings *config.Settings, options *sessionListOptions) error {
-	ctx, cancel := a.stop.Context(ctx)
-	defer cancel()
-	access, err := a.openAccess(settings, false)
+	return a.withListed(ctx, settings, options, a.printSessions)
+}
+
+// printSessions lists the sessions of a selection.
+func (a *App) printSessions(ctx context.Context, store *pgsession.Store, selection session.Selection, most int) error {
+	entries, err := store.List(ctx, selection, most)
 	if err != nil {
 		return err
-	}
-	defer access.close()
-	selection, err := options.listed(ctx, a, settings, access.store)
-	if err != nil {
-		return causeOf(ctx, err)
-	}
-	entries, err := access.store.List(ctx, selection, options.Most)
-	if err != nil {
-		return causeOf(ctx, err)
 	}
 	table := ui.Table{Columns: []ui.Column{{Title: "SESSION"}, {Title: "USER", Flexible: true}, {Title: "AGE", Right: true}, {Title: "IDLE", Right: true}, {Title: "ADDRESS"}, {Title: "USER AGENT", Flexible: true}}}
 	for _, entry := range entries {
@@ -78,10 +73,27 @@ func (a *App) runSessionList(ctx context.Context, settings *config.Settings, opt
 		table.Rows = append(table.Rows, ui.Row(entry.ID, who, ageText(entry.Age), ageText(entry.Idle), entry.Address, entry.Agent))
 	}
 	a.printer.Table(table)
-	if len(entries) == options.Most {
-		a.printer.Note("only the newest %d are listed; --most lists more", options.Most)
+	if len(entries) == most {
+		a.printer.Note("only the newest %d are listed; --most lists more", most)
 	}
 	return a.printer.Document("session-list", sessionListDocument{Sessions: emptyIfNil(entries)})
+}
+
+// withListed looks up what a command is to show, and has it printed.
+func (a *App) withListed(ctx context.Context, settings *config.Settings, options *sessionListOptions,
+	show func(ctx context.Context, store *pgsession.Store, selection session.Selection, most int) error) error {
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	access, err := a.openAccess(settings, false)
+	if err != nil {
+		return err
+	}
+	defer access.close()
+	selection, err := options.listed(ctx, a, settings, access.store)
+	if err == nil {
+		err = show(ctx, access.store, selection, options.Most)
+	}
+	return causeOf(ctx, err)
 }
 
 // listed returns the selection, which is everything where nothing is selected.
@@ -117,20 +129,14 @@ address, 48 of an IPv6 address) and by user agent, the largest groups first.
 }
 
 func (a *App) runSessionStats(ctx context.Context, settings *config.Settings, options *sessionListOptions) error {
-	ctx, cancel := a.stop.Context(ctx)
-	defer cancel()
-	access, err := a.openAccess(settings, false)
+	return a.withListed(ctx, settings, options, a.printSessionStats)
+}
+
+// printSessionStats counts the sessions of a selection in groups.
+func (a *App) printSessionStats(ctx context.Context, store *pgsession.Store, selection session.Selection, most int) error {
+	groups, err := store.Stats(ctx, selection, most)
 	if err != nil {
 		return err
-	}
-	defer access.close()
-	selection, err := options.listed(ctx, a, settings, access.store)
-	if err != nil {
-		return causeOf(ctx, err)
-	}
-	groups, err := access.store.Stats(ctx, selection, options.Most)
-	if err != nil {
-		return causeOf(ctx, err)
 	}
 	table := ui.Table{Columns: []ui.Column{{Title: "BY"}, {Title: "NAME", Flexible: true}, {Title: "SESSIONS", Right: true}, {Title: "USERS", Right: true}}}
 	for _, group := range groups {

@@ -152,25 +152,3 @@ func visitStrings(text []byte, visit func(member, text string)) (rest []byte) {
 		name = len(open) > 0 && open[len(open)-1]
 	}
 }
-
-// openingVersion returns the version of the ring whose key opens a ciphertext, and the plaintext; -1
-// where none does. It tries the version that the ciphertext names first.
-func openingVersion(ring *crypto.Keyring, c located) (version int, plaintext []byte) {
-	if ring == nil || c.truncated {
-		return -1, nil
-	}
-	if plaintext, err := ring.Open(c.Ciphertext); err == nil {
-		return c.Version, plaintext
-	}
-	other := c.Ciphertext
-	for _, version := range ring.Versions() {
-		other.Format, other.Version = crypto.Versioned, version
-		if version == c.Version {
-			continue
-		}
-		if plaintext, err := ring.Open(other); err == nil {
-			return version, plaintext
-		}
-	}
-	return -1, nil
-}

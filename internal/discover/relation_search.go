@@ -165,7 +165,10 @@ func (r *relationSearch) addCandidate(candidate Candidate) {
 	found := look(candidate.Value)
 	var openedBy []int
 	for i := 0; i < len(found); i++ { // it grows by what was sealed twice
-		version, plaintext := openingVersion(r.ring, found[i])
+		version, plaintext := -1, []byte(nil)
+		if r.ring != nil && !found[i].truncated {
+			version, plaintext = r.ring.OpenAny(found[i].Ciphertext)
+		}
 		openedBy = append(openedBy, version)
 		if inner, ok := crypto.Contained(plaintext); ok {
 			found = append(found, located{Ciphertext: inner, member: found[i].member, nested: found[i].nested})

@@ -12,7 +12,7 @@ type Row struct {
 	Values [][]byte
 }
 
-// size returns the bytes of the values.
+// size returns the bytes of the encrypted values.
 func (r Row) size() (bytes int) {
 	for _, text := range r.Values {
 		bytes += len(text)

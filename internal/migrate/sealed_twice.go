@@ -27,14 +27,7 @@ const reasonSealedTwice = "sealed_twice"
 func findInside(ring *crypto.Keyring, plaintext []byte, needed ...int) error {
 	inner, found := crypto.Contained(plaintext)
 	for found {
-		version, opened := -1, []byte(nil)
-		for _, known := range ring.Versions() {
-			tried := inner
-			tried.Format, tried.Version = crypto.Versioned, known
-			if text, err := ring.Open(tried); err == nil {
-				version, opened = known, text
-			}
-		}
+		version, opened := ring.OpenAny(inner)
 		switch _, tried := ring.Key(inner.Version); {
 		case version >= 0 && !slices.Contains(needed, version):
 			return &errSealedTwice{version}

@@ -62,13 +62,7 @@ const (
 	indexBits        = 16 // a page has fewer rows than this has numbers
 )
 
-// size returns the bytes of the encrypted values of a row.
-func (c Change) size() (bytes int) {
-	for _, text := range c.Row.Values {
-		bytes += len(text)
-	}
-	return bytes
-}
+func (c Change) size() int { return c.Row.size() }
 
 // otherBytes estimates how many bytes the other columns of one of these rows take, on
 // the assumption that the rows fill the page. Where the page has more rows, the

@@ -26,11 +26,7 @@ type examples []Row
 
 // offer keeps a copy of a row while there is room.
 func (e *examples) offer(row Row) {
-	size := len(row.Key)
-	for _, text := range row.Values {
-		size += len(text)
-	}
-	if len(*e) >= maxExamples || size > maxExampleBytes {
+	if len(*e) >= maxExamples || len(row.Key)+row.size() > maxExampleBytes {
 		return
 	}
 	kept := Row{Key: append([]byte{}, row.Key...), Values: make([][]byte, len(row.Values))}

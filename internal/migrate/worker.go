@@ -49,9 +49,7 @@ var errEnough = errors.New("enough is read")
 // noteSize remembers how large a row was.
 func (w *worker) noteSize(row Row) {
 	w.rowsSeen++
-	for _, text := range row.Values {
-		w.bytesSeen += 2 * int64(len(text)) // once as read, and once as written
-	}
+	w.bytesSeen += 2 * int64(row.size()) // once as read, and once as written
 }
 
 // minRows is how many rows are read while nothing is known of their size.

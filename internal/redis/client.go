@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ const timeout = 10 * time.Second
 // port and database number. With master_name in the query, the hosts are Sentinels; more hosts are
 // given by addr. It dials nothing. Errors: ErrAddress, ErrCertificates.
 func New(address string, options Options) (*Client, error) {
-	silence()
+	logging.Disable() // else the driver writes to standard error
 	universal, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -60,11 +61,6 @@ func New(address string, options Options) (*Client, error) {
 	universal.DisableIdentity = true
 	universal.MaxRetries = 3
 	return &Client{UniversalClient: driver.NewUniversalClient(universal), options: universal}, nil
-}
-
-// silence keeps the driver from writing to standard error.
-func silence() {
-	logging.Disable()
 }
 
 // parse reads an address.
@@ -84,9 +80,6 @@ func parse(address string) (*driver.UniversalOptions, error) {
 	}
 	universal := &driver.UniversalOptions{Addrs: append([]string{single.Addr}, more...), DB: single.DB, Username: single.Username,
 		Password: single.Password, TLSConfig: single.TLSConfig, MasterName: master}
-	if master != "" {
-		universal.SentinelUsername, universal.SentinelPassword = query.Get("sentinel_username"), query.Get("sentinel_password")
-	}
 	dial := netconn.Quiet((&net.Dialer{Timeout: timeout, KeepAlive: time.Minute}).DialContext)
 	universal.Dialer = func(ctx context.Context, _, address string) (net.Conn, error) {
 		kind := "tcp"
@@ -173,5 +166,6 @@ func (c *Client) Topology(ctx context.Context) (string, error) {
 			masters = append(masters, parts[0]+" "+strings.Join(parts[8:], " "))
 		}
 	}
-	return strings.Join(sorted(masters), "\n"), nil
+	slices.Sort(masters)
+	return strings.Join(masters, "\n"), nil
 }

@@ -48,8 +48,3 @@ func field(info, name string) string {
 	value, _, _ := strings.Cut(rest, "\r\n")
 	return value
 }
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
-}

@@ -104,16 +104,10 @@ const watchPeriod = time.Second
 
 // watch looks again and again for as long as the request says.
 func (e *ender) watch(ctx context.Context) error {
-	ticker := time.NewTicker(watchPeriod)
-	defer ticker.Stop()
 	for deadline := e.Clock().Add(e.plan.Request.Watch); e.Clock().Before(deadline); {
 		e.reporter.Phase("watching")
-		select {
-		case <-ticker.C:
-		case <-e.stop:
-			return ErrStopped
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := e.pause(ctx, watchPeriod); err != nil {
+			return err
 		}
 		if err := e.round(ctx, false); err != nil {
 			return err
@@ -205,7 +199,7 @@ func (e *ender) work(ctx context.Context, worker Worker, queue *pages.Queue, tab
 		var took time.Duration
 		err := e.Pace.Do(ctx, func() (err error) {
 			began := e.Clock()
-			rows, _, err = worker.End(ctx, table, selection, e.plan.Moment, within, e.plan.Request.Ending)
+			rows, err = worker.End(ctx, table, selection, e.plan.Moment, within, e.plan.Request.Ending)
 			took = e.Clock().Sub(began)
 			return err
 		})
@@ -227,16 +221,10 @@ const writerPeriod = 20 * time.Millisecond
 func (e *ender) awaitWriters(ctx context.Context, table Table) error {
 	defer e.reporter.Waiting("")
 	left, err := e.Database.Writers(ctx, table)
-	ticker := time.NewTicker(writerPeriod)
-	defer ticker.Stop()
 	for err == nil && len(left) > 0 {
 		e.reporter.Waiting(left[0] + ", which has written and not ended")
-		select {
-		case <-ticker.C:
-		case <-e.stop:
-			return ErrStopped
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := e.pause(ctx, writerPeriod); err != nil {
+			return err
 		}
 		var now []string
 		now, err = e.Database.Writers(ctx, table)

@@ -91,7 +91,7 @@ func (p *Plan) countDatabase(ctx context.Context, database Database) (err error)
 		switch {
 		case table.Kind.IsOptional() && !slices.Contains(p.Request.Include, table.Kind):
 			continue
-		case table.NoUsers && !p.Request.Selection.Everyone():
+		case table.NoUsers && !p.Request.Selection.All:
 			p.Skipped = append(p.Skipped, Skip{table.Kind, "its rows do not tell whose they are, so they end with --all only"})
 			continue
 		}
@@ -111,7 +111,7 @@ func (p *Plan) countDatabase(ctx context.Context, database Database) (err error)
 
 // findUsers finds the users of the selection, before any of their sessions ends.
 func (p *Plan) findUsers(ctx context.Context, database Database) (err error) {
-	if p.Request.Selection.Everyone() {
+	if p.Request.Selection.All {
 		return nil
 	}
 	if p.users, err = database.Users(ctx, p.Request.Selection, p.Moment); err != nil {
@@ -150,7 +150,7 @@ func (p *Plan) countCache(ctx context.Context, cache Cache) error {
 // isChosen reports whether a vault is selected: by its user, because nothing else is known of it.
 // Where everyone is selected, one that does not tell its user is too.
 func (p *Plan) isChosen(vault Vault) bool {
-	if p.Request.Selection.Everyone() {
+	if p.Request.Selection.All {
 		return vault.User == "" || !slices.Contains(p.Request.Selection.ExceptUsers, vault.User)
 	}
 	return vault.User != "" && p.chosen[vault.User]

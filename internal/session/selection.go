@@ -52,9 +52,6 @@ func (s Selection) OfSessions() bool {
 		s.Expired || s.OverLimit > 0 || s.PastTimeout > 0
 }
 
-// Everyone reports whether every user is selected, save those that are excepted.
-func (s Selection) Everyone() bool { return s.All }
-
 // OfUsers returns the selection for what has no session: the users themselves. Users are those that
 // the selection has at the start; they are not used where everyone is selected.
 func (s Selection) OfUsers(users []string) Selection {

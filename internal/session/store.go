@@ -75,8 +75,8 @@ type Database interface {
 // Worker ends rows on a connection of its own.
 type Worker interface {
 	// End ends the live rows of a selection in a range of pages, and returns how many. Rows that
-	// others hold for longer than the lock timeout are left: busy says so.
-	End(ctx context.Context, table Table, selection Selection, moment Moment, within pages.Range, ending Ending) (ended int64, busy bool, err error)
+	// others hold for longer than the lock timeout are left, and a later look finds them.
+	End(ctx context.Context, table Table, selection Selection, moment Moment, within pages.Range, ending Ending) (ended int64, err error)
 	Close(ctx context.Context)
 }
 

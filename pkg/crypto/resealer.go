@@ -134,9 +134,12 @@ func (r *Resealer) wipe() {
 	clear(r.opened)
 	clear(r.reopened)
 	r.opened, r.reopened = r.opened[:0], r.reopened[:0]
-	for _, buffer := range []*[]byte{&r.opened, &r.reopened, &r.sealed, &r.text, &r.inputParser.decoded, &r.outputParser.decoded} {
-		keepSmall(buffer)
-	}
+	keepSmall(&r.opened)
+	keepSmall(&r.reopened)
+	keepSmall(&r.sealed)
+	keepSmall(&r.text)
+	keepSmall(&r.inputParser.decoded)
+	keepSmall(&r.outputParser.decoded)
 }
 
 // keptBytes bounds a buffer that is kept for the next value. A value of many megabytes needs six.

@@ -76,3 +76,22 @@ func (x ciphers) open(dst []byte, c Ciphertext) ([]byte, error) {
 	}
 	return plaintext, nil
 }
+
+// OpenAny opens c with the key of its label or with any other of the ring. It returns the version of
+// the key that opens it, and the plaintext; -1 where none does.
+func (k *Keyring) OpenAny(c Ciphertext) (version int, plaintext []byte) {
+	if plaintext, err := k.Open(c); err == nil {
+		return c.Version, plaintext
+	}
+	label := c.Version
+	c.Format = Versioned
+	for _, c.Version = range k.Versions() {
+		if c.Version == label {
+			continue
+		}
+		if plaintext, err := k.Open(c); err == nil {
+			return c.Version, plaintext
+		}
+	}
+	return -1, nil
+}

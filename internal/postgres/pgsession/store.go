@@ -160,10 +160,13 @@ func ageOf(text string) *session.Age {
 
 // Users implements session.Database.
 func (s *Store) Users(ctx context.Context, selection session.Selection, moment session.Moment) (users []string, err error) {
-	l, _ := s.layoutOf(session.Logins)
 	var sql string
 	var chosen *predicate
 	if selection.OfSessions() {
+		l, err := s.describeLogins(ctx)
+		if err != nil {
+			return nil, err
+		}
 		chosen = l.selected(selection, moment)
 		sql = "select distinct t.user_id::text from " + l.path() + " t where t.user_id is not null and " + chosen.sql()
 	} else {

@@ -32,20 +32,20 @@ func (w *worker) Close(ctx context.Context) { w.conn.Close(ctx) }
 
 // End implements session.Worker. Each statement is a transaction of its own, with the settings for
 // writing before it in the same round trip, because there may be a pool in between.
-func (w *worker) End(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment, within pages.Range, ending session.Ending) (ended int64, busy bool, err error) {
+func (w *worker) End(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment, within pages.Range, ending session.Ending) (ended int64, err error) {
 	l, byPages := w.store.layoutOf(table.Kind)
 	for {
 		sql, params := l.endSQL(selection, moment, within, ending, byPages)
 		rows, err := w.execute(ctx, sql, params)
 		switch {
 		case postgres.IsTransient(err):
-			return ended, true, nil
+			return ended, nil
 		case err != nil:
-			return ended, false, postgres.ExplainError(err)
+			return ended, postgres.ExplainError(err)
 		}
 		ended += rows
 		if byPages || rows < rowsAtOnce {
-			return ended, false, nil
+			return ended, nil
 		}
 	}
 }

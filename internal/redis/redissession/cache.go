@@ -7,8 +7,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
@@ -74,21 +75,17 @@ func (c *Cache) Scan(ctx context.Context, choose func(session.Kind, session.ID, 
 	if err != nil {
 		return look, err
 	}
-	var mu sync.Mutex
-	err = c.client.ForEachMaster(ctx, func(ctx context.Context, master *driver.Client) error {
-		for _, kind := range []session.Kind{session.Vaults, session.OAuthFlows} {
-			ended, err := c.scanMaster(ctx, master, kind, choose)
-			mu.Lock()
-			look.Ended[kind] += ended
-			mu.Unlock()
+	for _, kind := range []session.Kind{session.Vaults, session.OAuthFlows} {
+		look.Ended[kind], err = c.visitKeys(ctx, kind, func(ctx context.Context, keys []string) (int64, error) {
+			chosen, err := c.chooseKeys(ctx, kind, keys, choose)
 			if err != nil {
-				return err
+				return 0, err
 			}
+			return c.endKeys(ctx, kind, chosen)
+		})
+		if err != nil {
+			return look, err
 		}
-		return nil
-	})
-	if err != nil {
-		return look, redis.ExplainError(err)
 	}
 	after, err := c.client.Topology(ctx)
 	look.Moved = after != before
@@ -103,27 +100,29 @@ func (c *Cache) keysOf(kind session.Kind) string {
 	return c.options.Prefix + oauthKeys
 }
 
-// scanMaster looks at the keys of a kind on one server.
-func (c *Cache) scanMaster(ctx context.Context, master *driver.Client, kind session.Kind, choose func(session.Kind, session.ID, session.Vault) bool) (ended int64, err error) {
-	for cursor, more := uint64(0), true; more; more = cursor != 0 {
-		var keys []string
-		if keys, cursor, err = master.Scan(ctx, cursor, escapeGlob(c.keysOf(kind))+"*", scanned).Result(); err != nil {
-			return ended, err
+// visitKeys visits the keys of a kind on every server, some at a time, and returns the sum of what was
+// done to them. Servers are visited at once.
+func (c *Cache) visitKeys(ctx context.Context, kind session.Kind, visit func(ctx context.Context, keys []string) (int64, error)) (int64, error) {
+	var total atomic.Int64
+	err := c.client.ForEachMaster(ctx, func(ctx context.Context, master *driver.Client) error {
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			var keys []string
+			var err error
+			if keys, cursor, err = master.Scan(ctx, cursor, escapeGlob(c.keysOf(kind))+"*", scanned).Result(); err != nil {
+				return err
+			}
+			if len(keys) == 0 {
+				continue
+			}
+			done, err := visit(ctx, keys)
+			total.Add(done)
+			if err != nil {
+				return err
+			}
 		}
-		if len(keys) == 0 {
-			continue
-		}
-		chosen, err := c.chooseKeys(ctx, kind, keys, choose)
-		if err != nil {
-			return ended, err
-		}
-		done, err := c.endKeys(ctx, kind, chosen)
-		ended += done
-		if err != nil {
-			return ended, err
-		}
-	}
-	return ended, nil
+		return nil
+	})
+	return total.Load(), redis.ExplainError(err)
 }
 
 // escapeGlob writes a text so that a pattern of Redis takes it as it is.
@@ -133,9 +132,7 @@ func escapeGlob(text string) string {
 
 // chooseKeys reads the values of keys, and returns the keys that are to be ended.
 func (c *Cache) chooseKeys(ctx context.Context, kind session.Kind, keys []string, choose func(session.Kind, session.ID, session.Vault) bool) ([]string, error) {
-	heads, err := c.read(ctx, keys, func(pipe driver.Pipeliner, key string) *driver.StringCmd {
-		return pipe.GetRange(ctx, key, 0, headBytes-1)
-	})
+	heads, err := c.readHeads(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -191,79 +188,43 @@ func isNoText(err error) bool {
 	return err == driver.Nil || strings.HasPrefix(err.Error(), "WRONGTYPE") //nolint:errorlint // the driver returns it as it is
 }
 
+// readHeads reads the beginning of what stands under keys.
+func (c *Cache) readHeads(ctx context.Context, keys []string) (map[string]string, error) {
+	return c.read(ctx, keys, func(pipe driver.Pipeliner, key string) *driver.StringCmd {
+		return pipe.GetRange(ctx, key, 0, headBytes-1)
+	})
+}
+
 // endKeys ends what stands under keys: a vault is overwritten where it is still there, a flow is
 // removed. It returns how many were there.
 func (c *Cache) endKeys(ctx context.Context, kind session.Kind, keys []string) (ended int64, err error) {
-	if len(keys) == 0 {
-		return 0, nil
+	if kind != session.Vaults || c.options.PlainDelete {
+		return c.remove(ctx, keys)
 	}
-	answers := make([]driver.Cmder, len(keys))
+	answers := make([]*driver.BoolCmd, len(keys))
 	_, _ = c.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
 		for i, key := range keys {
-			if kind == session.Vaults && !c.options.PlainDelete {
-				answers[i] = pipe.SetXX(ctx, key, tombstone, tombstoneTime)
-			} else {
-				answers[i] = pipe.Unlink(ctx, key)
-			}
+			answers[i] = pipe.SetXX(ctx, key, tombstone, tombstoneTime)
 		}
 		return nil
 	})
 	for _, answer := range answers {
-		if answer.Err() != nil && answer.Err() != driver.Nil { //nolint:errorlint // likewise
+		if answer.Err() != nil && answer.Err() != driver.Nil { //nolint:errorlint // the driver returns it as it is
 			return ended, answer.Err()
 		}
-		switch answer := answer.(type) {
-		case *driver.BoolCmd:
-			if answer.Val() {
-				ended++
-			}
-		case *driver.IntCmd:
-			ended += answer.Val()
+		if answer.Val() {
+			ended++
 		}
 	}
 	return ended, nil
 }
 
-// Restore implements session.Cache.
-func (c *Cache) Restore(ctx context.Context) (removed int64, err error) {
-	if err := c.client.Discover(ctx); err != nil {
-		return 0, err
-	}
-	var mu sync.Mutex
-	err = c.client.ForEachMaster(ctx, func(ctx context.Context, master *driver.Client) error {
-		for cursor, more := uint64(0), true; more; more = cursor != 0 {
-			var keys []string
-			var err error
-			if keys, cursor, err = master.Scan(ctx, cursor, escapeGlob(c.keysOf(session.Vaults))+"*", scanned).Result(); err != nil {
-				return err
-			}
-			done, err := c.removeTombstones(ctx, keys)
-			mu.Lock()
-			removed += done
-			mu.Unlock()
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return removed, redis.ExplainError(err)
-}
-
-// removeTombstones removes those of the keys under which a tombstone stands.
-func (c *Cache) removeTombstones(ctx context.Context, keys []string) (removed int64, err error) {
-	texts, err := c.read(ctx, keys, func(pipe driver.Pipeliner, key string) *driver.StringCmd {
-		return pipe.GetRange(ctx, key, 0, headBytes-1)
-	})
-	if err != nil {
-		return 0, err
-	}
-	answers := []*driver.IntCmd{}
+// remove removes keys, and returns how many were there.
+func (c *Cache) remove(ctx context.Context, keys []string) (removed int64, err error) {
+	answers := make([]*driver.IntCmd, len(keys))
 	_, _ = c.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
-		for _, key := range keys {
-			if texts[key] == tombstone {
-				answers = append(answers, pipe.Unlink(ctx, key))
-			}
+		for i, key := range keys {
+			answers[i] = pipe.Unlink(ctx, key)
 		}
 		return nil
 	})
@@ -274,6 +235,20 @@ func (c *Cache) removeTombstones(ctx context.Context, keys []string) (removed in
 		removed += answer.Val()
 	}
 	return removed, nil
+}
+
+// Restore implements session.Cache.
+func (c *Cache) Restore(ctx context.Context) (removed int64, err error) {
+	if err := c.client.Discover(ctx); err != nil {
+		return 0, err
+	}
+	return c.visitKeys(ctx, session.Vaults, func(ctx context.Context, keys []string) (int64, error) {
+		heads, err := c.readHeads(ctx, keys)
+		if err != nil {
+			return 0, err
+		}
+		return c.remove(ctx, slices.DeleteFunc(keys, func(key string) bool { return heads[key] != tombstone }))
+	})
 }
 
 // idOf returns what stands for a key.
