@@ -148,12 +148,16 @@ func whereSQL(chunk discover.Chunk) string {
 	return " where " + strings.Join(terms, " and ")
 }
 
+// longestUTF8 is the most bytes of a character.
+const longestUTF8 = 4
+
 // plainCollation compares bytes. Regular expressions refuse the collations that take
 // different texts for equal.
 const plainCollation = ` collate "C"`
 
 // lookedAt returns the text of a value that the filter looks at: the whole text of JSON and of
-// what is made of others, if it is not too large, and the beginning of any other value.
+// what is made of others, if it is not too large, and the beginning of any other value. A short text
+// is its own beginning, because the server counts all characters of the bytes that it cuts from.
 func lookedAt(kind discover.ColumnKind, name string, largest int) string {
 	switch kind {
 	case discover.KindJSON, discover.KindOther:
@@ -161,7 +165,8 @@ func lookedAt(kind discover.ColumnKind, name string, largest int) string {
 	case discover.KindBytes:
 		return fmt.Sprintf("substr(%s::bytea, 1, %d)", name, discover.CandidateHead)
 	default:
-		return fmt.Sprintf("substr(%s::text%s, 1, %d)", name, plainCollation, discover.CandidateHead)
+		text := name + "::text" + plainCollation
+		return fmt.Sprintf("(case when octet_length(%s::text) <= %d then %s else substr(%s, 1, %d) end)", name, longestUTF8*discover.CandidateHead, text, text, discover.CandidateHead)
 	}
 }
 
@@ -304,13 +309,14 @@ func lengthsOf(labels []int) []int {
 }
 
 // hasLabel is the condition that a text may contain the label of a ciphertext, or the parts of the
-// legacy form: an IV and a tag of 32 characters.
+// legacy form: an IV and a tag of 32 characters. Of a text without a v each length of a label would
+// be asked for in vain; in a text with one, the question ends at the first.
 func hasLabel(labels []int, text string) string {
-	terms := []string{text + " like '%:" + strings.Repeat("_", 32) + ":%'"}
+	var terms []string
 	for _, digits := range lengthsOf(labels) {
 		terms = append(terms, text+" like '%v"+strings.Repeat("_", digits)+":%'")
 	}
-	return strings.Join(terms, " or ")
+	return fmt.Sprintf("%[1]s like '%%:%[2]s:%%' or %[1]s like '%%v%%' and (%[3]s)", text, strings.Repeat("_", 32), strings.Join(terms, " or "))
 }
 
 // sent returns what travels: the value, or the head of one that is too large.
