@@ -26,12 +26,13 @@ func (db *DB) CountOthers(ctx context.Context) (int, error) {
 
 // freeSQL returns how many more connections the server, the database and the account
 // allow. The limits of database and account do not hold for a superuser.
-const freeSQL = `select least(
-	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from pg_stat_activity where usesysid is not null),
-	(select nullif(datconnlimit, -1) from pg_database where datname = current_database() and not (select rolsuper from pg_roles where rolname = current_user))
-		- (select count(*) from pg_stat_activity where datname = current_database() and usesysid is not null),
-	(select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user and not rolsuper)
-		- (select count(*) from pg_stat_activity where usename = current_user))`
+// The function below pg_stat_activity is planned in a tenth of the time of the view.
+const freeSQL = `with used as materialized (select datid, usesysid from pg_stat_get_activity(null) where usesysid is not null),
+	account as materialized (select oid, rolsuper, rolconnlimit from pg_roles where rolname = current_user)
+	select least(
+	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - (select count(*) from used),
+	(select nullif(datconnlimit, -1) - (select count(*) from used where datid = d.oid) from pg_database d where datname = current_database() and not (select rolsuper from account)),
+	(select nullif(rolconnlimit, -1) - (select count(*) from used where usesysid = a.oid) from account a where not rolsuper))`
 
 // FreeConnections returns how many more connections could be made.
 func (db *DB) FreeConnections(ctx context.Context) (int, error) {
