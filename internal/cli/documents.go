@@ -235,9 +235,9 @@ type invalidateDocument struct {
 	Removed     int64                 `json:"tombstones_removed"`
 }
 
-func newInvalidateDocument(plan *session.Plan, result *session.Result, dryRun bool) invalidateDocument {
-	return invalidateDocument{Database: plan.Moment.Database, DryRun: dryRun, Users: plan.Users, Counts: plan.Counts, Result: *result,
-		Skipped: plan.Skipped, Unreachable: session.Unreachables()}
+func (i *invalidation) document(plan *session.Plan, result *session.Result) invalidateDocument {
+	return invalidateDocument{Database: plan.Moment.Database, DryRun: i.options.DryRun, Users: plan.Users, Counts: plan.Counts, Result: *result,
+		Skipped: plan.Skipped, Unreachable: i.unreachable()}
 }
 
 // sessionListDocument is what ocmt session-invalidate list writes.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/postgres/pgsession"
+	"github.com/ocmt/ocmt/internal/probe"
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/session"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -19,8 +20,12 @@ func explainSession(err error) *ui.Error {
 	var column *pgsession.MissingColumnError
 	switch {
 	case errors.As(err, &cache):
-		return &ui.Error{Message: "what stands in PostgreSQL is ended, and Redis is not done: " + cache.Cause.Error(), Code: ui.ExitPartial,
-			Hints: append(redisHints(cache.Cause), "then run the same command again: it finishes what is left")}
+		explained := &ui.Error{Message: "what stands in PostgreSQL is ended, and Redis is not done: " + cache.Cause.Error(), Code: ui.ExitPartial, Hints: redisHints(cache.Cause)}
+		if server := explainServer(err); server != nil {
+			explained.Message, explained.Hints = explained.Message+"; "+server.Message, append(explained.Hints, server.Hints...)
+		}
+		explained.Hints = append(explained.Hints, "then run the same command again: it finishes what is left")
+		return explained
 	case errors.Is(err, session.ErrStillAlive):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial, Hints: []string{"look who makes it anew, then run the same command again; --watch keeps ending it"}}
 	case errors.Is(err, session.ErrStopped):
@@ -43,7 +48,63 @@ func explainSession(err error) *ui.Error {
 	case errors.Is(err, redis.ErrAddress), errors.Is(err, redis.ErrCertificates):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
 	}
+	if explained := explainServer(err); explained != nil {
+		return explained
+	}
 	return redisError(err)
+}
+
+// explainServer explains why a server has not done what it was asked for, nil where it is not that.
+func explainServer(err error) *ui.Error {
+	var failure *session.ServerError
+	switch {
+	case errors.Is(err, session.ErrStillAccepted):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: []string{"check that the server reads the database that DATABASE_URL names, then restart it"}}
+	case errors.Is(err, session.ErrNotAccepted), errors.Is(err, session.ErrNotSelected):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"log in anew and give that session's token; nothing was ended"}}
+	case errors.As(err, &failure):
+		return &ui.Error{Message: serverFailures(err), Code: ui.ExitPartial, Hints: serverHints(failure)}
+	case errors.Is(err, probe.ErrAddress), errors.Is(err, probe.ErrCertificates):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
+	}
+	return nil
+}
+
+// serverFailures says all that servers have not done.
+func serverFailures(err error) string {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var texts []string
+		for _, part := range joined.Unwrap() {
+			if text := serverFailures(part); text != "" {
+				texts = append(texts, text)
+			}
+		}
+		return strings.Join(texts, "; ")
+	}
+	var failure *session.ServerError
+	if errors.As(err, &failure) {
+		return failure.Error()
+	}
+	return ""
+}
+
+// serverHints say what to do where a server could not be asked.
+func serverHints(failure *session.ServerError) []string {
+	var status *probe.StatusError
+	again := "run the same command again: it goes on with what is left"
+	switch {
+	case errors.As(failure, &status) && status.IsBusy():
+		wait := "an hour"
+		if status.RetryAfter > 0 {
+			wait = status.RetryAfter.String()
+		}
+		return []string{"restart the server, which ends all that it holds; or wait " + wait + " until it takes requests, and " + again}
+	case errors.As(failure, &status) && status.IsRefusal():
+		return []string{"check that INTERNAL_ADMIN_TOKEN is what that server has, then " + again}
+	case errors.As(failure, &status), errors.Is(failure, session.ErrKept):
+		return []string{"check that --endpoint names the management server itself, then " + again}
+	}
+	return []string{"check the address of --endpoint and that the server is up, then " + again}
 }
 
 // redisError explains an answer of Redis, nil where it is none.

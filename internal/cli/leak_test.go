@@ -66,7 +66,7 @@ var leakCommands = map[string]leakCommand{
 
 // namingFlags take a name or a path, which any text can be.
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
-	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key"}
+	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca"}
 
 // situation is one way to run every command.
 type situation struct {

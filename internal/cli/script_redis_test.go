@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -80,6 +81,32 @@ func redisCommand(ts *testscript.TestScript, negated bool, args []string) {
 		ts.Check(err)
 	default:
 		ts.Fatalf("usage: redis start|stop|get KEY")
+	}
+}
+
+// serverAdminToken is what the server of a script takes.
+const serverAdminToken = "MARKED-ADMIN-TOKEN"
+
+// serverCommand starts a management server on the Redis, which has each vault in memory too, and names
+// it in ENDPOINT.
+//
+//	server start
+func serverCommand(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 || args[0] != "start" {
+		ts.Fatalf("usage: server start")
+	}
+	redis, ok := redisServers.Load(ts.Getenv("REDIS_URL"))
+	if !ok {
+		ts.Fatalf("start a Redis first")
+	}
+	server, err := testenv.StartVaultServer(redis.(*testenv.Redis), serverAdminToken)
+	ts.Check(err)
+	ts.Defer(server.Stop)
+	ts.Setenv("ENDPOINT", server.URL)
+	for token, user := range map[string]string{"MARKED-VAULT-a": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "MARKED-VAULT-b": "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"} {
+		answer, err := http.Post(server.URL+"/test/unlock?token="+token+"&user="+user, "", nil)
+		ts.Check(err)
+		ts.Check(answer.Body.Close())
 	}
 }
 

@@ -83,6 +83,7 @@ func scriptCommands(t *testing.T) map[string]func(*testscript.TestScript, bool, 
 		"fresh":    freshKey,
 		"access":   addAccess,
 		"redis":    redisCommand,
+		"server":   serverCommand,
 	})
 	return commands
 }

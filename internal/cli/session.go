@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -154,8 +152,7 @@ func (o *sessionSelection) selection(ctx context.Context, app *App, settings *co
 		if err != nil {
 			return s, err
 		}
-		sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		s.TokenHashes = []string{hex.EncodeToString(sum[:])}
+		s.TokenHashes = []string{session.DigestOf(strings.TrimSpace(token))}
 	}
 	users := slices.Clone([]string(o.Users))
 	if o.UsersFrom != "" {
@@ -241,14 +238,19 @@ func (a *App) openRedis(settings *config.Settings) (*redis.Client, error) {
 		name    string
 		content *[]byte
 	}{{settings.Access.RedisCA, &options.CA}, {settings.Access.RedisCertificate, &options.Certificate}, {settings.Access.RedisKey, &options.Key}} {
-		if file.name == "" {
-			continue
-		}
-		text, err := os.ReadFile(a.path(file.name))
+		text, err := a.readCertificates(file.name)
 		if err != nil {
 			return nil, fmt.Errorf("reading a certificate for Redis: %w", err)
 		}
 		*file.content = text
 	}
 	return redis.New(settings.RedisURL.Reveal(), options)
+}
+
+// readCertificates reads a file of certificates or of their key; of no file, nothing.
+func (a *App) readCertificates(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return os.ReadFile(a.path(name))
 }

@@ -26,6 +26,9 @@ type invalidateOptions struct {
 	Delete       bool
 	PlainDelete  bool
 	AfterRestart bool
+	Endpoints    []string
+	CloseStreams bool
+	Prove        bool
 	Watch        time.Duration
 	DryRun       bool
 }
@@ -48,12 +51,35 @@ func (o *invalidateOptions) Validate() error {
 	case o.Watch < 0:
 		return errors.New("--watch must be a time such as 60s")
 	}
+	for _, validate := range []func() error{o.validateInclude, o.validateServers, o.validate} {
+		if err := validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// validateInclude refuses kinds that end anyway, or are none.
+func (o *invalidateOptions) validateInclude() error {
 	for _, name := range o.Include {
 		if !session.Kind(name).IsOptional() {
 			return fmt.Errorf("--include takes %s", accessNames(session.OptionalKinds()))
 		}
 	}
-	return o.validate()
+	return nil
+}
+
+// validateServers finds what contradicts itself in the flags about servers.
+func (o *invalidateOptions) validateServers() error {
+	switch {
+	case len(o.Endpoints) == 0 && (o.CloseStreams || o.Prove):
+		return errors.New("--close-streams and --prove ask the servers: --endpoint says where they are")
+	case o.Prove && (o.TokenStdin || o.UsersFrom == "-"):
+		return errors.New("--prove reads a session from standard input, and so does another flag")
+	case o.PlainDelete && len(o.Endpoints) > 0:
+		return errors.New("--plain-delete and --endpoint exclude each other: without the key in Redis nothing tells which vaults to lock")
+	}
+	return nil
 }
 
 func accessNames(kinds []session.Kind) string {
@@ -83,11 +109,16 @@ vault tells its user only, so the vaults of the users selected end.
 A vault is overwritten and not deleted: without its key in Redis the server
 takes it from its memory. --after-restart removes what stands in its place.
 
+--endpoint names a server process, which is asked to forget the vaults too. It
+takes INTERNAL_ADMIN_TOKEN. A process that no --endpoint names keeps them in its
+memory until it restarts.
+
 ` + describeDocument("session-invalidate"),
 		Example: `  ocmt session-invalidate --all --reason 'incident 12'
   ocmt session-invalidate --user mallory@example.org
   ocmt session-invalidate --ip 203.0.113.0/24 --created-before 2h --dry-run
-  ocmt session-invalidate --all --yes --watch 60s`,
+  ocmt session-invalidate --all --yes --watch 60s
+  ocmt session-invalidate --all --endpoint https://ocmt-1:3000 --close-streams`,
 		Args: noArgs,
 	}
 	flags := cmd.Flags()
@@ -100,6 +131,10 @@ takes it from its memory. --after-restart removes what stands in its place.
 	flags.BoolVar(&options.PlainDelete, "plain-delete", false, "delete vaults in Redis: the servers then take them from memory until they restart")
 	flags.BoolVar(&options.AfterRestart, "after-restart", false, "after all servers have restarted: remove what stands in place of ended vaults")
 	flags.DurationVar(&options.Watch, "watch", 0, "keep looking for so long, and end what is there again")
+	flags.StringArrayVar(&options.Endpoints, "endpoint", nil, "also lock vaults in the memory of the server at this address; may be given again")
+	flags.BoolVar(&options.CloseStreams, "close-streams", false, "close the WebSockets of the users concerned, through a session of a minute for each")
+	flags.BoolVar(&options.Prove, "prove", false, "show that each --endpoint refuses the session on standard input, which it accepted before")
+	settingFlag(cmd, "endpoint-ca", config.NameEndpointCA, "file of the certificates that endpoints are verified by (default: those of the system)")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "only say what would end")
 	addPaceFlags(cmd)
 	addRedisFlags(cmd)
@@ -130,7 +165,11 @@ func (a *App) runSessionInvalidate(ctx context.Context, settings *config.Setting
 	if options.AfterRestart {
 		return a.removeTombstones(ctx, access)
 	}
-	work := &invalidation{app: a, access: access, settings: settings, options: options, pacing: a.newPacing(settings)}
+	servers, err := a.openServers(settings, options.Endpoints)
+	if err != nil {
+		return err
+	}
+	work := &invalidation{app: a, access: access, servers: servers, settings: settings, options: options, pacing: a.newPacing(settings)}
 	return work.run(ctx)
 }
 
@@ -147,16 +186,18 @@ func (a *App) removeTombstones(ctx context.Context, access *access) error {
 	}
 	a.printer.Line("Removed %s.", ui.Count(removed, "tombstone", "tombstones"))
 	return a.printer.Document("session-invalidate", invalidateDocument{Counts: []session.Count{}, Skipped: []session.Skip{}, Unreachable: []session.Unreachable{},
-		Result: session.Result{Ended: map[session.Kind]int64{}, Proven: []session.Kind{}}, Removed: removed})
+		Result: *session.NewResult(), Removed: removed})
 }
 
 // invalidation is one run of ocmt session-invalidate.
 type invalidation struct {
 	app      *App
 	access   *access
+	servers  []session.Server
 	settings *config.Settings
 	options  *invalidateOptions
 	pacing   *migrate.Pacing
+	proof    session.Token // nil without --prove
 }
 
 func (i *invalidation) run(ctx context.Context) error {
@@ -166,7 +207,7 @@ func (i *invalidation) run(ctx context.Context) error {
 	if err != nil {
 		return causeOf(asking, err)
 	}
-	sources := session.Sources{Database: i.access.store, Pace: i.pacing, Clock: session.Clock(i.app.deps.Now)}
+	sources := session.Sources{Database: i.access.store, Servers: i.servers, Pace: i.pacing, Clock: session.Clock(i.app.deps.Now)}
 	if i.access.cache != nil {
 		sources.Cache = i.access.cache
 	}
@@ -176,11 +217,14 @@ func (i *invalidation) run(ctx context.Context) error {
 	if err != nil {
 		return causeOf(asking, err)
 	}
+	if err := i.readProof(asking, sources, plan); err != nil {
+		return causeOf(asking, err)
+	}
 	i.printPlan(plan)
 	if i.options.DryRun {
-		return i.app.printer.Document("session-invalidate", newInvalidateDocument(plan, &session.Result{Ended: map[session.Kind]int64{}, Proven: []session.Kind{}}, true))
+		return i.app.printer.Document("session-invalidate", i.document(plan, session.NewResult()))
 	}
-	if plan.Live() > 0 {
+	if plan.Live() > 0 || len(i.servers) > 0 {
 		if err := i.app.printer.Confirm(asking, i.question(plan)); err != nil {
 			return err
 		}
@@ -192,7 +236,7 @@ func (i *invalidation) run(ctx context.Context) error {
 func (i *invalidation) request(ctx context.Context) (session.Request, error) {
 	selection, err := i.options.selection(ctx, i.app, i.settings, i.access.store)
 	selection.All = i.options.All
-	request := session.Request{Selection: selection, IncludingNew: i.options.IncludingNew, Watch: i.options.Watch,
+	request := session.Request{Selection: selection, IncludingNew: i.options.IncludingNew, Watch: i.options.Watch, CloseStreams: i.options.CloseStreams,
 		Ending: session.Ending{Reason: i.options.Reason, Delete: i.options.Delete}, Target: i.settings.Engine.ChunkTarget, Workers: i.settings.Engine.Workers}
 	if request.Ending.Reason == "" {
 		request.Ending.Reason = defaultReason
@@ -224,11 +268,15 @@ func (i *invalidation) end(ctx context.Context, sources session.Sources, plan *s
 	shown.end()
 	stopWatching()
 	took := i.app.deps.Now().Sub(began)
+	if i.proof != nil {
+		refusedAt, proofErr := session.ProveRefusal(context.WithoutCancel(ctx), i.servers, i.proof)
+		result.RefusedAt, err = append(result.RefusedAt, refusedAt...), errors.Join(err, proofErr)
+	}
 	if recordErr := i.record(ctx, plan, result); recordErr != nil {
 		err = errors.Join(err, recordErr)
 	}
 	i.printResult(plan, result, took)
-	if documentErr := i.app.printer.Document("session-invalidate", newInvalidateDocument(plan, result, false)); documentErr != nil {
+	if documentErr := i.app.printer.Document("session-invalidate", i.document(plan, result)); documentErr != nil {
 		err = errors.Join(err, documentErr)
 	}
 	return causeOf(ctx, err)
@@ -240,7 +288,7 @@ func (i *invalidation) record(ctx context.Context, plan *session.Plan, result *s
 	for _, ended := range result.Ended {
 		total += ended
 	}
-	if total == 0 {
+	if total+result.Locked+result.StreamsClosed == 0 {
 		return nil
 	}
 	action := "session.revoked"
@@ -249,7 +297,8 @@ func (i *invalidation) record(ctx context.Context, plan *session.Plan, result *s
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	unaudited, err := i.access.record.Note(ctx, action, map[string]any{"reason": plan.Request.Ending.Reason, "ended": result.Ended, "users": plan.Users, "deleted": plan.Request.Ending.Delete})
+	unaudited, err := i.access.record.Note(ctx, action, map[string]any{"reason": plan.Request.Ending.Reason, "ended": result.Ended, "users": plan.Users, "deleted": plan.Request.Ending.Delete,
+		"locked_at_servers": result.Locked, "streams_closed": result.StreamsClosed})
 	if err != nil {
 		return fmt.Errorf("recording what was ended: %w", err)
 	}
@@ -275,6 +324,7 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 		table.Rows = append(table.Rows, ui.Row(string(count.Kind), ui.Number(count.Selected), ui.Number(count.Users), ageText(count.Youngest), ageText(count.Oldest)))
 	}
 	printer.Table(table)
+	i.printServers()
 	for _, skipped := range plan.Skipped {
 		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
 	}
@@ -328,8 +378,9 @@ func (i *invalidation) printResult(plan *session.Plan, result *session.Result, t
 	case len(result.Proven) > 0:
 		printer.Line("%s", wrapText("A whole look after it found none alive of: "+accessNames(result.Proven)+".", helpWidth))
 	}
+	i.printReached(result)
 	printer.Heading("Not reached from here")
-	for _, one := range session.Unreachables() {
+	for _, one := range i.unreachable() {
 		printer.Line("- %s\n  lives %s; ended by %s", one.What, one.Lives, one.Ends)
 	}
 	if result.Ended[session.Vaults] > 0 && !i.options.PlainDelete {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 )
@@ -9,6 +10,9 @@ import (
 type Access struct {
 	RedisPrefix                         string // before each key of Redis
 	RedisCA, RedisCertificate, RedisKey string // files in PEM form; "" for none
+	EndpointCA                          string // a file in PEM form; "" for none
+	// AdminToken is what the management server takes from other servers (contract, section 2).
+	AdminToken Secret
 
 	maxSessions, timeout             string
 	maxSessionsSource, timeoutSource Source
@@ -21,6 +25,7 @@ const (
 )
 
 func (s *Settings) readAccess(r *resolver) error {
+	var adminToken, managementToken string
 	for _, setting := range []struct {
 		name, fallback string
 		value          *string
@@ -29,6 +34,9 @@ func (s *Settings) readAccess(r *resolver) error {
 		{NameRedisCA, "", &s.Access.RedisCA},
 		{NameRedisCertificate, "", &s.Access.RedisCertificate},
 		{NameRedisKey, "", &s.Access.RedisKey},
+		{NameEndpointCA, "", &s.Access.EndpointCA},
+		{NameAdminToken, "", &adminToken},
+		{NameManagementToken, "", &managementToken},
 		{NameMaxSessions, defaultMaxSessions, &s.Access.maxSessions},
 		{NameSessionTimeout, defaultSessionTimeout, &s.Access.timeout},
 	} {
@@ -38,6 +46,7 @@ func (s *Settings) readAccess(r *resolver) error {
 		}
 		*setting.value = text
 	}
+	s.Access.AdminToken = NewSecret(cmp.Or(adminToken, managementToken))
 	s.Access.maxSessionsSource, s.Access.timeoutSource = r.sources[NameMaxSessions], r.sources[NameSessionTimeout]
 	return nil
 }

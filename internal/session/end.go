@@ -19,6 +19,12 @@ type Result struct {
 	Looks  int            `json:"looks"`  // whole looks at what is selected, the last of which found nothing
 	Again  int64          `json:"again"`  // ended after the first sweep: made meanwhile, written again, or locked before
 	Proven []Kind         `json:"proven"` // kinds of which the last look found nothing alive
+	// Locked is how many vaults the servers have forgotten too.
+	Locked int64 `json:"locked_at_servers"`
+	// StreamsClosed is of how many users the WebSockets were closed.
+	StreamsClosed int64 `json:"streams_closed"`
+	// RefusedAt are the servers that refuse the session which was to prove it.
+	RefusedAt []string `json:"refused_at"`
 }
 
 // ErrStillAlive says that each look found something to end again.
@@ -39,6 +45,11 @@ func (e *CacheError) Unwrap() error { return e.Cause }
 // maxLooks bounds how often a sweep begins again.
 const maxLooks = 20
 
+// NewResult returns the result of nothing.
+func NewResult() *Result {
+	return &Result{Ended: map[Kind]int64{}, Proven: []Kind{}, RefusedAt: []string{}}
+}
+
 // ender is the state of one End.
 type ender struct {
 	Sources
@@ -58,7 +69,7 @@ type ender struct {
 // last write. With an error, the result says how far it came, and ending again goes on from there.
 // Errors: ErrStopped, ErrStillAlive, *CacheError, and those of the database.
 func End(ctx context.Context, sources Sources, plan *Plan, stop <-chan struct{}, reporter Reporter) (*Result, error) {
-	e := &ender{Sources: sources, plan: plan, reporter: reporter, stop: stop, total: plan.Live(), result: &Result{Ended: map[Kind]int64{}, Proven: []Kind{}}}
+	e := &ender{Sources: sources, plan: plan, reporter: reporter, stop: stop, total: plan.Live(), result: NewResult()}
 	moment, err := sources.Database.Begin(ctx)
 	if err != nil {
 		return e.result, err
@@ -70,10 +81,30 @@ func End(ctx context.Context, sources Sources, plan *Plan, stop <-chan struct{},
 	if err := plan.findUsers(ctx, sources.Database); err != nil {
 		return e.result, err
 	}
-	if err := e.round(ctx, true); err != nil || plan.Request.Watch == 0 {
-		return e.result, err
+	return e.result, e.endAll(ctx)
+}
+
+// endAll ends what stands in the stores, then what the servers hold, then watches. Servers that cannot
+// be asked keep nothing else from being done.
+func (e *ender) endAll(ctx context.Context) error {
+	failure := e.round(ctx, true)
+	var cacheFailure *CacheError
+	if failure != nil && !errors.As(failure, &cacheFailure) {
+		return failure
 	}
-	return e.result, e.watch(ctx)
+	if cacheFailure == nil {
+		failure = e.lockVaults(ctx)
+	}
+	if streamFailure := e.closeStreams(ctx); streamFailure != nil {
+		failure = errors.Join(failure, streamFailure)
+	}
+	if e.plan.Request.Watch == 0 || cacheFailure != nil || e.stopping() {
+		return failure
+	}
+	if watchFailure := e.watch(ctx, failure == nil); watchFailure != nil {
+		failure = errors.Join(failure, watchFailure)
+	}
+	return failure
 }
 
 // round ends everything, and looks until nothing is left. Where Redis cannot be done, the database
@@ -102,14 +133,20 @@ func (e *ender) round(ctx context.Context, first bool) error {
 // watchPeriod is how often a watch looks.
 const watchPeriod = time.Second
 
-// watch looks again and again for as long as the request says.
-func (e *ender) watch(ctx context.Context) error {
+// watch looks again and again for as long as the request says, and asks the servers too if they answer.
+func (e *ender) watch(ctx context.Context, serversAnswer bool) error {
 	for deadline := e.Clock().Add(e.plan.Request.Watch); e.Clock().Before(deadline); {
 		e.reporter.Phase("watching")
 		if err := e.pause(ctx, watchPeriod); err != nil {
 			return err
 		}
 		if err := e.round(ctx, false); err != nil {
+			return err
+		}
+		if !serversAnswer {
+			continue
+		}
+		if err := e.lockVaults(ctx); err != nil {
 			return err
 		}
 	}

@@ -17,13 +17,16 @@ type Request struct {
 	// Watch is for how long to keep looking, and ending what is there again.
 	Watch   time.Duration
 	Workers int
-	Target  time.Duration // how long one transaction should take
+	// CloseStreams closes the WebSockets of the users concerned, at every server.
+	CloseStreams bool
+	Target       time.Duration // how long one transaction should take
 }
 
 // Sources is what the work reads and writes.
 type Sources struct {
 	Database Database // nil: not looked at
 	Cache    Cache    // nil: not looked at
+	Servers  []Server // none: what stands in their memory is not reached
 	Pace     Pace
 	Clock    Clock
 }

@@ -68,6 +68,15 @@ type Database interface {
 	Open(ctx context.Context) (Worker, error)
 	// Writers returns transactions that have written to the table and not ended.
 	Writers(ctx context.Context, table Table) ([]string, error)
+	// HasSession reports whether the live session with a digest is in a selection.
+	HasSession(ctx context.Context, selection Selection, moment Moment, digest string) (bool, error)
+	// SessionUsers returns the users who have a row of a session, live or not.
+	SessionUsers(ctx context.Context, except []string) ([]string, error)
+	// AddShortSession makes a session of a user that lives for a minute, of a token with the digest.
+	// It reports false where the user is gone.
+	AddShortSession(ctx context.Context, user, digest string) (made bool, err error)
+	// RemoveShortSession removes it, where the server has not.
+	RemoveShortSession(ctx context.Context, digest string) error
 	// Flush makes sure that what was written is safe on disk.
 	Flush(ctx context.Context) error
 }
@@ -100,6 +109,11 @@ type Cache interface {
 	// for is ended; it may be called by several goroutines. The look is whole, or Scan returns an
 	// error.
 	Scan(ctx context.Context, choose func(kind Kind, id ID, vault Vault) bool) (Look, error)
+	// LockEnded has each server forget each vault that stands ended, unless its value has the mark
+	// already, and puts the tombstone back with the mark: a server removes it when it locks the vault,
+	// and that is the proof that it did. A stop ends it after the vaults in hand. Errors: ErrStopped,
+	// *ServerError, ErrKept within it.
+	LockEnded(ctx context.Context, servers []Server, mark string, stop <-chan struct{}) (locked int64, err error)
 	// Restore removes the tombstones.
 	Restore(ctx context.Context) (removed int64, err error)
 }

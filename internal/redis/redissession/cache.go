@@ -29,6 +29,10 @@ const (
 // (contract, section 4).
 const tombstone = `{"userId":"-","expiresAt":1e308}`
 
+// nobody is the user of a tombstone. A server that extends one writes it anew, with this user and a
+// time of its own.
+const nobody = "-"
+
 // tombstoneTime is how long a tombstone stays: longer than the memory of a server holds a vault,
 // which is an hour after it was last used. Under a tombstone it is used no more.
 const tombstoneTime = 2 * time.Hour
@@ -153,10 +157,11 @@ func (c *Cache) chooseKeys(ctx context.Context, kind session.Kind, keys []string
 	}
 	var chosen []string
 	for _, key := range keys {
-		if kind == session.Vaults && heads[key] == tombstone {
+		vault := readVault(heads[key])
+		if kind == session.Vaults && vault.User == nobody {
 			continue
 		}
-		if choose(kind, idOf(key), readVault(heads[key])) {
+		if choose(kind, idOf(key), vault) {
 			chosen = append(chosen, key)
 		}
 	}
@@ -247,7 +252,7 @@ func (c *Cache) Restore(ctx context.Context) (removed int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		return c.remove(ctx, slices.DeleteFunc(keys, func(key string) bool { return heads[key] != tombstone }))
+		return c.remove(ctx, slices.DeleteFunc(keys, func(key string) bool { return readVault(heads[key]).User != nobody }))
 	})
 }
 
