@@ -24,6 +24,7 @@ func main() {
 	flag.StringVar(&o.page, "page", "", "put the figures into this Markdown page too, between its two marks")
 	flag.StringVar(&o.flags, "flags", "", "more flags for ocmt migrate run")
 	flag.IntVar(&o.searched, "search", 5, "gigabytes of a database to look through; 0 for none")
+	flag.IntVar(&o.sessions, "sessions", 1_000_000, "live sessions to end, and a fifth as many vaults; 0 for none")
 	flag.BoolVar(&o.live, "live", false, "also measure how long the writes of live servers take beside a run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

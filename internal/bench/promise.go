@@ -22,6 +22,13 @@ const (
 	mostLiveQuarter = 1.5
 	mostSearch      = 2
 	searchBelow     = 128 << 20
+
+	mostSessions  = 0.75
+	mostVaults    = 0.5
+	mostLookups   = 3
+	longestBelow  = 500 // milliseconds
+	redisBelow    = 5   // milliseconds
+	sessionsBelow = 60  // seconds, for all of it
 )
 
 func (r *Report) promises() []Promise {
@@ -36,6 +43,7 @@ func (r *Report) promises() []Promise {
 		promiseAtMost("time of a verification against a bare COPY", mostToCopy, r.Verify.Ratio),
 	}
 	list = append(list, r.searchPromises()...)
+	list = append(list, r.sessionPromises()...)
 	beside, quarter := "p99 of a live write beside a run, against alone", "the same beside a run at a quarter of its speed"
 	if r.Live == nil {
 		return append(list, markUnmeasured(promiseAtMost(beside, mostLiveBeside, 0)), markUnmeasured(promiseAtMost(quarter, mostLiveQuarter, 0)))
@@ -50,6 +58,29 @@ func (r *Report) searchPromises() []Promise {
 	}
 	return []Promise{promiseAtMost(what, mostSearch, r.Search.Ratio), newPromise(memory, fmt.Sprintf("below %d MiB", searchBelow>>20),
 		fmt.Sprintf("%.1f MiB", float64(r.Search.PeakBytes)/(1<<20)), r.Search.PeakBytes < searchBelow)}
+}
+
+func (r *Report) sessionPromises() []Promise {
+	s := r.Sessions
+	if s == nil {
+		s = &Sessions{}
+	}
+	peak, seconds := float64(s.PeakBytes)/(1<<20), median(s.Ocmt)+median(s.OcmtVaults)
+	list := []Promise{
+		promiseAtMost("time of ending all sessions against one plain UPDATE", mostSessions, s.Ratio),
+		newPromise("longest transaction of that", fmt.Sprintf("below %d ms", longestBelow), fmt.Sprintf("%.0f ms", s.LongestMs), s.LongestMs < longestBelow),
+		promiseAtMost("p99 of a lookup of a session beside it, against alone", mostLookups, ratio(s.Beside.P99, s.Alone.P99)),
+		promiseAtMost("time of ending all vaults, with proof, against redis-cli", mostVaults, s.VaultRatio),
+		newPromise("p99 of a read of Redis beside it", fmt.Sprintf("below %d ms", redisBelow), fmt.Sprintf("%.2f ms", s.RedisBeside.P99), s.RedisBeside.P99 < redisBelow),
+		newPromise("time of both", fmt.Sprintf("below %d s", sessionsBelow), fmt.Sprintf("%.1f s", seconds), seconds < sessionsBelow),
+		newPromise("peak memory of both", fmt.Sprintf("below %d MiB", memoryBelow>>20), fmt.Sprintf("%.1f MiB", peak), s.PeakBytes < memoryBelow),
+	}
+	if r.Sessions == nil {
+		for i := range list {
+			list[i] = markUnmeasured(list[i])
+		}
+	}
+	return list
 }
 
 func (r *Report) scalePromise() Promise {

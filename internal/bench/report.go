@@ -21,6 +21,8 @@ type Report struct {
 	Live   *Live        `json:"live_servers,omitempty"`
 	Search *Search      `json:"search,omitempty"`
 
+	Sessions *Sessions `json:"sessions,omitempty"`
+
 	// ToPlain and ToLoop are medians over the rounds of the ratios of rows per second, WAL is that
 	// of the ratios of WAL, and Growth is a median of ocmt migrate run.
 	ToPlain float64 `json:"ratio_to_plain_update"`

@@ -28,6 +28,8 @@ func sampleReport() *Report {
 		},
 		Verify: Verification{Copy: []float64{1, 1, 1}, Verify: []float64{1.25, 1.5, 1}, Ratio: 1.25},
 		Search: &Search{Bytes: 5e9, Copy: []float64{10, 10, 10}, Search: []float64{21, 21, 21}, Ratio: 2.1, PeakBytes: 20 << 20},
+		Sessions: &Sessions{Rows: 50, Users: 10, Plain: []float64{10, 10, 10}, Ocmt: []float64{8, 8, 8}, Ratio: 0.8, LongestMs: 600, Alone: Latency{P99: 1}, Beside: Latency{P99: 3},
+			Vaults: 7, Keys: 70, CLI: []float64{4, 4, 4}, OcmtVaults: []float64{2, 2, 2}, VaultRatio: 0.5, RedisBeside: Latency{P99: 6}, PeakBytes: 30 << 20},
 		Live: &Live{Servers: 4, EveryMs: 5,
 			Alone:     LiveFigures{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},
 			Run:       LiveFigures{Latency: Latency{Writes: 1500, P50: 2, P99: 9}, Seconds: 3, RowsPerSecond: 2666},
@@ -80,7 +82,7 @@ func TestTextHasTheFigures(t *testing.T) {
 		"node-postgres", "unnamed statement", "moved 80 rows",
 		"From 1,000 to 12,000 rows: +20.0% rows/s",
 		"4 live servers, each with one every 5 ms", "9.00", "4.50 times", "2,666",
-		"1.25 times the COPY", "median of 1 run\n", "7 of the 11",
+		"1.25 times the COPY", "median of 1 run\n", "50 sessions of 10 users", "0.80 times the plain UPDATE", "0.50 times redis-cli", "11 of the 18",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, out.String())

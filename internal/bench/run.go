@@ -19,6 +19,7 @@ type options struct {
 	scales              scales
 	repeats             int
 	searched            int // gigabytes
+	sessions            int
 	program, flags      string
 	json, plot, page    string
 	live                bool
@@ -123,14 +124,23 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 		}
 		report.Live = &live
 	}
-	if report.Scales, err = b.measureScales(ctx); err != nil || b.searched == 0 {
+	if report.Scales, err = b.measureScales(ctx); err != nil {
 		return err
 	}
-	found, err := b.measureSearch(ctx)
-	if err != nil {
-		return fmt.Errorf("measuring a search: %w", err)
+	if b.searched > 0 {
+		found, err := b.measureSearch(ctx)
+		if err != nil {
+			return fmt.Errorf("measuring a search: %w", err)
+		}
+		report.Search = &found
 	}
-	report.Search = &found
+	if b.sessions > 0 {
+		ended, err := b.measureSessions(ctx)
+		if err != nil {
+			return fmt.Errorf("measuring the end of sessions: %w", err)
+		}
+		report.Sessions = &ended
+	}
 	return nil
 }
 

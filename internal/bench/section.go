@@ -25,6 +25,9 @@ func (r *Report) sections() []section {
 	if r.Search != nil {
 		list = append(list, r.Search.section())
 	}
+	if r.Sessions != nil {
+		list = append(list, r.Sessions.section())
+	}
 	return append(list, r.promiseSection())
 }
 
