@@ -61,6 +61,8 @@ type Database interface {
 	// Count counts the live rows of a selection that are older than the moment; with the zero
 	// moment, also the newer ones.
 	Count(ctx context.Context, table Table, selection Selection, moment Moment) (Count, error)
+	// Any reports whether there is a live row of a selection, counted as Count does.
+	Any(ctx context.Context, table Table, selection Selection, moment Moment) (bool, error)
 	// Users returns the users of the live sessions of a selection, and, where no criterion is about
 	// single sessions, also selected users without any.
 	Users(ctx context.Context, selection Selection, moment Moment) ([]string, error)

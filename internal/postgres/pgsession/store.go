@@ -129,23 +129,41 @@ func (s *Store) Count(ctx context.Context, table session.Table, selection sessio
 	l, _ := s.layoutOf(table.Kind)
 	count := session.Count{Kind: table.Kind, Table: table.Name}
 	chosen := l.selected(selection, moment)
-	users, created := "0", "null, null"
-	if user := l.user(); user != "" {
-		users = "count(distinct " + user + ")"
-	}
+	created := "null, null"
 	if l.has("created_at") {
 		created = "extract(epoch from now() - max(t.created_at)), extract(epoch from now() - min(t.created_at))"
 	}
+	from := " from " + l.path() + " t where " + chosen.sql()
 	err := s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, "select count(*), "+users+", "+created+" from "+l.path()+" t where "+chosen.sql(), chosen.params...)
+		rows, err := postgres.QueryRows(ctx, conn, "select count(*), "+created+from, chosen.params...)
 		if err != nil {
 			return err
 		}
-		count.Selected, count.Users = postgres.ParseNumber(rows[0][0]), postgres.ParseNumber(rows[0][1])
-		count.Youngest, count.Oldest = ageOf(rows[0][2]), ageOf(rows[0][3])
-		return nil
+		count.Selected, count.Youngest, count.Oldest = postgres.ParseNumber(rows[0][0]), ageOf(rows[0][1]), ageOf(rows[0][2])
+		if l.user() == "" || count.Selected == 0 {
+			return nil
+		}
+		// A statement of its own, and a group rather than count(distinct), which sorts: each
+		// transaction is short.
+		rows, err = postgres.QueryRows(ctx, conn, "select count(u) from (select "+l.user()+" as u"+from+" group by 1) x", chosen.params...)
+		if err == nil {
+			count.Users = postgres.ParseNumber(rows[0][0])
+		}
+		return err
 	})
 	return count, err
+}
+
+// Any implements session.Database.
+func (s *Store) Any(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment) (there bool, err error) {
+	l, _ := s.layoutOf(table.Kind)
+	chosen := l.selected(selection, moment)
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryRows(ctx, conn, "select exists (select from "+l.path()+" t where "+chosen.sql()+")", chosen.params...)
+		there = err == nil && rows[0][0] == "t"
+		return err
+	})
+	return there, err
 }
 
 // ageOf reads seconds, "" for none.

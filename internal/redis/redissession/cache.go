@@ -8,11 +8,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	driver "github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/session"
@@ -22,6 +25,8 @@ import (
 const (
 	vaultKeys = "vault:session:"
 	oauthKeys = "oauth:"
+	// bothKeys is a pattern of both, so that one SCAN finds them. It lets through more.
+	bothKeys = "[vo]au*:*"
 )
 
 // tombstone stands in place of an ended vault. The server takes it for the vault of somebody else
@@ -79,21 +84,41 @@ func (c *Cache) Scan(ctx context.Context, choose func(session.Kind, session.ID, 
 	if err != nil {
 		return look, err
 	}
-	for _, kind := range []session.Kind{session.Vaults, session.OAuthFlows} {
-		look.Ended[kind], err = c.visitKeys(ctx, kind, func(ctx context.Context, keys []string) (int64, error) {
-			chosen, err := c.chooseKeys(ctx, kind, keys, choose)
+	var vaults, flows atomic.Int64
+	err = c.visitKeys(ctx, escapeGlob(c.options.Prefix)+bothKeys, func(ctx context.Context, keys []string) error {
+		for _, one := range []struct {
+			kind  session.Kind
+			ended *atomic.Int64
+		}{{session.Vaults, &vaults}, {session.OAuthFlows, &flows}} {
+			chosen, err := c.chooseKeys(ctx, one.kind, c.ofKind(one.kind, keys), choose)
 			if err != nil {
-				return 0, err
+				return err
 			}
-			return c.endKeys(ctx, kind, chosen)
-		})
-		if err != nil {
-			return look, err
+			ended, err := c.endKeys(ctx, one.kind, chosen)
+			one.ended.Add(ended)
+			if err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	look.Ended[session.Vaults], look.Ended[session.OAuthFlows] = vaults.Load(), flows.Load()
+	if err != nil {
+		return look, err
 	}
 	after, err := c.client.Topology(ctx)
 	look.Moved = after != before
 	return look, err
+}
+
+// ofKind returns the keys of a kind.
+func (c *Cache) ofKind(kind session.Kind, keys []string) (some []string) {
+	for _, key := range keys {
+		if strings.HasPrefix(key, c.keysOf(kind)) {
+			some = append(some, key)
+		}
+	}
+	return some
 }
 
 // keysOf returns what the keys of a kind begin with.
@@ -104,29 +129,52 @@ func (c *Cache) keysOf(kind session.Kind) string {
 	return c.options.Prefix + oauthKeys
 }
 
-// visitKeys visits the keys of a kind on every server, some at a time, and returns the sum of what was
-// done to them. Servers are visited at once.
-func (c *Cache) visitKeys(ctx context.Context, kind session.Kind, visit func(ctx context.Context, keys []string) (int64, error)) (int64, error) {
-	var total atomic.Int64
+// visitKeys visits the keys that match a pattern on every server, some at a time. Servers are visited
+// at once, and the next keys are looked for while some are visited.
+func (c *Cache) visitKeys(ctx context.Context, pattern string, visit func(ctx context.Context, keys []string) error) error {
 	err := c.client.ForEachMaster(ctx, func(ctx context.Context, master *driver.Client) error {
-		for cursor, more := uint64(0), true; more; more = cursor != 0 {
-			var keys []string
-			var err error
-			if keys, cursor, err = master.Scan(ctx, cursor, escapeGlob(c.keysOf(kind))+"*", scanned).Result(); err != nil {
-				return err
+		found := make(chan []string, 1)
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error {
+			defer close(found)
+			return scanKeys(ctx, master, pattern, found)
+		})
+		group.Go(func() error {
+			for keys := range found {
+				if err := visit(ctx, keys); err != nil {
+					return err
+				}
 			}
-			if len(keys) == 0 {
-				continue
-			}
-			done, err := visit(ctx, keys)
-			total.Add(done)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		})
+		return group.Wait()
 	})
-	return total.Load(), redis.ExplainError(err)
+	return redis.ExplainError(err)
+}
+
+// scanKeys looks through the keys of a server once, and sends those that match.
+func scanKeys(ctx context.Context, master *driver.Client, pattern string, found chan<- []string) error {
+	for cursor, more := uint64(0), true; more; more = cursor != 0 {
+		var keys []string
+		var err error
+		if keys, cursor, err = master.Scan(ctx, cursor, pattern, scanned).Result(); err != nil {
+			return err
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		select {
+		case found <- keys:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// visitVaults visits the keys of vaults.
+func (c *Cache) visitVaults(ctx context.Context, visit func(ctx context.Context, keys []string) error) error {
+	return c.visitKeys(ctx, escapeGlob(c.keysOf(session.Vaults))+"*", visit)
 }
 
 // escapeGlob writes a text so that a pattern of Redis takes it as it is.
@@ -140,9 +188,11 @@ func (c *Cache) chooseKeys(ctx context.Context, kind session.Kind, keys []string
 	if err != nil {
 		return nil, err
 	}
+	vaults := make(map[string]session.Vault, len(keys))
 	var whole []string // keys whose user does not stand at the beginning
-	for _, key := range keys {
-		if text := heads[key]; len(text) == headBytes && readVault(text).User == "" {
+	for key, text := range heads {
+		vaults[key] = readVault(text)
+		if len(text) == headBytes && vaults[key].User == "" {
 			whole = append(whole, key)
 		}
 	}
@@ -152,12 +202,12 @@ func (c *Cache) chooseKeys(ctx context.Context, kind session.Kind, keys []string
 			return nil, err
 		}
 		for key, text := range values {
-			heads[key] = text
+			vaults[key] = readVault(text)
 		}
 	}
 	var chosen []string
 	for _, key := range keys {
-		vault := readVault(heads[key])
+		vault := vaults[key]
 		if kind == session.Vaults && vault.User == nobody {
 			continue
 		}
@@ -247,13 +297,17 @@ func (c *Cache) Restore(ctx context.Context) (removed int64, err error) {
 	if err := c.client.Discover(ctx); err != nil {
 		return 0, err
 	}
-	return c.visitKeys(ctx, session.Vaults, func(ctx context.Context, keys []string) (int64, error) {
+	var total atomic.Int64
+	err = c.visitVaults(ctx, func(ctx context.Context, keys []string) error {
 		heads, err := c.readHeads(ctx, keys)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		return c.remove(ctx, slices.DeleteFunc(keys, func(key string) bool { return readVault(heads[key]).User != nobody }))
+		removed, err := c.remove(ctx, slices.DeleteFunc(keys, func(key string) bool { return readVault(heads[key]).User != nobody }))
+		total.Add(removed)
+		return err
 	})
+	return total.Load(), err
 }
 
 // idOf returns what stands for a key.
@@ -265,7 +319,15 @@ func idOf(key string) (id session.ID) {
 
 // readVault reads what is needed of a value, or of its beginning. Fields are read leniently: only the
 // user is always there (contract, section 4).
-func readVault(text string) (vault session.Vault) {
+func readVault(text string) session.Vault {
+	if vault, ok := readUsual(text); ok {
+		return vault
+	}
+	return readAny(text)
+}
+
+// readAny reads JSON of any form.
+func readAny(text string) (vault session.Vault) {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	decoder.UseNumber()
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
@@ -291,6 +353,25 @@ func readVault(text string) (vault session.Vault) {
 		}
 	}
 	return vault
+}
+
+// readUsual reads the form that the server writes when a vault is unlocked, in a small part of the time
+// of a JSON decoder. Of any other text ok is false.
+func readUsual(text string) (vault session.Vault, ok bool) {
+	rest, begins := strings.CutPrefix(text, `{"userId":"`)
+	user, rest, ends := strings.Cut(rest, `","unlockedAt":`)
+	unlocked, rest, hasExpiry := strings.Cut(rest, `,"expiresAt":`)
+	expires, _, hasKey := strings.Cut(rest, `,"vaultKey":`)
+	created, err := strconv.ParseInt(unlocked, 10, 64)
+	_, noNumber := strconv.ParseInt(expires, 10, 64)
+	if !begins || !ends || !hasExpiry || !hasKey || err != nil || noNumber != nil || strings.Contains(user, `"`) {
+		return vault, false
+	}
+	// Of a field that is there twice, JSON takes the last.
+	if strings.LastIndex(text, `"userId"`) != 1 || strings.Contains(text, `\`) || strings.Contains(text, `"createdAt"`) || !utf8.ValidString(user) {
+		return vault, false
+	}
+	return session.Vault{User: user, Created: created}, true
 }
 
 // textOf returns a text, or a number as a text.

@@ -37,10 +37,10 @@ func (c *Cache) LockEnded(ctx context.Context, servers []session.Server, mark st
 	}
 	var locked, left atomic.Int64
 	var failed atomic.Pointer[session.ServerError]
-	_, err := c.visitKeys(ctx, session.Vaults, func(ctx context.Context, keys []string) (int64, error) {
+	err := c.visitVaults(ctx, func(ctx context.Context, keys []string) error {
 		ended, err := c.chooseEnded(ctx, keys, mark)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(lockers)
@@ -61,7 +61,7 @@ func (c *Cache) LockEnded(ctx context.Context, servers []session.Server, mark st
 				return err
 			})
 		}
-		return 0, group.Wait()
+		return group.Wait()
 	})
 	switch failure := failed.Load(); {
 	case err != nil:
