@@ -68,7 +68,7 @@ func (r *Report) sessionPromises() []Promise {
 	peak, seconds := float64(s.PeakBytes)/(1<<20), median(s.Ocmt)+median(s.OcmtVaults)
 	list := []Promise{
 		promiseAtMost("time of ending all sessions against one plain UPDATE", mostSessions, s.Ratio),
-		newPromise("longest transaction of that", fmt.Sprintf("below %d ms", longestBelow), fmt.Sprintf("%.0f ms", s.LongestMs), s.LongestMs < longestBelow),
+		newPromise("longest transaction of that", fmt.Sprintf("below %d ms", longestBelow), fmt.Sprintf("%.0f ms", s.Longest.Ms), s.Longest.Ms < longestBelow),
 		promiseAtMost("p99 of a lookup of a session beside it, against alone", mostLookups, ratio(s.Beside.P99, s.Alone.P99)),
 		promiseAtMost("time of ending all vaults, with proof, against redis-cli", mostVaults, s.VaultRatio),
 		newPromise("p99 of a read of Redis beside it", fmt.Sprintf("below %d ms", redisBelow), fmt.Sprintf("%.2f ms", s.RedisBeside.P99), s.RedisBeside.P99 < redisBelow),

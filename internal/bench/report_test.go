@@ -28,7 +28,7 @@ func sampleReport() *Report {
 		},
 		Verify: Verification{Copy: []float64{1, 1, 1}, Verify: []float64{1.25, 1.5, 1}, Ratio: 1.25},
 		Search: &Search{Bytes: 5e9, Copy: []float64{10, 10, 10}, Search: []float64{21, 21, 21}, Ratio: 2.1, PeakBytes: 20 << 20},
-		Sessions: &Sessions{Rows: 50, Users: 10, Plain: []float64{10, 10, 10}, Ocmt: []float64{8, 8, 8}, Ratio: 0.8, LongestMs: 600, Alone: Latency{P99: 1}, Beside: Latency{P99: 3},
+		Sessions: &Sessions{Rows: 50, Users: 10, Plain: []float64{10, 10, 10}, Ocmt: []float64{8, 8, 8}, Ratio: 0.8, Longest: Longest{Ms: 600}, Alone: Latency{P99: 1}, Beside: Latency{P99: 3},
 			Vaults: 7, Keys: 70, CLI: []float64{4, 4, 4}, OcmtVaults: []float64{2, 2, 2}, VaultRatio: 0.5, RedisBeside: Latency{P99: 6}, PeakBytes: 30 << 20},
 		Live: &Live{Servers: 4, EveryMs: 5,
 			Alone:     LiveFigures{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},

@@ -27,8 +27,8 @@ type Sessions struct {
 	Plain []float64 `json:"plain_update_seconds"`
 	Ocmt  []float64 `json:"ocmt_session_invalidate_seconds"`
 	Ratio float64   `json:"ratio_to_plain_update"` // median of the rounds
-	// LongestMs is the longest transaction of the program.
-	LongestMs float64 `json:"longest_transaction_ms"`
+	// Longest is the longest transaction of the program.
+	Longest Longest `json:"longest_transaction"`
 	// Alone and Beside are the server's own lookups of a session.
 	Alone  Latency `json:"lookups_alone"`
 	Beside Latency `json:"lookups_beside"`
@@ -42,6 +42,12 @@ type Sessions struct {
 	RedisBeside Latency `json:"redis_reads_beside"`
 
 	PeakBytes int64 `json:"peak_memory_bytes"`
+}
+
+// Longest is a transaction, in milliseconds, with the beginning of its last statement.
+type Longest struct {
+	Ms        float64 `json:"ms"`
+	Statement string  `json:"statement"`
 }
 
 // The sizes, and how often a session is looked up meanwhile.
@@ -95,7 +101,7 @@ func (b *bench) measureSessionRows(ctx context.Context, template database, s *Se
 		if err != nil {
 			return err
 		}
-		var longest float64
+		var longest Longest
 		ours, err := b.timeOnCopy(ctx, template, func(db database) error {
 			done, err := watchTransactions(ctx, db.url, &longest, func() (cost, error) { return b.invalidateAll(ctx, db, "") })
 			s.PeakBytes = max(s.PeakBytes, done.peak)
@@ -104,7 +110,9 @@ func (b *bench) measureSessionRows(ctx context.Context, template database, s *Se
 		if err != nil {
 			return err
 		}
-		s.LongestMs = max(s.LongestMs, longest)
+		if longest.Ms > s.Longest.Ms {
+			s.Longest = longest
+		}
 		s.Plain, s.Ocmt = append(s.Plain, plain.Seconds()), append(s.Ocmt, ours.Seconds())
 		ratios = append(ratios, ratio(ours.Seconds(), plain.Seconds()))
 	}
@@ -140,7 +148,7 @@ func (b *bench) invalidateAll(ctx context.Context, db database, redis string) (c
 
 // watchTransactions notes the longest transaction of the program while it works. It has the name of
 // the program, which else would give way to it as to a live server.
-func watchTransactions(ctx context.Context, url string, longest *float64, work func() (cost, error)) (done cost, err error) {
+func watchTransactions(ctx context.Context, url string, longest *Longest, work func() (cost, error)) (done cost, err error) {
 	conn, err := pgx.Connect(ctx, url+"&application_name=ocmt")
 	if err != nil {
 		return done, err
@@ -159,11 +167,16 @@ func watchTransactions(ctx context.Context, url string, longest *float64, work f
 		case <-time.After(25 * time.Millisecond):
 		}
 		var now float64
-		if err := conn.QueryRow(ctx, `select coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0)::float8 * 1000 from pg_stat_activity
-			where datname = current_database() and application_name = 'ocmt' and pid <> pg_backend_pid() and state <> 'idle'`).Scan(&now); err != nil {
+		var statement string
+		err := conn.QueryRow(ctx, `select extract(epoch from clock_timestamp() - xact_start)::float8 * 1000, left(query, 60) from pg_stat_activity
+			where datname = current_database() and application_name = 'ocmt' and pid <> pg_backend_pid() and state <> 'idle' and xact_start is not null order by 1 desc limit 1`).Scan(&now, &statement)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+		case err != nil:
 			return done, errors.Join(err, <-ended)
+		case now > longest.Ms:
+			*longest = Longest{now, statement}
 		}
-		*longest = max(*longest, now)
 	}
 }
 
@@ -346,8 +359,8 @@ func (s *Sessions) section() section {
 			{"ocmt session-invalidate --all", fmt.Sprintf("%.2f", median(s.OcmtVaults))},
 		},
 		notes: []string{
-			fmt.Sprintf("Sessions: %s the plain UPDATE, no transaction above %.0f ms. The server's lookup of a session: p99 %.2f ms alone, %.2f ms beside.",
-				formatTimes(s.Ratio), s.LongestMs, s.Alone.P99, s.Beside.P99),
+			fmt.Sprintf("Sessions: %s the plain UPDATE, no transaction above %.0f ms (%s…). The server's lookup of a session: p99 %.2f ms alone, %.2f ms beside.",
+				formatTimes(s.Ratio), s.Longest.Ms, s.Longest.Statement, s.Alone.P99, s.Beside.P99),
 			fmt.Sprintf("Vaults: %s redis-cli, with the look that proves it. Reads of another client beside: p99 %.2f ms. At most %.1f MiB.",
 				formatTimes(s.VaultRatio), s.RedisBeside.P99, float64(s.PeakBytes)/(1<<20)),
 		},

@@ -231,13 +231,14 @@ type invalidateDocument struct {
 	Counts   []session.Count `json:"live"`
 	session.Result
 	Skipped     []session.Skip        `json:"not_ended"`
+	LeftAlone   []session.Count       `json:"left_alone"`
 	Unreachable []session.Unreachable `json:"not_reached"`
 	Removed     int64                 `json:"tombstones_removed"`
 }
 
 func (i *invalidation) document(plan *session.Plan, result *session.Result) invalidateDocument {
 	return invalidateDocument{Database: plan.Moment.Database, DryRun: i.options.DryRun, Users: plan.Users, Counts: plan.Counts, Result: *result,
-		Skipped: plan.Skipped, Unreachable: i.unreachable()}
+		Skipped: plan.Skipped, LeftAlone: plan.LeftAlone, Unreachable: i.unreachable()}
 }
 
 // sessionListDocument is what ocmt session-invalidate list writes.

@@ -117,7 +117,10 @@ func redisError(err error) *ui.Error {
 
 // redisHints say what to look at where Redis does not do what it should.
 func redisHints(err error) []string {
+	var behind *redis.ReplicaError
 	switch {
+	case errors.As(err, &behind):
+		return []string{"see in INFO replication why they are behind: a failover to one of them now would open what was ended"}
 	case errors.Is(err, redis.ErrRefused):
 		return []string{"check user and password in REDIS_URL"}
 	case errors.Is(err, redis.ErrRights):

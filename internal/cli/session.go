@@ -207,7 +207,7 @@ var errNoNames = errors.New("the file of --users-from has no name in it")
 type access struct {
 	*database
 	store *pgsession.Store
-	cache *redissession.Cache // nil without REDIS_URL
+	cache redissession.Group // nil without REDIS_URL
 	close func()
 }
 
@@ -221,18 +221,16 @@ func (a *App) openAccess(settings *config.Settings, plainDelete bool) (*access, 
 	if !settings.RedisURL.IsSet() {
 		return found, nil
 	}
-	client, err := a.openRedis(settings)
-	if err != nil {
+	if err := a.openRedis(settings, found, redissession.Options{Prefix: settings.Access.RedisPrefix, PlainDelete: plainDelete}); err != nil {
 		db.Close()
 		return nil, err
 	}
-	found.cache = redissession.New(client, redissession.Options{Prefix: settings.Access.RedisPrefix, PlainDelete: plainDelete})
-	found.close = func() { _ = client.Close(); db.Close() }
+	found.close = func() { found.cache.Close(); db.Close() }
 	return found, nil
 }
 
-// openRedis returns the Redis of REDIS_URL. It dials nothing.
-func (a *App) openRedis(settings *config.Settings) (*redis.Client, error) {
+// openRedis adds the Redis of each address in REDIS_URL. It dials nothing.
+func (a *App) openRedis(settings *config.Settings, found *access, how redissession.Options) error {
 	var options redis.Options
 	for _, file := range []struct {
 		name    string
@@ -240,11 +238,18 @@ func (a *App) openRedis(settings *config.Settings) (*redis.Client, error) {
 	}{{settings.Access.RedisCA, &options.CA}, {settings.Access.RedisCertificate, &options.Certificate}, {settings.Access.RedisKey, &options.Key}} {
 		text, err := a.readCertificates(file.name)
 		if err != nil {
-			return nil, fmt.Errorf("reading a certificate for Redis: %w", err)
+			return fmt.Errorf("reading a certificate for Redis: %w", err)
 		}
 		*file.content = text
 	}
-	return redis.New(settings.RedisURL.Reveal(), options)
+	for _, address := range strings.Fields(settings.RedisURL.Reveal()) {
+		client, err := redis.New(address, options)
+		if err != nil {
+			return err
+		}
+		found.cache = append(found.cache, redissession.New(client, how))
+	}
+	return nil
 }
 
 // readCertificates reads a file of certificates or of their key; of no file, nothing.

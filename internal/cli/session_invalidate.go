@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -185,7 +184,7 @@ func (a *App) removeTombstones(ctx context.Context, access *access) error {
 		return causeOf(ctx, err)
 	}
 	a.printer.Line("Removed %s.", ui.Count(removed, "tombstone", "tombstones"))
-	return a.printer.Document("session-invalidate", invalidateDocument{Counts: []session.Count{}, Skipped: []session.Skip{}, Unreachable: []session.Unreachable{},
+	return a.printer.Document("session-invalidate", invalidateDocument{Counts: []session.Count{}, Skipped: []session.Skip{}, LeftAlone: []session.Count{}, Unreachable: []session.Unreachable{},
 		Result: *session.NewResult(), Removed: removed})
 }
 
@@ -328,14 +327,32 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 	for _, skipped := range plan.Skipped {
 		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
 	}
-	if optional := i.notIncluded(); len(optional) > 0 {
-		printer.Line("%s", wrapText("Left alone, unless --include names them: "+accessNames(optional)+".", helpWidth))
+	for _, count := range plan.Counts {
+		if count.Kind.IsOptional() && count.Selected > 0 {
+			printer.Line("%s", wrapText(fmt.Sprintf("Automation will break: %s of %s.", count.Kind, ownersText(count)), helpWidth))
+		}
+	}
+	for _, count := range plan.LeftAlone {
+		if count.Selected > 0 {
+			printer.Line("%s", wrapText(fmt.Sprintf("Left alone without --include %s: %s, of %s.", count.Kind, ui.Number(count.Selected), ownersText(count)), helpWidth))
+		}
 	}
 }
 
-// notIncluded returns the optional kinds that are left alone.
-func (i *invalidation) notIncluded() []session.Kind {
-	return slices.DeleteFunc(session.OptionalKinds(), func(kind session.Kind) bool { return slices.Contains(i.options.Include, string(kind)) })
+// ownersText names the users who have most of a kind.
+func ownersText(count session.Count) string {
+	if len(count.Owners) == 0 {
+		return "nobody who is known"
+	}
+	names := make([]string, len(count.Owners))
+	for i, owner := range count.Owners {
+		names[i] = ui.Clean(owner)
+	}
+	text := strings.Join(names, ", ")
+	if more := count.Users - int64(len(names)); more > 0 {
+		text += " and " + ui.Number(more) + " more"
+	}
+	return text
 }
 
 // ageText returns an age in its largest units.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -46,9 +47,15 @@ func (u URL) LogValue() slog.Value { return slog.StringValue(u.Redacted()) }
 // that this package does not know could contain a password.
 func (u URL) Redacted() string {
 	text := strings.TrimSpace(u.Reveal())
+	fields := strings.Fields(text)
 	switch {
 	case text == "":
 		return ""
+	case len(fields) > 1 && !slices.ContainsFunc(fields, func(field string) bool { return !strings.Contains(field, "://") }): // several
+		for i, field := range fields {
+			fields[i] = redactURL(field)
+		}
+		return strings.Join(fields, " ")
 	case strings.Contains(text, "://"):
 		return redactURL(text)
 	case strings.Contains(text, "="):

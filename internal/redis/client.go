@@ -45,7 +45,8 @@ const timeout = 10 * time.Second
 
 // New returns the Redis at an address: redis://, rediss:// or unix://, with user, password, host,
 // port and database number. With master_name in the query, the hosts are Sentinels; more hosts are
-// given by addr. It dials nothing. Errors: ErrAddress, ErrCertificates.
+// given by addr, and what Sentinels ask for by sentinel_username and sentinel_password. It dials
+// nothing. Errors: ErrAddress, ErrCertificates.
 func New(address string, options Options) (*Client, error) {
 	logging.Disable() // else the driver writes to standard error
 	universal, err := parse(address)
@@ -71,15 +72,17 @@ func parse(address string) (*driver.UniversalOptions, error) {
 	}
 	query := parsed.Query()
 	master, more := query.Get("master_name"), query["addr"]
-	query.Del("master_name")
-	query.Del("addr")
+	sentinelUser, sentinelPassword := query.Get("sentinel_username"), query.Get("sentinel_password")
+	for _, ours := range []string{"master_name", "addr", "sentinel_username", "sentinel_password"} {
+		query.Del(ours)
+	}
 	parsed.RawQuery = query.Encode()
 	single, err := driver.ParseURL(parsed.String())
 	if err != nil {
 		return nil, ErrAddress
 	}
 	universal := &driver.UniversalOptions{Addrs: append([]string{single.Addr}, more...), DB: single.DB, Username: single.Username,
-		Password: single.Password, TLSConfig: single.TLSConfig, MasterName: master}
+		Password: single.Password, TLSConfig: single.TLSConfig, MasterName: master, SentinelUsername: sentinelUser, SentinelPassword: sentinelPassword}
 	dial := netconn.Quiet((&net.Dialer{Timeout: timeout, KeepAlive: time.Minute}).DialContext)
 	universal.Dialer = func(ctx context.Context, _, address string) (net.Conn, error) {
 		kind := "tcp"

@@ -41,7 +41,7 @@ func (c *cacheCounter) counts() []Count {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return []Count{
-		{Kind: Vaults, Selected: c.kinds[Vaults], Users: int64(len(c.users[Vaults]))},
-		{Kind: OAuthFlows, Selected: c.kinds[OAuthFlows], Users: int64(len(c.users[OAuthFlows]))},
+		{Kind: Vaults, Selected: c.kinds[Vaults], Users: int64(len(c.users[Vaults])), Owners: []string{}},
+		{Kind: OAuthFlows, Selected: c.kinds[OAuthFlows], Users: int64(len(c.users[OAuthFlows])), Owners: []string{}},
 	}
 }

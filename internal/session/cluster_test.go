@@ -86,10 +86,10 @@ func TestVaultsOfAClusterWhoseSlotsMove(t *testing.T) {
 	t.Parallel()
 	longForm(t)
 	c, d := newCluster(t), newDatabase(t)
-	const count, rounds = 3000, 3
+	const count = 3000
 	sources := d.sources()
 	sources.Cache = c.nodes[0].cache(c.nodes[0].server.URL(), "")
-	for round := range rounds {
+	for round := range rounds(3) {
 		_, err := c.client.Pipelined(context.Background(), func(pipe driver.Pipeliner) error {
 			for n := range count {
 				pipe.Set(context.Background(), fmt.Sprintf("vault:session:%d-%d", round, n), vaultText("u"), time.Hour)

@@ -150,6 +150,15 @@ func (d *database) checksum(table, where string) string {
 
 // longForm leaves a test to make test-faults: it needs several servers, and a machine that does not
 // starve them.
+// rounds returns how often a test is done: so many times, or twenty in the long form.
+func rounds(short int) int {
+	if os.Getenv("OCMT_FAULTS") == "full" {
+		return 20
+	}
+	return short
+}
+
+// longForm skips a test in the short form.
 func longForm(t *testing.T) {
 	t.Helper()
 	if os.Getenv("OCMT_FAULTS") != "full" {

@@ -294,6 +294,10 @@ func (e *ender) endCache(ctx context.Context, first bool) (err error) {
 		e.result.Looks++
 		switch none := found.Ended[Vaults]+found.Ended[OAuthFlows] == 0; {
 		case none && !found.Moved:
+			e.reporter.Phase("waiting for replicas of Redis")
+			if err := e.Cache.AwaitReplicas(ctx); err != nil {
+				return err
+			}
 			e.result.Proven = append(e.result.Proven, Vaults, OAuthFlows)
 			return nil
 		case none:

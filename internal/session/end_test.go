@@ -144,6 +144,13 @@ func TestVaultsAreOverwritten(t *testing.T) {
 // each use.
 func TestVaultsThatAreExtended(t *testing.T) {
 	t.Parallel()
+	for range rounds(1) {
+		extendMeanwhile(t)
+	}
+}
+
+func extendMeanwhile(t *testing.T) {
+	t.Helper()
 	d, v := newDatabase(t), newVaults(t)
 	users := d.addUsers(4)
 	const count = 400

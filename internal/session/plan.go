@@ -38,6 +38,8 @@ type Plan struct {
 	Counts  []Count // of each kind that is there and selected
 	Users   int64   // users concerned; -1 where everyone is selected
 	Skipped []Skip  // kinds that are not ended, and why
+	// LeftAlone is what the selection has of optional kinds that are not asked for.
+	LeftAlone []Count
 
 	tables []Table
 	users  []string
@@ -63,7 +65,7 @@ func MakePlan(ctx context.Context, sources Sources, request Request, reporter Re
 	if err := request.Selection.Validate(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Request: request, Users: -1, Counts: []Count{}, Skipped: []Skip{}}
+	plan := &Plan{Request: request, Users: -1, Counts: []Count{}, Skipped: []Skip{}, LeftAlone: []Count{}}
 	reporter.Phase("looking for live access")
 	if err := plan.countDatabase(ctx, sources.Database); err != nil {
 		return nil, err
@@ -92,15 +94,17 @@ func (p *Plan) countDatabase(ctx context.Context, database Database) (err error)
 	}
 	for _, table := range all {
 		switch {
-		case table.Kind.IsOptional() && !slices.Contains(p.Request.Include, table.Kind):
-			continue
 		case table.NoUsers && !p.Request.Selection.All:
 			p.Skipped = append(p.Skipped, Skip{table.Kind, "its rows do not tell whose they are, so they end with --all only"})
 			continue
 		}
-		count, err := database.Count(ctx, table, p.selectionFor(table.Kind), p.Moment)
+		count, err := p.countTable(ctx, database, table)
 		if err != nil {
 			return fmt.Errorf("counting %s: %w", table.Name, err)
+		}
+		if table.Kind.IsOptional() && !slices.Contains(p.Request.Include, table.Kind) {
+			p.LeftAlone = append(p.LeftAlone, count)
+			continue
 		}
 		p.tables, p.Counts = append(p.tables, table), append(p.Counts, count)
 	}
@@ -110,6 +114,23 @@ func (p *Plan) countDatabase(ctx context.Context, database Database) (err error)
 		}
 	}
 	return nil
+}
+
+// maxOwners is how many users of an optional kind are named.
+const maxOwners = 5
+
+// countTable counts what a table has, and says whose it is where automation may break.
+func (p *Plan) countTable(ctx context.Context, database Database, table Table) (count Count, err error) {
+	selection := p.selectionFor(table.Kind)
+	if count, err = database.Count(ctx, table, selection, p.Moment); err != nil {
+		return count, err
+	}
+	count.Owners = []string{}
+	if !table.Kind.IsOptional() || count.Selected == 0 || table.NoUsers {
+		return count, nil
+	}
+	count.Owners, err = database.Owners(ctx, table, selection, p.Moment, maxOwners)
+	return count, err
 }
 
 // findUsers finds the users of the selection, before any of their sessions ends.

@@ -126,6 +126,20 @@ func TestRedisOverTLSWithFewRights(t *testing.T) {
 	if v.get("p:vault:session:a") != tombstone || v.get("vault:session:a") == tombstone {
 		t.Error("the vault of the other deployment was ended, or that of this one was not")
 	}
+	for range rounds(1) {
+		const count = 2500
+		for n := range count {
+			v.set(fmt.Sprint("p:vault:session:many", n), vaultText("u"))
+		}
+		if result, err := look(address, options); err != nil || result.Ended[session.Vaults] != count {
+			t.Fatalf("%v: %+v", err, result)
+		}
+		for n := range count {
+			if v.get(fmt.Sprint("p:vault:session:many", n)) != tombstone {
+				t.Fatalf("vault %d is open", n)
+			}
+		}
+	}
 	_ = v.client.Do(context.Background(), "acl", "setuser", "ocmt", "-set").Err()
 	v.set("p:vault:session:c", vaultText("u"))
 	if _, err := look(address, options); !errors.Is(err, redis.ErrRights) {

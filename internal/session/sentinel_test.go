@@ -26,7 +26,7 @@ func startSentinel(t *testing.T, primary *vaults, password string) int {
 	}
 	own := freePort(t)
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor ocmt %s %s 1\nsentinel auth-pass ocmt %s\nsentinel down-after-milliseconds ocmt 500\nsentinel failover-timeout ocmt 3000\n", own, host, port, password)
+	text := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor ocmt %s %s 1\nsentinel auth-pass ocmt %s\nsentinel down-after-milliseconds ocmt 500\nsentinel failover-timeout ocmt 3000\n", own, host, port, password) + "requirepass of-the-sentinel\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +43,12 @@ func startSentinel(t *testing.T, primary *vaults, password string) int {
 func TestVaultsBehindSentinel(t *testing.T) {
 	t.Parallel()
 	longForm(t)
+	for round := range rounds(1) {
+		t.Run(fmt.Sprint(round), failOverInTheMiddle)
+	}
+}
+
+func failOverInTheMiddle(t *testing.T) {
 	const password, count = "behind-sentinel", 4000
 	d := newDatabase(t)
 	primary := newVaults(t, "requirepass "+password, "masterauth "+password)
@@ -53,7 +59,7 @@ func TestVaultsBehindSentinel(t *testing.T) {
 	replica := newVaults(t, "requirepass "+password, "masterauth "+password, "replicaof "+host+" "+port)
 	sentinel := startSentinel(t, primary, password)
 	ctx := context.Background()
-	watcher := driver.NewSentinelClient(&driver.Options{Addr: fmt.Sprintf("127.0.0.1:%d", sentinel)})
+	watcher := driver.NewSentinelClient(&driver.Options{Addr: fmt.Sprintf("127.0.0.1:%d", sentinel), Password: "of-the-sentinel"})
 	defer func() { _ = watcher.Close() }()
 	deadline := time.Now().Add(time.Minute)
 	for len(watcher.Replicas(ctx, "ocmt").Val()) == 0 || replica.client.Info(ctx, "replication").Val() == "" {
@@ -74,7 +80,7 @@ func TestVaultsBehindSentinel(t *testing.T) {
 		t.Fatal("the replica has not got the vaults")
 	}
 	sources := d.sources()
-	sources.Cache = primary.cache(fmt.Sprintf("redis://:%s@127.0.0.1:%d/0?master_name=ocmt", password, sentinel), "")
+	sources.Cache = primary.cache(fmt.Sprintf("redis://:%s@127.0.0.1:%d/0?master_name=ocmt&sentinel_password=of-the-sentinel", password, sentinel), "")
 	plan, err := session.MakePlan(ctx, sources, request(session.Selection{All: true}), silent{})
 	if err != nil {
 		t.Fatal(err)

@@ -33,6 +33,8 @@ type Count struct {
 	Users    int64  `json:"users"`
 	Youngest *Age   `json:"youngest_seconds"` // nil where the rows do not tell
 	Oldest   *Age   `json:"oldest_seconds"`
+	// Owners are users who have most of it, of a kind that is optional.
+	Owners []string `json:"owners"`
 }
 
 // Age is how long ago something was. JSON has it in seconds.
@@ -61,6 +63,9 @@ type Database interface {
 	// Count counts the live rows of a selection that are older than the moment; with the zero
 	// moment, also the newer ones.
 	Count(ctx context.Context, table Table, selection Selection, moment Moment) (Count, error)
+	// Owners returns the users who have most live rows of a selection, by e-mail address or id, at
+	// most so many.
+	Owners(ctx context.Context, table Table, selection Selection, moment Moment, most int) ([]string, error)
 	// Any reports whether there is a live row of a selection, counted as Count does.
 	Any(ctx context.Context, table Table, selection Selection, moment Moment) (bool, error)
 	// Users returns the users of the live sessions of a selection, and, where no criterion is about
@@ -116,6 +121,9 @@ type Cache interface {
 	// and that is the proof that it did. A stop ends it after the vaults in hand. Errors: ErrStopped,
 	// *ServerError, ErrKept within it.
 	LockEnded(ctx context.Context, servers []Server, mark string, stop <-chan struct{}) (locked int64, err error)
+	// AwaitReplicas waits until the replicas have what was written, because one of them may be the
+	// primary next. It is an error where one has not in time.
+	AwaitReplicas(ctx context.Context) error
 	// Restore removes the tombstones.
 	Restore(ctx context.Context) (removed int64, err error)
 }

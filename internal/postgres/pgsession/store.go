@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -143,15 +144,32 @@ func (s *Store) Count(ctx context.Context, table session.Table, selection sessio
 		if l.user() == "" || count.Selected == 0 {
 			return nil
 		}
-		// A statement of its own, and a group rather than count(distinct), which sorts: each
-		// transaction is short.
-		rows, err = postgres.QueryRows(ctx, conn, "select count(u) from (select "+l.user()+" as u"+from+" group by 1) x", chosen.params...)
+		// A statement of its own, and a group rather than count(distinct), which sorts, of the column
+		// rather than its text: each transaction is short.
+		rows, err = postgres.QueryRows(ctx, conn, "select count(u) from (select "+strings.TrimSuffix(l.user(), "::text")+" as u"+from+" group by 1) x", chosen.params...)
 		if err == nil {
 			count.Users = postgres.ParseNumber(rows[0][0])
 		}
 		return err
 	})
 	return count, err
+}
+
+// Owners implements session.Database.
+func (s *Store) Owners(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment, most int) (owners []string, err error) {
+	l, _ := s.layoutOf(table.Kind)
+	chosen := l.selected(selection, moment)
+	chosen.params = append(chosen.params, strconv.Itoa(most))
+	sql := fmt.Sprintf("select coalesce((select e.email from users e where e.id::text = x.u), x.u) from (select %s as u, count(*) as n from %s t where %s group by 1) x where x.u is not null order by x.n desc, 1 limit $%d::bigint",
+		l.user(), l.path(), chosen.sql(), len(chosen.params))
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		owners, err = postgres.QueryColumn(ctx, conn, sql, chosen.params...)
+		return err
+	})
+	if owners == nil {
+		owners = []string{}
+	}
+	return owners, err
 }
 
 // Any implements session.Database.

@@ -292,6 +292,9 @@ func (c *Cache) remove(ctx context.Context, keys []string) (removed int64, err e
 	return removed, nil
 }
 
+// AwaitReplicas implements session.Cache.
+func (c *Cache) AwaitReplicas(ctx context.Context) error { return c.client.AwaitReplicas(ctx) }
+
 // Restore implements session.Cache.
 func (c *Cache) Restore(ctx context.Context) (removed int64, err error) {
 	if err := c.client.Discover(ctx); err != nil {

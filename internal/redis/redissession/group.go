@@ -1,0 +1,79 @@
+package redissession
+
+import (
+	"context"
+
+	"github.com/ocmt/ocmt/internal/session"
+)
+
+// Group is the live access of several Redis, as one. It implements session.Cache.
+type Group []*Cache
+
+// Now implements session.Cache: it returns the latest of the clocks.
+func (g Group) Now(ctx context.Context) (latest int64, err error) {
+	for _, one := range g {
+		now, err := one.Now(ctx)
+		if err != nil {
+			return 0, err
+		}
+		latest = max(latest, now)
+	}
+	return latest, nil
+}
+
+// Scan implements session.Cache.
+func (g Group) Scan(ctx context.Context, choose func(session.Kind, session.ID, session.Vault) bool) (session.Look, error) {
+	whole := session.Look{Ended: map[session.Kind]int64{}}
+	for _, one := range g {
+		look, err := one.Scan(ctx, choose)
+		for kind, ended := range look.Ended {
+			whole.Ended[kind] += ended
+		}
+		whole.Moved = whole.Moved || look.Moved
+		if err != nil {
+			return whole, err
+		}
+	}
+	return whole, nil
+}
+
+// LockEnded implements session.Cache.
+func (g Group) LockEnded(ctx context.Context, servers []session.Server, mark string, stop <-chan struct{}) (locked int64, err error) {
+	for _, one := range g {
+		some, err := one.LockEnded(ctx, servers, mark, stop)
+		locked += some
+		if err != nil {
+			return locked, err
+		}
+	}
+	return locked, nil
+}
+
+// AwaitReplicas implements session.Cache.
+func (g Group) AwaitReplicas(ctx context.Context) error {
+	for _, one := range g {
+		if err := one.AwaitReplicas(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Restore implements session.Cache.
+func (g Group) Restore(ctx context.Context) (removed int64, err error) {
+	for _, one := range g {
+		some, err := one.Restore(ctx)
+		removed += some
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// Close closes the connections.
+func (g Group) Close() {
+	for _, one := range g {
+		_ = one.client.Close()
+	}
+}
