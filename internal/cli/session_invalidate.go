@@ -324,6 +324,9 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 	}
 	printer.Table(table)
 	i.printServers()
+	if plan.Request.Selection.OfSessions() {
+		printer.Line("%s", wrapText("Only login sessions tell one from another: of the other kinds all that the users selected have is taken.", helpWidth))
+	}
 	for _, skipped := range plan.Skipped {
 		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
 	}
@@ -337,6 +340,11 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 			printer.Line("%s", wrapText(fmt.Sprintf("Left alone without --include %s: %s, of %s.", count.Kind, ui.Number(count.Selected), ownersText(count)), helpWidth))
 		}
 	}
+	var beyond []string
+	for _, one := range i.unreachable() {
+		beyond = append(beyond, one.What)
+	}
+	printer.Line("%s", wrapText("Not reached from here: "+strings.Join(beyond, "; ")+".", helpWidth))
 }
 
 // ownersText names the users who have most of a kind.
