@@ -39,8 +39,8 @@ func explainSession(err error) *ui.Error {
 			shown.Names = append(shown.Names, name)
 		}
 		return &ui.Error{Message: shown.Error(), Code: ui.ExitUsage, Hints: []string{"give the id, or the whole e-mail address or name"}}
-	case errors.Is(err, errNoNames):
-		return &ui.Error{Message: errNoNames.Error(), Code: ui.ExitUsage}
+	case errors.Is(err, errNoNames), errors.Is(err, errManyNames):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
 	case errors.As(err, &table):
 		return &ui.Error{Message: table.Error(), Code: ui.ExitFailed, Hints: []string{"check that DATABASE_URL names the OCMT database, and the search path of its account"}}
 	case errors.As(err, &column):

@@ -177,18 +177,24 @@ const maxNames = 16 << 20
 
 // readNames reads a file of names, one a line. Empty lines and comments with # are passed over.
 func (a *App) readNames(name string) ([]string, error) {
-	var text []byte
-	var err error
-	if name == "-" {
-		text, err = io.ReadAll(io.LimitReader(a.deps.Streams.In, maxNames))
-	} else {
-		text, err = os.ReadFile(a.path(name))
+	input := a.deps.Streams.In
+	if name != "-" {
+		file, err := os.Open(a.path(name))
+		if err != nil {
+			return nil, fmt.Errorf("reading the names of users: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		input = file
 	}
-	if err != nil {
+	text, err := io.ReadAll(io.LimitReader(input, maxNames+1))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("reading the names of users: %w", err)
+	case len(text) > maxNames:
+		return nil, errManyNames
 	}
 	var names []string
-	for _, line := range strings.Split(string(text), "\n") {
+	for _, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			names = append(names, line)
 		}
@@ -202,6 +208,9 @@ func (a *App) readNames(name string) ([]string, error) {
 // errNoNames says that a file of names has none: a script whose file is empty must not end everything,
 // or nothing without a word.
 var errNoNames = errors.New("the file of --users-from has no name in it")
+
+// errManyNames says that a file of names is cut off nowhere: all of it counts, or nothing.
+var errManyNames = errors.New("the file of --users-from has more than 16 MiB")
 
 // access is the live access of a deployment.
 type access struct {
