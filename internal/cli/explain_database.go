@@ -38,7 +38,7 @@ func failureHints(kind postgres.FailureKind) []string {
 	case postgres.ReadOnly:
 		return []string{"point DATABASE_URL at the primary", goOn}
 	case postgres.ObjectRefused:
-		return []string{"change the trigger or the constraint, or leave the table out with --table for the others", goOn}
+		return []string{"change the trigger or the constraint; ocmt migrate run can leave the table out with --table", goOn}
 	case postgres.NotAllowed:
 		return []string{"give the account of DATABASE_URL that right with GRANT, or use another account", goOn}
 	default:

@@ -27,7 +27,7 @@ func explainSession(err error) *ui.Error {
 		explained.Hints = append(explained.Hints, "then run the same command again: it finishes what is left")
 		return explained
 	case errors.Is(err, session.ErrStillAlive):
-		return &ui.Error{Message: err.Error(), Code: ui.ExitPartial, Hints: []string{"look who makes it anew, then run the same command again; --watch keeps ending it"}}
+		return &ui.Error{Message: strings.ReplaceAll(err.Error(), "\n", "; "), Code: ui.ExitPartial, Hints: []string{"look who makes it anew, then run the same command again; --watch keeps ending it"}}
 	case errors.Is(err, session.ErrStopped):
 		return &ui.Error{Message: "stopped; what was ended stays ended", Code: ui.ExitInterrupted, Hints: []string{"run the same command again to go on"}}
 	case errors.As(err, &unknown):
@@ -39,7 +39,7 @@ func explainSession(err error) *ui.Error {
 			shown.Names = append(shown.Names, name)
 		}
 		return &ui.Error{Message: shown.Error(), Code: ui.ExitUsage, Hints: []string{"give the id, or the whole e-mail address or name"}}
-	case errors.Is(err, errNoNames), errors.Is(err, errManyNames):
+	case errors.Is(err, errNoNames), errors.Is(err, errManyNames), errors.Is(err, errNoToken), errors.Is(err, errUnknownToken), errors.Is(err, errManyCaches):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
 	case errors.As(err, &table):
 		return &ui.Error{Message: table.Error(), Code: ui.ExitFailed, Hints: []string{"check that DATABASE_URL names the OCMT database, and the search path of its account"}}
@@ -48,10 +48,30 @@ func explainSession(err error) *ui.Error {
 	case errors.Is(err, redis.ErrAddress), errors.Is(err, redis.ErrCertificates):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage}
 	}
-	if explained := explainServer(err); explained != nil {
-		return explained
+	for _, explainKind := range []func(error) *ui.Error{explainUnseen, explainServer, redisError} {
+		if explained := explainKind(err); explained != nil {
+			return explained
+		}
 	}
-	return redisError(err)
+	return nil
+}
+
+// explainUnseen explains why live rows would not be seen, nil where it is not that.
+func explainUnseen(err error) *ui.Error {
+	var hidden *pgsession.HiddenRowsError
+	var zone *session.TimeZoneError
+	var early *session.EarlyError
+	switch {
+	case errors.As(err, &hidden):
+		return &ui.Error{Message: hidden.Error(), Code: ui.ExitRefused, Hints: []string{"use the account that the servers use, or one with BYPASSRLS; nothing was ended"}}
+	case errors.As(err, &zone) && zone.Of == "":
+		return &ui.Error{Message: zone.Error(), Code: ui.ExitRefused, Hints: []string{"leave out PGTZ, and TimeZone in the address, then run it again"}}
+	case errors.As(err, &zone):
+		return &ui.Error{Message: zone.Error(), Code: ui.ExitRefused, Hints: []string{"use the account that the servers use in DATABASE_URL, or give both accounts one time zone with ALTER ROLE"}}
+	case errors.As(err, &early):
+		return &ui.Error{Message: early.Error(), Code: ui.ExitRefused, Hints: []string{"with --including-new they end too, and with them what begins meanwhile"}}
+	}
+	return nil
 }
 
 // explainServer explains why a server has not done what it was asked for, nil where it is not that.
@@ -59,7 +79,7 @@ func explainServer(err error) *ui.Error {
 	var failure *session.ServerError
 	switch {
 	case errors.Is(err, session.ErrStillAccepted):
-		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: []string{"check that the server reads the database that DATABASE_URL names, then restart it"}}
+		return &ui.Error{Message: strings.ReplaceAll(err.Error(), "\n", "; "), Code: ui.ExitFailed, Hints: []string{"check that the server reads the database that DATABASE_URL names, then restart it"}}
 	case errors.Is(err, session.ErrNotAccepted), errors.Is(err, session.ErrNotSelected):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"log in anew and give that session's token; nothing was ended"}}
 	case errors.As(err, &failure):
@@ -101,7 +121,7 @@ func serverHints(failure *session.ServerError) []string {
 		return []string{"restart the server, which ends all that it holds; or wait " + wait + " until it takes requests, and " + again}
 	case errors.As(failure, &status) && status.IsRefusal():
 		return []string{"check that INTERNAL_ADMIN_TOKEN is what that server has, then " + again}
-	case errors.As(failure, &status), errors.Is(failure, session.ErrKept):
+	case errors.As(failure, &status), errors.Is(failure, session.ErrKept), errors.Is(failure, session.ErrNotLoggedOut):
 		return []string{"check that --endpoint names the management server itself, then " + again}
 	}
 	return []string{"check the address of --endpoint and that the server is up, then " + again}
@@ -121,6 +141,8 @@ func redisHints(err error) []string {
 	switch {
 	case errors.As(err, &behind):
 		return []string{"see in INFO replication why they are behind: a failover to one of them now would open what was ended"}
+	case errors.Is(err, redis.ErrReplica):
+		return []string{"point REDIS_URL at the primary"}
 	case errors.Is(err, redis.ErrRefused):
 		return []string{"check user and password in REDIS_URL"}
 	case errors.Is(err, redis.ErrRights):

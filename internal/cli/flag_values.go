@@ -80,6 +80,25 @@ func (l *nameList) String() string { return strings.Join(*l, ",") }
 // Type names the kind of value in help texts.
 func (l *nameList) Type() string { return "names" }
 
+// textList is a flag that holds texts, which may have commas in them: it may be given again. An empty
+// text is an error, as an empty name is.
+type textList []string
+
+// Set adds a text.
+func (l *textList) Set(text string) error {
+	if text == "" {
+		return errEmpty
+	}
+	*l = append(*l, text)
+	return nil
+}
+
+// String returns the texts.
+func (l *textList) String() string { return strings.Join(*l, "; ") }
+
+// Type names the kind of value in help texts.
+func (l *textList) Type() string { return "text" }
+
 // inputFlag is a flag that names a file to read.
 type inputFlag string
 

@@ -49,8 +49,8 @@ func TestOptions(t *testing.T) {
 	const guarded = "--allow-unopenable --allow-empty --repair-labels --expect-key 0123456789abcdef "
 	const selecting = "--user u --user v,w --users-from f --tenant t --session s --token-stdin --ip 10.1.2.3/16,::ffff:192.0.2.1 --user-agent curl --created-before 2d --idle-longer-than 90m --past-timeout "
 	chosen := func(expired, overLimit bool) sessionSelection {
-		return sessionSelection{Users: nameList{"u", "v", "w"}, UsersFrom: "f", Tenants: nameList{"t"}, Sessions: nameList{"s"}, TokenStdin: true,
-			Networks: networkList{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.1/32")}, Agents: nameList{"curl"},
+		return sessionSelection{Users: nameList{"u", "v", "w"}, UsersFrom: "f", Tenants: textList{"t"}, Sessions: nameList{"s"}, TokenStdin: true,
+			Networks: networkList{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.1/32")}, Agents: textList{"curl"},
 			CreatedBefore: ageFlag(48 * time.Hour), Idle: ageFlag(90 * time.Minute), PastTimeout: true, Expired: expired, OverLimit: overLimit}
 	}
 	rate := 500
@@ -74,6 +74,7 @@ func TestOptions(t *testing.T) {
 				IncludingNew: true, Reason: "why", Delete: true, PlainDelete: true, Watch: 5 * time.Second, DryRun: true}},
 		{capture(newSessionInvalidateCommand, &got), "--all --endpoint http://a --endpoint http://b --close-streams --prove",
 			invalidateOptions{All: true, Endpoints: []string{"http://a", "http://b"}, CloseStreams: true, Prove: true}},
+		{capture(newSessionInvalidateCommand, &got), "--all --keep-logins", invalidateOptions{All: true, KeepLogins: true}},
 		{capture(newSessionInvalidateCommand, &got), "--after-restart", invalidateOptions{AfterRestart: true}},
 		{capture(newSessionInvalidateCommand, &got), selecting + "--expired --delete", invalidateOptions{sessionSelection: chosen(true, false), Delete: true}},
 		{capture(newSessionListCommand, &got), selecting + "--over-limit --most 7", sessionListOptions{sessionSelection: chosen(false, true), Most: 7}},
@@ -134,6 +135,9 @@ func TestOptionsAreValidated(t *testing.T) {
 		{&invalidateOptions{All: true, Reason: strings.Repeat("é", 50)}, ""},
 		{&invalidateOptions{All: true, Include: nameList{"sessions"}}, "--include takes"},
 		{&invalidateOptions{All: true, CloseStreams: true}, "--endpoint says where"},
+		{&invalidateOptions{AfterRestart: true, Endpoints: []string{"http://a"}}, "--dry-run alone"},
+		{&invalidateOptions{AfterRestart: true, DryRun: true}, ""},
+		{&invalidateOptions{All: true, KeepLogins: true, Delete: true}, "--keep-logins leaves"},
 		{&invalidateOptions{All: true, Prove: true}, "--endpoint says where"},
 		{&invalidateOptions{All: true, PlainDelete: true, Endpoints: []string{"http://a"}}, "exclude each other"},
 		{&invalidateOptions{Prove: true, Endpoints: []string{"http://a"}, sessionSelection: sessionSelection{TokenStdin: true}}, "so does another flag"},

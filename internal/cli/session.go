@@ -28,12 +28,12 @@ type ageFlag time.Duration
 // than this machine's.
 func (f *ageFlag) Set(text string) error {
 	number, days := strings.CutSuffix(text, "d")
-	if count, err := strconv.ParseFloat(number, 64); days && err == nil && count > 0 && count < 36500 {
+	if count, err := strconv.ParseFloat(number, 64); days && err == nil && count >= 0.001 && count < 36500 {
 		*f = ageFlag(count * float64(24*time.Hour))
 		return nil
 	}
 	length, err := time.ParseDuration(text)
-	if err != nil || length <= 0 {
+	if err != nil || length < time.Second {
 		return errors.New("it must be an age such as 90m, 12h or 30d, and no clock time: the servers may write in another zone")
 	}
 	*f = ageFlag(length)
@@ -65,6 +65,9 @@ func (l *networkList) Set(text string) error {
 			}
 			network = netip.PrefixFrom(address, address.BitLen())
 		}
+		if network.Addr().Zone() != "" {
+			return errors.New("an address with a zone is in no row: leave out what stands behind the %")
+		}
 		if network.Addr().Is4In6() && network.Bits() >= 96 {
 			network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)
 		}
@@ -87,11 +90,12 @@ func (l *networkList) Type() string { return "network" }
 
 // sessionSelection are the flags that select sessions.
 type sessionSelection struct {
-	Users, Tenants, Sessions    nameList
+	Users, Sessions             nameList
+	Tenants                     textList
 	UsersFrom                   inputFlag
 	TokenStdin                  bool
 	Networks                    networkList
-	Agents                      nameList
+	Agents                      textList
 	CreatedBefore, Idle         ageFlag
 	Expired                     bool
 	OverLimit, PastTimeout      bool
@@ -135,8 +139,8 @@ func (o *sessionSelection) validate() error {
 
 // selection looks up the names and returns the selection.
 func (o *sessionSelection) selection(ctx context.Context, app *App, settings *config.Settings, finder session.Finder) (s session.Selection, err error) {
-	s = session.Selection{Sessions: o.Sessions, Networks: o.Networks, Agents: o.Agents, CreatedBefore: time.Duration(o.CreatedBefore),
-		IdleLongerThan: time.Duration(o.Idle), Expired: o.Expired, ExceptSessions: o.ExceptSessions}
+	s = session.Selection{Networks: o.Networks, Agents: o.Agents, CreatedBefore: time.Duration(o.CreatedBefore),
+		IdleLongerThan: time.Duration(o.Idle), Expired: o.Expired}
 	if o.OverLimit {
 		if s.OverLimit, err = settings.Access.MaxSessions(); err != nil {
 			return s, err
@@ -147,12 +151,8 @@ func (o *sessionSelection) selection(ctx context.Context, app *App, settings *co
 			return s, err
 		}
 	}
-	if o.TokenStdin {
-		token, err := app.readLine()
-		if err != nil {
-			return s, err
-		}
-		s.TokenHashes = []string{session.DigestOf(strings.TrimSpace(token))}
+	if s.TokenHashes, err = o.readToken(ctx, app, finder); err != nil {
+		return s, err
 	}
 	users := slices.Clone([]string(o.Users))
 	if o.UsersFrom != "" {
@@ -163,6 +163,12 @@ func (o *sessionSelection) selection(ctx context.Context, app *App, settings *co
 		users = append(users, more...)
 	}
 	if s.Users, err = finder.FindUsers(ctx, users); err != nil {
+		return s, err
+	}
+	if s.Sessions, err = finder.FindSessions(ctx, o.Sessions); err != nil {
+		return s, err
+	}
+	if s.ExceptSessions, err = finder.FindSessions(ctx, o.ExceptSessions); err != nil {
 		return s, err
 	}
 	if s.Tenants, err = finder.FindTenants(ctx, o.Tenants); err != nil {
@@ -208,6 +214,32 @@ func (a *App) readNames(name string) ([]string, error) {
 // errNoNames says that a file of names has none: a script whose file is empty must not end everything,
 // or nothing without a word.
 var errNoNames = errors.New("the file of --users-from has no name in it")
+
+// readToken reads the token of --token-stdin, and returns its digest.
+func (o *sessionSelection) readToken(ctx context.Context, app *App, finder session.Finder) (digests []string, err error) {
+	if !o.TokenStdin {
+		return nil, nil
+	}
+	token, err := app.readLine()
+	if err != nil {
+		return nil, err
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return nil, errNoToken
+	}
+	digest := session.DigestOf(token)
+	has, err := finder.HasToken(ctx, digest)
+	if err == nil && !has {
+		err = errUnknownToken
+	}
+	return []string{digest}, err
+}
+
+// The reasons why a token selects nothing.
+var (
+	errNoToken      = errors.New("standard input has no token")
+	errUnknownToken = errors.New("there is no session of the token on standard input: the server may have deleted it")
+)
 
 // errManyNames says that a file of names is cut off nowhere: all of it counts, or nothing.
 var errManyNames = errors.New("the file of --users-from has more than 16 MiB")

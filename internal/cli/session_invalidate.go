@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type invalidateOptions struct {
 	Endpoints    []string
 	CloseStreams bool
 	Prove        bool
+	KeepLogins   bool
 	Watch        time.Duration
 	DryRun       bool
 }
@@ -35,10 +37,8 @@ type invalidateOptions struct {
 // Validate finds what contradicts itself.
 func (o *invalidateOptions) Validate() error {
 	switch {
-	case o.AfterRestart && (o.All || o.selects()):
-		return errors.New("--after-restart removes what earlier runs have left, and takes no selection")
 	case o.AfterRestart:
-		return nil
+		return o.validateAfterRestart()
 	case o.All && o.selects():
 		return errors.New("--all is everything; leave it out to end a part, or the other flags to end all")
 	case !o.All && !o.selects():
@@ -54,6 +54,17 @@ func (o *invalidateOptions) Validate() error {
 		if err := validate(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// validateAfterRestart refuses what the removal of tombstones does not heed.
+func (o *invalidateOptions) validateAfterRestart() error {
+	switch {
+	case o.All || o.selects():
+		return errors.New("--after-restart removes what earlier runs have left, and takes no selection")
+	case len(o.Endpoints)+len(o.Include)+len(o.ExceptUsers)+len(o.ExceptSessions) > 0 || o.Delete || o.PlainDelete || o.Watch != 0 || o.IncludingNew || o.KeepLogins:
+		return errors.New("--after-restart goes with --dry-run alone")
 	}
 	return nil
 }
@@ -75,6 +86,8 @@ func (o *invalidateOptions) validateServers() error {
 		return errors.New("--close-streams and --prove ask the servers: --endpoint says where they are")
 	case o.Prove && (o.TokenStdin || o.UsersFrom == "-"):
 		return errors.New("--prove reads a session from standard input, and so does another flag")
+	case o.KeepLogins && (o.Prove || o.Delete || o.Expired):
+		return errors.New("--keep-logins leaves login sessions alone, and another flag is about them")
 	case o.PlainDelete && len(o.Endpoints) > 0:
 		return errors.New("--plain-delete and --endpoint exclude each other: without the key in Redis nothing tells which vaults to lock")
 	}
@@ -130,6 +143,7 @@ memory until it restarts.
 	flags.BoolVar(&options.PlainDelete, "plain-delete", false, "delete vaults in Redis: the servers then take them from memory until they restart")
 	flags.BoolVar(&options.AfterRestart, "after-restart", false, "after all servers have restarted: remove what stands in place of ended vaults")
 	flags.DurationVar(&options.Watch, "watch", 0, "keep looking for so long, and end what is there again")
+	flags.BoolVar(&options.KeepLogins, "keep-logins", false, "leave login sessions alone, and end the rest")
 	flags.StringArrayVar(&options.Endpoints, "endpoint", nil, "also lock vaults in the memory of the server at this address; may be given again")
 	flags.BoolVar(&options.CloseStreams, "close-streams", false, "close the WebSockets of the users concerned, through a session of a minute for each")
 	flags.BoolVar(&options.Prove, "prove", false, "show that each --endpoint refuses the session on standard input, which it accepted before")
@@ -162,9 +176,9 @@ func (a *App) runSessionInvalidate(ctx context.Context, settings *config.Setting
 	}
 	defer access.close()
 	if options.AfterRestart {
-		return a.removeTombstones(ctx, access)
+		return a.removeTombstones(ctx, access, options.DryRun)
 	}
-	servers, err := a.openServers(settings, options.Endpoints)
+	servers, err := a.openServers(settings, options.Endpoints, len(access.cache))
 	if err != nil {
 		return err
 	}
@@ -173,18 +187,28 @@ func (a *App) runSessionInvalidate(ctx context.Context, settings *config.Setting
 }
 
 // removeTombstones removes what earlier runs have put in place of vaults.
-func (a *App) removeTombstones(ctx context.Context, access *access) error {
+func (a *App) removeTombstones(ctx context.Context, access *access, dryRun bool) error {
 	if access.cache == nil {
 		return &config.MissingError{Name: config.NameRedisURL, Advice: "set REDIS_URL to the address that the servers use"}
 	}
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	removed, err := access.cache.Restore(ctx)
+	count, err := access.cache.Tombstones(ctx)
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	a.printer.Line("Removed %s.", ui.Count(removed, "tombstone", "tombstones"))
-	return a.printer.Document("session-invalidate", invalidateDocument{Counts: []session.Count{}, Skipped: []session.Skip{}, LeftAlone: []session.Count{}, Unreachable: []session.Unreachable{},
+	removed := int64(0)
+	a.printer.Line("There are %s. A server that has not restarted since takes a vault without one from its memory.", ui.Count(count, "tombstone", "tombstones"))
+	if count > 0 && !dryRun {
+		if err := a.printer.Confirm(ctx, ui.Question{Text: "Have all servers restarted, and are the tombstones to be removed?"}); err != nil {
+			return err
+		}
+		if removed, err = access.cache.Restore(ctx); err != nil {
+			return causeOf(ctx, err)
+		}
+		a.printer.Line("Removed %s.", ui.Count(removed, "tombstone", "tombstones"))
+	}
+	return a.printer.Document("session-invalidate", invalidateDocument{DryRun: dryRun, Counts: []session.Count{}, Skipped: []session.Skip{}, LeftAlone: []session.Count{}, Unreachable: []session.Unreachable{},
 		Result: *session.NewResult(), Removed: removed})
 }
 
@@ -223,7 +247,8 @@ func (i *invalidation) run(ctx context.Context) error {
 	if i.options.DryRun {
 		return i.app.printer.Document("session-invalidate", i.document(plan, session.NewResult()))
 	}
-	if plan.Live() > 0 || len(i.servers) > 0 {
+	// What is watched, or could not be looked at yet, may have something to end later.
+	if plan.Live() > 0 || len(i.servers)+len(plan.Skipped) > 0 || request.Watch > 0 || request.IncludingNew {
 		if err := i.app.printer.Confirm(asking, i.question(plan)); err != nil {
 			return err
 		}
@@ -235,7 +260,7 @@ func (i *invalidation) run(ctx context.Context) error {
 func (i *invalidation) request(ctx context.Context) (session.Request, error) {
 	selection, err := i.options.selection(ctx, i.app, i.settings, i.access.store)
 	selection.All = i.options.All
-	request := session.Request{Selection: selection, IncludingNew: i.options.IncludingNew, Watch: i.options.Watch, CloseStreams: i.options.CloseStreams,
+	request := session.Request{Selection: selection, IncludingNew: i.options.IncludingNew, Watch: i.options.Watch, CloseStreams: i.options.CloseStreams, KeepLogins: i.options.KeepLogins,
 		Ending: session.Ending{Reason: i.options.Reason, Delete: i.options.Delete}, Target: i.settings.Engine.ChunkTarget, Workers: i.settings.Engine.Workers}
 	if request.Ending.Reason == "" {
 		request.Ending.Reason = defaultReason
@@ -278,7 +303,38 @@ func (i *invalidation) end(ctx context.Context, sources session.Sources, plan *s
 	if documentErr := i.app.printer.Document("session-invalidate", i.document(plan, result)); documentErr != nil {
 		err = errors.Join(err, documentErr)
 	}
-	return causeOf(ctx, err)
+	return i.withFinish(causeOf(ctx, err), result)
+}
+
+// maxNamed is how many users a command names; more are written into a file.
+const maxNamed = 10
+
+// withFinish adds to an error the command that finishes the work, where the same one would not: the
+// sessions that tell whose the rest is have ended.
+func (i *invalidation) withFinish(err error, result *session.Result) error {
+	var explained *ui.Error
+	if err == nil || len(result.UsersLeft) == 0 || !errors.As(explain(err), &explained) {
+		return err
+	}
+	command := "ocmt session-invalidate --keep-logins"
+	if len(result.UsersLeft) <= maxNamed {
+		command += " --user " + strings.Join(result.UsersLeft, ",")
+	} else {
+		const file = "ocmt-users-left.txt"
+		if err := writePrivateFile(i.app.path(file), strings.Join(result.UsersLeft, "\n")+"\n", true, ""); err != nil {
+			i.app.printer.Warn("the users whose access is left could not be written into %s: %v; --output json lists them", file, err)
+		}
+		command += " --users-from " + file
+	}
+	for _, endpoint := range i.options.Endpoints {
+		command += " --endpoint " + ui.Clean(endpoint)
+	}
+	if i.options.CloseStreams {
+		command += " --close-streams"
+	}
+	finish := "the sessions have ended, so the same command finds none: what is left ends with " + command
+	hints := slices.DeleteFunc(slices.Clone(explained.Hints), func(hint string) bool { return strings.Contains(hint, "the same command") })
+	return &ui.Error{Message: explained.Message, Code: explained.Code, Hints: append(hints, finish)}
 }
 
 // record adds an entry to the audit log, with the server's own words for it.

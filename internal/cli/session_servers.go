@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,9 +34,12 @@ func (s server) Accepts(ctx context.Context, token session.Token) (bool, error) 
 }
 
 // openServers returns the servers of --endpoint. It dials nothing.
-func (a *App) openServers(settings *config.Settings, endpoints []string) (servers []session.Server, err error) {
+func (a *App) openServers(settings *config.Settings, endpoints []string, caches int) (servers []session.Server, err error) {
 	if len(endpoints) == 0 {
 		return nil, nil
+	}
+	if caches > 1 {
+		return nil, errManyCaches
 	}
 	if !settings.Access.AdminToken.IsSet() {
 		return nil, &config.MissingError{Name: config.NameAdminToken, Advice: "set it to the value that the management server has: --endpoint asks the server with it"}
@@ -56,6 +60,9 @@ func (a *App) openServers(settings *config.Settings, endpoints []string) (server
 	}
 	return servers, nil
 }
+
+// errManyCaches says that it is not known which server uses which Redis.
+var errManyCaches = errors.New("--endpoint takes one address in REDIS_URL: a server removes keys in its own Redis only; run it once for each Redis with the servers that use it")
 
 // readProof reads the session of --prove, and checks that it can prove something.
 func (i *invalidation) readProof(ctx context.Context, sources session.Sources, plan *session.Plan) error {

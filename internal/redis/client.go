@@ -120,7 +120,11 @@ func addCertificates(config *tls.Config, options Options) error {
 	return nil
 }
 
-// Discover asks whether the server is part of a cluster, and connects to all of it then.
+// ErrReplica says that the address is that of a replica, whose data is not what the servers write to.
+var ErrReplica = errors.New("it is a replica")
+
+// Discover asks whether the server is part of a cluster, and connects to all of it then. The error is
+// ErrReplica where it is a replica that no Sentinel or cluster stands for.
 func (c *Client) Discover(ctx context.Context) error {
 	if _, cluster := c.UniversalClient.(*driver.ClusterClient); cluster || c.options.MasterName != "" {
 		return nil
@@ -133,8 +137,13 @@ func (c *Client) Discover(ctx context.Context) error {
 		clustered := driver.NewClusterClient(c.options.Cluster())
 		_ = c.Close()
 		c.UniversalClient = clustered
+		return nil
 	}
-	return nil
+	replication, err := c.Info(ctx, "replication").Result()
+	if err == nil && field(replication, "role") == "slave" {
+		return ErrReplica
+	}
+	return ExplainError(err)
 }
 
 // ForEachMaster does work on each server that may be written to.

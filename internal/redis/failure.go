@@ -24,7 +24,7 @@ var (
 func ExplainError(err error) error {
 	var broken net.Error
 	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, ErrRefused), errors.Is(err, ErrRights), errors.Is(err, ErrGone), errors.Is(err, ErrFull):
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, ErrReplica), errors.Is(err, ErrRefused), errors.Is(err, ErrRights), errors.Is(err, ErrGone), errors.Is(err, ErrFull):
 		return err
 	case driver.IsAuthError(err), startsWith(err, "WRONGPASS", "NOAUTH"):
 		return ErrRefused

@@ -23,6 +23,9 @@ type Result struct {
 	Locked int64 `json:"locked_at_servers"`
 	// StreamsClosed is of how many users the WebSockets were closed.
 	StreamsClosed int64 `json:"streams_closed"`
+	// UsersLeft are the users whose other access is left, where their sessions, which would tell them,
+	// have ended.
+	UsersLeft []string `json:"users_left"`
 	// RefusedAt are the servers that refuse the session which was to prove it.
 	RefusedAt []string `json:"refused_at"`
 }
@@ -47,7 +50,7 @@ const maxLooks = 20
 
 // NewResult returns the result of nothing.
 func NewResult() *Result {
-	return &Result{Ended: map[Kind]int64{}, Proven: []Kind{}, RefusedAt: []string{}}
+	return &Result{Ended: map[Kind]int64{}, Proven: []Kind{}, RefusedAt: []string{}, UsersLeft: []string{}}
 }
 
 // ender is the state of one End.
@@ -75,13 +78,17 @@ func End(ctx context.Context, sources Sources, plan *Plan, stop <-chan struct{},
 		return e.result, err
 	}
 	plan.Moment = moment
-	if plan.Request.IncludingNew {
-		plan.Moment.Time = ""
+	if err := plan.findEarly(ctx, sources.Database, plan.tables); err != nil {
+		return e.result, err
 	}
 	if err := plan.findUsers(ctx, sources.Database); err != nil {
 		return e.result, err
 	}
-	return e.result, e.endAll(ctx)
+	err = e.endAll(ctx)
+	if err != nil && !errors.Is(err, ErrStopped) && plan.Request.Selection.OfSessions() && e.result.Ended[Logins] > 0 {
+		e.result.UsersLeft = plan.users
+	}
+	return e.result, err
 }
 
 // endAll ends what stands in the stores, then what the servers hold, then watches. Servers that cannot
@@ -89,7 +96,7 @@ func End(ctx context.Context, sources Sources, plan *Plan, stop <-chan struct{},
 func (e *ender) endAll(ctx context.Context) error {
 	failure := e.round(ctx, true)
 	var cacheFailure *CacheError
-	if failure != nil && !errors.As(failure, &cacheFailure) {
+	if errors.Is(failure, ErrStopped) || failure != nil && !errors.As(failure, &cacheFailure) {
 		return failure
 	}
 	if cacheFailure == nil {
@@ -113,21 +120,27 @@ func (e *ender) round(ctx context.Context, first bool) error {
 	e.result.Proven = []Kind{}
 	// The vaults first: they are open to whoever has a session that has ended already.
 	cacheFailure := e.endCache(ctx, first)
-	if errors.Is(cacheFailure, ErrStopped) || errors.Is(cacheFailure, ErrStillAlive) {
+	if errors.Is(cacheFailure, ErrStopped) {
 		return cacheFailure
 	}
+	var stillAlive error
 	for _, table := range e.plan.tables {
-		if err := e.endTable(ctx, table, first); err != nil {
+		err := e.endTable(ctx, table, first)
+		if errors.Is(err, ErrStillAlive) {
+			stillAlive = errors.Join(stillAlive, err)
+			continue // the others end all the same
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if err := e.Database.Flush(ctx); err != nil {
 		return err
 	}
-	if cacheFailure != nil {
+	if stillAlive == nil && cacheFailure != nil {
 		return &CacheError{cacheFailure}
 	}
-	return nil
+	return stillAlive
 }
 
 // watchPeriod is how often a watch looks.
@@ -206,7 +219,11 @@ const (
 
 // sweepTable goes once through the pages of a table with several workers.
 func (e *ender) sweepTable(ctx context.Context, table Table, selection Selection) (total int64, err error) {
-	queue := pages.NewQueue(table.Heaps)
+	heaps, err := e.Database.Heaps(ctx, table) // they grow, and there are new ones
+	if err != nil {
+		return 0, fmt.Errorf("describing %s: %w", table.Name, err)
+	}
+	queue := pages.NewQueue(heaps)
 	var ended atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range max(1, e.plan.Request.Workers) {
@@ -272,7 +289,7 @@ func (e *ender) awaitWriters(ctx context.Context, table Table) error {
 
 // endCache ends what stands in Redis, and looks until a whole look ends nothing.
 func (e *ender) endCache(ctx context.Context, first bool) (err error) {
-	if e.Cache == nil {
+	if e.Cache == nil || e.plan.Request.Selection.Expired {
 		return nil
 	}
 	if e.seen == nil {

@@ -22,6 +22,9 @@ const (
 	RecoveryRequests    Kind = "recovery-requests"
 )
 
+// tableKinds are those that stand in tables and end unasked.
+var tableKinds = []Kind{Logins, OAuthStates, MagicLinks, PendingMFA, GroupInvites, AdminConfirmations, EmergencyTokens}
+
 // OptionalKinds returns the kinds that end only where they are asked for.
 func OptionalKinds() []Kind {
 	return []Kind{APIKeys, GroupVaultTokens, CapabilityApprovals, RecoveryRequests}

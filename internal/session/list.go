@@ -43,6 +43,11 @@ type Finder interface {
 	// FindUsers returns the ids of users by id or e-mail address. The error is an
 	// *UnknownNameError where one is not there.
 	FindUsers(ctx context.Context, names []string) ([]string, error)
+	// FindSessions returns the ids of sessions, live or not. The error is an *UnknownNameError where
+	// one is not there.
+	FindSessions(ctx context.Context, ids []string) ([]string, error)
+	// HasToken reports whether there is a session, live or not, of a token with the digest.
+	HasToken(ctx context.Context, digest string) (bool, error)
 	// FindTenants returns the ids of tenants by id or name. The error is an *UnknownNameError
 	// where one is not there, or several have the name.
 	FindTenants(ctx context.Context, names []string) ([]string, error)

@@ -17,6 +17,8 @@ type Request struct {
 	// Watch is for how long to keep looking, and ending what is there again.
 	Watch   time.Duration
 	Workers int
+	// KeepLogins leaves login sessions alone.
+	KeepLogins bool
 	// CloseStreams closes the WebSockets of the users concerned, at every server.
 	CloseStreams bool
 	Target       time.Duration // how long one transaction should take
@@ -70,6 +72,9 @@ func MakePlan(ctx context.Context, sources Sources, request Request, reporter Re
 	if err := plan.countDatabase(ctx, sources.Database); err != nil {
 		return nil, err
 	}
+	if request.Selection.Expired {
+		return plan, nil
+	}
 	if sources.Cache == nil {
 		plan.Skipped = append(plan.Skipped, Skip{Vaults, "REDIS_URL is not set, so unlocked vaults were not looked at"})
 		return plan, nil
@@ -89,11 +94,17 @@ func (p *Plan) countDatabase(ctx context.Context, database Database) (err error)
 	if err != nil {
 		return err
 	}
+	if err := p.findEarly(ctx, database, all); err != nil {
+		return err
+	}
 	if err := p.findUsers(ctx, database); err != nil {
 		return err
 	}
+	p.noteAbsent(all)
 	for _, table := range all {
 		switch {
+		case p.Request.Selection.Expired && table.Kind != Logins, p.Request.KeepLogins && table.Kind == Logins:
+			continue // cleaning up ends nothing else
 		case table.NoUsers && !p.Request.Selection.All:
 			p.Skipped = append(p.Skipped, Skip{table.Kind, "its rows do not tell whose they are, so they end with --all only"})
 			continue
@@ -108,10 +119,44 @@ func (p *Plan) countDatabase(ctx context.Context, database Database) (err error)
 		}
 		p.tables, p.Counts = append(p.tables, table), append(p.Counts, count)
 	}
-	for _, kind := range p.Request.Include {
-		if !slices.ContainsFunc(all, func(t Table) bool { return t.Kind == kind }) {
-			p.Skipped = append(p.Skipped, Skip{kind, "the database has no such table"})
+	// Sessions end last: they tell whose other access is to end, also to a work that goes on where this
+	// one was cut off.
+	slices.SortStableFunc(p.tables, func(a, b Table) int { return last(a) - last(b) })
+	return nil
+}
+
+func last(table Table) int {
+	if table.Kind == Logins {
+		return 1
+	}
+	return 0
+}
+
+// noteAbsent says which kinds the database has no table of.
+func (p *Plan) noteAbsent(tables []Table) {
+	if p.Request.Selection.Expired {
+		return
+	}
+	for _, kind := range slices.Concat(tableKinds, p.Request.Include) {
+		if !slices.ContainsFunc(tables, func(t Table) bool { return t.Kind == kind }) {
+			p.Skipped = append(p.Skipped, Skip{kind, "the database has no such table on the search path of this account"})
 		}
+	}
+}
+
+// findEarly finds rows that are there already and say that they begin later.
+func (p *Plan) findEarly(ctx context.Context, database Database, tables []Table) error {
+	p.Moment.Early = map[Kind][]string{}
+	if p.Request.IncludingNew {
+		p.Moment.Time = ""
+		return nil
+	}
+	for _, table := range tables {
+		early, err := database.Early(ctx, table, p.Moment)
+		if err != nil {
+			return err
+		}
+		p.Moment.Early[table.Kind] = early
 	}
 	return nil
 }

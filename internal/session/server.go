@@ -75,5 +75,9 @@ func (e *ender) lockVaults(ctx context.Context) error {
 	e.reporter.Phase("locking vaults in the servers' memory")
 	locked, err := e.Cache.LockEnded(ctx, e.Servers, markOf(e.Servers), e.stop)
 	e.result.Locked += locked
+	var failure *ServerError
+	if err != nil && !errors.As(err, &failure) && !errors.Is(err, ErrStopped) {
+		return &CacheError{err}
+	}
 	return err
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -11,9 +12,8 @@ import (
 
 // Table is a kind of access that stands in a table of the database.
 type Table struct {
-	Kind  Kind
-	Name  string // schema.name
-	Heaps []pages.Heap
+	Kind Kind
+	Name string // schema.name
 	// NoUsers says that its rows do not tell whose they are, so that they end only where everyone
 	// is selected.
 	NoUsers bool
@@ -22,7 +22,9 @@ type Table struct {
 // Moment is when the work began, by the clock of the database.
 type Moment struct {
 	Database string // its name
-	Time     string // as the database writes it
+	Time     string // as the database writes it; "" for what begins later too
+	// Early has the ids of rows that were there already and say that they begin later.
+	Early map[Kind][]string
 }
 
 // Count is what a selection has of one kind.
@@ -45,6 +47,37 @@ func (a Age) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, math.Round(time.Duration(a).Seconds()), 'f', -1, 64), nil
 }
 
+// MaxEarly is how many rows may say that they begin after the work, and are taken for old.
+const MaxEarly = 10_000
+
+// EarlyError says that many rows begin in the future, so that what begins later cannot be told from
+// what was there.
+type EarlyError struct {
+	Table string
+	Rows  int64
+}
+
+// Error says how many.
+func (e *EarlyError) Error() string {
+	return fmt.Sprintf("%d live rows of %s begin in the future: a server writes them in another time zone", e.Rows, e.Table)
+}
+
+// TimeZoneError says that the connection has another time zone than the servers may write in. The
+// columns have none, so that what is live would be taken for expired, or the reverse.
+type TimeZoneError struct {
+	Ours string
+	// Theirs is that of the account Of. Where the client's own surroundings set Ours, both are empty.
+	Theirs, Of string
+}
+
+// Error names both.
+func (e *TimeZoneError) Error() string {
+	if e.Of == "" {
+		return fmt.Sprintf("PGTZ or DATABASE_URL sets the time zone %s for this connection: times of sessions have no zone, so live ones would be taken for expired", e.Ours)
+	}
+	return fmt.Sprintf("this connection has the time zone %s, and the account %s has %s: times of sessions have no zone, so live ones would be taken for expired", e.Ours, e.Of, e.Theirs)
+}
+
 // Ending is how access ends.
 type Ending struct {
 	Reason string // of at most MaxReason characters, for the rows
@@ -58,8 +91,14 @@ const MaxReason = 50
 type Database interface {
 	// Begin says what the database is, and when it is.
 	Begin(ctx context.Context) (Moment, error)
-	// Tables returns the kinds of access that the database has.
+	// Tables returns the kinds of access that the database has. Errors: *TimeZoneError, and those that
+	// say that sessions are not to be seen.
 	Tables(ctx context.Context) ([]Table, error)
+	// Heaps returns the heaps of a table as they are now.
+	Heaps(ctx context.Context, table Table) ([]pages.Heap, error)
+	// Early returns the ids of live rows that say that they begin after a moment: their writer's clock
+	// or time zone differs. The error is an *EarlyError where there are more than MaxEarly.
+	Early(ctx context.Context, table Table, moment Moment) ([]string, error)
 	// Count counts the live rows of a selection that are older than the moment; with the zero
 	// moment, also the newer ones.
 	Count(ctx context.Context, table Table, selection Selection, moment Moment) (Count, error)
@@ -82,8 +121,8 @@ type Database interface {
 	// AddShortSession makes a session of a user that lives for a minute, of a token with the digest.
 	// It reports false where the user is gone.
 	AddShortSession(ctx context.Context, user, digest string) (made bool, err error)
-	// RemoveShortSession removes it, where the server has not.
-	RemoveShortSession(ctx context.Context, digest string) error
+	// RemoveShortSession removes it, and reports whether the server had left it alive.
+	RemoveShortSession(ctx context.Context, digest string) (alive bool, err error)
 	// Flush makes sure that what was written is safe on disk.
 	Flush(ctx context.Context) error
 }

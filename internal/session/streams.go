@@ -6,6 +6,9 @@ import (
 	"errors"
 )
 
+// ErrNotLoggedOut says that a server answered, and the session that it was to log out is alive.
+var ErrNotLoggedOut = errors.New("it answered, and the session is alive: that address may not be the management server of this database")
+
 // streamUsers returns the users whose WebSockets would be closed: those of the selection, or all who
 // have a row of a session, because an open connection outlives its session.
 func (p *Plan) streamUsers(ctx context.Context, database Database) ([]string, error) {
@@ -51,7 +54,11 @@ func (e *ender) logOut(ctx context.Context, server Server, user string) (err err
 		return err
 	}
 	defer func() { // also where the work is cut off
-		err = errors.Join(err, e.Database.RemoveShortSession(context.WithoutCancel(ctx), digest))
+		alive, removeErr := e.Database.RemoveShortSession(context.WithoutCancel(ctx), digest)
+		if err == nil && alive {
+			err = ErrNotLoggedOut
+		}
+		err = errors.Join(err, removeErr)
 	}()
 	return server.LogOut(ctx, NewToken(text))
 }

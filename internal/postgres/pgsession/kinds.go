@@ -67,15 +67,29 @@ func (l layout) alive() string {
 	return strings.Join(terms, " and ")
 }
 
-// user returns the id of a row's user as a text, "" where the table does not tell.
+// user returns whose a row is, as a text: the id of its user, or the address where the table has no
+// more; "" where it does not tell.
 func (l layout) user() string {
+	switch column := l.userColumn(); column {
+	case "":
+		return ""
+	case emailColumn:
+		return "lower(t.email)"
+	default:
+		return "t." + postgres.Quote(column) + "::text"
+	}
+}
+
+const emailColumn = "email"
+
+// byEmail reports whether a table tells its users by their addresses only.
+func (l layout) byEmail() bool { return l.userColumn() == emailColumn }
+
+// userColumn returns the column that tells whose a row is, "" for none.
+func (l layout) userColumn() string {
 	for _, column := range l.users {
-		switch {
-		case !l.has(column):
-		case column == "email":
-			return "(select u.id::text from users u where lower(u.email) = lower(t.email) limit 1)"
-		default:
-			return "t." + postgres.Quote(column) + "::text"
+		if l.has(column) {
+			return column
 		}
 	}
 	return ""

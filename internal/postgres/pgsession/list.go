@@ -3,8 +3,8 @@ package pgsession
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -21,17 +21,24 @@ func (s *Store) describeLogins(ctx context.Context) (layout, error) {
 		return layout{}, err
 	}
 	l, _ := s.layoutOf(session.Logins)
-	if l.name == "" {
-		return l, &MissingTableError{Table: "sessions"}
-	}
 	return l, nil
 }
 
-// MissingTableError says that the database has no such table.
-type MissingTableError struct{ Table string }
+// MissingTableError says that the database has no such table where the account looks.
+type MissingTableError struct {
+	Table string
+	// Others are of this name elsewhere, or are no tables.
+	Others []string
+}
 
 // Error names the table.
-func (e *MissingTableError) Error() string { return "the database has no table " + e.Table }
+func (e *MissingTableError) Error() string {
+	text := "the database has no table " + e.Table + " on the search path of this account"
+	if len(e.Others) > 0 {
+		text += "; there is " + strings.Join(e.Others, ", ")
+	}
+	return text
+}
 
 // optional returns an expression over a column, or NULL where the table lacks it.
 func (l layout) optional(column, expression string) string {
@@ -104,36 +111,65 @@ func (s *Store) Stats(ctx context.Context, selection session.Selection, most int
 
 // FindUsers implements session.Finder.
 func (s *Store) FindUsers(ctx context.Context, names []string) ([]string, error) {
-	return s.find(ctx, "user", "select id::text from users where id::text = $1 or lower(email) = lower($1)", names)
+	return s.find(ctx, "user", `select n, u.id::text from names join users u on u.id::text = lower(n)
+		union select n, u.id::text from names join users u on lower(u.email) = lower(n)`, names)
 }
 
 // FindTenants implements session.Finder.
 func (s *Store) FindTenants(ctx context.Context, names []string) ([]string, error) {
-	return s.find(ctx, "tenant", "select id::text from tenants where id::text = $1 or name = $1", names)
+	return s.find(ctx, "tenant", `select n, x.id::text from names join tenants x on x.id::text = lower(n) union select n, x.id::text from names join tenants x on x.name = n`, names)
 }
 
-// find returns the one id of each name.
+// FindSessions implements session.Finder.
+func (s *Store) FindSessions(ctx context.Context, ids []string) ([]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	l, err := s.describeLogins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.find(ctx, "session", "select n, t.id::text from names join "+l.path()+" t on t.id::text = lower(n)", ids)
+}
+
+// HasToken implements session.Finder.
+func (s *Store) HasToken(ctx context.Context, digest string) (has bool, err error) {
+	l, err := s.describeLogins(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryColumn(ctx, conn, "select 1 from "+l.path()+" t where t."+l.token()+" = $1", digest)
+		has = len(rows) > 0
+		return err
+	})
+	return has, err
+}
+
+// find returns the one id of each name. The query joins the names n of a table names with what they
+// stand for.
 func (s *Store) find(ctx context.Context, what, sql string, names []string) (ids []string, err error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	var unknown []string
+	found := map[string][]string{}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		for _, name := range names {
-			found, err := postgres.QueryColumn(ctx, conn, sql, name)
-			if err != nil {
-				return err
-			}
-			if len(found) != 1 {
-				unknown = append(unknown, name)
-				continue
-			}
-			if !slices.Contains(ids, found[0]) {
-				ids = append(ids, found[0])
-			}
+		rows, err := postgres.QueryRows(ctx, conn, "with names as materialized (select distinct n from unnest($1::text[]) n) "+sql, postgres.TextArray(names))
+		for _, row := range rows {
+			found[row[0]] = append(found[row[0]], row[1])
 		}
-		return nil
+		return err
 	})
+	var unknown []string
+	known := map[string]bool{}
+	for _, name := range names {
+		switch matches := found[name]; {
+		case len(matches) != 1:
+			unknown = append(unknown, name)
+		case !known[matches[0]]:
+			known[matches[0]], ids = true, append(ids, matches[0])
+		}
+	}
 	if err == nil && len(unknown) > 0 {
 		err = &session.UnknownNameError{What: what, Names: unknown}
 	}

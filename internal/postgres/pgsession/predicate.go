@@ -47,7 +47,12 @@ func (l layout) selected(selection session.Selection, moment session.Moment) *pr
 		p.add(l.alive())
 	}
 	if moment.Time != "" && l.has("created_at") {
-		p.add("t.created_at is null or t.created_at <= %s::timestamptz", moment.Time)
+		early := moment.Early[l.kind]
+		if len(early) > 0 && l.has("id") {
+			p.add("t.created_at is null or t.created_at <= %s::timestamptz or t.id::text = any(%s::text[])", moment.Time, postgres.TextArray(early))
+		} else {
+			p.add("t.created_at is null or t.created_at <= %s::timestamptz", moment.Time)
+		}
 	}
 	before := len(p.terms)
 	l.addUsers(p, selection)
@@ -62,6 +67,10 @@ func (l layout) selected(selection session.Selection, moment session.Moment) *pr
 
 // addUsers adds the criteria that are about users.
 func (l layout) addUsers(p *predicate, selection session.Selection) {
+	if l.byEmail() {
+		l.addEmails(p, selection)
+		return
+	}
 	user := l.user()
 	if selection.Users != nil {
 		p.add(user+" = any(%s::text[])", postgres.TextArray(selection.Users))
@@ -71,6 +80,21 @@ func (l layout) addUsers(p *predicate, selection session.Selection) {
 	}
 	if len(selection.ExceptUsers) > 0 && user != "" {
 		p.add(user+" is null or "+user+" <> all(%s::text[])", postgres.TextArray(selection.ExceptUsers))
+	}
+}
+
+// addEmails adds the criteria that are about users to a table that has only their addresses. The
+// addresses are an array, so that the server looks them up once for a statement and not for each row.
+func (l layout) addEmails(p *predicate, selection session.Selection) {
+	const addresses = "array(select lower(u.email) from users u where u.email is not null and "
+	if selection.Users != nil {
+		p.add("lower(t.email) = any("+addresses+"u.id::text = any(%s::text[])))", postgres.TextArray(selection.Users))
+	}
+	if len(selection.Tenants) > 0 {
+		p.add("lower(t.email) = any("+addresses+"u.tenant_id::text = any(%s::text[])))", postgres.TextArray(selection.Tenants))
+	}
+	if len(selection.ExceptUsers) > 0 {
+		p.add("t.email is null or lower(t.email) <> all("+addresses+"u.id::text = any(%s::text[])))", postgres.TextArray(selection.ExceptUsers))
 	}
 }
 

@@ -53,25 +53,25 @@ func (s *Store) Tables(ctx context.Context) (tables []session.Table, err error) 
 			return err
 		}
 		byPages = rows[0][0] == "t"
+		if err := checkTimeZone(ctx, conn); err != nil {
+			return err
+		}
 		for _, f := range forms {
 			l, there, err := describe(ctx, conn, f)
 			if err != nil {
 				return fmt.Errorf("describing %s: %w", f.table, err)
 			}
+			if !there && f.kind == session.Logins {
+				return missing(ctx, conn, f.table)
+			}
 			if !there {
 				continue
 			}
-			heaps, err := heapsOf(ctx, conn, l)
-			if err != nil {
-				return fmt.Errorf("describing %s: %w", f.table, err)
-			}
-			for i := range heaps {
-				if !byPages {
-					heaps[i].Pages = 1 // one range stands for the whole heap
-				}
+			if err := refuseHidden(ctx, conn, l); err != nil {
+				return err
 			}
 			layouts[f.kind] = l
-			tables = append(tables, session.Table{Kind: f.kind, Name: l.schema + "." + l.name, Heaps: heaps, NoUsers: l.user() == ""})
+			tables = append(tables, session.Table{Kind: f.kind, Name: l.schema + "." + l.name, NoUsers: l.user() == ""})
 		}
 		return nil
 	})
@@ -114,13 +114,46 @@ func describe(ctx context.Context, conn *pgconn.PgConn, f form) (l layout, there
 	return l, true, nil
 }
 
+// Heaps implements session.Database.
+func (s *Store) Heaps(ctx context.Context, table session.Table) (heaps []pages.Heap, err error) {
+	l, byPages := s.layoutOf(table.Kind)
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		heaps, err = heapsOf(ctx, conn, l, byPages)
+		return err
+	})
+	return heaps, err
+}
+
+// Early implements session.Database.
+func (s *Store) Early(ctx context.Context, table session.Table, moment session.Moment) (ids []string, err error) {
+	l, _ := s.layoutOf(table.Kind)
+	if !l.has("created_at") || !l.has("id") {
+		return nil, nil
+	}
+	where := " from " + l.path() + " t where " + l.alive() + " and t.created_at > $1::timestamptz"
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		if ids, err = postgres.QueryColumn(ctx, conn, "select t.id::text"+where+" limit "+strconv.Itoa(session.MaxEarly+1), moment.Time); err != nil || len(ids) <= session.MaxEarly {
+			return err
+		}
+		rows, err := postgres.QueryColumn(ctx, conn, "select count(*)"+where, moment.Time)
+		if err != nil {
+			return err
+		}
+		return &session.EarlyError{Table: table.Name, Rows: postgres.ParseNumber(rows[0])}
+	})
+	return ids, err
+}
+
 // heapsOf returns the heaps of a table.
-func heapsOf(ctx context.Context, conn *pgconn.PgConn, l layout) ([]pages.Heap, error) {
+func heapsOf(ctx context.Context, conn *pgconn.PgConn, l layout, byPages bool) ([]pages.Heap, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select n.nspname, c.relname, greatest(1, pg_relation_size(c.oid) / current_setting('block_size')::bigint)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and c.oid in (`+postgres.TreeOf("to_regclass($1)::oid")+`) order by 1, 2`, l.path())
 	heaps := make([]pages.Heap, len(rows))
 	for i, row := range rows {
 		heaps[i] = pages.Heap{Schema: row[0], Name: row[1], Pages: postgres.ParseNumber(row[2])}
+		if !byPages {
+			heaps[i].Pages = 1 // one range stands for the whole heap
+		}
 	}
 	return heaps, err
 }

@@ -61,13 +61,15 @@ func (s *Store) AddShortSession(ctx context.Context, user, digest string) (made 
 }
 
 // RemoveShortSession implements session.Database.
-func (s *Store) RemoveShortSession(ctx context.Context, digest string) error {
+func (s *Store) RemoveShortSession(ctx context.Context, digest string) (alive bool, err error) {
 	l, err := s.describeLogins(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		_, err := postgres.QueryColumn(ctx, conn, "delete from "+l.path()+" where "+l.token()+" = $1", digest)
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryColumn(ctx, conn, "delete from "+l.path()+" t where t."+l.token()+" = $1 returning ("+l.alive()+")", digest)
+		alive = len(rows) > 0 && rows[0] == "t"
 		return err
 	})
+	return alive, err
 }

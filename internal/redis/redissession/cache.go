@@ -300,14 +300,27 @@ func (c *Cache) Restore(ctx context.Context) (removed int64, err error) {
 	if err := c.client.Discover(ctx); err != nil {
 		return 0, err
 	}
+	return c.visitTombstones(ctx, c.remove)
+}
+
+// Tombstones returns how many tombstones there are.
+func (c *Cache) Tombstones(ctx context.Context) (count int64, err error) {
+	if err := c.client.Discover(ctx); err != nil {
+		return 0, err
+	}
+	return c.visitTombstones(ctx, func(_ context.Context, keys []string) (int64, error) { return int64(len(keys)), nil })
+}
+
+// visitTombstones visits the keys of tombstones, and returns the sum of what was done to them.
+func (c *Cache) visitTombstones(ctx context.Context, visit func(ctx context.Context, keys []string) (int64, error)) (int64, error) {
 	var total atomic.Int64
-	err = c.visitVaults(ctx, func(ctx context.Context, keys []string) error {
+	err := c.visitVaults(ctx, func(ctx context.Context, keys []string) error {
 		heads, err := c.readHeads(ctx, keys)
 		if err != nil {
 			return err
 		}
-		removed, err := c.remove(ctx, slices.DeleteFunc(keys, func(key string) bool { return readVault(heads[key]).User != nobody }))
-		total.Add(removed)
+		done, err := visit(ctx, slices.DeleteFunc(keys, func(key string) bool { return readVault(heads[key]).User != nobody }))
+		total.Add(done)
 		return err
 	})
 	return total.Load(), err

@@ -2,6 +2,7 @@ package redissession
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ocmt/ocmt/internal/session"
 )
@@ -9,32 +10,31 @@ import (
 // Group is the live access of several Redis, as one. It implements session.Cache.
 type Group []*Cache
 
-// Now implements session.Cache: it returns the latest of the clocks.
+// Now implements session.Cache: it returns the latest of the clocks that answer.
 func (g Group) Now(ctx context.Context) (latest int64, err error) {
 	for _, one := range g {
-		now, err := one.Now(ctx)
-		if err != nil {
-			return 0, err
-		}
-		latest = max(latest, now)
+		now, oneErr := one.Now(ctx)
+		latest, err = max(latest, now), errors.Join(err, oneErr)
 	}
-	return latest, nil
+	if latest > 0 {
+		return latest, nil // who does not answer is an error of each look
+	}
+	return 0, err
 }
 
 // Scan implements session.Cache.
 func (g Group) Scan(ctx context.Context, choose func(session.Kind, session.ID, session.Vault) bool) (session.Look, error) {
 	whole := session.Look{Ended: map[session.Kind]int64{}}
+	var failure error
 	for _, one := range g {
 		look, err := one.Scan(ctx, choose)
 		for kind, ended := range look.Ended {
 			whole.Ended[kind] += ended
 		}
 		whole.Moved = whole.Moved || look.Moved
-		if err != nil {
-			return whole, err
-		}
+		failure = errors.Join(failure, err) // the others are done all the same
 	}
-	return whole, nil
+	return whole, failure
 }
 
 // LockEnded implements session.Cache.
@@ -69,6 +69,18 @@ func (g Group) Restore(ctx context.Context) (removed int64, err error) {
 		}
 	}
 	return removed, nil
+}
+
+// Tombstones returns how many tombstones there are.
+func (g Group) Tombstones(ctx context.Context) (count int64, err error) {
+	for _, one := range g {
+		some, err := one.Tombstones(ctx)
+		count += some
+		if err != nil {
+			return count, err
+		}
+	}
+	return count, nil
 }
 
 // Close closes the connections.

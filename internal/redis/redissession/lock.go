@@ -2,6 +2,7 @@ package redissession
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -46,7 +47,7 @@ func (c *Cache) LockEnded(ctx context.Context, servers []session.Server, mark st
 		group.SetLimit(lockers)
 		for _, key := range ended {
 			group.Go(func() error {
-				if failed.Load() != nil || isClosed(stop) {
+				if earlier := failed.Load(); earlier != nil && !errors.Is(earlier, session.ErrKept) || isClosed(stop) {
 					left.Add(1)
 					return nil // the look goes on, to count what is left
 				}
@@ -84,6 +85,11 @@ func isClosed(stop <-chan struct{}) bool {
 	}
 }
 
+// isToken reports whether a name can be sent as a token.
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // chooseEnded returns the keys of vaults that have ended and whose value has not the mark, and those
 // whose tombstone is missing.
 func (c *Cache) chooseEnded(ctx context.Context, keys []string, mark string) (ended []string, err error) {
@@ -96,6 +102,9 @@ func (c *Cache) chooseEnded(ctx context.Context, keys []string, mark string) (en
 		if token, cut := strings.CutPrefix(token, inHand); cut {
 			ended = append(ended, c.keysOf(session.Vaults)+token)
 			continue
+		}
+		if !isToken(token) {
+			continue // no server could be asked with it, nor has made it
 		}
 		if readVault(heads[key]).User == nobody && heads[key] != marked(mark) {
 			ended = append(ended, key)
