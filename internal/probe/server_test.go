@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,10 +43,10 @@ func TestWhatIsSent(t *testing.T) {
 // If this fails, an answer that leaves open whether a session is alive is taken for a refusal.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	var answer int
+	var answer atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "60")
-		w.WriteHeader(answer)
+		w.WriteHeader(int(answer.Load()))
 	}))
 	defer server.Close()
 	asked, err := probe.New(server.URL, probe.Options{})
@@ -56,7 +57,7 @@ func TestAnswers(t *testing.T) {
 		status         int
 		accepted, open bool
 	}{{200, true, false}, {401, false, false}, {403, false, true}, {429, false, true}, {301, false, true}, {500, false, true}, {204, false, true}} {
-		answer = one.status
+		answer.Store(int64(one.status))
 		accepted, err := asked.Accepts(context.Background(), text("the secret"))
 		var status *probe.StatusError
 		if accepted != one.accepted || (err != nil) != one.open || err != nil && (!errors.As(err, &status) || status.RetryAfter != time.Minute || strings.Contains(err.Error(), "secret")) {
@@ -70,7 +71,6 @@ func TestCertificates(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	server.Config.ErrorLog = nil
 	if asked, err := probe.New(server.URL, probe.Options{}); err != nil {
 		t.Error(err)
 	} else if _, err := asked.Accepts(context.Background(), text("secret")); !errors.Is(err, probe.ErrNoAnswer) || strings.Contains(err.Error(), "secret") {
