@@ -58,6 +58,13 @@ func TestQuestionsOnATerminal(t *testing.T) {
 	envFile := ""
 	run := func(answers string, more ...string) (code int, screen string) {
 		t.Helper()
+		// Under load the server may still be about to end the connections of the run before, and with
+		// them its lock.
+		for held, deadline := true, time.Now().Add(time.Minute); held; {
+			if err := conn.QueryRow(ctx, "select exists (select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database()))").Scan(&held); err != nil || time.Now().After(deadline) {
+				t.Fatalf("waiting for the run before: %v", err)
+			}
+		}
 		deps, out, diagnostics := testDeps(t)
 		deps.Streams.In, deps.Streams.InTTY, deps.Streams.ErrTTY = strings.NewReader(answers), true, true
 		deps.Environ = append([]string{"DATABASE_URL=" + url, "ENCRYPTION_KEY=" + keys[1].Reveal(), "ENCRYPTION_KEY_V0=" + keys[0].Reveal()}, more...)

@@ -69,7 +69,7 @@ func TestTimeZones(t *testing.T) {
 	if _, err := d.plan(sources, request(session.Selection{All: true})); !errors.As(err, &zone) || zone.Ours != "Asia/Tokyo" || zone.Of != "" {
 		t.Errorf("set by the address: %v", err)
 	}
-	store, name := d.as("set timezone = 'America/Lima'")
+	store, name := d.as("in database " + d.texts("select current_database()")[0] + " set timezone = 'America/Lima'")
 	sources.Database = d.store
 	if _, err := d.plan(sources, request(session.Selection{All: true})); !errors.As(err, &zone) || zone.Of != name {
 		t.Errorf("the account of a server has another: %v", err)
