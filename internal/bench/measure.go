@@ -35,17 +35,22 @@ type cost struct {
 
 // database is a database that measurements begin with, or a copy of it.
 type database struct {
-	name string
-	url  string
-	rows int
+	name  string
+	url   string
+	redis string // address of the Redis beside it, "" for none
+	rows  int
+	warm  string // what reads it into the cache
 }
+
+// warmIntegrations reads the table that a run moves.
+const warmIntegrations = "select count(*), sum(length(access_token_encrypted)) from user_integrations"
 
 // contender does the work in a database. It closes its connections before it returns.
 type contender func(ctx context.Context, db database) (cost, error)
 
 // createDatabase makes a database with a number of rows.
 func (b *bench) createDatabase(ctx context.Context, rows int) (db database, err error) {
-	db.rows = rows
+	db.rows, db.warm = rows, warmIntegrations
 	if db.name, err = b.server.CreateDatabase(ctx, testdata.Schema); err != nil {
 		return db, err
 	}
@@ -58,14 +63,14 @@ func (b *bench) createDatabase(ctx context.Context, rows int) (db database, err 
 
 // makeCopy replaces the copy that was measured before, so that the disk has only one copy.
 func (b *bench) makeCopy(ctx context.Context, template database) (database, error) {
-	fresh := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows}
+	fresh := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows, warm: template.warm}
 	err := testenv.Exec(ctx, b.server.URL("postgres", "postgres"), "drop database if exists measured",
 		"create database measured template "+template.name+" strategy file_copy")
 	if err != nil {
 		return fresh, err
 	}
 	// Each measurement begins with a warm cache and right after a checkpoint.
-	return fresh, testenv.Exec(ctx, fresh.url, "select count(*), sum(length(access_token_encrypted)) from user_integrations", "checkpoint")
+	return fresh, testenv.Exec(ctx, fresh.url, fresh.warm, "checkpoint")
 }
 
 // measureOnCopy measures a contender on a fresh copy of a database.

@@ -31,7 +31,7 @@ func (b *bench) runProgram(ctx context.Context, db database, version int, args .
 		return cost{}, err
 	}
 	command := exec.CommandContext(ctx, program, args...)
-	command.Env = append(os.Environ(), "DATABASE_URL="+db.url, "ENCRYPTION_KEY_VERSION="+strconv.Itoa(version),
+	command.Env = append(os.Environ(), "DATABASE_URL="+db.url, "REDIS_URL="+db.redis, "ENCRYPTION_KEY_VERSION="+strconv.Itoa(version),
 		"ENCRYPTION_KEY="+b.keys[version].Reveal(), "ENCRYPTION_KEY_V0="+b.keys[0].Reveal())
 	var output bytes.Buffer
 	command.Stdout, command.Stderr, command.Dir = &output, &output, os.TempDir()

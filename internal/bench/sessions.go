@@ -75,7 +75,7 @@ const plainSessionUpdate = "update sessions set revoked_at = now(), revoke_reaso
 func (b *bench) measureSessions(ctx context.Context) (s Sessions, err error) {
 	b.note("filling a database of %d sessions", b.sessions)
 	s.Rows, s.Users = b.sessions, max(1, min(sessionUsers, b.sessions/5))
-	template := database{rows: b.sessions}
+	template := database{rows: b.sessions, warm: "select count(*), sum(length(token)) from sessions"}
 	if template.name, err = b.server.CreateDatabase(ctx, testdata.Schema, testdata.AccessSchema); err != nil {
 		return s, err
 	}
@@ -103,7 +103,7 @@ func (b *bench) measureSessionRows(ctx context.Context, template database, s *Se
 		}
 		var longest Longest
 		ours, err := b.timeOnCopy(ctx, template, func(db database) error {
-			done, err := watchTransactions(ctx, db.url, &longest, func() (cost, error) { return b.invalidateAll(ctx, db, "") })
+			done, err := watchTransactions(ctx, db.url, &longest, func() (cost, error) { return b.invalidateAll(ctx, db) })
 			s.PeakBytes = max(s.PeakBytes, done.peak)
 			return err
 		})
@@ -122,27 +122,17 @@ func (b *bench) measureSessionRows(ctx context.Context, template database, s *Se
 
 // timeOnCopy takes the time of work on a fresh copy of a database.
 func (b *bench) timeOnCopy(ctx context.Context, template database, work func(database) error) (time.Duration, error) {
-	db := database{name: "measured", url: b.server.URL("postgres", "measured"), rows: template.rows}
-	if err := testenv.Exec(ctx, b.server.URL("postgres", "postgres"), "drop database if exists measured",
-		"create database measured template "+template.name+" strategy file_copy"); err != nil {
-		return 0, err
-	}
-	if err := testenv.Exec(ctx, db.url, "select count(*), sum(length(token)) from sessions", "checkpoint"); err != nil {
+	db, err := b.makeCopy(ctx, template)
+	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	err := work(db)
+	err = work(db)
 	return time.Since(began), err
 }
 
 // invalidateAll runs the program as an operator does, from its start to its end.
-func (b *bench) invalidateAll(ctx context.Context, db database, redis string) (cost, error) {
-	if redis != "" {
-		if err := os.Setenv("REDIS_URL", redis); err != nil {
-			return cost{}, err
-		}
-		defer func() { _ = os.Unsetenv("REDIS_URL") }()
-	}
+func (b *bench) invalidateAll(ctx context.Context, db database) (cost, error) {
 	return b.runProgram(ctx, db, 0, "session-invalidate", "--all", "--yes", "--quiet")
 }
 
@@ -191,7 +181,7 @@ func (b *bench) measureLookups(ctx context.Context, template database, s *Sessio
 		work func(database) error
 	}{
 		{"alone", &s.Alone, func(database) error { time.Sleep(lookupAlone); return nil }},
-		{"beside ocmt session-invalidate", &s.Beside, func(db database) error { _, err := b.invalidateAll(ctx, db, ""); return err }},
+		{"beside ocmt session-invalidate", &s.Beside, func(db database) error { _, err := b.invalidateAll(ctx, db); return err }},
 	} {
 		b.note("lookups of sessions, %s", one.name)
 		if _, err := b.timeOnCopy(ctx, template, func(db database) error {
@@ -263,7 +253,7 @@ func (b *bench) measureVaults(ctx context.Context, s *Sessions) error {
 	if err := fillKeys(ctx, client, "ocmt:ratelimit:api:", s.Keys-s.Vaults, `{"count":3,"resetAt":1}`); err != nil {
 		return err
 	}
-	empty := database{}
+	empty := database{redis: server.URL()}
 	if empty.name, err = b.server.CreateDatabase(ctx, testdata.Schema, testdata.AccessSchema); err != nil {
 		return err
 	}
@@ -282,7 +272,7 @@ func (b *bench) measureVaults(ctx context.Context, s *Sessions) error {
 		if err := fillVaults(ctx, client, s.Vaults); err != nil {
 			return err
 		}
-		done, err := b.invalidateAll(ctx, empty, server.URL())
+		done, err := b.invalidateAll(ctx, empty)
 		if err != nil {
 			return err
 		}
@@ -296,7 +286,7 @@ func (b *bench) measureVaults(ctx context.Context, s *Sessions) error {
 		return err
 	}
 	s.RedisBeside, err = repeatBeside(time.Millisecond, func() error {
-		_, err := b.invalidateAll(ctx, empty, server.URL())
+		_, err := b.invalidateAll(ctx, empty)
 		return err
 	}, func() error {
 		return client.Get(ctx, "ocmt:ratelimit:api:"+strconv.Itoa(rand.IntN(s.Keys-s.Vaults))).Err()

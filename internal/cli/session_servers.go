@@ -23,16 +23,6 @@ func (s server) LockVault(ctx context.Context, vault session.Token) error {
 	return s.Server.LockVault(ctx, vault, s.admin)
 }
 
-// LogOut implements session.Server.
-func (s server) LogOut(ctx context.Context, token session.Token) error {
-	return s.Server.LogOut(ctx, token)
-}
-
-// Accepts implements session.Server.
-func (s server) Accepts(ctx context.Context, token session.Token) (bool, error) {
-	return s.Server.Accepts(ctx, token)
-}
-
 // openServers returns the servers of --endpoint. It dials nothing.
 func (a *App) openServers(settings *config.Settings, endpoints []string, caches int) (servers []session.Server, err error) {
 	if len(endpoints) == 0 {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -150,19 +151,13 @@ func explain(ctx context.Context, err error) error {
 	var outer *url.Error
 	var timed net.Error
 	if errors.As(err, &timed) && timed.Timeout() {
-		return &noAnswer{"there is no answer in " + timeout.String()}
+		return fmt.Errorf("%w in %s", ErrNoAnswer, timeout)
 	}
 	if errors.As(err, &outer) {
 		err = outer.Err
 	}
-	return &noAnswer{ErrNoAnswer.Error() + ": " + err.Error()}
+	return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 }
-
-// noAnswer is an ErrNoAnswer with its cause.
-type noAnswer struct{ text string }
-
-func (e *noAnswer) Error() string        { return e.text }
-func (e *noAnswer) Is(target error) bool { return target == ErrNoAnswer }
 
 // retryAfter reads how long a server asks to be left alone.
 func retryAfter(header http.Header) time.Duration {

@@ -102,16 +102,11 @@ func (e *ender) endAll(ctx context.Context) error {
 	if cacheFailure == nil {
 		failure = e.lockVaults(ctx)
 	}
-	if streamFailure := e.closeStreams(ctx); streamFailure != nil {
-		failure = errors.Join(failure, streamFailure)
-	}
+	failure = errors.Join(failure, e.closeStreams(ctx))
 	if e.plan.Request.Watch == 0 || cacheFailure != nil || e.stopping() {
 		return failure
 	}
-	if watchFailure := e.watch(ctx, failure == nil); watchFailure != nil {
-		failure = errors.Join(failure, watchFailure)
-	}
-	return failure
+	return errors.Join(failure, e.watch(ctx, failure == nil))
 }
 
 // round ends everything, and looks until nothing is left. Where Redis cannot be done, the database
@@ -175,9 +170,12 @@ func (e *ender) note(kind Kind, ended int64, first bool) {
 }
 
 // stopping reports whether the work was asked to stop.
-func (e *ender) stopping() bool {
+func (e *ender) stopping() bool { return IsStopped(e.stop) }
+
+// IsStopped reports whether a stop was asked for, which closes the channel.
+func IsStopped(stop <-chan struct{}) bool {
 	select {
-	case <-e.stop:
+	case <-stop:
 		return true
 	default:
 		return false

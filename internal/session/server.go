@@ -11,8 +11,8 @@ import (
 )
 
 // Token is a secret that a server takes. It is a function, because nothing prints what a function
-// returns.
-type Token func() string
+// returns; an alias, so that who speaks to servers need not know this package.
+type Token = func() string
 
 // NewToken returns a token that does not print.
 func NewToken(text string) Token { return func() string { return text } }

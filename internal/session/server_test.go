@@ -25,12 +25,6 @@ type asked struct{ *probe.Server }
 func (a asked) LockVault(ctx context.Context, vault session.Token) error {
 	return a.Server.LockVault(ctx, vault, session.NewToken(adminToken))
 }
-func (a asked) LogOut(ctx context.Context, token session.Token) error {
-	return a.Server.LogOut(ctx, token)
-}
-func (a asked) Accepts(ctx context.Context, token session.Token) (bool, error) {
-	return a.Server.Accepts(ctx, token)
-}
 
 func ask(t *testing.T, address string) session.Server {
 	t.Helper()

@@ -44,15 +44,7 @@ func (s *Snapshot) Storage(ctx context.Context, tables []migrate.Table) (string,
 
 // Heaps implements migrate.Snapshot.
 func (s *Snapshot) Heaps(ctx context.Context, tables []migrate.Table) (map[string][]string, error) {
-	schemas, names := make([]string, len(tables)), make([]string, len(tables))
-	for i, table := range tables {
-		schemas[i], names[i] = table.Schema, table.Name
-	}
-	rows, err := postgres.QueryRows(ctx, s.PgConn(), `with recursive tree(place, relid) as (
-			select wanted.place, c.oid from unnest($1::text[], $2::text[]) with ordinality wanted(schema, name, place)
-			join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
-			union select tree.place, i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
-		select place, relid from tree`, postgres.TextArray(schemas), postgres.TextArray(names))
+	rows, err := queryTree(ctx, s.PgConn(), tables, "select place, relid from tree")
 	if err != nil {
 		return nil, fmt.Errorf("asking for the parts of the tables: %w", err)
 	}
@@ -74,20 +66,25 @@ func (s *Store) Storage(ctx context.Context, tables []migrate.Table) (storage st
 	return storage, err
 }
 
-// readStorage returns the files of the tables, and of their partitions and heirs. It looks
-// the tables up by their names in pg_class, which a snapshot shows as it was; to_regclass
-// would show the present.
-func readStorage(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table) (string, error) {
+// queryTree asks a question about the tables, and their partitions and heirs: tree has the place of
+// the table in the list, from 1, and the OID of each part of it. The tables are looked up by their
+// names in pg_class, which a snapshot shows as it was; to_regclass would show the present.
+func queryTree(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table, question string) ([][]string, error) {
 	schemas, names := make([]string, len(tables)), make([]string, len(tables))
 	for i, table := range tables {
 		schemas[i], names[i] = table.Schema, table.Name
 	}
-	rows, err := postgres.QueryRows(ctx, conn, `with recursive tree as (
-			select c.oid, c.relfilenode from unnest($1::text[], $2::text[]) wanted(schema, name)
+	return postgres.QueryRows(ctx, conn, `with recursive tree(place, relid) as (
+			select wanted.place, c.oid from unnest($1::text[], $2::text[]) with ordinality wanted(schema, name, place)
 			join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
-			union
-			select c.oid, c.relfilenode from tree join pg_inherits i on i.inhparent = tree.oid join pg_class c on c.oid = i.inhrelid)
-		select coalesce(string_agg(oid || ':' || relfilenode, ' ' order by oid), '') from tree`, postgres.TextArray(schemas), postgres.TextArray(names))
+			union select tree.place, i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid) `+question,
+		postgres.TextArray(schemas), postgres.TextArray(names))
+}
+
+// readStorage returns the files of the tables, and of their partitions and heirs.
+func readStorage(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table) (string, error) {
+	rows, err := queryTree(ctx, conn, tables, `select coalesce(string_agg(c.oid || ':' || c.relfilenode, ' ' order by c.oid), '')
+		from pg_class c where c.oid in (select relid from tree)`)
 	if err != nil {
 		return "", fmt.Errorf("asking where the tables are stored: %w", err)
 	}

@@ -133,17 +133,14 @@ func (s *Store) FindSessions(ctx context.Context, ids []string) ([]string, error
 }
 
 // HasToken implements session.Finder.
-func (s *Store) HasToken(ctx context.Context, digest string) (has bool, err error) {
+func (s *Store) HasToken(ctx context.Context, digest string) (bool, error) {
 	l, err := s.describeLogins(ctx)
 	if err != nil {
 		return false, err
 	}
-	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryColumn(ctx, conn, "select 1 from "+l.path()+" t where t."+l.token()+" = $1", digest)
-		has = len(rows) > 0
-		return err
-	})
-	return has, err
+	chosen := &predicate{}
+	chosen.add("t."+l.token()+" = %s", digest)
+	return s.exists(ctx, l, chosen)
 }
 
 // find returns the one id of each name. The query joins the names n of a table names with what they

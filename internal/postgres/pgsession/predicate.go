@@ -47,12 +47,11 @@ func (l layout) selected(selection session.Selection, moment session.Moment) *pr
 		p.add(l.alive())
 	}
 	if moment.Time != "" && l.has("created_at") {
-		early := moment.Early[l.kind]
-		if len(early) > 0 && l.has("id") {
-			p.add("t.created_at is null or t.created_at <= %s::timestamptz or t.id::text = any(%s::text[])", moment.Time, postgres.TextArray(early))
-		} else {
-			p.add("t.created_at is null or t.created_at <= %s::timestamptz", moment.Time)
+		term, params := "t.created_at is null or t.created_at <= %s::timestamptz", []string{moment.Time}
+		if early := moment.Early[l.kind]; len(early) > 0 {
+			term, params = term+" or t.id::text = any(%s::text[])", append(params, postgres.TextArray(early))
 		}
+		p.add(term, params...)
 	}
 	before := len(p.terms)
 	l.addUsers(p, selection)

@@ -199,16 +199,17 @@ func (s *Store) Owners(ctx context.Context, table session.Table, selection sessi
 		owners, err = postgres.QueryColumn(ctx, conn, sql, chosen.params...)
 		return err
 	})
-	if owners == nil {
-		owners = []string{}
-	}
 	return owners, err
 }
 
 // Any implements session.Database.
-func (s *Store) Any(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment) (there bool, err error) {
+func (s *Store) Any(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment) (bool, error) {
 	l, _ := s.layoutOf(table.Kind)
-	chosen := l.selected(selection, moment)
+	return s.exists(ctx, l, l.selected(selection, moment))
+}
+
+// exists reports whether a table has a row of which a condition is true.
+func (s *Store) exists(ctx context.Context, l layout, chosen *predicate) (there bool, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		rows, err := postgres.QueryRows(ctx, conn, "select exists (select from "+l.path()+" t where "+chosen.sql()+")", chosen.params...)
 		there = err == nil && rows[0][0] == "t"

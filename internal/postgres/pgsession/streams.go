@@ -26,19 +26,14 @@ func (s *Store) SessionUsers(ctx context.Context, except []string) (users []stri
 }
 
 // HasSession implements session.Database.
-func (s *Store) HasSession(ctx context.Context, selection session.Selection, moment session.Moment, digest string) (has bool, err error) {
+func (s *Store) HasSession(ctx context.Context, selection session.Selection, moment session.Moment, digest string) (bool, error) {
 	l, err := s.describeLogins(ctx)
 	if err != nil {
 		return false, err
 	}
 	chosen := l.selected(selection, moment)
 	chosen.add("t."+l.token()+" = %s", digest)
-	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryColumn(ctx, conn, "select 1 from "+l.path()+" t where "+chosen.sql(), chosen.params...)
-		has = len(rows) > 0
-		return err
-	})
-	return has, err
+	return s.exists(ctx, l, chosen)
 }
 
 // AddShortSession implements session.Database.

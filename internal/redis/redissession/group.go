@@ -39,14 +39,7 @@ func (g Group) Scan(ctx context.Context, choose func(session.Kind, session.ID, s
 
 // LockEnded implements session.Cache.
 func (g Group) LockEnded(ctx context.Context, servers []session.Server, mark string, stop <-chan struct{}) (locked int64, err error) {
-	for _, one := range g {
-		some, err := one.LockEnded(ctx, servers, mark, stop)
-		locked += some
-		if err != nil {
-			return locked, err
-		}
-	}
-	return locked, nil
+	return g.sum(func(one *Cache) (int64, error) { return one.LockEnded(ctx, servers, mark, stop) })
 }
 
 // AwaitReplicas implements session.Cache.
@@ -61,26 +54,24 @@ func (g Group) AwaitReplicas(ctx context.Context) error {
 
 // Restore implements session.Cache.
 func (g Group) Restore(ctx context.Context) (removed int64, err error) {
-	for _, one := range g {
-		some, err := one.Restore(ctx)
-		removed += some
-		if err != nil {
-			return removed, err
-		}
-	}
-	return removed, nil
+	return g.sum(func(one *Cache) (int64, error) { return one.Restore(ctx) })
 }
 
 // Tombstones returns how many tombstones there are.
 func (g Group) Tombstones(ctx context.Context) (count int64, err error) {
+	return g.sum(func(one *Cache) (int64, error) { return one.Tombstones(ctx) })
+}
+
+// sum adds up what is counted in each, up to the first that fails.
+func (g Group) sum(count func(*Cache) (int64, error)) (total int64, err error) {
 	for _, one := range g {
-		some, err := one.Tombstones(ctx)
-		count += some
+		some, err := count(one)
+		total += some
 		if err != nil {
-			return count, err
+			return total, err
 		}
 	}
-	return count, nil
+	return total, nil
 }
 
 // Close closes the connections.

@@ -47,7 +47,7 @@ func (c *Cache) LockEnded(ctx context.Context, servers []session.Server, mark st
 		group.SetLimit(lockers)
 		for _, key := range ended {
 			group.Go(func() error {
-				if earlier := failed.Load(); earlier != nil && !errors.Is(earlier, session.ErrKept) || isClosed(stop) {
+				if earlier := failed.Load(); earlier != nil && !errors.Is(earlier, session.ErrKept) || session.IsStopped(stop) {
 					left.Add(1)
 					return nil // the look goes on, to count what is left
 				}
@@ -70,19 +70,10 @@ func (c *Cache) LockEnded(ctx context.Context, servers []session.Server, mark st
 	case failure != nil:
 		failure.Left = left.Load()
 		return locked.Load(), failure
-	case isClosed(stop):
+	case session.IsStopped(stop):
 		return locked.Load(), session.ErrStopped
 	}
 	return locked.Load(), nil
-}
-
-func isClosed(stop <-chan struct{}) bool {
-	select {
-	case <-stop:
-		return true
-	default:
-		return false
-	}
 }
 
 // isToken reports whether a name can be sent as a token.
