@@ -211,6 +211,7 @@ func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.
 	if err := e.reserveToRead(ctx); err != nil {
 		return nil, causeOf(ctx, err)
 	}
+	e.db.OpenAhead(ctx) // the snapshot's, while the tables are described
 	progress := e.app.newProgress("opening every value", "rows", e.pacing)
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()

@@ -67,10 +67,9 @@ type Snapshot interface {
 	Reader
 	// Origin says what the snapshot is of.
 	Origin() Origin
-	// Storage returns what StorageReader.Storage returned at the time of the snapshot.
-	Storage(ctx context.Context, tables []Table) (string, error)
-	// Heaps returns the columns that a Scan of the tables reads of each heap, by its OID.
-	Heaps(ctx context.Context, tables []Table) (map[string][]string, error)
+	// Heaps returns the columns that a Scan of the tables reads of each heap, by its OID, and
+	// what StorageReader.Storage returned at the time of the snapshot.
+	Heaps(ctx context.Context, tables []Table) (columns map[string][]string, storage string, err error)
 	Close(ctx context.Context)
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -145,18 +147,22 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	if v.result.Obstacles = CheckOrigin(s.request.Database, origin); len(v.result.Obstacles) > 0 {
 		return origin, nil, nil
 	}
+	var before string
+	var read map[string][]string
+	asking, asked := errgroup.WithContext(ctx)
+	asking.Go(func() (err error) {
+		holders, err = s.sources.Guard.Holders(asked, s.tables)
+		return err
+	})
+	asking.Go(func() (err error) {
+		read, before, err = snapshot.Heaps(asked, s.tables)
+		return err
+	})
+	if err := asking.Wait(); err != nil {
+		return origin, nil, err
+	}
 	if since == nil {
-		v.result.Oldest = &origin.Oldest
-		if v.result.Read, err = snapshot.Heaps(ctx, s.tables); err != nil {
-			return origin, nil, err
-		}
-	}
-	if holders, err = s.sources.Guard.Holders(ctx, s.tables); err != nil {
-		return origin, nil, err
-	}
-	before, err := snapshot.Storage(ctx, s.tables)
-	if err != nil {
-		return origin, nil, err
+		v.result.Oldest, v.result.Read = &origin.Oldest, read
 	}
 	scope := Scope{WrittenSince: since}
 	if since == nil && origin.Running {

@@ -181,8 +181,8 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 			opener, others := crypto.NewResealer(v.ring, nil), crypto.NewResealer(v.whole, nil)
 			queue.drain(func(rows []Row) {
 				counts := openCounts{elsewhere: elsewhereCounts{}}
-				for _, row := range rows {
-					v.openRow(opener, others, table, row, &counts)
+				for i := range rows {
+					v.openRow(opener, others, &table, &rows[i], &counts)
 				}
 				v.add(counts)
 				v.reporter.Progress(v.rows.Add(int64(len(rows))), 0)
@@ -194,19 +194,19 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 }
 
 // openRow opens the values of a row.
-func (v *verifier) openRow(opener, others *crypto.Resealer, table Table, row Row, counts *openCounts) {
+func (v *verifier) openRow(opener, others *crypto.Resealer, table *Table, row *Row, counts *openCounts) {
 	for i, text := range row.Values {
 		if len(text) > 0 {
-			v.openValue(opener, others, table, table.Columns[i], row, text, counts)
+			v.openValue(opener, others, table, &table.Columns[i], row, text, counts)
 		}
 	}
 }
 
 // openValue opens a value, and counts what became of it.
-func (v *verifier) openValue(opener, others *crypto.Resealer, table Table, column Column, row Row, text []byte, counts *openCounts) {
+func (v *verifier) openValue(opener, others *crypto.Resealer, table *Table, column *Column, row *Row, text []byte, counts *openCounts) {
 	c, err := opener.Parse(text)
 	switch {
-	case err != nil && isPlaintext(column, text):
+	case err != nil && isPlaintext(*column, text):
 		counts.plaintext++
 		return
 	case err == nil && c.Version != v.target:
@@ -222,12 +222,12 @@ func (v *verifier) openValue(opener, others *crypto.Resealer, table Table, colum
 		reason = reasonOf(err)
 	}
 	// An acceptance holds as long as no key opens the value: one that is set now may.
-	if one, accepted := v.accepted.find(table, column, row, text); accepted && err != nil && reason != reasonMislabelled {
+	if one, accepted := v.accepted.find(*table, *column, *row, text); accepted && err != nil && reason != reasonMislabelled {
 		v.setAside.addAccepted(one)
 		return
 	}
 	if err == nil || errors.Is(err, crypto.ErrUnknownVersion) {
-		counts.addElsewhere(table, column, row, c.Version)
+		counts.addElsewhere(*table, *column, *row, c.Version)
 		return
 	}
 	switch reason {
@@ -236,7 +236,7 @@ func (v *verifier) openValue(opener, others *crypto.Resealer, table Table, colum
 	case reasonSealedTwice:
 		counts.sealedTwice++
 	}
-	v.setAside.add(SetAside{Place: table.Place(column), Key: table.ShownKey(row.Key), Reason: reason, Detail: err.Error()})
+	v.setAside.add(SetAside{Place: table.Place(*column), Key: table.ShownKey(row.Key), Reason: reason, Detail: err.Error()})
 }
 
 // openTarget opens a value under the target version with its key alone, and looks inside.

@@ -63,6 +63,19 @@ func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 	}
 }
 
+// OpenAhead begins to open a connection, which waits for whoever acquires one next. An error is left
+// to that one. Where connections are few it does nothing.
+func (db *DB) OpenAhead(ctx context.Context) {
+	if db.limit.isSet() {
+		return
+	}
+	go func() {
+		if conn, err := db.Acquire(ctx); err == nil {
+			conn.Close(ctx)
+		}
+	}()
+}
+
 // AcquireReader takes a connection for reading: at Isolation, and without a limit on
 // how long a statement takes, because reading a whole table takes as long as it takes.
 // What writes sets a limit of its own. A lock is waited for as long as the options say.

@@ -131,6 +131,9 @@ func (r *Resealer) prove(plaintext []byte) error {
 
 // wipe overwrites the plaintext of the previous value, and leaves the buffers empty.
 func (r *Resealer) wipe() {
+	if len(r.opened) == 0 && len(r.reopened) == 0 {
+		return // Parse has just done it for Open
+	}
 	clear(r.opened)
 	clear(r.reopened)
 	r.opened, r.reopened = r.opened[:0], r.reopened[:0]

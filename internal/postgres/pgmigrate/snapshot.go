@@ -3,7 +3,9 @@ package pgmigrate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -37,58 +39,69 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Snapshot, error) {
 // Origin implements migrate.Snapshot.
 func (s *Snapshot) Origin() migrate.Origin { return s.origin }
 
-// Storage implements migrate.Snapshot.
-func (s *Snapshot) Storage(ctx context.Context, tables []migrate.Table) (string, error) {
-	return readStorage(ctx, s.PgConn(), tables)
-}
-
 // Heaps implements migrate.Snapshot.
-func (s *Snapshot) Heaps(ctx context.Context, tables []migrate.Table) (map[string][]string, error) {
-	rows, err := queryTree(ctx, s.PgConn(), tables, "select place, relid from tree")
+func (s *Snapshot) Heaps(ctx context.Context, tables []migrate.Table) (columns map[string][]string, storage string, err error) {
+	parts, err := queryParts(ctx, s.PgConn(), tables)
 	if err != nil {
-		return nil, fmt.Errorf("asking for the parts of the tables: %w", err)
+		return nil, "", err
 	}
-	read := map[string][]string{}
-	for _, row := range rows {
-		for _, column := range tables[postgres.ParseNumber(row[0])-1].Columns {
-			read[row[1]] = append(read[row[1]], column.Name)
+	columns = map[string][]string{}
+	for _, part := range parts {
+		for _, column := range part.table.Columns {
+			columns[part.oid] = append(columns[part.oid], column.Name)
 		}
 	}
-	return read, nil
+	return columns, describeStorage(parts), nil
 }
 
 // Storage implements migrate.StorageReader.
 func (s *Store) Storage(ctx context.Context, tables []migrate.Table) (storage string, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		storage, err = readStorage(ctx, conn, tables)
+		parts, err := queryParts(ctx, conn, tables)
+		storage = describeStorage(parts)
 		return err
 	})
 	return storage, err
 }
 
-// queryTree asks a question about the tables, and their partitions and heirs: tree has the place of
-// the table in the list, from 1, and the OID of each part of it. The tables are looked up by their
-// names in pg_class, which a snapshot shows as it was; to_regclass would show the present.
-func queryTree(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table, question string) ([][]string, error) {
+// part is a table of a list, or a partition or heir of it.
+type part struct {
+	table *migrate.Table // of the list
+	oid   string
+	file  string // number of the file that has its rows
+}
+
+// queryParts asks for the parts of tables. The tables are looked up by their names in pg_class, which
+// a snapshot shows as it was; to_regclass would show the present.
+func queryParts(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table) ([]part, error) {
 	schemas, names := make([]string, len(tables)), make([]string, len(tables))
 	for i, table := range tables {
 		schemas[i], names[i] = table.Schema, table.Name
 	}
-	return postgres.QueryRows(ctx, conn, `with recursive tree(place, relid) as (
+	rows, err := postgres.QueryRows(ctx, conn, `with recursive tree(place, relid) as (
 			select wanted.place, c.oid from unnest($1::text[], $2::text[]) with ordinality wanted(schema, name, place)
 			join pg_namespace n on n.nspname = wanted.schema join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
-			union select tree.place, i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid) `+question,
+			union select tree.place, i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
+		select tree.place, tree.relid, c.relfilenode from tree join pg_class c on c.oid = tree.relid`,
 		postgres.TextArray(schemas), postgres.TextArray(names))
+	if err != nil {
+		return nil, fmt.Errorf("asking where the tables are stored: %w", err)
+	}
+	parts := make([]part, len(rows))
+	for i, row := range rows {
+		parts[i] = part{table: &tables[postgres.ParseNumber(row[0])-1], oid: row[1], file: row[2]}
+	}
+	return parts, nil
 }
 
-// readStorage returns the files of the tables, and of their partitions and heirs.
-func readStorage(ctx context.Context, conn *pgconn.PgConn, tables []migrate.Table) (string, error) {
-	rows, err := queryTree(ctx, conn, tables, `select coalesce(string_agg(c.oid || ':' || c.relfilenode, ' ' order by c.oid), '')
-		from pg_class c where c.oid in (select relid from tree)`)
-	if err != nil {
-		return "", fmt.Errorf("asking where the tables are stored: %w", err)
+// describeStorage returns the files of parts of tables, in one order.
+func describeStorage(parts []part) string {
+	files := make([]string, len(parts))
+	for i, part := range parts {
+		files[i] = part.oid + ":" + part.file
 	}
-	return rows[0][0], nil
+	slices.Sort(files)
+	return strings.Join(slices.Compact(files), " ")
 }
 
 // IsWaitedFor implements migrate.LockWatcher.
