@@ -87,6 +87,7 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 		}
 	}
 	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
+	settings.resolve = r.find
 	return settings, nil
 }
 

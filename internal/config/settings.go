@@ -26,6 +26,7 @@ type Settings struct {
 	closed  bool // the folder may not be entered, so that no file in it was read
 	// shadowed has the places of secrets that another value goes before.
 	shadowed map[string]Source
+	resolve  func(name string) (string, Source, error) // finds a setting that Load has not read
 }
 
 // Engine limits the load that a re-encryption puts on the database.

@@ -1,3 +1,3 @@
-// Package ocmt is what is known of the database of an OCMT deployment: which columns are
-// encrypted under ENCRYPTION_KEY, and which only look so.
+// Package ocmt is what is known of an OCMT deployment: which columns of its database are encrypted under
+// ENCRYPTION_KEY, which only look so, and which settings of its components are secrets.
 package ocmt

@@ -1,0 +1,155 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Request says which checks are asked, and what counts.
+type Request struct {
+	Only     []string // IDs, areas or parts of IDs such as OCMT-PG; empty for all
+	Skip     []string
+	FailOn   Severity // 0 for Medium
+	Baseline *Baseline
+	Now      time.Time
+	// CheckTimeout bounds each check; 0 for no bound.
+	CheckTimeout time.Duration
+}
+
+// UnknownCheckError says that a name is neither a check nor an area.
+type UnknownCheckError struct{ Name string }
+
+// Error names it.
+func (e *UnknownCheckError) Error() string { return "there is no check and no area " + e.Name }
+
+// Reporter is told which check is at work.
+type Reporter interface {
+	Checking(id string, done, all int)
+}
+
+// Select returns the checks that a request asks, and the IDs of those that it leaves out. The error is
+// an *UnknownCheckError.
+func (r Request) Select() (asked []Check, skipped []string, err error) {
+	for _, name := range slices.Concat(r.Only, r.Skip) {
+		if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.matches(name) }) {
+			return nil, nil, &UnknownCheckError{name}
+		}
+	}
+	for _, check := range Checks() {
+		matches := func(name string) bool { return check.matches(name) }
+		if len(r.Only) > 0 && !slices.ContainsFunc(r.Only, matches) || slices.ContainsFunc(r.Skip, matches) {
+			skipped = append(skipped, check.ID)
+			continue
+		}
+		asked = append(asked, check)
+	}
+	return asked, skipped, nil
+}
+
+// matches reports whether a name means the check: its ID, with or without OCMT-, the short form of its
+// area, or its area.
+func (c Check) matches(name string) bool {
+	upper := strings.TrimPrefix(strings.ToUpper(name), "OCMT-")
+	id := strings.TrimPrefix(c.ID, "OCMT-")
+	short, _, _ := strings.Cut(id, "-")
+	return upper == id || upper == short || strings.EqualFold(name, string(c.Area()))
+}
+
+// Find returns the check of an ID, with or without OCMT-. The error is an *UnknownCheckError.
+func Find(id string) (Check, error) {
+	for _, check := range Checks() {
+		if strings.EqualFold(check.ID, id) || strings.EqualFold(strings.TrimPrefix(check.ID, "OCMT-"), id) {
+			return check, nil
+		}
+	}
+	return Check{}, &UnknownCheckError{id}
+}
+
+// Run asks the checks of a request, one after the other. A check that fails has a gap; the others go on.
+// Errors: *UnknownCheckError, and that of the context.
+func Run(ctx context.Context, sources *Sources, request Request, reporter Reporter) (*Report, error) {
+	checks, skipped, err := request.Select()
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{At: request.Now, Skipped: skipped, FailOn: request.FailOn}
+	if report.FailOn == 0 {
+		report.FailOn = Medium
+	}
+	asked := *sources
+	asked.now, asked.baseline = request.Now, request.Baseline
+	// What is wrong with the baseline is known last, when all other checks have looked.
+	slices.SortStableFunc(checks, func(a, b Check) int { return boolOrder(a.ID == baselineCheck, b.ID == baselineCheck) })
+	for i, check := range checks {
+		reporter.Checking(check.ID, i, len(checks))
+		seen, err := check.askWithin(ctx, &asked, request.CheckTimeout)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			seen.Gaps = append(seen.Gaps, gapOf(check, err))
+		}
+		report.Results = append(report.Results, newResult(check, seen, request.Baseline, request.Now))
+		asked.results = report.Results
+	}
+	order := Checks()
+	position := func(r Result) int {
+		return slices.IndexFunc(order, func(c Check) bool { return c.ID == r.Check.ID })
+	}
+	slices.SortFunc(report.Results, func(a, b Result) int { return position(a) - position(b) })
+	report.Unused = unusedEntries(request.Baseline, report.Results)
+	report.count()
+	return report, nil
+}
+
+func boolOrder(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// askWithin asks a check within a time.
+func (c Check) askWithin(ctx context.Context, sources *Sources, limit time.Duration) (Seen, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return c.look(ctx, sources)
+}
+
+// gapOf says of a check that failed that it could not look.
+func gapOf(check Check, err error) Gap {
+	var known *GapError
+	if errors.As(err, &known) {
+		return known.Gap
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return Gap{What: check.LooksAt, Reason: "it took too long"}
+	}
+	return Gap{What: check.LooksAt, Reason: err.Error()}
+}
+
+// unusedEntries returns the entries of the baseline that match nothing, of checks that could look.
+func unusedEntries(baseline *Baseline, results []Result) []Accepted {
+	return baseline.unmatched(func(id string) bool {
+		return slices.ContainsFunc(results, func(r Result) bool { return r.Check.ID == id && len(r.Gaps) == 0 })
+	})
+}
+
+// countThings writes a number with its noun.
+func countThings(count int64, one, many string) string {
+	if count == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", count, many)
+}

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/ocmt"
+)
+
+// Deployment has the settings of a whole deployment that are secrets: those of all its components, as far
+// as they are set here. Its texts do not print.
+type Deployment struct {
+	secrets map[string]Secret
+	sources map[string]Source
+	// Unread has the settings whose files cannot be read, with the error.
+	Unread map[string]error
+}
+
+// Deployment reads the settings of all components that are secrets. Files that settings name are read
+// now. What was read already is not read again, because a pipe cannot be.
+func (s *Settings) Deployment() *Deployment {
+	d := &Deployment{secrets: maps.Clone(s.secrets), sources: maps.Clone(s.sources), Unread: map[string]error{}}
+	d.secrets[NameDatabaseURL], d.secrets[NameRedisURL] = NewSecret(s.DatabaseURL.Reveal()), NewSecret(s.RedisURL.Reveal())
+	for _, setting := range ocmt.Settings() {
+		if _, read := d.secrets[setting.Name]; read || s.resolve == nil {
+			continue
+		}
+		text, source, err := s.resolve(setting.Name)
+		if err != nil {
+			d.Unread[setting.Name] = err
+			continue
+		}
+		d.secrets[setting.Name], d.sources[setting.Name] = NewSecret(text), source
+	}
+	return d
+}
+
+// Text returns the text of a setting; "" where it is not set.
+func (d *Deployment) Text(name string) string { return d.secrets[name].Reveal() }
+
+// Names returns the names that are set and begin with a prefix, in order.
+func (d *Deployment) Names(prefix string) []string {
+	var names []string
+	for name, text := range d.secrets {
+		if strings.HasPrefix(name, prefix) && text.IsSet() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Place names where a setting was found, for people.
+func (d *Deployment) Place(name string) string { return d.sources[name].String() }
+
+// File returns the path of the file that has a setting; "" where it is from no file.
+func (d *Deployment) File(name string) string { return d.sources[name].Path }

@@ -1,0 +1,129 @@
+package pgaudit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Snapshot is the database as it was when the audit began. Its questions are asked one after the other.
+type Snapshot struct {
+	db      *postgres.DB
+	conn    *postgres.Conn
+	account string
+	limit   time.Duration
+	mu      sync.Mutex // held while a question is asked
+}
+
+// Open takes a snapshot. A question of it may take as long as limit. Errors: those of the connection.
+func Open(ctx context.Context, db *postgres.DB, limit time.Duration) (*Snapshot, error) {
+	conn, err := db.AcquireSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Snapshot{db: db, conn: conn, limit: limit}
+	// The first question is the time of the snapshot.
+	if _, err = conn.PgConn().Exec(ctx, "set local row_security = off").ReadAll(); err == nil {
+		var rows [][]string
+		if rows, err = postgres.QueryRows(ctx, conn.PgConn(), "select current_user"); err == nil {
+			s.account = rows[0][0]
+		}
+	}
+	if err != nil {
+		conn.Close(ctx)
+		return nil, fmt.Errorf("taking a snapshot to audit: %w", postgres.ExplainError(err))
+	}
+	return s, nil
+}
+
+// Close ends the snapshot.
+func (s *Snapshot) Close(ctx context.Context) { s.conn.Close(ctx) }
+
+// Account returns the account of the connection.
+func (s *Snapshot) Account() string { return s.account }
+
+// question is what is asked in one statement.
+type question struct {
+	what  string // what is looked at, for people: "public.user_mfa"
+	right string // the right by name: "SELECT on public.user_mfa"; "" where any login may ask
+	grant string // what the right is granted with, up to TO: "GRANT SELECT ON public.user_mfa"
+	sql   string
+	args  []string
+}
+
+// ask asks a question and returns its rows as texts, "" for NULL. Where a right is missing, or the time
+// is up, the error is an *audit.GapError.
+func (s *Snapshot) ask(ctx context.Context, q question) (rows [][]string, err error) {
+	err = s.within(ctx, q, func(conn *pgconn.PgConn) error {
+		rows, err = postgres.QueryRows(ctx, conn, q.sql, q.args...)
+		return err
+	})
+	return rows, err
+}
+
+// within does work on the connection behind a savepoint, within the time of a question.
+func (s *Snapshot) within(ctx context.Context, q question, work func(*pgconn.PgConn) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conn := s.conn.PgConn()
+	begin := "savepoint question; set local statement_timeout = " + strconv.FormatInt(s.limit.Milliseconds(), 10)
+	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
+		return fmt.Errorf("looking at %s: %w", q.what, postgres.ExplainError(err))
+	}
+	err := work(conn)
+	end := "release savepoint question"
+	if err != nil {
+		end = "rollback to savepoint question; release savepoint question"
+	}
+	if _, ended := conn.Exec(context.WithoutCancel(ctx), end).ReadAll(); err == nil {
+		err = ended
+	}
+	return s.explain(q, err)
+}
+
+// explain makes a gap of a failure that a right or more time would cure.
+func (s *Snapshot) explain(q question, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = postgres.ExplainError(err)
+	var failure *postgres.FailureError
+	if !errors.As(err, &failure) {
+		return fmt.Errorf("looking at %s: %w", q.what, err)
+	}
+	gap := audit.Gap{What: q.what, Reason: failure.Error()}
+	switch {
+	case isHidden(err):
+		gap.Reason, gap.Missing = "row security hides rows of it from the account", "BYPASSRLS"
+		gap.Grant = "ALTER ROLE " + postgres.Quote(s.account) + " BYPASSRLS"
+	case failure.Kind == postgres.NotAllowed:
+		gap.Reason, gap.Missing = "the account may not read it", q.right
+		if q.grant != "" {
+			gap.Grant = q.grant + " TO " + postgres.Quote(s.account)
+		}
+	case failure.Kind == postgres.TookTooLong:
+		gap.Reason = "it took longer than " + s.limit.String()
+	}
+	return &audit.GapError{Gap: gap}
+}
+
+// isHidden reports whether a statement was refused because row security would hide rows. The function of
+// the server that says so is the same in every language.
+func isHidden(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Routine == "check_enable_rls"
+}
+
+// selecting returns a question whose right is SELECT on a table.
+func selecting(schema, table, sql string, args ...string) question {
+	path := postgres.Quote(schema, table)
+	return question{what: schema + "." + table, right: "SELECT on " + schema + "." + table, grant: "GRANT SELECT ON " + path, sql: sql, args: args}
+}
