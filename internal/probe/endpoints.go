@@ -1,0 +1,213 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/audit"
+)
+
+// Endpoints asks the endpoints of a deployment for the checks of internal/audit. It implements
+// audit.EndpointSource.
+type Endpoints struct {
+	list   []audit.Endpoint
+	server map[string]*Server // by address
+	token  func(setting string) string
+	sends  bool
+	roots  *x509.CertPool
+}
+
+// Named is an endpoint as an operator names it.
+type Named struct{ Component, Address string }
+
+// NewEndpoints returns the endpoints that were named. token returns the token of a setting, "" where it is
+// not set; sends allows to send it. It dials nothing. Errors: ErrAddress, ErrCertificates.
+func NewEndpoints(named []Named, options Options, token func(setting string) string, sends bool) (*Endpoints, error) {
+	e := &Endpoints{server: map[string]*Server{}, token: token, sends: sends}
+	if options.CA != nil {
+		e.roots = x509.NewCertPool()
+		e.roots.AppendCertsFromPEM(options.CA) // New reports what cannot be read
+	}
+	for _, one := range named {
+		server, err := New(one.Address, options)
+		if err != nil {
+			return nil, err
+		}
+		e.server[server.Address()] = server
+		e.list = append(e.list, audit.Endpoint{Component: one.Component, Address: server.Address(),
+			Loopback: isLoopback(server.base.Hostname()), TLS: server.base.Scheme == "https"})
+	}
+	return e, nil
+}
+
+// isLoopback reports whether a host is this machine by its name or address.
+func isLoopback(host string) bool {
+	address := net.ParseIP(host)
+	return host == "localhost" || address != nil && address.IsLoopback()
+}
+
+// Endpoints implements audit.EndpointSource.
+func (e *Endpoints) Endpoints() []audit.Endpoint { return e.list }
+
+// HasToken implements audit.EndpointSource.
+func (e *Endpoints) HasToken(setting string) bool { return e.token(setting) != "" }
+
+// SendsTokens implements audit.EndpointSource.
+func (e *Endpoints) SendsTokens() bool { return e.sends }
+
+// wrongToken is no token of anybody: it says what it is.
+const wrongToken = "ocmt-audit-asks-whether-a-wrong-token-is-refused" //nolint:gosec // it opens nothing
+
+// Ask implements audit.EndpointSource.
+func (e *Endpoints) Ask(ctx context.Context, endpoint audit.Endpoint, probe audit.Probe, credential audit.Credential) (audit.Answer, error) {
+	server := e.server[endpoint.Address]
+	method, body := http.MethodGet, io.Reader(nil)
+	if endpoint.Component == "gateway" {
+		method, body = http.MethodPost, strings.NewReader("{}")
+	}
+	address := server.base.JoinPath(probe.Path)
+	if credential == audit.OwnTokenInQuery {
+		address.RawQuery = url.Values{"token": {e.token(probe.Setting)}}.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
+	if err != nil {
+		return audit.Answer{}, ErrAddress
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("X-Forwarded-Proto", "https")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	switch credential {
+	case audit.WrongToken:
+		setToken(request, endpoint.Component, wrongToken)
+	case audit.OwnToken:
+		setToken(request, endpoint.Component, e.token(probe.Setting))
+	}
+	answer, err := server.client.Do(request)
+	if err != nil {
+		if ctx.Err() != nil {
+			return audit.Answer{}, ctx.Err()
+		}
+		return audit.Answer{Reason: explainWithoutURL(ctx, err)}, nil
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // so that the connection can be used again
+	_ = answer.Body.Close()
+	return audit.Answer{Status: answer.StatusCode}, nil
+}
+
+// setToken puts a token where a component looks for it (contract, section 6).
+func setToken(request *http.Request, component, token string) {
+	if component == "agent" {
+		request.Header.Set("X-Auth-Token", token)
+		return
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+}
+
+// explainWithoutURL says why there is no answer. The URL can have a token in it.
+func explainWithoutURL(ctx context.Context, err error) string {
+	text := explain(ctx, err).Error()
+	if strings.Contains(text, "token=") {
+		return ErrNoAnswer.Error()
+	}
+	return text
+}
+
+// Shake implements audit.EndpointSource.
+func (e *Endpoints) Shake(ctx context.Context, endpoint audit.Endpoint) (shaken audit.Handshake, err error) {
+	base := e.server[endpoint.Address].base
+	state, err := e.handshake(ctx, base, tls.VersionTLS10, tls.VersionTLS13)
+	if err != nil {
+		return shaken, err
+	}
+	leaf := state.PeerCertificates[0]
+	shaken.Expires = leaf.NotAfter
+	between := x509.NewCertPool()
+	for _, one := range state.PeerCertificates[1:] {
+		between.AddCert(one)
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: base.Hostname(), Roots: e.roots, Intermediates: between}); err != nil {
+		shaken.Invalid = err.Error()
+	}
+	if _, err := e.handshake(ctx, base, tls.VersionTLS10, tls.VersionTLS11); err == nil {
+		shaken.Oldest = "TLS 1.1 or older"
+	}
+	return shaken, ctx.Err()
+}
+
+// handshake connects with versions of TLS, and returns what was agreed on.
+func (e *Endpoints) handshake(ctx context.Context, base *url.URL, oldest, newest uint16) (tls.ConnectionState, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	// What the server offers is looked at, and judged by Shake; nothing is sent over it.
+	dialer := &tls.Dialer{Config: &tls.Config{ServerName: base.Hostname(), MinVersion: oldest, MaxVersion: newest, InsecureSkipVerify: true}} //nolint:gosec // see above
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(base.Hostname(), portOf(base)))
+	if err != nil {
+		return tls.ConnectionState{}, explain(ctx, err)
+	}
+	defer func() { _ = conn.Close() }()
+	shaken, ok := conn.(*tls.Conn)
+	if !ok || len(shaken.ConnectionState().PeerCertificates) == 0 {
+		return tls.ConnectionState{}, errors.New("the server shows no certificate")
+	}
+	return shaken.ConnectionState(), nil
+}
+
+func portOf(base *url.URL) string {
+	switch {
+	case base.Port() != "":
+		return base.Port()
+	case base.Scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
+}
+
+// ownTimeout bounds a connection to an address of this machine, which takes no time unless a firewall
+// drops it.
+const ownTimeout = time.Second
+
+// Reach implements audit.EndpointSource. An endpoint is of this machine where its address is loopback or one
+// of the machine's own.
+func (e *Endpoints) Reach(ctx context.Context, endpoint audit.Endpoint) (reached []string, here bool, err error) {
+	base := e.server[endpoint.Address].base
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, false, err
+	}
+	here = endpoint.Loopback
+	var others []net.IP
+	for _, one := range own {
+		network, ok := one.(*net.IPNet)
+		if !ok || network.IP.IsLoopback() || network.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		others = append(others, network.IP)
+		here = here || network.IP.Equal(net.ParseIP(base.Hostname()))
+	}
+	if !here {
+		return nil, false, nil
+	}
+	for _, address := range others {
+		target := net.JoinHostPort(address.String(), portOf(base))
+		conn, err := (&net.Dialer{Timeout: ownTimeout}).DialContext(ctx, "tcp", target)
+		if ctx.Err() != nil {
+			return nil, here, ctx.Err()
+		}
+		if err == nil {
+			_ = conn.Close()
+			reached = append(reached, target)
+		}
+	}
+	return reached, here, nil
+}
