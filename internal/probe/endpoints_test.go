@@ -171,7 +171,9 @@ func TestReach(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer open.Close()
+	everywhere := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
+	go everywhere.Serve(open)
+	defer everywhere.Close()
 	_, port, _ := net.SplitHostPort(open.Addr().String())
 	got := outcomes(t, time.Now(), []probe.Named{{Component: "gateway", Address: "http://127.0.0.1:" + port}}, probe.Options{}, false, false)["005"]
 	if own, _ := net.InterfaceAddrs(); len(own) > 1 && got.Outcome != audit.Found {
