@@ -1,0 +1,103 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// valueFlaw is what is wrong with a value, or worth to be told.
+type valueFlaw uint8
+
+const (
+	flawUnopened     valueFlaw = iota + 1 // its label has a key, and none opens it
+	flawMislabelled                       // another key than that of its label opens it
+	flawMissingKey                        // its label is at most the current version, and has no key
+	flawAbove                             // its label is above the current version
+	flawAboveNoKey                        // likewise, and no key opens it
+	flawBadLabel                          // its label is no version
+	flawPlaintext                         // plaintext where a ciphertext belongs
+	flawShortTag                          // it opens, with a short tag
+	flawLenient                           // it opens, in a form that OCMT does not write
+	flawClear                             // plaintext where OCMT writes such
+	flawUnknown                           // likewise, the word unknown
+	flawGatewayToken                      // likewise, the token of the gateway itself
+	flawDamaged                           // like a ciphertext, and no server reads it as one
+)
+
+// flawKey is what values have in common that are told together.
+type flawKey struct {
+	flaw    valueFlaw
+	column  int // in valueCensus.columns
+	version int // of the label, where there is one
+	opens   int // the version of the ring whose key opens it, of flawMislabelled
+}
+
+// flawTally counts values and keeps the MaxPlaces first places in their order, so that they do not depend
+// on which worker came first.
+type flawTally struct {
+	count  int64
+	places []string
+}
+
+func (t *flawTally) add(count int64, places ...string) {
+	t.count += count
+	for _, place := range places {
+		at, _ := slices.BinarySearch(t.places, place)
+		if at < MaxPlaces {
+			t.places = slices.Insert(t.places, at, place)
+			t.places = t.places[:min(len(t.places), MaxPlaces)]
+		}
+	}
+}
+
+// flawTallies counts values by what is wrong with them.
+type flawTallies map[flawKey]*flawTally
+
+func (f flawTallies) add(key flawKey, count int64, places ...string) {
+	if f[key] == nil {
+		f[key] = &flawTally{}
+	}
+	f[key].add(count, places...)
+}
+
+// of returns the keys with one of some flaws, in the order of columns and versions.
+func (f flawTallies) of(flaws ...valueFlaw) []flawKey {
+	keys := slices.DeleteFunc(slices.Collect(maps.Keys(f)), func(k flawKey) bool { return !slices.Contains(flaws, k.flaw) })
+	slices.SortFunc(keys, func(a, b flawKey) int {
+		return cmp.Or(cmp.Compare(a.column, b.column), cmp.Compare(a.version, b.version), cmp.Compare(a.opens, b.opens), cmp.Compare(a.flaw, b.flaw))
+	})
+	return keys
+}
+
+// censusColumn is one column, with its table.
+type censusColumn struct {
+	table  ValueTable
+	column ValueColumn
+}
+
+// String returns schema.table.column.
+func (c censusColumn) String() string { return c.table.String() + "." + c.column.Name }
+
+// place names a row of the column for people. The key of a row that could be a secret is hidden: the rows
+// of a table of tokens are named by them.
+func (c censusColumn) place(key []byte) string {
+	if c.table.Key == "" {
+		return c.table.String() + ", a row whose key cannot be read"
+	}
+	text := string(key)
+	if c.table.KeyIsUUID && len(key) == 16 {
+		text = fmt.Sprintf("%x-%x-%x-%x-%x", key[:4], key[4:6], key[6:8], key[8:10], key[10:])
+	} else if !uuidForm.MatchString(text) && secret.Resembles(text) {
+		text = "[not shown]"
+	}
+	return c.table.String() + " " + c.table.Key + " " + strings.ToValidUTF8(text, "?")
+}
+
+// uuidForm matches a UUID, which names a row and opens nothing.
+var uuidForm = regexp.MustCompile("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
