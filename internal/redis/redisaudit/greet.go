@@ -1,0 +1,109 @@
+package redisaudit
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/audit"
+)
+
+// Greet implements audit.RedisServer.
+func (s *server) Greet(ctx context.Context) (audit.RedisGreeting, error) {
+	greeting, err := s.greetAt(ctx, s.place.Address)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", &audit.GapError{Gap: audit.Gap{What: "whether " + s.place.Address + " asks for a password", Reason: reasonOf(err)}}
+	}
+	return greeting, nil
+}
+
+// greetAt sends PING at an address of the server, on a connection that nothing else is sent on.
+func (s *server) greetAt(ctx context.Context, address string) (audit.RedisGreeting, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	conn, err := s.universal.Dialer(ctx, "tcp", address)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return "", err
+		}
+	}
+	// A server in protected mode answers before it is asked, and closes: the write may fail then.
+	_, _ = io.WriteString(conn, "PING\r\n")
+	const longest = 512
+	answer, err := bufio.NewReader(io.LimitReader(conn, longest)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) || answer == "" {
+		return "", err
+	}
+	for text, greeting := range map[string]audit.RedisGreeting{"+PONG": audit.RedisAnswers, "-NOAUTH": audit.RedisAsksPassword,
+		"-DENIED": audit.RedisProtected, "-NOPERM": audit.RedisMayNotPing} {
+		if strings.HasPrefix(answer, text) {
+			return greeting, nil
+		}
+	}
+	return audit.RedisUnknownAnswer, nil
+}
+
+// GreetOutside implements audit.RedisServer.
+func (s *server) GreetOutside(ctx context.Context) (greeting audit.RedisGreeting, ok bool, err error) {
+	_, port, err := net.SplitHostPort(s.place.Address)
+	if err != nil || s.place.Reach != audit.RedisLoopback {
+		return "", false, nil
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", false, nil
+	}
+	for _, one := range addresses {
+		network, is := one.(*net.IPNet)
+		if !is || network.IP.IsLoopback() || network.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		ok = true
+		greeting, err := s.greetAt(ctx, net.JoinHostPort(network.IP.String(), port))
+		var refused *net.OpError
+		switch {
+		case ctx.Err() != nil:
+			return "", true, ctx.Err()
+		case err == nil:
+			return greeting, true, nil
+		case !errors.As(err, &refused) || refused.Op != "dial":
+			return audit.RedisUnknownAnswer, true, nil // somebody took the connection
+		}
+	}
+	return "", ok, nil
+}
+
+// SpeaksTLS implements audit.RedisServer.
+func (s *server) SpeaksTLS(ctx context.Context) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(limited, "tcp", s.place.Address)
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		return false, &audit.GapError{Gap: audit.Gap{What: "whether " + s.place.Address + " speaks TLS", Reason: reasonOf(err)}}
+	}
+	defer func() { _ = conn.Close() }()
+	client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}) //nolint:gosec // nothing is sent over it: the question is whether there is TLS at all
+	return client.HandshakeContext(limited) == nil, ctx.Err()
+}
+
+// isPrivateSocket reports whether no account but its owner can open a socket.
+func isPrivateSocket(path string) bool {
+	const groupAndOthers = 0o066
+	found, err := os.Stat(path)
+	return err == nil && found.Mode().Perm()&groupAndOthers == 0
+}
