@@ -41,7 +41,7 @@ type eventMark struct{ Name, Class, Shape string }
 type eventRow struct {
 	Day, Kind, Label, Short string
 	X, Shape                string
-	Y, TrackY               int
+	Y, TrackY, DayY         int
 }
 
 // eventMarks are all kinds with their shapes, around the origin, in CSS pixels.
@@ -53,8 +53,7 @@ var eventMarks = []eventMark{
 }
 
 const (
-	dayForm     = "2006-01-02"
-	eventHeight = 44 // in CSS pixels
+	eventHeight = 60 // in CSS pixels
 	// lastEvents is how many events the picture shows: the latest ones.
 	lastEvents = 24
 	// sideRoom is the room left and right of the first and last event, in percent.
@@ -90,7 +89,7 @@ func drawTimeline(events []Event, now time.Time) timeline {
 	made.Rows = slices.Clone(made.All[len(sorted)-len(shown):])
 	for i := range made.Rows {
 		row := &made.Rows[i]
-		row.X, row.Y, row.TrackY = place(shown[i].At), i*eventHeight+13, i*eventHeight+28
+		row.X, row.Y, row.TrackY, row.DayY = place(shown[i].At), i*eventHeight+13, i*eventHeight+25, i*eventHeight+45
 	}
 	for _, mark := range eventMarks {
 		if slices.ContainsFunc(made.All, func(row eventRow) bool { return row.Kind == mark.Class }) {
@@ -104,8 +103,8 @@ func drawTimeline(events []Event, now time.Time) timeline {
 // newEventRow returns the row of an event. A kind that is not known is drawn as a key is.
 func newEventRow(one Event) eventRow {
 	at := max(slices.IndexFunc(eventMarks, func(mark eventMark) bool { return mark.Class == string(one.Kind) }), 0)
-	day, label := one.At.UTC().Format(dayForm), clean(one.Label)
-	return eventRow{Day: day, Kind: eventMarks[at].Class, Label: label, Short: abbreviate(day + "  " + label), Shape: eventMarks[at].Shape}
+	label := clean(one.Label)
+	return eventRow{Day: one.At.UTC().Format(time.DateOnly), Kind: eventMarks[at].Class, Label: label, Short: abbreviate(label), Shape: eventMarks[at].Shape}
 }
 
 // describe says in words what the picture shows.
