@@ -38,7 +38,7 @@ const read = () => ({
 })
 
 const wide = () => [...document.querySelectorAll('*')]
-  .filter((one) => !one.closest('.stack thead') && one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 && !['hidden'].includes(getComputedStyle(one).overflowX) && getComputedStyle(one).display !== 'inline')
+  .filter((one) => !one.closest('.stack thead') && one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 && getComputedStyle(one).overflowX !== 'hidden' && getComputedStyle(one).display !== 'inline')
   .map((one) => `${one.tagName}.${one.className.baseVal ?? one.className} is ${one.scrollWidth} wide`)
 
 const texts = () => [...document.querySelectorAll('figure > svg text')]
@@ -69,18 +69,19 @@ for (const file of pages) {
   await plain.context.close()
 
   for (const scheme of ['light', 'dark']) {
+    const { context, page } = await open(file, { colorScheme: scheme }, seen)
+    await page.evaluate(() => document.querySelectorAll('details').forEach((one) => { one.open = true }))
+    await page.evaluate(axeSource)
     for (const width of [1200, 360]) {
-      const { context, page } = await open(file, { colorScheme: scheme, viewport: { width, height: 800 } }, seen)
-      await page.evaluate(() => document.querySelectorAll('details').forEach((one) => { one.open = true }))
+      await page.setViewportSize({ width, height: 800 })
       if (width === 360) {
         if (await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)) seen.wide.push('the page scrolls sideways')
         seen.wide.push(...await page.evaluate(wide), ...await page.evaluate(texts))
       }
-      await page.evaluate(axeSource)
       const found = await page.evaluate(() => axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
       seen.axe[`${scheme} ${width}`] = { passes: found.passes.length, violations: found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ').slice(0, 1500)}`) }
-      await context.close()
     }
+    await context.close()
   }
   const unwatched = { requests: [], errors: [], failed: [] }
   const last = await open(file, {}, unwatched)
@@ -91,8 +92,8 @@ for (const file of pages) {
   result.push(seen)
 }
 for (const { page: file, scheme, file: shot } of shots) {
-  const { context, page } = await open(file, { colorScheme: scheme, viewport: { width: 1040, height: 1400 } }, { requests: [], errors: [] })
-  await page.screenshot({ path: shot, fullPage: false })
+  const { context, page } = await open(file, { colorScheme: scheme, viewport: { width: 1040, height: 2200 } }, { requests: [], errors: [] })
+  await page.screenshot({ path: shot })
   await context.close()
 }
 await browser.close()
