@@ -109,7 +109,7 @@ func lookAtOutdated(ctx context.Context, _ *Sources, source TokenSource) (Seen, 
 		}
 		if ok && (rows.Rows > maxOutdated || rows.Late > 0) {
 			all.seen.Faults = append(all.seen.Faults, Fault{Object: rows.Place, Message: "is not cleaned", Expected: fmt.Sprintf("at most %d rows past their time, none for 30 days", maxOutdated),
-				Actual: fmt.Sprintf("%d rows past their time, %d of them for 30 days", rows.Rows, rows.Late), Count: rows.Rows, Places: []string{rows.Place}})
+				Actual: countThings(rows.Rows, "row past its time", "rows past their time") + fmt.Sprintf(", %d of them for 30 days", rows.Late), Count: rows.Rows, Places: []string{rows.Place}})
 		}
 	}
 	return all.result(), nil

@@ -77,7 +77,7 @@ func (s *Snapshot) AccessRules(ctx context.Context) ([]audit.AccessRule, error) 
 	rows, err := s.ask(ctx, question{what: "pg_hba_file_rules", right: right,
 		grant: "GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO " + postgres.Quote(s.account) + "; GRANT SELECT ON pg_hba_file_rules",
 		sql: `select coalesce(type, ''), coalesce(array_to_string(database, ','), ''), coalesce(array_to_string(user_name, ','), ''), coalesce(address, ''),
-			coalesce(netmask, ''), coalesce(auth_method, ''), error is not null from pg_hba_file_rules order by line_number`})
+			coalesce(netmask, ''), coalesce(auth_method, ''), error is not null and type is null from pg_hba_file_rules order by line_number`})
 	rules := make([]audit.AccessRule, len(rows))
 	for i, r := range rows {
 		rules[i] = audit.AccessRule{Type: r[0], Databases: r[1], Users: r[2], Address: r[3], Mask: r[4], Method: r[5], Broken: r[6] == "t"}
