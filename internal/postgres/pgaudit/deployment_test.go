@@ -3,6 +3,7 @@ package pgaudit_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/postgres"
@@ -184,3 +186,16 @@ func wantGap(t *testing.T, r audit.Result, missing string) {
 
 // plain returns the address of an account that may do nothing but log in.
 func (d *deployment) plain(on *testenv.Postgres) string { return on.URL(d.role("login"), d.name) }
+
+// refused tries a statement as a role, and returns why it is refused for want of a right; nil where it is not.
+func (d *deployment) refused(role, sql string) error {
+	d.t.Helper()
+	ctx := context.Background()
+	defer d.exec("rollback")
+	_, err := d.conn.Exec(ctx, "begin; set local role "+role+"; "+sql)
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) && answer.Code == "42501" {
+		return err
+	}
+	return nil
+}

@@ -128,3 +128,30 @@ func TestExtensionsAndLibraries(t *testing.T) {
 	d.finds("OCMT-PG-012", audit.Info, "pgaudit")
 	wantGap(t, d.audit(d.plain(testenv.Shared(t)), settings{}, "OCMT-PG-012")["OCMT-PG-012"], "pg_read_all_settings")
 }
+
+// A role of docs/roles.sql that can do more than its command needs would be given to people all the same, and
+// one that can do less is given rights by hand in the middle of an incident.
+func TestRightsOfRolesFile(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, testenv.Shared(t))
+	d.exec(addUser)
+	d.exec("insert into sessions (token, expires_at) values ('a', now())")
+	for role, c := range map[string]struct{ can, cannot []string }{
+		"ocmt_auditor": {can: []string{"select * from users"}, cannot: []string{"update users set gateway_token = ''", "delete from sessions", "insert into audit_log (action) values ('a')", "create table t ()",
+			"select rolpassword from pg_authid", "select umoptions from pg_user_mapping", "select subconninfo from pg_subscription"}},
+		"ocmt_rotator": {can: []string{"update users set gateway_token = gateway_token", "update user_mfa set totp_secret_encrypted = null", "insert into audit_log (action) values ('a') returning id",
+			"insert into encryption_keys (version, key_id) values (1, 'a')", "update encryption_migrations set status = 'x'"},
+			cannot: []string{"update users set email = ''", "update user_mfa set totp_enabled = false", "delete from users", "update sessions set revoked_at = now()", "update audit_log set action = ''"}},
+		"ocmt_sessions": {can: []string{"update sessions set revoked_at = now()", "update api_keys set revoked_at = now()", "delete from sessions", "insert into sessions (token, expires_at) values ('b', now())", "insert into audit_log (action) values ('a')", "select email, tenant_id from users"},
+			cannot: []string{"update users set email = ''", "delete from magic_links", "select * from secrets"}},
+	} {
+		for _, sql := range c.can {
+			d.exec("begin; set local role " + role + "; " + sql + "; rollback")
+		}
+		for _, sql := range c.cannot {
+			if err := d.refused(role, sql); err == nil {
+				t.Errorf("%s may %s", role, sql)
+			}
+		}
+	}
+}
