@@ -1,6 +1,8 @@
 package pgaudit_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/audit"
@@ -154,4 +156,24 @@ func TestRightsOfRolesFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A question that an older server does not understand would be a check that never looks there.
+func TestAuditOnPostgreSQL13(t *testing.T) {
+	t.Parallel()
+	server, err := testenv.StartPostgres13(context.Background())
+	if errors.Is(err, testenv.ErrNoPackage13) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	d := newDeployment(t, server)
+	for id, r := range d.audit(d.url, settings{"ADMIN_EMAILS": "a@example.org"}, "PG", "TOK") {
+		if len(r.Gaps) > 0 {
+			t.Errorf("%s could not look: %+v", id, r.Gaps)
+		}
+	}
+	d.finds("OCMT-PG-005", audit.High, "schema public") // as these servers come
 }
