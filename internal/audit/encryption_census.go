@@ -146,7 +146,7 @@ func (c *valueCensus) merge(w *valueWorker) {
 	}
 	c.unopened += w.unopened
 	for key, tally := range w.flaws {
-		c.flaws.add(key, tally.count, tally.places...)
+		c.flaws.at(key).add(tally.count, tally.places...)
 	}
 	c.ivErr = errors.Join(c.ivErr, w.ivErr)
 }

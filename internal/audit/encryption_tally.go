@@ -1,12 +1,12 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
-	"fmt"
+	"encoding/hex"
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -45,6 +45,7 @@ type flawTally struct {
 	places []string
 }
 
+// add counts values, and keeps their places if they are among the first.
 func (t *flawTally) add(count int64, places ...string) {
 	t.count += count
 	for _, place := range places {
@@ -56,14 +57,25 @@ func (t *flawTally) add(count int64, places ...string) {
 	}
 }
 
+// addOne counts a value whose place is in a buffer. It copies the place only if that is among the first:
+// there can be millions of tokens in the clear.
+func (t *flawTally) addOne(place []byte) {
+	if len(t.places) == MaxPlaces && string(place) >= t.places[MaxPlaces-1] {
+		t.count++
+		return
+	}
+	t.add(1, string(place))
+}
+
 // flawTallies counts values by what is wrong with them.
 type flawTallies map[flawKey]*flawTally
 
-func (f flawTallies) add(key flawKey, count int64, places ...string) {
+// at returns the tally of a key.
+func (f flawTallies) at(key flawKey) *flawTally {
 	if f[key] == nil {
 		f[key] = &flawTally{}
 	}
-	f[key].add(count, places...)
+	return f[key]
 }
 
 // of returns the keys with one of some flaws, in the order of columns and versions.
@@ -84,19 +96,36 @@ type censusColumn struct {
 // String returns schema.table.column.
 func (c censusColumn) String() string { return c.table.String() + "." + c.column.Name }
 
-// place names a row of the column for people. The key of a row that could be a secret is hidden: the rows
-// of a table of tokens are named by them.
-func (c censusColumn) place(key []byte) string {
+// place names a row of the column for people.
+func (c censusColumn) place(key []byte) string { return string(c.appendPlace(nil, key)) }
+
+// appendPlace appends what place returns. The key of a row that could be a secret is hidden: the rows of a
+// table of tokens are named by them.
+func (c censusColumn) appendPlace(dst, key []byte) []byte {
+	dst = append(append(append(dst, c.table.Schema...), '.'), c.table.Name...)
 	if c.table.Key == "" {
-		return c.table.String() + ", a row whose key cannot be read"
+		return append(dst, ", a row whose key cannot be read"...)
 	}
-	text := string(key)
-	if c.table.KeyIsUUID && len(key) == 16 {
-		text = fmt.Sprintf("%x-%x-%x-%x-%x", key[:4], key[4:6], key[6:8], key[8:10], key[10:])
-	} else if !uuidForm.MatchString(text) && secret.Resembles(text) {
-		text = "[not shown]"
+	dst = append(append(append(dst, ' '), c.table.Key...), ' ')
+	switch {
+	case c.table.KeyIsUUID && len(key) == 16:
+		return appendUUID(dst, key)
+	case !uuidForm.Match(key) && secret.Resembles(string(key)):
+		return append(dst, "[not shown]"...)
+	default:
+		return append(dst, bytes.ToValidUTF8(key, []byte("?"))...)
 	}
-	return c.table.String() + " " + c.table.Key + " " + strings.ToValidUTF8(text, "?")
+}
+
+// appendUUID appends the 16 bytes of a UUID as PostgreSQL writes them.
+func appendUUID(dst, key []byte) []byte {
+	for i, part := range [...][]byte{key[:4], key[4:6], key[6:8], key[8:10], key[10:]} {
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, part)
+	}
+	return dst
 }
 
 // uuidForm matches a UUID, which names a row and opens nothing.

@@ -37,6 +37,7 @@ type valueWorker struct {
 	opened   map[int]int64 // values by the version of the ring that opens them
 	unopened int64         // values that no key opens
 	flaws    flawTallies
+	place    []byte // of a value, used again
 }
 
 // newWorker returns a worker that has seen nothing.
@@ -65,7 +66,8 @@ type valueAt struct {
 
 // flag notes what is wrong with a value.
 func (w *valueWorker) flag(at valueAt, flaw valueFlaw, label, opens int) {
-	w.flaws.add(flawKey{flaw, at.column, label, opens}, 1, w.columns[at.column].place(at.key))
+	w.place = w.columns[at.column].appendPlace(w.place[:0], at.key)
+	w.flaws.at(flawKey{flaw, at.column, label, opens}).addOne(w.place)
 }
 
 // lookAtBatch looks at all values of rows of one table, whose first column is the given one.
