@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"hash/maphash"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -165,7 +166,11 @@ func (c *valueCensus) looked() string {
 	for _, count := range c.values {
 		values += count
 	}
-	return countThings(values, "value", "values") + " in " + countThings(int64(len(c.columns)), "column", "columns")
+	text := countThings(values, "value", "values") + " in " + countThings(int64(len(c.columns)), "column", "columns")
+	if len(c.tables.Absent) > 0 {
+		text += "; the database does not have " + strings.Join(c.tables.Absent, ", ")
+	}
+	return text
 }
 
 // fault makes a fault of a tally. Its object names the column, and what else the values have in common.

@@ -48,6 +48,7 @@ type encDatabase struct {
 	keys     map[int]crypto.Key
 	settings encSettings
 	options  audit.EncryptionOptions
+	reader   func(audit.ValueReader) audit.ValueReader // what the checks read through; nil for the database itself
 }
 
 func newEncDatabase(t *testing.T) *encDatabase {
@@ -171,7 +172,11 @@ func (d *encDatabase) run(address string, only ...string) map[string]audit.Resul
 	defer snapshot.Close(context.Background())
 	options := d.options
 	options.Search = pgdiscover.New(db)
-	sources := &audit.Sources{Settings: audit.Available[audit.Settings](d.settings), Encryption: audit.Available(audit.NewEncryptionSource(snapshot.Values(), options))}
+	var reader audit.ValueReader = snapshot.Values()
+	if d.reader != nil {
+		reader = d.reader(reader)
+	}
+	sources := &audit.Sources{Settings: audit.Available[audit.Settings](d.settings), Encryption: audit.Available(audit.NewEncryptionSource(reader, options))}
 	if d.settings == nil {
 		sources.Settings = audit.Absent[audit.Settings]("no settings")
 	}

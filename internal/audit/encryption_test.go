@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -244,6 +245,75 @@ func TestEncryptionOfOddForms(t *testing.T) {
 			t.Errorf("%s: the server %s, and this was told: %v", odd.Name, odd.Server, foundIn(results))
 		}
 	}
+}
+
+// busyReader reads a database whose server has counted many writes.
+type busyReader struct {
+	audit.ValueReader
+	writes int64
+}
+
+func (r busyReader) Writes(_ context.Context, tables []audit.ValueTable) ([]int64, error) {
+	writes := make([]int64, len(tables))
+	writes[0] = r.writes
+	return writes, nil
+}
+
+// If this fails, a key is used until random IVs repeat.
+func TestEncryptionCountsUses(t *testing.T) {
+	t.Parallel()
+	d := newEncDatabase(t)
+	d.sound()
+	looked := d.run(d.url, "ENC-012")["012"].Looked
+	if !strings.HasPrefix(looked, "version 1 has sealed at least 3 values, and at most ") {
+		t.Errorf("it says %q", looked)
+	}
+	for writes, severity := range map[int64]audit.Severity{1 << 31: 0, 1<<31 + 1: audit.Medium, 1 << 32: audit.Medium, 1<<32 + 1: audit.High} {
+		d.reader = func(r audit.ValueReader) audit.ValueReader { return busyReader{r, writes} }
+		result := d.run(d.url, "ENC-012")["012"]
+		switch {
+		case severity == 0 && result.Outcome != audit.Pass:
+			t.Errorf("after %d writes, it is %s", writes, result.Outcome)
+		case severity != 0 && (len(result.Findings) != 1 || result.Findings[0].Severity != severity):
+			t.Errorf("after %d writes, found %+v", writes, result.Findings)
+		}
+	}
+}
+
+// If this fails, every check reads the values for itself, and an audit of a large database takes hours.
+func TestEncryptionReadsValuesOnce(t *testing.T) {
+	t.Parallel()
+	d := newEncDatabase(t)
+	d.sound()
+	reads := map[string]int{}
+	d.reader = func(r audit.ValueReader) audit.ValueReader { return countingReader{r, reads} }
+	d.run(d.url)
+	for table, count := range reads {
+		if count != 1 {
+			t.Errorf("%s was read %d times", table, count)
+		}
+	}
+	if len(reads) == 0 {
+		t.Error("nothing was read")
+	}
+	d.secret("ONE", d.sealWith(zeroIV, "sk-one"))
+	d.secret("TWO", d.sealWith(zeroIV, "sk-two"))
+	clear(reads)
+	d.run(d.url)
+	if reads["public.secrets"] != 2 {
+		t.Errorf("with a repeated IV, the table was read %d times", reads["public.secrets"])
+	}
+}
+
+// countingReader counts how often a table is read.
+type countingReader struct {
+	audit.ValueReader
+	reads map[string]int
+}
+
+func (r countingReader) ReadValues(ctx context.Context, table audit.ValueTable, visit func(audit.ValueRow) error) error {
+	r.reads[table.String()]++
+	return r.ValueReader.ReadValues(ctx, table, visit)
 }
 
 // foundIn returns the checks with findings.
