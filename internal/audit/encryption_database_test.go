@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/postgres/pgaudit"
@@ -171,7 +172,7 @@ func (d *encDatabase) run(address string, only ...string) map[string]audit.Resul
 	}
 	defer snapshot.Close(context.Background())
 	options := d.options
-	options.Search = pgdiscover.New(db)
+	options.Search = onlySnapshots{pgdiscover.New(db), d.t}
 	var reader audit.ValueReader = snapshot.Values()
 	if d.reader != nil {
 		reader = d.reader(reader)
@@ -195,6 +196,17 @@ func (d *encDatabase) run(address string, only ...string) map[string]audit.Resul
 		}
 	}
 	return results
+}
+
+// onlySnapshots fails where a search could write.
+type onlySnapshots struct {
+	*pgdiscover.Opener
+	t *testing.T
+}
+
+func (o onlySnapshots) OpenSearcher(ctx context.Context) (discover.Searcher, error) {
+	o.t.Error("the search does not only read")
+	return o.Opener.OpenSearcher(ctx)
 }
 
 // hidesSecrets fails where a report has a key or a planted secret.

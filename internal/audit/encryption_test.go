@@ -38,6 +38,13 @@ var encFaults = []encFault{
 				d.secret(name, c.String())
 			}
 		}},
+	{name: "a changed value with the IV of copies", check: "001", severity: audit.Critical, count: 1, cause: "public.secrets.value_encrypted, version 1", place: "public.secrets key CHANGED",
+		besides: []string{"007"}, plant: func(d *encDatabase) {
+			copied := d.sealWith(zeroIV, "sk-copied")
+			d.secret("COPY", copied)
+			d.secret("COPY OF IT", copied)
+			d.secret("CHANGED", copied[:len(copied)-4]+"AAA=")
+		}},
 	{name: "a value that was cut", check: "001", severity: audit.Critical, count: 1, cause: "public.secrets.value_encrypted, damaged", place: "public.secrets key CUT",
 		besides: []string{"007"}, plant: func(d *encDatabase) { d.secret("CUT", d.seal(1, "sk-cut").String()[:40]) }},
 	{name: "a token that was cut", check: "001", severity: audit.Critical, count: 1, cause: "public.users.gateway_token, damaged", place: "public.users id ",
@@ -165,6 +172,9 @@ func TestEncryptionFaults(t *testing.T) {
 				case id == fault.check:
 					fault.compare(t, result)
 				case slices.Contains(fault.besides, id):
+					if id == "007" && len(result.Findings) > 0 {
+						t.Errorf("a value that no key opens is compared: %+v", result.Findings)
+					}
 				case result.Outcome != audit.Pass:
 					t.Errorf("OCMT-ENC-%s is %s as well: %+v %+v", id, result.Outcome, result.Findings, result.Gaps)
 				}
