@@ -1,0 +1,106 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+)
+
+// TrackedFile is an env file, or an example of one, that the repository tracks.
+type TrackedFile struct {
+	Path    string // from the top of the repository
+	Example bool
+	// Text is the content of an example, at most maxExample bytes of it. It can have secrets, if the
+	// example was made from a real file.
+	Text []byte
+}
+
+// maxExample bounds what is read of an example, in bytes.
+const maxExample = 256 << 10
+
+// TrackedEnvFiles returns the env files that are tracked: those in the index, or in the tree of HEAD
+// of a bare repository, by path.
+func (r *Repository) TrackedEnvFiles(ctx context.Context) ([]TrackedFile, error) {
+	args, dir := []string{"ls-files", "-s", "-z"}, r.top
+	if r.IsBare() {
+		if _, err := r.output(ctx, r.Dir, nil, nil, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"); err != nil {
+			return nil, ctx.Err() // no commit yet
+		}
+		args, dir = []string{"ls-tree", "-r", "-z", "--full-tree", "HEAD"}, r.Dir
+	}
+	listing, err := r.output(ctx, dir, nil, nil, args...)
+	if err != nil {
+		return nil, fmt.Errorf("listing tracked files: %w", err)
+	}
+	var files []TrackedFile
+	for entry := range bytes.SplitSeq(listing, []byte{0}) {
+		about, name, _ := bytes.Cut(entry, []byte("\t"))
+		env, example := IsEnvName(path.Base(string(name)))
+		if !env || !bytes.HasPrefix(about, []byte("100")) || slices.ContainsFunc(files, func(f TrackedFile) bool { return f.Path == string(name) }) {
+			continue
+		}
+		file := TrackedFile{Path: string(name), Example: example}
+		if example {
+			if file.Text, err = r.readBlob(ctx, hashOf(about)); err != nil {
+				return nil, fmt.Errorf("reading %q: %w", file.Path, err)
+			}
+		}
+		files = append(files, file)
+	}
+	slices.SortFunc(files, func(a, b TrackedFile) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// hashOf returns the hash in a line of git ls-files -s or git ls-tree.
+func hashOf(about []byte) string {
+	for field := range bytes.FieldsSeq(about) {
+		if len(field) >= 40 {
+			return string(field)
+		}
+	}
+	return ""
+}
+
+// readBlob returns the beginning of a blob.
+func (r *Repository) readBlob(ctx context.Context, id string) ([]byte, error) {
+	var text []byte
+	_, err := r.stream(ctx, r.Dir, nil, smallMemory, func(out io.Reader) (err error) {
+		if text, err = io.ReadAll(io.LimitReader(out, maxExample)); err == nil {
+			_, err = io.Copy(io.Discard, out)
+		}
+		return err
+	}, "cat-file", "blob", id)
+	return text, err
+}
+
+// NotIgnored returns those of the names of files in the opened folder that git would add. The excludes
+// of this user do not count, because others do not have them. The error is ErrBare for a repository
+// without files.
+func (r *Repository) NotIgnored(ctx context.Context, names []string) ([]string, error) {
+	if r.IsBare() {
+		return nil, ErrBare
+	}
+	input := strings.NewReader(strings.Join(names, "\x00"))
+	ignored, err := r.output(ctx, r.Dir, input, []string{"core.excludesFile="}, "check-ignore", "-z", "--stdin", "--no-index")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 { // none is ignored
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking which files are ignored: %w", err)
+	}
+	var left []string
+	hidden := strings.Split(string(ignored), "\x00")
+	for _, name := range names {
+		if !slices.Contains(hidden, name) {
+			left = append(left, name)
+		}
+	}
+	return left, nil
+}
