@@ -11,29 +11,25 @@ import (
 	"strings"
 )
 
-// findGaps returns why the objects that git shows are not all that the history has. missing is how
-// many git has already named as missing. The error is that of the context.
-func (r *Repository) findGaps(ctx context.Context, missing int64) ([]error, error) {
+// findGaps returns why the objects that git shows are not all that the history has.
+func (r *Repository) findGaps(ctx context.Context) []error {
 	var gaps []error
 	if r.shallow {
 		gaps = append(gaps, ErrShallow)
 	}
 	gaps = append(gaps, r.findUnreadable()...)
-	reachable, err := r.countMissing(ctx)
-	if ctx.Err() != nil {
-		return gaps, context.Cause(ctx)
-	}
+	missing, err := r.countMissing(ctx)
 	if err != nil {
 		gaps = append(gaps, fmt.Errorf("%w: %w", ErrMissingObjects, err))
 	}
-	if n := missing + reachable; n > 0 {
+	if missing > 0 {
 		kind := ErrMissingObjects
 		if r.isPartial(ctx) {
 			kind = ErrPartial
 		}
-		gaps = append(gaps, fmt.Errorf("%w: %d of its objects are not here", kind, n))
+		gaps = append(gaps, fmt.Errorf("%w: %d of its objects are not here", kind, missing))
 	}
-	return gaps, nil
+	return gaps
 }
 
 // countMissing walks from all refs and counts the objects that are not there.
