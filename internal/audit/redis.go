@@ -99,7 +99,7 @@ func redisAccessChecks() []Check {
 			Why:      "The name of a key ends with a bearer token: whoever lists the names of keys takes over every session of a vault. Rules about keys do not limit SCAN.",
 			LooksAt:  "ACL LIST; hashes of passwords are cut out at once",
 			Right:    "+acl|list",
-			NotFault: "The user of the audit is left out, and so is a user that is off or has no password to log in with.",
+			NotFault: "The user of the audit and those of operators are left out, and so is a user that is off or has no password to log in with.",
 			Fix:      "ACL SETUSER USER -scan -keys -randomkey, or ACL SETUSER USER off",
 			Source:   "https://github.com/redis/redis/issues/8152",
 			look:     withRedis(lookRedisReaders)},

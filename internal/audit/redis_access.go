@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -20,7 +21,7 @@ func lookRedisPassword(ctx context.Context, sources *Sources, server RedisServer
 		seen.Faults = []Fault{{Object: "redis " + place.Address, Cause: "Redis", Message: "asks for no password", Expected: string(RedisAsksPassword),
 			Actual: string(greeting) + " over " + string(place.Reach), Places: []string{place.Address}, File: redisFile(sources)}}
 	case greeting == RedisMayNotPing:
-		seen.Gaps = []Gap{{What: "what " + place.Address + " lets do without a password", Reason: "it asks for none, and refuses PING", Missing: "+ping for the default user"}}
+		seen.Gaps = []Gap{{What: "what " + place.Address + " lets do without a password", Reason: "the default user needs none, and may not PING", Grant: "ACL SETUSER default off"}}
 	default:
 		seen.Gaps = []Gap{{What: "whether " + place.Address + " asks for a password", Reason: "its answer to PING is not one of Redis"}}
 	}
@@ -37,6 +38,10 @@ func lookRedisTLS(ctx context.Context, sources *Sources, server RedisServer) (se
 	switch {
 	case place.Verified:
 		_, err = server.Greet(ctx) // an answer is the proof: the certificate was verified
+		var gap *GapError
+		if errors.As(err, &gap) {
+			return seen, &GapError{Gap{What: "the certificate of " + place.Address, Reason: gap.Gap.Reason}}
+		}
 		return seen, err
 	case place.TLS:
 		fault.Cause, fault.Message = "the certificate of Redis", "is not verified"
@@ -102,11 +107,9 @@ func lookRedisCommands(ctx context.Context, sources *Sources, server RedisServer
 func lookRedisBind(ctx context.Context, sources *Sources, server RedisServer) (seen Seen, err error) {
 	parameters := map[string]string{}
 	for _, name := range []string{"bind", "protected-mode", "port", "tls-port"} {
-		value, failed := server.Parameter(ctx, name)
-		if failed != nil {
-			err = cmp.Or(err, failed)
+		if parameters[name], err = server.Parameter(ctx, name); err != nil {
+			break
 		}
-		parameters[name] = value
 	}
 	if ctx.Err() != nil {
 		return seen, ctx.Err()
@@ -126,12 +129,12 @@ func lookRedisBind(ctx context.Context, sources *Sources, server RedisServer) (s
 
 // lookRedisOutside asks from outside where the configuration cannot be read. Missing says why.
 func lookRedisOutside(ctx context.Context, server RedisServer, fault Fault, missing error) (seen Seen, err error) {
-	place := server.Place()
-	var greeting RedisGreeting
-	asked := place.Reach == RedisNetwork
-	if asked {
-		greeting, err = server.Greet(ctx)
-	} else {
+	greeting, err := server.Greet(ctx)
+	if err != nil {
+		return seen, err // who does not answer at all proves nothing
+	}
+	asked := true
+	if server.Place().Reach != RedisNetwork {
 		greeting, asked, err = server.GreetOutside(ctx)
 	}
 	switch {

@@ -32,7 +32,8 @@ type RedisServer interface {
 	Parameter(ctx context.Context, name string) (string, error)
 	// DangerousCommands says of each dangerous command whether a user may run it.
 	DangerousCommands(ctx context.Context, user string) ([]RedisCommand, error)
-	// KeyReaders returns the users that can log in and list names of keys.
+	// KeyReaders returns the users that can log in and list names of keys, without those that are known
+	// to do so.
 	KeyReaders(ctx context.Context) ([]RedisReader, error)
 	// Keys counts the keys, up to a number and a time.
 	Keys(ctx context.Context) (RedisKeys, error)

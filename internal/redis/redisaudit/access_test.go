@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,48 @@ func TestNothingToFindAndNothingUnchecked(t *testing.T) {
 	if report.Counts.Checks != 11 || report.Verdict() != audit.Clean {
 		t.Errorf("%+v\n%+v", report.Counts, report.Results)
 	}
+}
+
+// If this fails, the documents give the user of an audit a right that it does not need, or a right that is
+// missing is not named.
+func TestEachRightOfTheAuditorIsNeeded(t *testing.T) {
+	t.Parallel()
+	i := start(t, append([]string{"appendonly yes", "maxmemory 256mb", "maxmemory-policy volatile-lru"}, users[0])...)
+	i.do("acl", "setuser", "default", "-scan", "-keys", "-randomkey")
+	i.do("select", "1")
+	for _, key := range []string{"oauth:state:t", "ocmt:health:t", "other"} {
+		i.do("set", key, "x", "ex", "60")
+	}
+	i.do("set", "vault:session:t", `{"userId":"-","expiresAt":1e308}`, "ex", "7200")
+	i.do("set", "other", "x")
+	words := strings.Fields(auditor)[3:]
+	for n, left := range append([]string{""}, words...) {
+		if left == "+cluster|nodes" { // TestCluster has it
+			continue
+		}
+		rights := append([]any{"acl", "setuser", "tried", "reset", "on", ">x", "-@all"}, anys(words)...)
+		if n > 0 {
+			rights = slices.Delete(rights, 6+n, 7+n)
+		}
+		i.do(rights...)
+		report := ask(t, source(t, redisaudit.Options{Application: "ocmt"}, redis.Options{}, strings.TrimSuffix(i.url("tried", "x"), "0")+"1"))
+		named := slices.ContainsFunc(report.Results, func(r audit.Result) bool {
+			return slices.ContainsFunc(r.Gaps, func(g audit.Gap) bool {
+				return g.Missing != "" && strings.HasPrefix(g.Missing, strings.TrimSuffix(left, "*")) && g.Grant == "ACL SETUSER tried "+g.Missing
+			})
+		})
+		if report.Counts.Findings != 0 || (report.Counts.Gaps == 0) != (n == 0) || n > 0 && !named {
+			t.Errorf("without %q: %+v", left, report.Counts)
+		}
+	}
+}
+
+// anys returns texts as arguments.
+func anys(texts []string) (list []any) {
+	for _, text := range texts {
+		list = append(list, text)
+	}
+	return list
 }
 
 // If this fails, a deployment with every fault has findings that are missing.
@@ -71,8 +114,10 @@ func TestPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(socket.Path, 0o777); err != nil {
-		t.Fatal(err)
+	for path, mode := range map[string]os.FileMode{socket.Path: 0o777, filepath.Dir(socket.Path): 0o711} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, one := range map[string]struct {
 		address string
@@ -101,7 +146,7 @@ func TestDefaultUserThatMayNotPing(t *testing.T) {
 	t.Parallel()
 	i := start(t, users...)
 	i.do("acl", "setuser", "default", "nopass", "-@all")
-	hold(t, ask(t, source(t, redisaudit.Options{}, redis.Options{}, i.url("ocmt", "app")), "RDS-001"), "RDS-001", expect{audit.Unchecked, 0, "asks for none, and refuses PING", ""})
+	hold(t, ask(t, source(t, redisaudit.Options{}, redis.Options{}, i.url("ocmt", "app")), "RDS-001"), "RDS-001", expect{audit.Unchecked, 0, "needs none, and may not PING", "ACL SETUSER default off"})
 }
 
 // If this fails, commands that the application may run are not seen by one of the ways to ask, or are
@@ -218,6 +263,10 @@ func TestKeyReaders(t *testing.T) {
 	want := []string{"user backup: SCAN, KEYS, RANDOMKEY", "user metrics: RANDOMKEY, without a password", "user sel: SCAN"}
 	if !slices.Equal(causes, want) {
 		t.Errorf("%q", causes)
+	}
+	report = ask(t, source(t, redisaudit.Options{Application: "ocmt", Operators: []string{"backup", "sel"}}, redis.Options{}, i.url("ocmt-audit", "audit")), "RDS-010")
+	if found := report.Findings(); len(found) != 1 || found[0].Cause != "user metrics" {
+		t.Errorf("beside those that are known there are %+v", found)
 	}
 	hash := strings.Fields(i.admin.Do(context.Background(), "acl", "getuser", "backup").String())
 	readers, err := source(t, redisaudit.Options{}, redis.Options{}, i.url("ocmt-audit", "audit")).Servers(context.Background())

@@ -67,17 +67,12 @@ func (s *server) isElsewhere(process string) string {
 // cannot get into closes all that is below it. The error says what cannot be looked at.
 func findOpen(folder string, names []string) (open []string, err error) {
 	const enter, read = 0o001, 0o004
-	for parent := filepath.Dir(folder); ; parent = filepath.Dir(parent) {
-		found, err := os.Stat(parent)
-		if err != nil {
-			return nil, fmt.Errorf("a folder above %s cannot be looked at", folder)
-		}
-		if found.Mode().Perm()&enter == 0 {
-			return nil, nil
-		}
-		if parent == filepath.Dir(parent) {
-			break
-		}
+	closed, err := isClosedAbove(folder, enter)
+	if err != nil {
+		return nil, fmt.Errorf("a folder above %s cannot be looked at", folder)
+	}
+	if closed {
+		return nil, nil
 	}
 	whole, err := os.Stat(folder)
 	if err != nil {

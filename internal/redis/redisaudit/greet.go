@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ocmt/ocmt/internal/audit"
 )
@@ -85,9 +87,13 @@ func (s *server) GreetOutside(ctx context.Context) (greeting audit.RedisGreeting
 	return "", ok, nil
 }
 
+// handshakeTime bounds a handshake that may not be answered: a port without TLS waits for the end of a
+// line that does not come.
+const handshakeTime = 2 * time.Second
+
 // SpeaksTLS implements audit.RedisServer.
 func (s *server) SpeaksTLS(ctx context.Context) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	limited, cancel := context.WithTimeout(ctx, min(handshakeTime, s.options.Timeout))
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(limited, "tcp", s.place.Address)
 	if err != nil {
@@ -101,9 +107,30 @@ func (s *server) SpeaksTLS(ctx context.Context) (bool, error) {
 	return client.HandshakeContext(limited) == nil, ctx.Err()
 }
 
-// isPrivateSocket reports whether no account but its owner can open a socket.
+// isPrivateSocket reports whether no account but its owner can open a socket: by its mode, or by that of a
+// folder above it.
 func isPrivateSocket(path string) bool {
-	const groupAndOthers = 0o066
+	const groupAndOthers, enter = 0o066, 0o011
 	found, err := os.Stat(path)
-	return err == nil && found.Mode().Perm()&groupAndOthers == 0
+	if err != nil {
+		return false
+	}
+	closed, err := isClosedAbove(path, enter)
+	return found.Mode().Perm()&groupAndOthers == 0 || err == nil && closed
+}
+
+// isClosedAbove reports whether one of the folders above a path has none of the bits that let others enter it.
+func isClosedAbove(path string, enter os.FileMode) (bool, error) {
+	for parent := filepath.Dir(path); ; parent = filepath.Dir(parent) {
+		found, err := os.Stat(parent)
+		if err != nil {
+			return false, err
+		}
+		if found.Mode().Perm()&enter == 0 {
+			return true, nil
+		}
+		if parent == filepath.Dir(parent) {
+			return false, nil
+		}
+	}
 }

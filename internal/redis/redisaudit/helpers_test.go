@@ -2,6 +2,7 @@ package redisaudit_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ import (
 )
 
 // auditor are the rights of docs for the user of an audit: the least that leave nothing unchecked.
-const auditor = "resetkeys resetchannels -@all +info +acl|whoami +acl|dryrun +acl|list +config|get +scan +pttl +strlen +select +cluster|nodes %R~vault:session:* %R~oauth:* %R~ocmt:*"
+const auditor = "resetkeys resetchannels -@all +info +acl|dryrun +acl|list +config|get +scan +pttl +strlen +select +cluster|nodes %R~vault:session:* %R~oauth:* %R~ocmt:*"
 
 // application are rights that a server of OCMT can live with.
 const application = "~* &* +@all -@dangerous -@scripting +info"
@@ -94,6 +95,8 @@ type recorder struct {
 	address string
 	mu      sync.Mutex
 	sent    [][][]string // of each connection
+	// instead returns an answer in place of that of the server; "" for that of the server.
+	instead func(command []string) string
 }
 
 // record starts a recorder. At the end of the test it fails where a command was sent that an audit must not send.
@@ -134,7 +137,8 @@ func (r *recorder) pass(conn net.Conn, to string) {
 		_, _ = io.Copy(conn, server)
 		_ = conn.Close()
 	}()
-	reader := bufio.NewReader(io.TeeReader(conn, server))
+	var raw bytes.Buffer
+	reader := bufio.NewReaderSize(oneByte{io.TeeReader(conn, &raw)}, 16)
 	r.mu.Lock()
 	own := len(r.sent)
 	r.sent = append(r.sent, nil)
@@ -146,8 +150,34 @@ func (r *recorder) pass(conn net.Conn, to string) {
 		}
 		r.mu.Lock()
 		r.sent[own] = append(r.sent[own], command)
+		instead := r.instead
 		r.mu.Unlock()
+		answer := ""
+		if instead != nil {
+			answer = instead(command)
+		}
+		if answer != "" {
+			_, err = io.WriteString(conn, answer)
+		} else {
+			_, err = server.Write(raw.Bytes())
+		}
+		raw.Reset()
+		if err != nil {
+			return
+		}
 	}
+}
+
+// oneByte reads no more than is asked for, so that what is read belongs to one command.
+type oneByte struct{ io.Reader }
+
+func (o oneByte) Read(buffer []byte) (int, error) { return o.Reader.Read(buffer[:1]) }
+
+// answerInstead answers commands in place of the server.
+func (r *recorder) answerInstead(answer func(command []string) string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.instead = answer
 }
 
 // readCommand reads a command: an array of texts, or a line.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"os"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func (s *server) Keys(ctx context.Context) (audit.RedisKeys, error) {
 	switch {
 	case ctx.Err() != nil:
 		return audit.RedisKeys{}, ctx.Err()
-	case limited.Err() != nil:
+	case limited.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded): // a connection can see its end first
 		scan.keys.Bound = fmt.Sprintf("%s were over", s.options.ScanTime.Round(time.Millisecond))
 	case err != nil:
 		return audit.RedisKeys{}, s.explain(err, "the keys of "+s.place.Address, "+scan")

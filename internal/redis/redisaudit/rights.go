@@ -161,7 +161,7 @@ func (s *server) KeyReaders(ctx context.Context) (readers []audit.RedisReader, e
 	for _, line := range lines {
 		text, _ := line.(string)
 		user, ok := readUserLine(text)
-		if !ok || !user.canLogIn() {
+		if !ok || !user.canLogIn() || slices.Contains(s.options.Operators, user.name) {
 			continue
 		}
 		reader := audit.RedisReader{User: user.name, NoPassword: user.noPassword}

@@ -81,7 +81,8 @@ func (s *server) explain(err error, what, right string) error {
 	gap := audit.Gap{What: what, Reason: reasonOf(err)}
 	switch {
 	case errors.Is(redis.ExplainError(err), redis.ErrRights):
-		gap.Missing, gap.Grant = right, grantTo(s.login(), right)
+		gap.Missing = missingRight(err, right)
+		gap.Grant = grantTo(s.login(), gap.Missing)
 	case isUnknownCommand(err):
 		return &noSuchCommandError{audit.GapError{Gap: gap}}
 	}
@@ -93,6 +94,15 @@ type noSuchCommandError struct{ audit.GapError }
 
 // Unwrap returns the gap.
 func (e *noSuchCommandError) Unwrap() []error { return []error{&e.GapError, errNoSuchCommand} }
+
+// missingRight returns the right that an answer says is missing. The driver selects the database before the
+// first command.
+func missingRight(err error, asked string) string {
+	if strings.Contains(err.Error(), "'select' command") {
+		return "+select"
+	}
+	return asked
+}
 
 // grantTo returns the command that gives a right to a user.
 func grantTo(user, right string) string { return "ACL SETUSER " + user + " " + right }

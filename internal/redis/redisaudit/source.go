@@ -22,10 +22,13 @@ import (
 type Options struct {
 	// Application is the user that the servers log in as; "" where it is that of the address.
 	Application string
-	Prefix      string        // before each key
-	Timeout     time.Duration // of one question; 0 for 5 seconds
-	ScanKeys    int64         // the most keys of one server that are looked at; 0 for 200,000
-	ScanTime    time.Duration // the longest look at the keys of one server; 0 for 10 seconds
+	// Operators are users that may list names of keys, such as that of ocmt session-invalidate. The user of the
+	// audit itself need not be named.
+	Operators []string
+	Prefix    string        // before each key
+	Timeout   time.Duration // of one question; 0 for 5 seconds
+	ScanKeys  int64         // the most keys of one server that are looked at; 0 for 200,000
+	ScanTime  time.Duration // the longest look at the keys of one server; 0 for 10 seconds
 }
 
 // The bounds where the options say nothing.
