@@ -227,6 +227,7 @@ func TestBind(t *testing.T) {
 		want     expect
 	}{
 		"one address":           {nil, "", expect{audit.Pass, 0, "", ""}},
+		"one, unprotected":      {[]string{"protected-mode no"}, "", expect{audit.Pass, 0, "", ""}},
 		"all, unprotected":      {[]string{"bind * -::*", "protected-mode no"}, "", expect{audit.Found, audit.High, "protected-mode no", ""}},
 		"all, protected":        {[]string{"bind 0.0.0.0", "protected-mode yes"}, "", expect{audit.Pass, 0, "", ""}},
 		"asked from outside":    {[]string{few}, "few", expect{audit.Pass, 0, "", ""}},

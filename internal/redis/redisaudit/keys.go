@@ -205,7 +205,7 @@ func (s *scan) countLate(ctx context.Context, keys []string) error {
 func (s *scan) gapOf(class audit.RedisClass, err error, right string) audit.Gap {
 	gap := audit.Gap{What: "the keys " + string(class) + " of " + s.server.place.Address, Reason: reasonOf(err)}
 	if errors.Is(redis.ExplainError(err), redis.ErrRights) {
-		if strings.Contains(err.Error(), "key") && !strings.Contains(err.Error(), "command") {
+		if refusesKey(err.Error()) {
 			right = "%R~" + s.server.options.Prefix + string(class) + "*"
 		}
 		gap.Missing, gap.Grant = right, grantTo(s.server.login(), right)

@@ -122,7 +122,7 @@ func (s *server) noSuchUser(user string) error {
 // refusesKey reports whether a server says that a command is refused for its key alone. With a key of
 // its own the user may run it.
 func refusesKey(text string) bool {
-	return strings.Contains(text, "key") && strings.Contains(text, "access")
+	return strings.Contains(text, " permissions to access ") // the name of a user has no spaces
 }
 
 // readRules reads the rules of a user, and says what they allow.
