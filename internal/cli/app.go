@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"strings"
+	"sync"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
@@ -13,12 +16,16 @@ type App struct {
 	stop    Stop
 	globals globals
 	printer *ui.Printer
+	command string // the words of the command that runs, without ocmt
+
+	unrecorded   sync.Once // warns that there is no entry in the tool's own record
+	isUnrecorded bool
 }
 
 // globals are the flags that every command has.
 type globals struct {
-	output, envFile, configFile, operator string
-	quiet, verbose, noInput, yes, noColor bool
+	output, envFile, configFile, operator, record string
+	quiet, verbose, noInput, yes, noColor         bool
 }
 
 // settings reads the settings for a command, and makes the printer that they ask for.
@@ -36,6 +43,7 @@ func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 		return nil, err
 	}
 	a.usePrinter(settings.Output == "json")
+	a.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	return settings, nil
 }
 

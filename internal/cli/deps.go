@@ -20,6 +20,7 @@ type Deps struct {
 	Streams ui.Streams
 	Environ []string // NAME=value lines
 	Dir     string   // where relative paths start
+	Host    string   // the name of this machine, for the record
 	Now     func() time.Time
 	Sleep   func(time.Duration) // exact to a fraction of a millisecond
 	Cores   int                 // of this machine
@@ -38,6 +39,7 @@ func SystemDeps(version string) Deps {
 		Streams: ui.SystemStreams(environ),
 		Environ: environ,
 		Dir:     ".",
+		Host:    hostName(),
 		Now:     time.Now,
 		Sleep:   sleep,
 		Cores:   runtime.GOMAXPROCS(0),
@@ -46,6 +48,15 @@ func SystemDeps(version string) Deps {
 		Harden:  procsec.Harden,
 		Version: version,
 	}
+}
+
+// hostName returns the name of this machine, or "unknown".
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
 }
 
 // withAccount adds the name of the account where the environment has none, as in a container

@@ -35,6 +35,8 @@ func documents() []document {
 		{"session-invalidate", invalidateDocument{}},
 		{"session-list", sessionListDocument{}},
 		{"session-stats", sessionStatsDocument{}},
+		{"audit_chain", auditChainDocument{}},
+		{"audit_record", auditRecordDocument{}},
 		{"demo", demoDocument{}},
 		{"version", versionDocument{}},
 	}

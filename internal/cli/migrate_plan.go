@@ -74,6 +74,9 @@ func (a *App) runMigratePlan(ctx context.Context, settings *config.Settings, opt
 	}
 	printPlan(a.printer, plan)
 	printCost(a.printer, plan.Outline)
+	if err := a.tellRecord(ctx, engine.db.chain); err != nil {
+		return causeOf(ctx, err)
+	}
 	written := newPlanDocument(plan)
 	if options.Out != "" {
 		if err := a.writePlan(options, written); err != nil {

@@ -111,6 +111,9 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err := plan.Refusal(); err != nil {
 		return plan, nil, err
 	}
+	if err := e.app.tellRecord(ctx, e.db.chain); err != nil {
+		return plan, nil, causeOf(ctx, err)
+	}
 	if !dry && (plan.Pending() > 0 || e.request.RepairLabels) {
 		if err := e.confirm(ctx, plan); err != nil {
 			return plan, nil, err

@@ -45,6 +45,12 @@ func (a *App) steer(ctx context.Context, settings *config.Settings, name string,
 	defer db.Close()
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
+	if _, err := db.record.Steering(ctx); err != nil {
+		return causeOf(ctx, err)
+	}
+	if err := a.tellRecord(ctx, db.chain); err != nil {
+		return causeOf(ctx, err)
+	}
 	number, err := db.record.Order(ctx, func(orders *migrate.Orders) {
 		change(orders)
 		orders.By = settings.Operator

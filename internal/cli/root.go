@@ -45,6 +45,7 @@ process.`,
 		newRotateCommand(app, nil),
 		newMigrateCommand(app),
 		newSessionInvalidateCommand(app, nil),
+		newAuditCommand(app),
 		newDemoCommand(app, nil),
 		newVersionCommand(app, nil),
 		newCompletionCommand(nil),
@@ -57,6 +58,7 @@ func addGlobalFlags(flags *pflag.FlagSet, g *globals) {
 	flags.StringVar(&g.envFile, "env-file", "", "file of NAME=value lines (default .env, where there is one)")
 	flags.StringVar(&g.configFile, "config", "", "settings that are no secrets (default ocmt.yaml, where there is one)")
 	flags.StringVar(&g.operator, "operator", "", "who runs this, for the record (default: the account's name)")
+	flags.StringVar(&g.record, "record", "", "file of the tool's own record (default: the table ocmt.record)")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no notes and no progress")
 	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
 	flags.BoolVar(&g.noInput, "no-input", false, "ask nothing, even on a terminal")
@@ -64,4 +66,5 @@ func addGlobalFlags(flags *pflag.FlagSet, g *globals) {
 	flags.BoolVar(&g.noColor, "no-color", false, "no colour")
 	markSetting(flags.Lookup("output"), config.NameOutput)
 	markSetting(flags.Lookup("operator"), config.NameOperator)
+	markSetting(flags.Lookup("record"), config.NameRecord)
 }

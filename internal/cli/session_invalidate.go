@@ -199,10 +199,14 @@ func (a *App) removeTombstones(ctx context.Context, access *access, dryRun bool)
 	}
 	removed := int64(0)
 	a.printer.Line("There are %s. A server that has not restarted since takes a vault without one from its memory.", ui.Count(count, "tombstone", "tombstones"))
+	if count > 0 {
+		a.tellTombstones(ctx, access)
+	}
 	if count > 0 && !dryRun {
 		if err := a.printer.Confirm(ctx, ui.Question{Text: "Have all servers restarted, and are the tombstones to be removed?"}); err != nil {
 			return err
 		}
+		a.recordTombstones(ctx, access, count)
 		if removed, err = access.cache.Restore(ctx); err != nil {
 			return causeOf(ctx, err)
 		}
@@ -221,6 +225,7 @@ type invalidation struct {
 	options  *invalidateOptions
 	pacing   *migrate.Pacing
 	proof    session.Token // nil without --prove
+	begun    bool          // the tool's own record says that it begins
 }
 
 func (i *invalidation) run(ctx context.Context) error {
@@ -244,6 +249,9 @@ func (i *invalidation) run(ctx context.Context) error {
 		return causeOf(asking, err)
 	}
 	i.printPlan(plan)
+	if err := i.app.tellRecord(asking, i.access.chain); err != nil {
+		return causeOf(asking, err)
+	}
 	if i.options.DryRun {
 		return i.app.printer.Document("session-invalidate", i.document(plan, session.NewResult()))
 	}
@@ -251,6 +259,9 @@ func (i *invalidation) run(ctx context.Context) error {
 	if plan.Live() > 0 || len(i.servers)+len(plan.Skipped) > 0 || request.Watch > 0 || request.IncludingNew {
 		if err := i.app.printer.Confirm(asking, i.question(plan)); err != nil {
 			return err
+		}
+		if err := i.recordBegin(asking, plan); err != nil {
+			return causeOf(asking, err)
 		}
 	}
 	return i.end(ctx, sources, plan)
@@ -336,32 +347,3 @@ func (i *invalidation) withFinish(err error, result *session.Result) error {
 	hints := slices.DeleteFunc(slices.Clone(explained.Hints), func(hint string) bool { return strings.Contains(hint, "the same command") })
 	return &ui.Error{Message: explained.Message, Code: explained.Code, Hints: append(hints, finish)}
 }
-
-// record adds an entry to the audit log, with the server's own words for it.
-func (i *invalidation) record(ctx context.Context, plan *session.Plan, result *session.Result) error {
-	total := int64(0)
-	for _, ended := range result.Ended {
-		total += ended
-	}
-	if total+result.Locked+result.StreamsClosed == 0 {
-		return nil
-	}
-	action := "session.revoked"
-	if i.options.All {
-		action = "session.revoked_all"
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	unaudited, err := i.access.record.Note(ctx, action, map[string]any{"reason": plan.Request.Ending.Reason, "ended": result.Ended, "users": plan.Users, "deleted": plan.Request.Ending.Delete,
-		"locked_at_servers": result.Locked, "streams_closed": result.StreamsClosed})
-	if err != nil {
-		return fmt.Errorf("recording what was ended: %w", err)
-	}
-	if unaudited != "" {
-		i.app.printer.Warn("no entry was made in audit_log: %s", ui.Clean(unaudited))
-	}
-	return nil
-}
-
-// recordTimeout bounds the record, which is made also where the work was interrupted.
-const recordTimeout = 10 * time.Second

@@ -25,6 +25,7 @@ type database struct {
 	tables    *pgmigrate.Store
 	record    *pgrecord.Record
 	searchers *pgdiscover.Opener
+	chain     recordStore // the tool's own record
 }
 
 // openDatabase returns the database of DATABASE_URL. It dials nothing.
@@ -43,7 +44,8 @@ func (a *App) openDatabase(settings *config.Settings) (*database, error) {
 	if names := db.PassedOver(); len(names) > 0 {
 		a.printer.Note("DATABASE_URL: passed over, as it means nothing here: %s", ui.Clean(strings.Join(names, ", ")))
 	}
-	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator), searchers: pgdiscover.New(db)}, nil
+	own := a.openRecord(settings, db)
+	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator).WithChain(own), searchers: pgdiscover.New(db), chain: own}, nil
 }
 
 // fullCatalogue returns the tables that every OCMT release encrypts, and those that

@@ -30,6 +30,7 @@ const (
 	NameManagementToken  = "MANAGEMENT_API_TOKEN"
 	NameOutput           = "OCMT_OUTPUT"
 	NameOperator         = "OCMT_OPERATOR"
+	NameRecord           = "OCMT_RECORD"
 	NameWorkers          = "OCMT_WORKERS"
 	NamePace             = "OCMT_PACE"
 	NameChunkTarget      = "OCMT_CHUNK_TARGET"
@@ -157,6 +158,7 @@ func (r *resolver) openYAML(asked string) (*yamlFile, error) {
 	r.yamlAt = filepath.ToSlash(path)
 	r.yaml = map[string]string{
 		NameOutput:           file.Output,
+		NameRecord:           file.Record,
 		NameWorkers:          file.Workers,
 		NamePace:             file.Pace,
 		NameChunkTarget:      file.ChunkTarget,

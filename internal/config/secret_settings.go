@@ -1,6 +1,8 @@
 package config
 
 import (
+	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -45,4 +47,50 @@ func (s *Settings) Names(prefix string) []string {
 		}
 	}
 	return names
+}
+
+// minFound is how many characters a secret must have for FindSecretIn to look for it: shorter ones are a
+// part of many words.
+const minFound = 4
+
+// FindSecretIn returns the name of a setting whose secret stands in a text: the value of a secret, a
+// token, or the password of an address, as it is or as an address spells it. It returns "" where
+// there is none.
+func (s *Settings) FindSecretIn(text string) (name string) {
+	held := map[string][]string{NameAdminToken: {s.Access.AdminToken.Reveal()}}
+	for name, value := range s.secrets {
+		held[name] = []string{value.Reveal()}
+	}
+	for name, address := range map[string]URL{NameDatabaseURL: s.DatabaseURL, NameRedisURL: s.RedisURL} {
+		for field := range strings.FieldsSeq(address.Reveal()) {
+			held[name] = append(held[name], passwordsOf(field)...)
+		}
+	}
+	for name, values := range held {
+		for _, value := range values {
+			if len(value) >= minFound && strings.Contains(text, value) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// passwordForms match the password in an address that is no URL, and one in a URL that cannot be
+// parsed.
+var passwordForms = []*regexp.Regexp{regexp.MustCompile(`(?i)password='?([^'&]+)`), regexp.MustCompile(`://[^:/]*:(.+)@`)}
+
+// passwordsOf returns the password of an address, in each of its spellings.
+func passwordsOf(address string) (passwords []string) {
+	if parsed, err := url.Parse(address); err == nil && parsed.User != nil {
+		if password, set := parsed.User.Password(); set {
+			passwords = append(passwords, password)
+		}
+	}
+	for _, form := range passwordForms {
+		if match := form.FindStringSubmatch(address); match != nil {
+			passwords = append(passwords, match[1])
+		}
+	}
+	return passwords
 }

@@ -15,6 +15,7 @@ type Settings struct {
 	RedisURL    URL
 	Output      string // "human" or "json"
 	Operator    string // who runs this, for the ledger; never empty
+	Record      string // file of the tool's own record; "" for the table
 	Engine      Engine
 	Access      Access
 	Columns     []Column // from ocmt.yaml
@@ -91,7 +92,8 @@ func (s *Settings) readRun(r *resolver) error {
 		return err
 	}
 	s.Output, s.Operator = output, operator
-	return nil
+	s.Record, err = r.lookup(NameRecord, "")
+	return err
 }
 
 func firstSet(texts ...string) string {

@@ -37,6 +37,7 @@ type Known struct {
 // as its flag and its environment variable.
 type yamlFile struct {
 	Output           string   `mapstructure:"output"`
+	Record           string   `mapstructure:"record"`
 	Workers          string   `mapstructure:"workers"`
 	Pace             string   `mapstructure:"pace"`
 	ChunkTarget      string   `mapstructure:"chunk_target"`
@@ -55,7 +56,7 @@ type yamlFile struct {
 // knownKeys are the keys of ocmt.yaml, for the message about an unknown one.
 var knownKeys = [...]string{
 	"application_name", "chunk_target", "columns", "known", "lock_timeout",
-	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "pace", "statement_timeout", "workers",
+	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "pace", "record", "statement_timeout", "workers",
 }
 
 // secretLike matches keys that would hold a secret.

@@ -26,6 +26,7 @@ type LedgerEntry struct {
 	Fingerprints map[int]string // of the keys that the run uses, by version
 	Columns      []LedgerColumn // the columns with values to move
 	Emptied      []Place        // columns that the record has values of and that hold none, rightly
+	Backwards    bool           // the run brings values back to an older key
 }
 
 // LedgerColumn is one column of a run.
@@ -66,7 +67,7 @@ const (
 // ledgerEntry describes the plan for the ledger.
 func (r *run) ledgerEntry() LedgerEntry {
 	request := r.plan.Request
-	entry := LedgerEntry{To: request.To, Fingerprints: map[int]string{}, Emptied: r.plan.Emptied}
+	entry := LedgerEntry{To: request.To, Fingerprints: map[int]string{}, Emptied: r.plan.Emptied, Backwards: request.Backwards}
 	addKey := func(version int) {
 		if key, known := r.Ring.Key(version); known {
 			entry.Fingerprints[version] = key.Fingerprint()

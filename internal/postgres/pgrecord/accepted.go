@@ -9,8 +9,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // A value that is accepted as lost is an entry of encryption_migrations with the status
@@ -60,7 +62,8 @@ func (r *Record) Accept(ctx context.Context, value migrate.Accepted) error {
 	if err != nil {
 		return fmt.Errorf("writing what is accepted: %w", err)
 	}
-	err = r.changeAccepted(ctx, "encryption.value_accepted", value.Place, func(conn *pgconn.PgConn) (int, error) {
+	event := chain.Event{Action: chain.ActionValueAccepted, Subject: value.Place.String(), Details: map[string]any{"reason": secret.Redact(value.Reason)}}
+	err = r.changeAccepted(ctx, "encryption.value_accepted", value.Place, event, func(conn *pgconn.PgConn) (int, error) {
 		if err := createTables(ctx, conn); err != nil {
 			return 0, err
 		}
@@ -81,7 +84,8 @@ func (r *Record) Accept(ctx context.Context, value migrate.Accepted) error {
 
 // Withdraw implements migrate.AcceptedRecord.
 func (r *Record) Withdraw(ctx context.Context, place migrate.Place, keyDigest string) (there bool, err error) {
-	err = r.changeAccepted(ctx, "encryption.value_withdrawn", place, func(conn *pgconn.PgConn) (int, error) {
+	event := chain.Event{Action: chain.ActionValueWithdrawn, Subject: place.String()}
+	err = r.changeAccepted(ctx, "encryption.value_withdrawn", place, event, func(conn *pgconn.PgConn) (int, error) {
 		removed, err := removeAccepted(ctx, conn, place, keyDigest)
 		there = removed > 0
 		return removed, err
@@ -92,21 +96,21 @@ func (r *Record) Withdraw(ctx context.Context, place migrate.Place, keyDigest st
 	return there, nil
 }
 
-// changeAccepted changes the record in a transaction, with an entry in the audit log where
-// anything changed and the log takes one.
-func (r *Record) changeAccepted(ctx context.Context, action string, place migrate.Place, change func(*pgconn.PgConn) (int, error)) error {
+// changeAccepted changes the record in a transaction. Where anything changed, it makes an entry in
+// the chain, and in the audit log where that takes one.
+func (r *Record) changeAccepted(ctx context.Context, action string, place migrate.Place, event chain.Event, change func(*pgconn.PgConn) (int, error)) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		return postgres.InTransaction(ctx, conn, func() error {
+		return r.change(ctx, conn, func() ([]chain.Event, error) {
 			changed, err := change(conn)
 			if err != nil || changed == 0 {
-				return err
+				return nil, err
 			}
 			details, err := json.Marshal(map[string]any{"tool": "ocmt", "operator": r.operator, "column": place.String(), "values": changed})
 			if err != nil {
-				return err
+				return nil, err
 			}
 			_, err = noteInside(ctx, conn, action, details)
-			return err
+			return []chain.Event{event}, err
 		})
 	})
 }

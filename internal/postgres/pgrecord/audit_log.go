@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -166,9 +167,10 @@ func tryBack(ctx context.Context, conn *pgconn.PgConn, work func() error) (refus
 	return refused, err
 }
 
-// Note adds an entry with an action to OCMT's audit log, with the operator among its details. It
-// returns why none was made, "" if one was made or there is no such log.
-func (r *Record) Note(ctx context.Context, action string, details map[string]any) (unaudited string, err error) {
+// Note adds an entry with an action to OCMT's audit log, with the operator among its details, and
+// events to the chain. It returns why no entry was made in the audit log, "" if one was made or there
+// is no such log.
+func (r *Record) Note(ctx context.Context, action string, details map[string]any, events ...chain.Event) (unaudited string, err error) {
 	noted := map[string]any{"tool": "ocmt", "operator": r.operator}
 	maps.Copy(noted, details)
 	text, err := json.Marshal(noted)
@@ -176,9 +178,9 @@ func (r *Record) Note(ctx context.Context, action string, details map[string]any
 		return "", fmt.Errorf("writing the details of the audit entry: %w", err)
 	}
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		return postgres.InTransaction(ctx, conn, func() error {
+		return r.change(ctx, conn, func() ([]chain.Event, error) {
 			unaudited, err = noteInside(ctx, conn, action, text)
-			return err
+			return events, err
 		})
 	})
 	return unaudited, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -56,9 +57,9 @@ const (
 func (l *Ledger) Begin(ctx context.Context, entry migrate.LedgerEntry) error {
 	l.entry = entry
 	return l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
-		return postgres.InTransaction(ctx, conn, func() (err error) {
+		return l.record.change(ctx, conn, func() (_ []chain.Event, err error) {
 			l.ids, err = begin(ctx, conn, entry)
-			return err
+			return []chain.Event{beginEvent(entry)}, err
 		})
 	})
 }
@@ -138,25 +139,23 @@ func createTables(ctx context.Context, conn *pgconn.PgConn) error {
 // entries whether the audit log has one too.
 func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) (unaudited string, err error) {
 	err = l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
-		return postgres.InTransaction(ctx, conn, func() error {
+		return l.record.change(ctx, conn, func() (events []chain.Event, err error) {
 			if err := l.recordEnds(ctx, conn, outcome); err != nil {
-				return err
+				return nil, err
 			}
-			if err := l.settle(ctx, conn, l.entry, outcome); err != nil {
-				return err
+			if events, err = l.settle(ctx, conn, l.entry, outcome); err != nil {
+				return nil, err
 			}
+			events = append(events, endEvent(l.entry, outcome))
 			if !outcome.Changed {
-				return nil
+				return events, nil
 			}
 			if err := recordRepairs(ctx, conn, l.entry.To, outcome.Repairs); err != nil {
-				return err
+				return nil, err
 			}
-			entry := auditEntry{To: l.entry.To, Columns: len(l.entry.Columns), Status: outcome.Status}
-			for _, repair := range outcome.Repairs {
-				entry.Repaired += repair.Values
-			}
+			entry := auditEntry{To: l.entry.To, Columns: len(l.entry.Columns), Status: outcome.Status, Repaired: countRepairs(outcome)}
 			unaudited, err = l.audit(ctx, conn, entry)
-			return err
+			return events, err
 		})
 	})
 	return unaudited, err
@@ -184,18 +183,18 @@ func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome 
 		if err != nil || there[0][0] != "t" {
 			return err
 		}
-		return postgres.InTransaction(ctx, conn, func() error { return l.settle(ctx, conn, entry, outcome) })
+		return l.record.change(ctx, conn, func() ([]chain.Event, error) { return l.settle(ctx, conn, entry, outcome) })
 	})
 }
 
 // settle brings the entries of earlier runs up to date. No other run is at work, so one that
-// stands as running ended without a word.
-func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) error {
+// stands as running ended without a word. It returns what it did, for the chain.
+func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) ([]chain.Event, error) {
 	lost, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'interrupted', completed_at = now(),
 		error_message = 'the run ended without a word' where status::text = 'running' and id <> all ($1::uuid[]) returning to_version`,
 		postgres.TextArray(l.ids))
 	if err != nil {
-		return fmt.Errorf("recording that an earlier run has ended: %w", err)
+		return nil, fmt.Errorf("recording that an earlier run has ended: %w", err)
 	}
 	for _, place := range outcome.Clean {
 		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'resumed',
@@ -204,19 +203,22 @@ func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.
 			and status::text in ('interrupted', 'failed', 'partial') and id <> all ($5::uuid[])`,
 			recordedTable(place), place.Table, place.Column, strconv.Itoa(entry.To), postgres.TextArray(l.ids))
 		if err != nil {
-			return fmt.Errorf("recording that %s was finished: %w", place, err)
+			return nil, fmt.Errorf("recording that %s was finished: %w", place, err)
 		}
 	}
 	if err := acceptEmptied(ctx, conn, entry); err != nil {
-		return err
+		return nil, err
 	}
+	events := emptyEvents(entry)
 	if len(lost) > 0 {
-		_, err := l.audit(ctx, conn, auditEntry{To: int(postgres.ParseNumber(lost[0][0])), Columns: len(lost), Status: migrate.RunInterrupted, Late: true})
+		to := int(postgres.ParseNumber(lost[0][0]))
+		_, err := l.audit(ctx, conn, auditEntry{To: to, Columns: len(lost), Status: migrate.RunInterrupted, Late: true})
 		if err != nil {
-			return err
+			return nil, err
 		}
+		events = append(events, chain.Event{Action: chain.ActionRunInterrupted, Subject: chain.VersionSubject(to), Details: map[string]any{"columns": len(lost)}})
 	}
-	return l.makeUpAudit(ctx, conn)
+	return events, l.makeUpAudit(ctx, conn)
 }
 
 // acceptEmptied notes that columns which held values rightly hold none.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
@@ -20,10 +21,11 @@ import (
 type Record struct {
 	db       *postgres.DB
 	operator string
+	chain    Chain
 }
 
-// New returns the record of a database. The entries name the operator.
-func New(db *postgres.DB, operator string) *Record { return &Record{db, operator} }
+// New returns the record of a database, without a chain. The entries name the operator.
+func New(db *postgres.DB, operator string) *Record { return &Record{db, operator, noChain{}} }
 
 // RecordedKeys implements migrate.PlanRecord. It returns the keys that are recorded by a
 // fingerprint of 16 hexadecimal characters, as this tool records them.
@@ -53,14 +55,19 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 // these versions any more.
 func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		for _, version := range versions {
-			_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set status = 'rotated', rotated_at = now() where version = $1 and status::text in ('active', 'retiring')",
-				strconv.Itoa(version))
-			if err != nil {
-				return fmt.Errorf("recording key version %d: %w", version, err)
+		return r.change(ctx, conn, func() (events []chain.Event, err error) {
+			for _, version := range versions {
+				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'rotated', rotated_at = now()
+					where version = $1 and status::text in ('active', 'retiring') returning key_id`, strconv.Itoa(version))
+				if err != nil {
+					return nil, fmt.Errorf("recording key version %d: %w", version, err)
+				}
+				if len(rows) > 0 {
+					events = append(events, chain.Event{Action: chain.ActionKeyRetired, Subject: chain.VersionSubject(version)})
+				}
 			}
-		}
-		return nil
+			return events, nil
+		})
 	})
 }
 

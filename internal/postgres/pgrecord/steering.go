@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -112,28 +113,29 @@ func (r *Record) Order(ctx context.Context, change func(*migrate.Orders)) (numbe
 		if err != nil {
 			return err
 		}
-		return postgres.InTransaction(ctx, conn, func() error {
+		return r.change(ctx, conn, func() ([]chain.Event, error) {
 			version := strconv.Itoa(found.Status.To)
 			rows, err := postgres.QueryRows(ctx, conn, "select coalesce(metadata->>'orders', '{}') from encryption_keys where version = $1 for update", version)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if len(rows) == 0 {
-				return ErrNoRun
+				return nil, ErrNoRun
 			}
 			var orders migrate.Orders
 			if err := json.Unmarshal([]byte(rows[0][0]), &orders); err != nil {
-				return err
+				return nil, err
 			}
+			before := orders
 			change(&orders)
 			orders.Number++
 			number = orders.Number
 			text, err := json.Marshal(orders)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			_, err = postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = jsonb_set(metadata, '{orders}', $2::jsonb) where version = $1", version, string(text))
-			return err
+			return []chain.Event{orderEvent(found.Status.To, before, orders)}, err
 		})
 	})
 	if err != nil && !errors.Is(err, ErrNoRun) {

@@ -1,0 +1,46 @@
+package chain
+
+import "strconv"
+
+// The actions of entries. A word never changes its meaning, because entries are kept.
+const (
+	// Runs. The subject is the key version that values are brought to: see VersionSubject.
+	ActionRunBegun       = "run.begun"
+	ActionRunEnded       = "run.ended"
+	ActionRollbackBegun  = "rollback.begun"
+	ActionRollbackEnded  = "rollback.ended"
+	ActionRunInterrupted = "run.interrupted" // a later run found that one had ended without a word
+	ActionRunPaused      = "run.paused"
+	ActionRunResumed     = "run.resumed"
+	ActionRunAborted     = "run.aborted"
+	ActionRunSet         = "run.set"
+
+	// Keys and values. The subject of the first is a key version, of the others a column.
+	ActionKeyRetired     = "key.retired"
+	ActionValueAccepted  = "value.accepted"
+	ActionValueWithdrawn = "value.withdrawn"
+	ActionColumnEmpty    = "column.accepted_empty"
+
+	// Live access. The subject is SubjectEverybody or SubjectSelection.
+	ActionAccessEnding      = "access.ending" // before the first is ended
+	ActionAccessEnded       = "access.ended"  // sessions, vaults and what is like them, with their counts
+	ActionTombstonesRemoved = "vaults.tombstones_removed"
+
+	// What operators report: ocmt audit record.
+	ActionSecretRotated  = "secret.rotated" // the subject is the name of the secret's setting
+	ActionBackupVerified = "backup.verified"
+	ActionIncidentOpened = "incident.opened"
+	ActionIncidentClosed = "incident.closed"
+
+	// actionClosedOff stands behind a torn line of a file.
+	actionClosedOff = "record.closed_off"
+)
+
+// The subjects of ActionAccessEnding and ActionAccessEnded.
+const (
+	SubjectEverybody = "everybody"
+	SubjectSelection = "a selection"
+)
+
+// VersionSubject returns a key version as the subject of an entry.
+func VersionSubject(version int) string { return "version " + strconv.Itoa(version) }

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/postgres/pgchain"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// recordStore is the tool's own record: a table, or a file that takes its place.
+type recordStore interface {
+	pgrecord.Chain
+	// Prospect says what will become of entries. The error says why a file is refused.
+	Prospect(ctx context.Context) (chain.Prospect, error)
+	// Add adds entries that belong to no transaction.
+	Add(ctx context.Context, events ...chain.Event) error
+	Verify(ctx context.Context, kept string) (chain.Report, error)
+	Entries(ctx context.Context, query chain.Query) (entries []chain.Entry, there bool, err error)
+}
+
+// author is who the entries of this command are from.
+func (a *App) author(settings *config.Settings) chain.Author {
+	return chain.Author{Operator: settings.Operator, Host: a.deps.Host, Command: a.command}
+}
+
+// openRecord returns the record in the database, or in the file of --record. It opens nothing.
+func (a *App) openRecord(settings *config.Settings, db *postgres.DB) recordStore {
+	if settings.Record != "" {
+		return a.openRecordFile(settings)
+	}
+	return pgchain.New(db, a.author(settings), a.warnUnrecorded)
+}
+
+// openRecordFile returns the record in the file of --record. It opens nothing.
+func (a *App) openRecordFile(settings *config.Settings) recordStore {
+	return pgchain.NewFile(a.path(settings.Record), a.author(settings), a.deps.Now, func(text string) { a.printer.Warn("%s", ui.Clean(text)) })
+}
+
+// tellRecord says, before anything is changed, what will become of the entries of this command in
+// the tool's own record. A file that is refused is an error: the operator asked for it.
+func (a *App) tellRecord(ctx context.Context, record recordStore) error {
+	prospect, err := record.Prospect(ctx)
+	switch {
+	case err != nil:
+		return err
+	case prospect.Reason != "":
+		a.warnUnrecorded(prospect.Reason + ": " + prospect.Fix)
+	case prospect.Made:
+		a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+	}
+	return nil
+}
+
+// tell writes a line of the result, or a note where the result is a document.
+func (a *App) tell(line string) {
+	if a.printer.JSON() {
+		a.printer.Note("%s", line)
+		return
+	}
+	a.printer.Line("%s", line)
+}
+
+// warnUnrecorded warns once that what the command does leaves no entry.
+func (a *App) warnUnrecorded(reason string) {
+	a.unrecorded.Do(func() {
+		a.isUnrecorded = true
+		a.printer.Warn("no entry in the tool's own record: %s", ui.Clean(reason))
+	})
+}
+
+// explainChain explains why the tool's own record was not written or read.
+func explainChain(err error) *ui.Error {
+	var unreadable *pgchain.ReadError
+	switch {
+	case errors.As(err, &unreadable):
+		return &ui.Error{Message: unreadable.Error(), Hints: []string{unreadable.Prospect.Fix}, Code: ui.ExitFailed}
+	case errors.Is(err, chain.ErrNone):
+		return &ui.Error{Message: "there is no record of the tool yet, so nothing was looked at", Code: ui.ExitFailed,
+			Hints: []string{"a command that changes something makes it; --record FILE names a file that has it"}}
+	case errors.Is(err, pgchain.ErrTwoRecords):
+		return &ui.Error{Message: err.Error(), Hints: []string{"find out who made the other one, and drop it"}, Code: ui.ExitFailed}
+	case errors.Is(err, chain.ErrNoPlainFile), errors.Is(err, chain.ErrForeignOwner), errors.Is(err, chain.ErrOpenToOthers), errors.Is(err, chain.ErrBrokenEnd):
+		return &ui.Error{Message: err.Error(), Hints: []string{"--record names a file of this account's own, with mode 0600; it is made where it is not there"}, Code: ui.ExitRefused}
+	}
+	return nil
+}

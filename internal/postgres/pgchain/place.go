@@ -1,0 +1,141 @@
+package pgchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// The schemas that the table may be in, the first before the second. Where an account has the
+// name of a schema, PostgreSQL looks there before it looks in public, and makes new tables there: an
+// OCMT server of such an account would make its tables anew and find them empty. So a schema with
+// the name of an account is never made.
+const (
+	usualSchema = "ocmt"
+	otherSchema = "ocmt_tool"
+)
+
+const tableName = "record"
+
+// ErrTwoRecords says that there is a table in both schemas, so that one of them is not the tool's.
+var ErrTwoRecords = errors.New("there are two records, ocmt.record and ocmt_tool.record, and the tool makes only one")
+
+// place is where the table is or would be.
+type place struct {
+	schema      string
+	there       bool // the table is there
+	schemaThere bool
+	mayRead     bool // of a table that is there
+	mayAdd      bool
+	mayMake     bool // of one that is not
+	readOnly    bool // the server or the account takes no writes
+	account     string
+	database    string
+}
+
+// table returns the table as SQL writes it.
+func (p place) table() string { return postgres.Quote(p.schema, tableName) }
+
+// name returns the table for people.
+func (p place) name() string { return p.schema + "." + tableName }
+
+// placeSQL asks for the two schemas. It does not use to_regclass, which fails where the account may
+// not enter a schema.
+const placeSQL = `select s.name, n.oid is not null, c.oid is not null,
+	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'), false),
+	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT'), false),
+	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_schema_privilege(n.oid, 'CREATE'), has_database_privilege(current_database(), 'CREATE')),
+	exists (select from pg_roles where rolname = s.name) or s.name = any (string_to_array(replace(replace(current_setting('search_path'), '"', ''), ' ', ''), ',')),
+	current_setting('transaction_read_only') = 'on', current_user, current_database()
+	from unnest(array['` + usualSchema + `', '` + otherSchema + `']) with ordinality as s(name, rank)
+	left join pg_namespace n on n.nspname = s.name
+	left join pg_class c on c.relnamespace = n.oid and c.relname = '` + tableName + `' and c.relkind in ('r', 'p', 'v', 'm', 'f')
+	order by s.rank`
+
+// findPlace returns where the table is. Where it is not there, it returns where it would be: in the
+// first schema that is there already, or that is no account's name.
+func findPlace(ctx context.Context, conn *pgconn.PgConn) (place, error) {
+	rows, err := postgres.QueryRows(ctx, conn, placeSQL)
+	if err != nil {
+		return place{}, fmt.Errorf("looking for the record: %w", err)
+	}
+	var found []place
+	var free []place
+	for _, row := range rows {
+		is := func(column int) bool { return row[column] == "t" }
+		p := place{schema: row[0], schemaThere: is(1), there: is(2), mayRead: is(3), mayAdd: is(4), mayMake: is(5), readOnly: is(7), account: row[8], database: row[9]}
+		if p.there {
+			found = append(found, p)
+		}
+		if p.schemaThere || !is(6) {
+			free = append(free, p)
+		}
+	}
+	switch {
+	case len(found) > 1:
+		return place{}, ErrTwoRecords
+	case len(found) == 1:
+		return found[0], nil
+	case len(free) > 0:
+		return free[0], nil
+	}
+	return place{account: rows[0][8], database: rows[0][9], readOnly: rows[0][7] == "t"}, nil
+}
+
+// prospect says what will become of entries.
+func (p place) prospect() chain.Prospect {
+	found := chain.Prospect{Place: p.name(), Made: !p.there}
+	who := postgres.Quote(p.account)
+	switch {
+	case p.readOnly:
+		found.Reason, found.Fix = "the server or the account takes no writes", "--record FILE keeps the entries in a file"
+	case p.schema == "":
+		found.Reason = "accounts have the names ocmt and ocmt_tool, so that a schema of that name would come before public in what they see"
+		found.Fix = "--record FILE keeps the entries in a file"
+	case p.there && !p.mayAdd:
+		found.Reason = "the account may not add to " + p.name()
+		found.Fix = fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT ON %s TO %s; or --record FILE", postgres.Quote(p.schema), who, p.table(), who)
+	case !p.there && !p.mayMake && p.schemaThere:
+		found.Reason = "there is no " + p.name() + ", and the account may not make it"
+		found.Fix = "a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE"
+	case !p.there && !p.mayMake:
+		found.Reason = "there is no " + p.name() + ", and the account may not make it"
+		found.Fix = fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s; or a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE", postgres.Quote(p.database), who)
+	}
+	found.Made = found.Made && found.Reason == ""
+	return found
+}
+
+// makingSQL returns the statements that make the table.
+func (p place) makingSQL() []string {
+	var statements []string
+	if !p.schemaThere {
+		statements = append(statements, "create schema "+postgres.Quote(p.schema))
+	}
+	return append(statements, `create table `+p.table()+` (
+	sequence bigint primary key check (sequence > 0),
+	at timestamptz not null,
+	operator text not null,
+	host text not null,
+	command text not null,
+	action text not null,
+	subject text not null,
+	details text not null,
+	previous text not null unique,
+	hash text not null unique
+)`)
+}
+
+// scriptSQL returns what a DBA runs, so that the account can add to the table and change nothing in
+// it.
+func (p place) scriptSQL() string {
+	who := postgres.Quote(p.account)
+	statements := append(p.makingSQL(), "grant usage on schema "+postgres.Quote(p.schema)+" to "+who, "grant select, insert on "+p.table()+" to "+who)
+	return "begin;\n" + strings.Join(statements, ";\n") + ";\ncommit;\n"
+}
