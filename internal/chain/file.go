@@ -226,7 +226,9 @@ func (f *File) Verify(ctx context.Context, kept string) (Report, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && kept == "":
 		return Report{}, f.explain(ErrNone)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
+		return verifier.Report(), nil
+	case err != nil:
 		return Report{}, f.explain(err)
 	}
 	if verifier.report.Break == nil && (!ended || len(verifier.torn) > 0) {

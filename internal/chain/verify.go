@@ -63,12 +63,12 @@ func (v *Verifier) Add(entry Entry, hash string) bool {
 	switch {
 	case len(v.torn) > 0 && !v.isClosedOff(entry):
 		v.breakAt(expected, FaultChanged, "what stands there is no entry, and no later entry says that it was torn")
+	case !entry.isCanonical() || entry.Hash() != hash:
+		v.breakAt(expected, FaultChanged, "the entry is not what was hashed when it was written")
 	case entry.Sequence > expected:
 		v.breakAt(expected, FaultGap, fmt.Sprintf("entry %d is missing: entry %d is followed by entry %d", expected, v.last.Sequence, entry.Sequence))
 	case entry.Sequence < expected:
 		v.breakAt(entry.Sequence, FaultExtra, fmt.Sprintf("entry %d stands behind entry %d", entry.Sequence, v.last.Sequence))
-	case !entry.isCanonical() || entry.Hash() != hash:
-		v.breakAt(expected, FaultChanged, "the entry is not what was hashed when it was written")
 	case entry.Previous != v.last.hash():
 		v.breakAt(expected, FaultLink, "the entry does not follow the one before it: one of them was replaced, and hashed anew")
 	default:
