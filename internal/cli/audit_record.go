@@ -151,7 +151,7 @@ func (a *App) runAuditRecord(ctx context.Context, settings *config.Settings, opt
 	}
 	event := options.event()
 	written := auditRecordDocument{DryRun: options.DryRun, Place: prospect.Place, Action: event.Action, Subject: event.Subject, Note: options.Note}
-	a.printer.Line("Entry: %s", ui.Clean(strings.TrimSpace(strings.Join([]string{event.Action, event.Subject, options.Note}, " "))))
+	a.printer.Line("Entry: %s", ui.Clean(strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " ")))
 	if options.DryRun {
 		return a.printer.Document("audit_record", written)
 	}

@@ -61,12 +61,15 @@ var leakCommands = map[string]leakCommand{
 	"ocmt session-invalidate":       {args: []string{"session-invalidate", "--all", "--yes"}, reach: toDatabase, code: 1},
 	"ocmt session-invalidate list":  {args: []string{"session-invalidate", "list"}, reach: toDatabase, code: 1},
 	"ocmt session-invalidate stats": {args: []string{"session-invalidate", "stats"}, reach: toDatabase, code: 1},
+	"ocmt audit":                    {args: []string{"audit"}, reach: toNothing, code: 2},
+	"ocmt audit verify-chain":       {args: []string{"audit", "verify-chain"}, reach: toDatabase, code: 1},
+	"ocmt audit record":             {args: []string{"audit", "record", "backup-verified"}, reach: toDatabase},
 	"ocmt rotate":                   {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
 }
 
 // namingFlags take a name or a path, which any text can be.
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
-	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca"}
+	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note"}
 
 // situation is one way to run every command.
 type situation struct {
@@ -266,6 +269,9 @@ func (l *leakTest) run(t *testing.T, path string, command leakCommand, s situati
 	}
 	for _, table := range []string{"encryption_keys", "encryption_migrations", "audit_log"} {
 		look("the table "+table, l.tableText(t, table))
+	}
+	if l.number(t, "select count(*) from pg_tables where schemaname = 'ocmt'") > 0 {
+		look("the tool's own record", l.tableText(t, "ocmt.record"))
 	}
 	// What was typed stands in the process list. Nothing may be put beside it.
 	want := strings.Join(append([]string{"ocmt"}, args...), "\x00") + "\x00"

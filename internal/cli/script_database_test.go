@@ -29,6 +29,7 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 		"standby": func(ts *testscript.TestScript, negated bool, args []string) { makeStandby(ts, negated, args) },
 		"seal":    sealValues,
 		"sql":     runSQL,
+		"sqlfile": runSQLFile,
 		"lock":    holdLock,
 		"until":   waitUntil,
 		"hold":    holdStatement,
@@ -49,6 +50,7 @@ func makeDatabase(server *testenv.Postgres, ts *testscript.TestScript, negated b
 	ts.Setenv("DATABASE_URL", server.URL("postgres", name))
 	ts.Setenv("READER_URL", server.URL("reader", name))
 	ts.Setenv("ADVISED_URL", server.URL("advised", name))
+	ts.Setenv("CHAINLESS_URL", server.URL("chainless", name))
 }
 
 // makeStandby makes a server of its own, with an OCMT database, and starts it
@@ -122,6 +124,16 @@ func runSQL(ts *testscript.TestScript, negated bool, args []string) {
 			ts.Check(err)
 		}
 	}
+}
+
+// runSQLFile runs the statements of a file.
+//
+//	sqlfile make.sql
+func runSQLFile(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: sqlfile FILE")
+	}
+	runSQL(ts, false, []string{ts.ReadFile(args[0])})
 }
 
 // waitUntil returns when a statement's first column is true.
