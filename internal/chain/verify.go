@@ -27,9 +27,9 @@ type Break struct {
 
 // Report is what a verification found.
 type Report struct {
-	Count     int64  `json:"entries"` // that follow one another, up to the break
-	Head      string `json:"head"`    // the hash of the last of them; NoHash where there is none
-	Kept      string `json:"kept_head"`
+	Count     int64  `json:"entries"`                 // that follow one another, up to the break
+	Head      string `json:"head"`                    // the hash of the last of them; NoHash where there is none
+	Kept      string `json:"-"`                       // the head that was kept; not written, because somebody can take a key for it
 	After     int64  `json:"entries_after_kept_head"` // -1 where no head was kept
 	ClosedOff int64  `json:"closed_off"`              // torn lines of a file, which a later entry vouches for
 	Break     *Break `json:"break"`                   // nil where the chain is intact
@@ -66,9 +66,9 @@ func (v *Verifier) Add(entry Entry, hash string) bool {
 	case !entry.isCanonical() || entry.Hash() != hash:
 		v.breakAt(expected, FaultChanged, "the entry is not what was hashed when it was written")
 	case entry.Sequence > expected:
-		v.breakAt(expected, FaultGap, fmt.Sprintf("entry %d is missing: entry %d is followed by entry %d", expected, v.last.Sequence, entry.Sequence))
+		v.breakAt(expected, FaultGap, fmt.Sprintf("entry %d is missing: entry %d stands in its place", expected, entry.Sequence))
 	case entry.Sequence < expected:
-		v.breakAt(entry.Sequence, FaultExtra, fmt.Sprintf("entry %d stands behind entry %d", entry.Sequence, v.last.Sequence))
+		v.breakAt(entry.Sequence, FaultExtra, fmt.Sprintf("entry %d stands where entry %d is to follow", entry.Sequence, expected))
 	case entry.Previous != v.last.hash():
 		v.breakAt(expected, FaultLink, "the entry does not follow the one before it: one of them was replaced, and hashed anew")
 	default:

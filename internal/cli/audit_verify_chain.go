@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,6 +67,9 @@ table, where this account may not.
 }
 
 func (a *App) runAuditVerifyChain(ctx context.Context, settings *config.Settings, options *verifyChainOptions) error {
+	if held := cmp.Or(settings.FindSecretIn(options.Head), settings.FindSecretIn(strings.ToLower(options.Head))); held != "" {
+		return &ui.Error{Message: "--head is the secret of " + held + ", and no head", Hints: []string{"if it stands in the history of a shell, make a new one"}, Code: ui.ExitUsage}
+	}
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
 	if options.SQL {
@@ -157,10 +161,9 @@ func (a *App) printChain(place string, report chain.Report) {
 	}
 	a.printer.Line("%s: %s, each as it was written, and none is missing between them.", ui.Clean(place), entries)
 	a.printer.Line("Head: %s", report.Head)
-	switch {
-	case report.Kept == "":
+	if report.Kept == "" {
 		a.printer.Line("Keep the head elsewhere: with --head it shows later that nothing was cut off.")
-	default:
+	} else {
 		a.printer.Line("The head that was kept is in it; %s came after it.", ui.Count(report.After, "entry", "entries"))
 	}
 	if report.ClosedOff > 0 {

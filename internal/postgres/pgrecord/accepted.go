@@ -62,7 +62,7 @@ func (r *Record) Accept(ctx context.Context, value migrate.Accepted) error {
 	if err != nil {
 		return fmt.Errorf("writing what is accepted: %w", err)
 	}
-	event := chain.Event{Action: chain.ActionValueAccepted, Subject: value.Place.String(), Details: map[string]any{"reason": secret.Redact(value.Reason)}}
+	event := chain.Event{Action: chain.ActionValueAccepted, Subject: value.String(), Details: map[string]any{"reason": secret.Redact(value.Reason)}}
 	err = r.changeAccepted(ctx, "encryption.value_accepted", value.Place, event, func(conn *pgconn.PgConn) (int, error) {
 		if err := createTables(ctx, conn); err != nil {
 			return 0, err

@@ -21,7 +21,7 @@ func beginEvent(entry migrate.LedgerEntry) chain.Event {
 	for _, column := range entry.Columns {
 		values += column.Values
 		if len(columns) < maxListed {
-			columns = append(columns, map[string]any{"column": column.Place.String(), "from_version": column.From, "values": column.Values})
+			columns = append(columns, map[string]any{"column": column.String(), "from_version": column.From, "values": column.Values})
 		}
 	}
 	event := chain.Event{Action: chain.ActionRunBegun, Subject: chain.VersionSubject(entry.To), Details: map[string]any{
@@ -39,7 +39,7 @@ func endEvent(entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) chain.Ev
 		ended := outcome.Columns[column.Place]
 		moved += ended.Moved
 		if len(columns) < maxListed {
-			columns = append(columns, map[string]any{"column": column.Place.String(), "status": string(ended.Status), "moved": ended.Moved, "reason": secret.Redact(ended.Reason)})
+			columns = append(columns, map[string]any{"column": column.String(), "status": string(ended.Status), "moved": ended.Moved, "reason": secret.Redact(ended.Reason)})
 		}
 	}
 	event := chain.Event{Action: chain.ActionRunEnded, Subject: chain.VersionSubject(entry.To), Details: map[string]any{
