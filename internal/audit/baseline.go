@@ -101,8 +101,8 @@ func (a Accepted) check() string {
 	return ""
 }
 
-// expired reports whether the last day of an entry is over.
-func (a Accepted) expired(now time.Time) bool {
+// Expired reports whether the last day of an entry is over.
+func (a Accepted) Expired(now time.Time) bool {
 	day, err := time.Parse(dateForm, a.Expires)
 	return err != nil || !now.UTC().Before(day.AddDate(0, 0, 1))
 }
@@ -117,7 +117,7 @@ func (b *Baseline) find(id, object string, now time.Time) (Accepted, bool) {
 		return Accepted{}, false
 	}
 	b.used[at] = true
-	return b.entries[at], !b.entries[at].expired(now)
+	return b.entries[at], !b.entries[at].Expired(now)
 }
 
 // unmatched returns the entries that matched nothing, of checks that looked at everything.
@@ -139,7 +139,7 @@ func (b *Baseline) expiredEntries(now time.Time) (list []Accepted) {
 		return nil
 	}
 	for _, one := range b.entries {
-		if one.expired(now) {
+		if one.Expired(now) {
 			list = append(list, one)
 		}
 	}
@@ -159,7 +159,7 @@ func (b *Baseline) Entries() []Accepted {
 func (b *Baseline) Accept(report *Report, owner, reason string, expires time.Time) ([]byte, error) {
 	file := baselineFile{Version: baselineVersion}
 	for _, one := range b.Entries() {
-		if !one.expired(report.At) {
+		if !one.Expired(report.At) {
 			file.Accepted = append(file.Accepted, one)
 		}
 	}

@@ -187,7 +187,8 @@ func lookAtAccessRules(ctx context.Context, source PostgreSQLSource) (seen Seen,
 			continue
 		}
 		object := "pg_hba.conf " + rule.String()
-		seen.Faults = append(seen.Faults, Fault{Object: object, Message: message, Expected: expected, Actual: rule.String(), Severity: severity})
+		seen.Faults = append(seen.Faults, Fault{Object: object, Cause: "a rule of pg_hba.conf with " + rule.Method, Message: message, Expected: expected, Actual: rule.String(),
+			Severity: severity, Places: []string{rule.String()}})
 	}
 	return seen, nil
 }

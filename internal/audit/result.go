@@ -132,11 +132,12 @@ func groupFaults(check Check, faults []Fault) []Finding {
 		if !known {
 			i = len(list)
 			at[fault.Cause] = i
-			list = append(list, Finding{Check: check.ID, Cause: fault.Cause, Message: fault.Message, Expected: fault.Expected, Actual: fault.Actual,
-				Fix: cmp.Or(fault.Fix, check.Fix), File: fault.File, Digest: Digest(check.ID, fault.Cause)})
+			list = append(list, Finding{Check: check.ID, Cause: fault.Cause, Fix: cmp.Or(fault.Fix, check.Fix), File: fault.File, Digest: Digest(check.ID, fault.Cause)})
 		}
 		one := &list[i]
-		one.Severity = max(one.Severity, cmp.Or(fault.Severity, check.Severity))
+		if severity := cmp.Or(fault.Severity, check.Severity); severity > one.Severity { // the worst speaks for all
+			one.Severity, one.Message, one.Expected, one.Actual = severity, fault.Message, fault.Expected, fault.Actual
+		}
 		one.Count += max(fault.Count, 1)
 		one.Objects = append(one.Objects, Digest(check.ID, fault.Object))
 		one.Places = append(one.Places, fault.Places...)

@@ -109,7 +109,7 @@ An entry can be added to, and not undone. On a terminal it asks first; without
 one it goes on. A note that has the value of a setting's secret in it, or what
 looks like a secret, is refused (exit status 5).
 
-` + describeDocument("audit_record"),
+` + describeDocument("audit-record"),
 		Example: `  ocmt audit record secret-rotated --secret SESSION_SECRET
   ocmt audit record backup-verified --note 'restored on db-test'
   ocmt audit record incident-opened --at 2026-03-01T04:30:00Z`,
@@ -153,7 +153,7 @@ func (a *App) runAuditRecord(ctx context.Context, settings *config.Settings, opt
 	written := auditRecordDocument{DryRun: options.DryRun, Place: prospect.Place, Action: event.Action, Subject: event.Subject, Note: options.Note}
 	a.printer.Line("Entry: %s", ui.Clean(strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " ")))
 	if options.DryRun {
-		return a.printer.Document("audit_record", written)
+		return a.printer.Document("audit-record", written)
 	}
 	if err := a.printer.Confirm(ctx, ui.Question{Reversible: true, Text: "Add the entry? It can be added to, and not undone."}); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (a *App) addReported(ctx context.Context, record recordStore, event chain.E
 	link := entries[0].Link()
 	written.Sequence, written.Hash, written.Happened = link.Sequence, link.Hash, chain.FormatTime(entries[0].Happened())
 	a.printer.Line("Added to %s as entry %s. Head: %s", ui.Clean(written.Place), ui.Number(link.Sequence), link.Hash)
-	return a.printer.Document("audit_record", written)
+	return a.printer.Document("audit-record", written)
 }
 
 // checkReported refuses a time to come, and a secret.

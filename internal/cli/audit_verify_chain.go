@@ -53,7 +53,7 @@ The record is the table ocmt.record, or with --record the file. It needs
 DATABASE_URL or --record, and no key. --sql prints what a DBA runs to make the
 table, where this account may not.
 
-` + describeDocument("audit_chain"),
+` + describeDocument("audit-verify-chain"),
 		Example: `  ocmt audit verify-chain
   ocmt audit verify-chain --record /var/lib/ocmt/record
   ocmt audit verify-chain --sql`,
@@ -93,7 +93,7 @@ func (a *App) runAuditVerifyChain(ctx context.Context, settings *config.Settings
 		place = prospect.Place
 	}
 	a.printChain(place, report)
-	if err := a.printer.Document("audit_chain", auditChainDocument{Place: place, Intact: report.Break == nil, Report: report}); err != nil {
+	if err := a.printer.Document("audit-verify-chain", auditChainDocument{Place: place, Intact: report.Break == nil, Report: report}); err != nil {
 		return err
 	}
 	if report.Break == nil {
@@ -140,7 +140,7 @@ func (a *App) printRecordSQL(ctx context.Context, settings *config.Settings) err
 		a.printer.Note("the table is there already: nothing is to be made")
 	}
 	if a.printer.JSON() {
-		return a.printer.Document("audit_chain", auditChainDocument{SQL: statements, Report: chain.Report{Head: chain.NoHash, After: -1}})
+		return a.printer.Document("audit-verify-chain", auditChainDocument{SQL: statements, Report: chain.Report{Head: chain.NoHash, After: -1}})
 	}
 	a.printer.Raw(statements)
 	return nil

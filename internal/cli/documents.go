@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"github.com/ocmt/ocmt/internal/audit/report"
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
@@ -35,8 +36,12 @@ func documents() []document {
 		{"session-invalidate", invalidateDocument{}},
 		{"session-list", sessionListDocument{}},
 		{"session-stats", sessionStatsDocument{}},
-		{"audit_chain", auditChainDocument{}},
-		{"audit_record", auditRecordDocument{}},
+		{"audit", report.Document{}},
+		{"audit-list", auditListDocument{}},
+		{"audit-explain", auditCheck{}},
+		{"audit-baseline", baselineDocument{}},
+		{"audit-verify-chain", auditChainDocument{}},
+		{"audit-record", auditRecordDocument{}},
 		{"demo", demoDocument{}},
 		{"version", versionDocument{}},
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/audit/report"
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
@@ -21,12 +23,14 @@ var fieldRow = regexp.MustCompile("(?m)^\\| `([a-z_.\\[\\]]+)` \\|")
 // section.
 func pageSections() map[string]reflect.Type {
 	sections := map[string]reflect.Type{
-		"error":             reflect.TypeFor[ui.ErrorDocument](),
-		"A finding":         reflect.TypeFor[finding.Finding](),
-		"A value set aside": reflect.TypeFor[migrate.SetAside](),
-		"A value given up":  reflect.TypeFor[migrate.Accepted](),
-		"A search":          reflect.TypeFor[discover.Report](),
-		"A run at work":     reflect.TypeFor[migrate.Status](),
+		"error":                 reflect.TypeFor[ui.ErrorDocument](),
+		"A finding":             reflect.TypeFor[finding.Finding](),
+		"A value set aside":     reflect.TypeFor[migrate.SetAside](),
+		"A value given up":      reflect.TypeFor[migrate.Accepted](),
+		"A search":              reflect.TypeFor[discover.Report](),
+		"A run at work":         reflect.TypeFor[migrate.Status](),
+		"A finding of an audit": reflect.TypeFor[report.DocumentFinding](),
+		"An accepted fault":     reflect.TypeFor[audit.Accepted](),
 	}
 	for _, written := range documents() {
 		heading := strings.Replace(written.name, "-", " ", 1)

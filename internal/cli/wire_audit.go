@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/audit/report"
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgaudit"
+	"github.com/ocmt/ocmt/internal/probe"
+	"github.com/ocmt/ocmt/internal/redis"
+	"github.com/ocmt/ocmt/internal/redis/redisaudit"
+)
+
+// auditDeployment is what the checks of an audit look at, and what is to be closed after them.
+type auditDeployment struct {
+	app        *App
+	settings   *config.Settings
+	scope      *auditScope
+	deployment *config.Deployment
+	sources    audit.Sources
+	inputs     []audit.Input
+	encryption audit.EncryptionSource
+	closers    []func()
+}
+
+// openAudit opens what the checks look at. What does not answer becomes a gap of its checks.
+func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *auditScope) (*auditDeployment, error) {
+	d := &auditDeployment{app: a, settings: settings, scope: scope, deployment: settings.Deployment()}
+	d.sources.Settings = audit.Available[audit.Settings](d.deployment)
+	for _, open := range []func(context.Context) error{d.openDatabase, d.openRedis, d.openEndpoints} {
+		if err := open(ctx); err != nil {
+			d.close()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// close closes what is open, the last first.
+func (d *auditDeployment) close() {
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		d.closers[i]()
+	}
+}
+
+// openDatabase takes the snapshot that all checks of the database look at.
+func (d *auditDeployment) openDatabase(ctx context.Context) error {
+	if d.settings.DatabaseURL.Reveal() == "" {
+		const reason = "DATABASE_URL is not set"
+		d.inputs = append(d.inputs, audit.Input{Kind: "database", Absent: reason})
+		d.sources.Encryption, d.sources.Tokens = audit.Absent[audit.EncryptionSource](reason), audit.Absent[audit.TokenSource](reason)
+		d.sources.PostgreSQL, d.sources.Lifecycle = audit.Absent[audit.PostgreSQLSource](reason), audit.Absent[audit.LifecycleSource](reason)
+		return nil
+	}
+	db, err := d.app.openDatabase(d.settings)
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, db.Close)
+	snapshot, err := pgaudit.Open(ctx, db.DB, d.settings.Engine.StatementTimeout)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		gap := audit.Gap{What: "the database", Reason: err.Error()}
+		d.inputs = append(d.inputs, audit.Input{Kind: "database", Absent: err.Error()})
+		d.sources.Encryption, d.sources.Tokens = audit.Unanswered[audit.EncryptionSource](gap), audit.Unanswered[audit.TokenSource](gap)
+		d.sources.PostgreSQL, d.sources.Lifecycle = audit.Unanswered[audit.PostgreSQLSource](gap), audit.Unanswered[audit.LifecycleSource](gap)
+		return nil
+	}
+	d.closers = append(d.closers, func() { snapshot.Close(context.WithoutCancel(ctx)) })
+	d.inputs = append(d.inputs, audit.Input{Kind: "database", Name: databaseName(db), As: snapshot.Account()})
+	d.encryption = audit.NewEncryptionSource(snapshot.Values(), audit.EncryptionOptions{Catalogue: fullCatalogue(d.settings), Known: knownColumns(d.settings),
+		Search: db.searchers, Workers: cmp.Or(d.settings.Engine.Workers, migrate.DefaultWorkers(d.app.deps.Cores))})
+	d.sources.Encryption = audit.Available(d.encryption)
+	d.sources.Tokens = audit.Available[audit.TokenSource](snapshot)
+	d.sources.PostgreSQL = audit.Available[audit.PostgreSQLSource](snapshot)
+	d.sources.Lifecycle = audit.Available[audit.LifecycleSource](&pgaudit.Lifecycle{Snapshot: snapshot, Record: d.app.openRecord(d.settings, db.DB), Horizon: time.Duration(d.scope.Horizon)})
+	return nil
+}
+
+// databaseName names a database without a password.
+func databaseName(db *database) string {
+	target := db.Target()
+	return target.Database + " at " + net.JoinHostPort(target.Host, strconv.Itoa(int(target.Port)))
+}
+
+// openRedis makes the clients of all addresses of REDIS_URL. It dials nothing.
+func (d *auditDeployment) openRedis(context.Context) error {
+	addresses := strings.Fields(d.settings.RedisURL.Reveal())
+	if len(addresses) == 0 {
+		const reason = "REDIS_URL is not set"
+		d.inputs = append(d.inputs, audit.Input{Kind: "redis", Absent: reason})
+		d.sources.Redis = audit.Absent[audit.RedisSource](reason)
+		return nil
+	}
+	options, err := d.app.redisOptions(d.settings)
+	if err != nil {
+		return err
+	}
+	source, err := redisaudit.New(addresses, options, redisaudit.Options{Prefix: d.settings.Access.RedisPrefix})
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, source.Close)
+	d.inputs = append(d.inputs, audit.Input{Kind: "redis", Name: strconv.Itoa(len(addresses)) + " of REDIS_URL"})
+	d.sources.Redis = audit.Available[audit.RedisSource](source)
+	return nil
+}
+
+// openEndpoints makes the clients of the endpoints that were named. It dials nothing.
+func (d *auditDeployment) openEndpoints(context.Context) error {
+	if len(d.scope.Endpoints) == 0 {
+		d.sources.Endpoints = audit.Absent[audit.EndpointSource]("no --endpoint was named")
+		return nil
+	}
+	certificates, err := d.app.readCertificates(d.settings.Access.EndpointCA)
+	if err != nil {
+		return err
+	}
+	endpoints, err := probe.NewEndpoints(d.scope.Endpoints, probe.Options{CA: certificates}, d.deployment.Text, d.scope.Live)
+	if err != nil {
+		return err
+	}
+	for _, one := range endpoints.Endpoints() {
+		as := "without a token"
+		if d.scope.Live {
+			as = "with the configured tokens too"
+		}
+		d.inputs = append(d.inputs, audit.Input{Kind: "endpoint", Name: one.Name(), As: as})
+	}
+	d.sources.Endpoints = audit.Available[audit.EndpointSource](endpoints)
+	return nil
+}
+
+// redisOptions reads the certificates for Redis.
+func (a *App) redisOptions(settings *config.Settings) (options redis.Options, err error) {
+	for _, file := range []struct {
+		name    string
+		content *[]byte
+	}{{settings.Access.RedisCA, &options.CA}, {settings.Access.RedisCertificate, &options.Certificate}, {settings.Access.RedisKey, &options.Key}} {
+		if file.name == "" {
+			continue
+		}
+		if *file.content, err = os.ReadFile(a.path(file.name)); err != nil {
+			return options, err
+		}
+	}
+	return options, nil
+}
+
+// extras are what the page of an audit shows besides the report.
+func (d *auditDeployment) extras() (extras report.Extras) {
+	current, _ := strconv.Atoi(d.deployment.Text("ENCRYPTION_KEY_VERSION"))
+	for _, count := range d.encryption.VersionCounts() {
+		last := len(extras.Columns) - 1
+		if last < 0 || extras.Columns[last].Column != count.Column {
+			extras.Columns = append(extras.Columns, report.ColumnVersions{Column: count.Column})
+			last++
+		}
+		extras.Columns[last].Versions = append(extras.Columns[last].Versions,
+			report.VersionCount{Label: "v" + strconv.Itoa(count.Version), Current: count.Version == current, Values: count.Values})
+	}
+	return extras
+}
