@@ -92,3 +92,19 @@ func TestPlainFilesOfTheGitDirectory(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// If this fails, an env file that the next git add -A takes is overlooked because it is not in the
+// top folder.
+func TestUnignoredEnvFiles(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t)
+	commit(t, dir, "tracked/.env", "A=1")
+	write(t, dir, ".gitignore", "/.env\n")
+	for _, name := range []string{".env", "srv/.env.production", "srv/.env.example", "srv/main.js"} {
+		write(t, dir, name, "A=1")
+	}
+	files, err := open(t, filepath.Join(dir, "srv")).UnignoredEnvFiles(t.Context())
+	if err != nil || !reflect.DeepEqual(files, []string{"srv/.env.production"}) {
+		t.Errorf("not ignored: %v, error %v", files, err)
+	}
+}

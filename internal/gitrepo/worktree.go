@@ -104,3 +104,23 @@ func (r *Repository) NotIgnored(ctx context.Context, names []string) ([]string, 
 	}
 	return left, nil
 }
+
+// UnignoredEnvFiles returns the env files of the working tree that are neither tracked nor ignored, by
+// path from the top. The excludes of this user do not count.
+func (r *Repository) UnignoredEnvFiles(ctx context.Context) ([]string, error) {
+	if r.IsBare() {
+		return nil, ErrBare
+	}
+	listing, err := r.output(ctx, r.top, nil, []string{"core.excludesFile="}, "ls-files", "-z", "--others", "--exclude-standard")
+	if err != nil {
+		return nil, fmt.Errorf("listing files that are not tracked: %w", err)
+	}
+	var list []string
+	for name := range strings.SplitSeq(string(listing), "\x00") {
+		if env, example := IsEnvName(path.Base(name)); env && !example {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}

@@ -47,7 +47,9 @@ func New(secrets []Secret) *Matcher {
 		case text == "":
 			continue
 		case utf8.RuneCountInString(text) < MinLength:
-			m.tooShort = append(m.tooShort, secret.Name)
+			if !slices.Contains(m.tooShort, secret.Name) {
+				m.tooShort = append(m.tooShort, secret.Name)
+			}
 			continue
 		}
 		for _, spelled := range spell(text) {
@@ -76,6 +78,18 @@ func (m *Matcher) add(byBytes map[string]int, name string, spelled spelling) {
 // TooShort returns the names of the secrets that are not searched because they have fewer than
 // MinLength characters.
 func (m *Matcher) TooShort() []string { return slices.Clone(m.tooShort) }
+
+// Names returns the names of the secrets that are searched, in order.
+func (m *Matcher) Names() []string {
+	var names []string
+	for _, p := range m.patterns {
+		for _, o := range p.owners {
+			names = append(names, o.name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // Format writes "[redacted]" for every verb, because a Matcher has the secrets.
 func (m *Matcher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
