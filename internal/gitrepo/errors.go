@@ -9,7 +9,7 @@ import (
 
 // What Open returns.
 var (
-	// ErrNoGit says that there is no git program.
+	// ErrNoGit says that there is a repository, and no git program.
 	ErrNoGit = errors.New("git is not installed")
 	// ErrNotRepository says that a folder is in no repository.
 	ErrNotRepository = errors.New("it is not in a git repository")

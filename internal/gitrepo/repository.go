@@ -30,13 +30,16 @@ type Repository struct {
 // Open looks for the repository that a folder is in. getenv is asked for PATH and HOME alone. Errors:
 // ErrNoGit, ErrNotRepository, ErrForeignOwned, ErrBroken and those of running git.
 func Open(ctx context.Context, dir string, matcher *leak.Matcher, getenv func(string) string) (*Repository, error) {
-	program, err := exec.LookPath("git")
-	if err != nil {
-		return nil, ErrNoGit
-	}
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("finding folder %q: %w", dir, err)
+	}
+	program, err := exec.LookPath("git")
+	switch {
+	case err != nil && hasGitDir(absolute):
+		return nil, ErrNoGit
+	case err != nil:
+		return nil, ErrNotRepository
 	}
 	r := &Repository{Dir: absolute, matcher: matcher, program: program, environment: cleanEnvironment(getenv)}
 	if _, err := os.Stat(absolute); err != nil {
@@ -80,6 +83,9 @@ func hasGitDir(dir string) bool {
 		dir = filepath.Dir(dir)
 	}
 }
+
+// Top returns the top folder of the files that are checked out; "" for a bare repository.
+func (r *Repository) Top() string { return r.top }
 
 // GitDir returns the folder that names the repository: that which all its worktrees share.
 func (r *Repository) GitDir() string { return r.commonDir }

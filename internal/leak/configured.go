@@ -38,7 +38,7 @@ func Configured(settings Settings) []Secret {
 		switch text := settings.Text(setting.Name); {
 		case setting.Path: // the file is the secret, not its path
 		case setting.Address:
-			for _, password := range passwordsOf(text) {
+			for _, password := range Passwords(text) {
 				add(setting.Name, password)
 			}
 		default:
@@ -48,9 +48,9 @@ func Configured(settings Settings) []Secret {
 	return list
 }
 
-// passwordsOf returns the passwords of addresses, as they are written and as they are meant. The two
+// Passwords returns the passwords of addresses, as they are written and as they are meant. The two
 // differ where one is percent-encoded.
-func passwordsOf(addresses string) []string {
+func Passwords(addresses string) []string {
 	var list []string
 	for _, field := range strings.Fields(addresses) {
 		written, isKeyword := strings.CutPrefix(field, "password=") // the other form of PostgreSQL's addresses
