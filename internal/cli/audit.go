@@ -182,7 +182,7 @@ not be looked at is never a pass: without findings the command then ends with 1.
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	cmd.AddCommand(newAuditListCommand(app, nil), newAuditExplainCommand(app), newAuditBaselineCommand(app),
-		newAuditVerifyChainCommand(app, nil), newAuditRecordCommand(app, nil))
+		newAuditLogCommand(app, nil), newAuditVerifyChainCommand(app, nil), newAuditRecordCommand(app, nil))
 	return cmd
 }
 

@@ -30,11 +30,11 @@ var reportedEvents = map[string]string{
 // eventNames returns the events in the order of the alphabet.
 func eventNames() []string { return slices.Sorted(maps.Keys(reportedEvents)) }
 
-// momentFlag is a flag that holds a time with its zone.
-type momentFlag struct{ time.Time }
+// utcTimeFlag is a flag that holds a time with its zone.
+type utcTimeFlag struct{ time.Time }
 
 // Set reads a time of RFC 3339.
-func (f *momentFlag) Set(text string) error {
+func (f *utcTimeFlag) Set(text string) error {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return errors.New("it must be a time with its zone, such as 2026-03-01T04:30:00Z")
@@ -44,7 +44,7 @@ func (f *momentFlag) Set(text string) error {
 }
 
 // String returns the time, or nothing.
-func (f *momentFlag) String() string {
+func (f *utcTimeFlag) String() string {
 	if f.IsZero() {
 		return ""
 	}
@@ -52,13 +52,13 @@ func (f *momentFlag) String() string {
 }
 
 // Type names the kind of value in help texts.
-func (f *momentFlag) Type() string { return "time" }
+func (f *utcTimeFlag) Type() string { return "time" }
 
 // auditRecordOptions are the arguments of ocmt audit record. Args is as the operator wrote them.
 type auditRecordOptions struct {
 	Args         []string
 	Secret, Note string
-	At           momentFlag
+	At           utcTimeFlag
 	DryRun       bool
 }
 

@@ -1,0 +1,228 @@
+package pgaudit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/audit/review"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Describe implements review.Database.
+func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
+	found, description := &timelineLayout{}, &review.Description{}
+	err := t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryRows(ctx, conn, "select current_database(), current_setting('TimeZone')")
+		if err != nil {
+			return err
+		}
+		description.Database = rows[0][0]
+		for _, form := range timelineForms {
+			table, err := describeTimelineTable(ctx, conn, form, rows[0][1])
+			if err != nil {
+				return fmt.Errorf("describing %s: %w", form.source, err)
+			}
+			description.States = append(description.States, table.description)
+			if table.description.Unread == "" {
+				found.tables = append(found.tables, table)
+			}
+		}
+		if description.ZoneDoubt, err = findZoneDoubt(ctx, conn, found.tables); err != nil {
+			return err
+		}
+		return found.describePeople(ctx, conn)
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.found = found
+	return description, nil
+}
+
+// timelineReadable is the condition that the account may read a column a.
+const timelineReadable = "has_column_privilege(a.attrelid, a.attnum, 'SELECT')"
+
+// describePeople looks whether users and groups can be looked up.
+func (l *timelineLayout) describePeople(ctx context.Context, conn *pgconn.PgConn) error {
+	rows, err := postgres.QueryRows(ctx, conn, `select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+		where c.oid in (to_regclass('users'), to_regclass('groups')) and (c.relname, a.attname) in (('users', 'id'), ('users', 'email'), ('groups', 'id'), ('groups', 'name'))
+		and `+timelineReadable+` and not row_security_active(c.oid) group by 1 having count(*) = 2`)
+	for _, row := range rows {
+		l.emails = l.emails || row[0] == "users"
+		l.groups = l.groups || row[0] == "groups"
+	}
+	return err
+}
+
+// describeTimelineTable looks for a table, its columns, and the index that brings its rows into order.
+func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timelineForm, zone string) (l timelineTable, err error) {
+	l = timelineTable{timelineForm: form, zone: zone, types: map[string]string{}, description: review.State{Source: form.source, Lacking: []string{}}}
+	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, row_security_active(c.oid), has_schema_privilege(n.oid, 'USAGE'), pg_relation_size(c.oid) > 256 << 20,
+		a.attname, format_type(a.atttypid, null), a.attnotnull, `+timelineReadable+`, current_user
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+		where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`, string(form.source))
+	if err != nil {
+		return l, err
+	}
+	if len(rows) == 0 {
+		l.description.Absent, l.description.Unread = true, "there is no such table on the search path of this account"
+		return l, nil
+	}
+	l.oid, l.schema, l.name, l.large = rows[0][0], rows[0][1], rows[0][2], rows[0][5] == "t"
+	forbidden := map[string]bool{}
+	for _, row := range rows {
+		if row[9] != "t" {
+			forbidden[row[6]] = true
+			continue
+		}
+		l.types[row[6]] = row[7]
+		l.notNull = l.notNull || row[6] == form.columns[review.Time] && row[8] == "t"
+	}
+	l.describeColumns(forbidden, postgres.Quote(rows[0][10]))
+	switch {
+	case rows[0][3] == "t":
+		l.description.Unread = "row security hides rows of it from this account: use one with BYPASSRLS"
+	case l.description.Unread == "":
+		err = l.describeOrder(ctx, conn)
+	}
+	return l, err
+}
+
+// describeColumns says which columns are not there, or not to be read. Without the time, the id or the
+// action of its rows a table is not read.
+func (l *timelineTable) describeColumns(forbidden map[string]bool, account string) {
+	for field := range review.FieldCount {
+		name, asked := l.columns[field]
+		if !asked {
+			continue
+		}
+		if l.description.Has[field] = l.types[name] != ""; l.description.Has[field] {
+			continue
+		}
+		l.description.Lacking = append(l.description.Lacking, name)
+		if field != review.Time && field != review.ID && field != review.Action {
+			continue
+		}
+		if l.description.Unread = "it has no column " + name; forbidden[name] {
+			l.description.Unread = "the account may not read it: GRANT SELECT ON " + l.path() + " TO " + account
+		}
+	}
+	switch kind := l.typeOf(review.Time); {
+	case kind == zonelessType:
+		l.description.Zone = l.zone
+	case kind != "" && kind != "timestamp with time zone":
+		l.description.Unread = "its column " + l.columns[review.Time] + " is of type " + kind
+	}
+}
+
+// timelineIndex is an index that can bring rows into the order of their times.
+type timelineIndex struct {
+	first, second         string
+	firstDesc, secondDesc bool
+	firstNullsFirst       bool
+	secondNullsFirst      bool
+}
+
+// describeOrder chooses how the rows are brought into order.
+func (l *timelineTable) describeOrder(ctx context.Context, conn *pgconn.PgConn) error {
+	indexes, err := readTimelineIndexes(ctx, conn, l.oid)
+	if err != nil {
+		return err
+	}
+	at, id, tenant := l.columns[review.Time], l.columns[review.ID], l.columns[review.Tenant]
+	l.order = review.BySort
+	for _, one := range indexes {
+		switch {
+		case one.first == at:
+			l.order, l.nulls = review.ByTime, nullsOf(one.firstDesc, one.firstNullsFirst)
+		case one.first == tenant && one.second == at && tenant != "" && l.typeOf(review.Tenant) != "" && l.order != review.ByTime:
+			l.order, l.nulls = review.ByTenant, nullsOf(one.secondDesc, one.secondNullsFirst)
+			l.tenantOrder = tenantOrderOf(one)
+		case one.first == id && l.order == review.BySort && strings.HasSuffix(l.typeOf(review.ID), "int") || one.first == id && l.order == review.BySort && l.typeOf(review.ID) == "integer":
+			l.order, l.nulls = review.ByKey, ""
+		}
+	}
+	l.description.Order = l.order
+	switch l.order {
+	case review.ByKey:
+		l.description.Assumed = "no index on its time: rows are taken in the order of their ids, as if times went up with them"
+	case review.ByTenant:
+		return l.describeTenants(ctx, conn)
+	}
+	return nil
+}
+
+// describeTenants counts the tenants that have rows.
+func (l *timelineTable) describeTenants(ctx context.Context, conn *pgconn.PgConn) error {
+	tenants, err := postgres.QueryColumn(ctx, conn, l.tenantsSQL())
+	l.tenants, l.byLateral = len(tenants) > 0, len(tenants) <= maxTenants
+	if !l.byLateral {
+		l.description.Assumed = "no index on its time alone, and many tenants: rows with a tenant are taken in the order of their ids, as if times went up with them"
+	}
+	return err
+}
+
+// readTimelineIndexes returns the whole, valid B-tree indexes of a table by their first two columns.
+func readTimelineIndexes(ctx context.Context, conn *pgconn.PgConn, oid string) (indexes []timelineIndex, err error) {
+	rows, err := postgres.QueryRows(ctx, conn, `select a.attname, coalesce(b.attname, ''), i.indoption[0] & 1, coalesce(i.indoption[1], 0) & 1, i.indoption[0] & 2, coalesce(i.indoption[1], 0) & 2
+		from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname = 'btree'
+		join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+		left join pg_attribute b on b.attrelid = i.indrelid and b.attnum = i.indkey[1] and i.indnkeyatts > 1
+		where i.indrelid = $1::oid and i.indisvalid and i.indisready and i.indpred is null order by i.indexrelid`, oid)
+	for _, row := range rows {
+		indexes = append(indexes, timelineIndex{first: row[0], second: row[1], firstDesc: row[2] != "0", secondDesc: row[3] != "0", firstNullsFirst: row[4] != "0", secondNullsFirst: row[5] != "0"})
+	}
+	return indexes, err
+}
+
+// nullsOf says where NULL stands when a column of an index is read from its largest value down.
+func nullsOf(desc, nullsFirst bool) string {
+	if desc == nullsFirst {
+		return "" // first, as for every descending order
+	}
+	return " nulls last"
+}
+
+// tenantOrderOf returns the order of the tenants in an index whose times are read from the newest down.
+func tenantOrderOf(one timelineIndex) string {
+	backward := !one.secondDesc
+	order := " asc"
+	if one.firstDesc != backward {
+		order = " desc"
+	}
+	if one.firstNullsFirst != backward {
+		return order + " nulls first"
+	}
+	return order + " nulls last"
+}
+
+// findZoneDoubt says why times without a zone may be read wrongly: the servers write them in the zone
+// of their own connections.
+func findZoneDoubt(ctx context.Context, conn *pgconn.PgConn, tables []timelineTable) (string, error) {
+	zoneless := false
+	for _, table := range tables {
+		zoneless = zoneless || table.description.Zone != ""
+	}
+	if !zoneless {
+		return "", nil
+	}
+	rows, err := postgres.QueryRows(ctx, conn, `select current_setting('TimeZone'), (select source from pg_settings where name = 'TimeZone'),
+		coalesce((select r.rolname || ' has ' || split_part(c, '=', 2) from pg_db_role_setting s cross join unnest(s.setconfig) c join pg_roles r on r.oid = s.setrole
+			where c ilike 'timezone=%' and s.setdatabase in (0, (select oid from pg_database where datname = current_database())) and r.rolcanlogin
+			and r.rolname <> current_user and split_part(c, '=', 2) <> current_setting('TimeZone') order by 1 limit 1), '')`)
+	if err != nil {
+		return "", fmt.Errorf("asking for time zones: %w", err)
+	}
+	switch zone, source, other := rows[0][0], rows[0][1], rows[0][2]; {
+	case source == "client":
+		return "PGTZ or DATABASE_URL sets the time zone " + zone + " for this connection, and the servers may write in another one", nil
+	case other != "":
+		return "this connection has the time zone " + zone + ", and the account " + other, nil
+	}
+	return "", nil
+}

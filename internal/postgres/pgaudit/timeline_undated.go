@@ -1,0 +1,108 @@
+package pgaudit
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/audit/review"
+	"github.com/ocmt/ocmt/internal/postgres"
+)
+
+// Undated implements review.Database. A filter's times are passed over: these rows have none.
+func (t *Timeline) Undated(ctx context.Context, filter review.Filter, most int) (list []review.Undated, err error) {
+	layout, err := t.layout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter.Since, filter.Until = time.Time{}, time.Time{}
+	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
+		for _, table := range layout.tables {
+			if table.notNull || !table.answers(filter) {
+				continue
+			}
+			one, err := table.undated(ctx, conn, filter, most)
+			if err != nil {
+				return fmt.Errorf("looking for rows without a time in %s: %w", table.source, err)
+			}
+			if one.Count != 0 {
+				list = append(list, one)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// undated counts the rows of a table that have no time. A large table without an index that serves is
+// not read for it.
+func (l timelineTable) undated(ctx context.Context, conn *pgconn.PgConn, filter review.Filter, most int) (found review.Undated, err error) {
+	found = review.Undated{Source: l.source, Rows: []review.Entry{}}
+	indexed := l.order == review.ByTime || l.order == review.ByTenant && (!l.tenants || l.byLateral)
+	if l.large && !indexed {
+		found.Count = -1
+		return found, nil
+	}
+	parts := []string{""}
+	if l.order == review.ByTenant && indexed {
+		tenant := l.column(review.Tenant)
+		parts = []string{tenant + " is null and ", tenant + " = any(array(" + l.tenantsSQL() + ")) and "}
+	}
+	for _, part := range parts {
+		p := &timelinePredicate{}
+		l.addFilter(p, filter)
+		where := " from " + l.path() + " t where " + part + l.column(review.Time) + " is null and " + p.sql()
+		rows, err := postgres.QueryColumn(ctx, conn, "select count(*)"+where, p.params...)
+		if err != nil {
+			return found, err
+		}
+		if rows[0] == "0" {
+			continue
+		}
+		found.Count += postgres.ParseNumber(rows[0])
+		sql := "select " + l.selectList(true) + where + " order by " + l.column(review.ID) + " desc limit " + strconv.Itoa(most-len(found.Rows))
+		result := conn.ExecParams(ctx, sql, p.values(), nil, nil, nil).Read()
+		if result.Err != nil {
+			return found, postgres.ExplainError(result.Err)
+		}
+		for _, values := range result.Rows {
+			found.Rows = append(found.Rows, review.NewEntry(timelineRow(l.source, values)))
+		}
+	}
+	return found, nil
+}
+
+// Habits implements review.Database.
+func (t *Timeline) Habits(ctx context.Context, filter review.Filter, from, to time.Time) (habits []review.Habit, err error) {
+	layout, err := t.layout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter.Since, filter.Until = from, to
+	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
+		for _, table := range layout.tables {
+			user := table.column(review.User)
+			if user == "" || !table.answers(filter) {
+				continue
+			}
+			if err := table.boundKeys(ctx, conn, filter); err != nil {
+				return fmt.Errorf("looking for a time in %s: %w", table.source, err)
+			}
+			branch := table.branch(filter, user+" is not null", "1")
+			where := branch.timelinePredicate.sql()
+			rows, err := postgres.QueryRows(ctx, conn, "select "+user+"::text, "+table.expression(review.Address)+"::text, extract(hour from "+table.utcTime()+")::int, count(*) from "+
+				table.path()+" t where "+where+" group by 1, 2, 3", branch.params...)
+			if err != nil {
+				return fmt.Errorf("counting what users did in %s: %w", table.source, err)
+			}
+			for _, row := range rows {
+				habits = append(habits, review.Habit{User: row[0], Address: row[1], Hour: int(postgres.ParseNumber(row[2])), Rows: postgres.ParseNumber(row[3])})
+			}
+		}
+		return nil
+	})
+	return habits, err
+}
