@@ -67,28 +67,35 @@ const (
 
 // Validate finds what contradicts itself.
 func (o *auditLogOptions) Validate() error {
+	_, cursorErr := review.ParseCursor(o.After)
+	switch {
+	case o.Limit < 0 || o.Limit > maxAuditLogLines:
+		return fmt.Errorf("--limit must be from 1 to %d", maxAuditLogLines)
+	case o.Export != "" && !slices.Contains(review.Formats(), review.Format(o.Export)):
+		return errors.New("--export must be jsonl, csv or cef")
+	case cursorErr != nil:
+		return fmt.Errorf("--after: %w", cursorErr)
+	}
+	return firstError(o.validateWay(), review.Filter{Action: o.Action, Sources: o.sources()}.Validate())
+}
+
+// validateWay finds flags that do not go with the way in which the timeline is shown.
+func (o *auditLogOptions) validateWay() error {
 	ways := 0
 	for _, chosen := range []bool{o.Export != "", o.Follow, o.Suspicious, o.Limits} {
 		if chosen {
 			ways++
 		}
 	}
-	_, cursorErr := review.ParseCursor(o.After)
 	switch {
 	case ways > 1:
 		return errors.New("--export, --follow, --suspicious and --limits exclude each other")
-	case o.Limit < 0 || o.Limit > maxAuditLogLines:
-		return fmt.Errorf("--limit must be from 1 to %d", maxAuditLogLines)
-	case o.Export != "" && !slices.Contains(review.Formats(), review.Format(o.Export)):
-		return errors.New("--export must be jsonl, csv or cef")
-	case (o.Export != "" || o.Suspicious || o.Limits) && (o.Limit > 0 || o.After != ""):
+	case ways == 1 && !o.Follow && (o.Limit > 0 || o.After != ""):
 		return errors.New("--limit and --after are about pages: bound the time with --since and --until")
 	case o.Follow && (o.Until != "" || o.After != ""):
 		return errors.New("--follow shows what comes: leave out --until and --after")
-	case cursorErr != nil:
-		return fmt.Errorf("--after: %w", cursorErr)
 	}
-	return review.Filter{Action: o.Action, Sources: o.sources()}.Validate()
+	return nil
 }
 
 func (o *auditLogOptions) sources() (list []review.Source) {

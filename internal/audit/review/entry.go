@@ -121,3 +121,6 @@ func (e Entry) second() string {
 	const length = len("2006-01-02T15:04:05")
 	return e.Time[:min(length, len(e.Time))]
 }
+
+// OwnTime returns the time of the entry in the type of its column, as the database writes it.
+func (e Entry) OwnTime() string { return e.own }

@@ -135,6 +135,17 @@ func (f *finder) look(entry Entry) {
 		f.collect(GuessedMFA, entry.User, entry, MFAWindow)
 	case family == "mfa" && isMFASuccess(entry):
 		f.succeed(GuessedMFA, entry.User, entry, MFAFailures, MFAWindow, "failed second factors of the user, then one that succeeded: its code may have been guessed, or its owner worn down")
+	default:
+		f.lookAtUse(family, entry)
+	}
+	if entry.Tool {
+		f.single(ToolChange, entry, "ocmt changed keys or sessions: an operator should know of it")
+	}
+}
+
+// lookAtUse takes an entry that is about the use of what somebody has who is logged in.
+func (f *finder) lookAtUse(family string, entry Entry) {
+	switch {
 	case family == "vault unlock" && entry.Outcome == Failed:
 		f.burst(UnlockBurst, entry, "vault unlocks that failed: somebody may be guessing the password of a vault")
 	case entry.Outcome == Failed && isCapability(entry):
@@ -145,9 +156,6 @@ func (f *finder) look(entry Entry) {
 		f.single(Impersonation, entry, "an administrator acted as another user")
 	case family == "emergency access":
 		f.single(EmergencyAccess, entry, "emergency access was used or changed")
-	}
-	if entry.Tool {
-		f.single(ToolChange, entry, "ocmt changed keys or sessions: an operator should know of it")
 	}
 }
 

@@ -3,6 +3,7 @@ package pgaudit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -62,7 +63,8 @@ func (t *Timeline) layout(ctx context.Context) (*timelineLayout, error) {
 	return t.found, err
 }
 
-// Read implements review.Database. The branches of all sources go to the server in one round trip.
+// Read implements review.Database. The branches of all sources go to the server in one round trip, but
+// for the rows with a tenant, which have one of their own.
 func (t *Timeline) Read(ctx context.Context, filter review.Filter, after review.Cursor, most int) (batches []review.Batch, err error) {
 	layout, err := t.layout(ctx)
 	if err != nil {
@@ -70,6 +72,7 @@ func (t *Timeline) Read(ctx context.Context, filter review.Filter, after review.
 	}
 	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
 		var branches []timelineBranch
+		var byTenant *timelineTable
 		for _, table := range layout.tables {
 			if !table.answers(filter) {
 				continue
@@ -81,9 +84,20 @@ func (t *Timeline) Read(ctx context.Context, filter review.Filter, after review.
 				return fmt.Errorf("looking for a time in %s: %w", table.source, err)
 			}
 			branches = append(branches, table.branches(filter, most)...)
+			if table.tenants && table.byLateral {
+				byTenant = &table
+			}
 		}
-		batches, err = readBranches(ctx, conn, branches, most)
-		return err
+		if batches, err = readBranches(ctx, conn, branches, most); err != nil || byTenant == nil {
+			return err
+		}
+		i := slices.IndexFunc(batches, func(batch review.Batch) bool { return batch.Source == byTenant.source })
+		with, err := byTenant.readTenants(ctx, conn, filter, batches[i], most)
+		if err != nil {
+			return err
+		}
+		batches[i] = review.JoinBatches(batches[i], with, most)
+		return nil
 	})
 	return batches, err
 }

@@ -18,10 +18,16 @@ type timelineBranch struct {
 	sql    string
 }
 
-// branches returns the statements that read a table after a position, each at most so many rows.
+// newest returns the order of the rows.
+func (l timelineTable) newest() string {
+	return l.column(review.Time) + " desc" + l.nulls + ", " + l.column(review.ID) + " desc"
+}
+
+// branches returns the statements that read a table after a position, each at most so many rows: all
+// but that of readTenants.
 func (l timelineTable) branches(filter review.Filter, most int) []timelineBranch {
 	limit := " limit " + strconv.Itoa(most)
-	newest := l.column(review.Time) + " desc" + l.nulls + ", " + l.column(review.ID) + " desc"
+	newest := l.newest()
 	switch l.order {
 	case review.ByKey:
 		return []timelineBranch{l.branch(filter, "", l.column(review.ID)+" desc"+limit)}
@@ -30,15 +36,10 @@ func (l timelineTable) branches(filter review.Filter, most int) []timelineBranch
 		// tenant is another one.
 		tenant := l.column(review.Tenant)
 		without := l.branch(filter, tenant+" is null", tenant+l.tenantOrder+", "+newest+limit)
-		if !l.tenants {
-			return []timelineBranch{without}
-		}
-		if !l.byLateral {
+		if l.tenants && !l.byLateral {
 			return []timelineBranch{without, l.branch(filter, tenant+" is not null", l.column(review.ID)+" desc"+limit)}
 		}
-		with := l.branch(filter, tenant+" = n.tenant_id", newest+limit)
-		with.sql = "select r.* from (" + l.tenantsSQL() + ") n cross join lateral (" + with.sql + ") r order by 1 desc, " + strconv.Itoa(int(review.ID)+2) + " desc" + limit
-		return []timelineBranch{without, with}
+		return []timelineBranch{without}
 	default:
 		return []timelineBranch{l.branch(filter, "", newest+limit)}
 	}

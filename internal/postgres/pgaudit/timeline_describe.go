@@ -3,7 +3,7 @@ package pgaudit
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -134,19 +134,7 @@ func (l *timelineTable) describeOrder(ctx context.Context, conn *pgconn.PgConn) 
 	if err != nil {
 		return err
 	}
-	at, id, tenant := l.columns[review.Time], l.columns[review.ID], l.columns[review.Tenant]
-	l.order = review.BySort
-	for _, one := range indexes {
-		switch {
-		case one.first == at:
-			l.order, l.nulls = review.ByTime, nullsOf(one.firstDesc, one.firstNullsFirst)
-		case one.first == tenant && one.second == at && tenant != "" && l.typeOf(review.Tenant) != "" && l.order != review.ByTime:
-			l.order, l.nulls = review.ByTenant, nullsOf(one.secondDesc, one.secondNullsFirst)
-			l.tenantOrder = tenantOrderOf(one)
-		case one.first == id && l.order == review.BySort && strings.HasSuffix(l.typeOf(review.ID), "int") || one.first == id && l.order == review.BySort && l.typeOf(review.ID) == "integer":
-			l.order, l.nulls = review.ByKey, ""
-		}
-	}
+	l.chooseOrder(indexes)
 	l.description.Order = l.order
 	switch l.order {
 	case review.ByKey:
@@ -155,6 +143,25 @@ func (l *timelineTable) describeOrder(ctx context.Context, conn *pgconn.PgConn) 
 		return l.describeTenants(ctx, conn)
 	}
 	return nil
+}
+
+// chooseOrder takes the index that needs no assumption, or else the primary key where it is a number.
+func (l *timelineTable) chooseOrder(indexes []timelineIndex) {
+	at, id, tenant := l.columns[review.Time], l.columns[review.ID], l.columns[review.Tenant]
+	numbered := slices.Contains([]string{"smallint", "integer", "bigint"}, l.typeOf(review.ID))
+	l.order = review.BySort
+	for _, one := range indexes {
+		l.keyed = l.keyed || one.first == id && numbered
+		switch {
+		case one.first == at:
+			l.order, l.nulls = review.ByTime, nullsOf(one.firstDesc, one.firstNullsFirst)
+			return
+		case l.column(review.Tenant) != "" && one.first == tenant && one.second == at:
+			l.order, l.nulls, l.tenantOrder = review.ByTenant, nullsOf(one.secondDesc, one.secondNullsFirst), tenantOrderOf(one)
+		case one.first == id && numbered && l.order == review.BySort:
+			l.order = review.ByKey
+		}
+	}
 }
 
 // describeTenants counts the tenants that have rows.

@@ -47,6 +47,7 @@ type timelineTable struct {
 	tenants     bool // there are rows with a tenant
 	// byLateral says that they are read tenant by tenant, because there are not too many.
 	byLateral bool
+	keyed     bool // the id is a number, and has an index
 	large     bool // too large to be read whole for a count
 
 	// The rest is about one page: where it begins, and between which primary keys its rows are.
