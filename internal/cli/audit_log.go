@@ -180,10 +180,10 @@ func (a *App) runAuditLog(ctx context.Context, settings *config.Settings, option
 	defer cancel()
 	timeline := pgaudit.NewTimeline(db.DB, settings.Engine.StatementTimeout)
 	log := &auditLog{app: a, options: options, database: timeline}
-	if log.filter, err = options.filter(ctx, a.deps.Now(), pgsession.New(db.DB), timeline); err != nil {
+	if log.description, err = log.database.Describe(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	if log.description, err = log.database.Describe(ctx); err != nil {
+	if log.filter, err = options.filter(ctx, log.description.Now, pgsession.New(db.DB), timeline); err != nil {
 		return causeOf(ctx, err)
 	}
 	return causeOf(ctx, log.show(ctx))
@@ -364,7 +364,8 @@ func (l *auditLog) follow(ctx context.Context) error {
 	for _, note := range l.notes() {
 		l.app.printer.Note("%s", note)
 	}
-	began := l.app.deps.Now()
+	// Rows have the time of the database, and this machine may have another one.
+	began, ahead := l.description.Now, l.description.Now.Sub(l.app.deps.Now())
 	follower := review.NewFollower(l.database, l.filter, began)
 	follower.Tell(page.Entries)
 	slices.Reverse(page.Entries)
@@ -376,7 +377,7 @@ func (l *auditLog) follow(ctx context.Context) error {
 		if err := waitFor(ctx, followPeriod); err != nil {
 			return err
 		}
-		if entries, err = follower.Poll(ctx, l.app.deps.Now()); err != nil {
+		if entries, err = follower.Poll(ctx, l.app.deps.Now().Add(ahead)); err != nil {
 			return err
 		}
 	}

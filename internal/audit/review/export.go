@@ -30,8 +30,9 @@ type Exporter struct {
 	out     io.Writer
 	add     func(dst []byte, row *Row) []byte
 	buffer  []byte
+	details []byte // room for the details of a row
 	rows    int64
-	version string
+	version string // as CEF writes it
 	clean   func(string) string
 }
 
@@ -41,7 +42,7 @@ const exportBuffer = 256 << 10
 // NewExporter returns an exporter that writes to out. The version is that of the program, which CEF
 // names. Clean makes the characters of a text visible that a terminal would act on.
 func NewExporter(out io.Writer, format Format, version string, clean func(string) string) *Exporter {
-	e := &Exporter{out: out, version: version, clean: clean}
+	e := &Exporter{out: out, version: string(appendCEFText(nil, []byte(clean(version)), true)), clean: clean}
 	switch format {
 	case CSV:
 		e.add = e.appendCSV
@@ -121,10 +122,8 @@ func (e *Exporter) appendCSV(dst []byte, row *Row) []byte {
 			dst = append(dst, row.Source...)
 		case text == nil:
 		case field == Details:
-			start := len(dst)
-			dst = appendDetails(dst, text)
-			details := bytes.Clone(dst[start:])
-			dst = e.appendCell(dst[:start], details)
+			e.details = appendDetails(e.details[:0], text)
+			dst = e.appendCell(dst, e.details)
 		case field == Success:
 			dst = strconv.AppendBool(dst, string(text) == "t")
 		default:
@@ -185,9 +184,10 @@ var cefLabels = []Field{Group, Tenant, Origin, Severity, Details}
 func (e *Exporter) appendCEF(dst []byte, row *Row) []byte {
 	outcome := outcomeOf(row)
 	dst = append(dst, "CEF:0|OCMT|ocmt|"...)
-	dst = append(appendCEFText(dst, e.cleaned([]byte(e.version)), true), '|')
+	dst = append(append(dst, e.version...), '|')
+	start := len(dst) // the action is the id of the event and its name
 	dst = append(appendCEFText(dst, e.cleaned(row.Fields[Action]), true), '|')
-	dst = append(appendCEFText(dst, e.cleaned(row.Fields[Action]), true), '|')
+	dst = append(dst, dst[start:]...)
 	dst = append(dst, cefSeverity(row, outcome), '|')
 	dst = append(dst, "cs1Label=source cs1="...)
 	dst = append(dst, row.Source...)
@@ -212,11 +212,13 @@ func (e *Exporter) appendCEF(dst []byte, row *Row) []byte {
 			continue
 		}
 		if field == Details {
-			text = appendDetails(nil, text)
+			e.details = appendDetails(e.details[:0], text)
+			text = e.details
 		}
-		key := append([]byte(" cs"), byte('2'+i))
-		dst = append(append(append(dst, key...), "Label="...), field.String()...)
-		dst = append(append(dst, key...), '=')
+		number := byte('2' + i)
+		dst = append(append(append(dst, " cs"...), number), "Label="...)
+		dst = append(dst, field.String()...)
+		dst = append(append(append(dst, " cs"...), number), '=')
 		dst = appendCEFText(dst, e.cleaned(text), false)
 	}
 	return append(dst, '\n')
@@ -257,11 +259,16 @@ func cefSeverity(row *Row, outcome string) byte {
 // appendCEFText adds a text of a header, where | ends a field, or of the extension, where = ends a key.
 // Line breaks have been made visible before.
 func appendCEFText(dst, text []byte, header bool) []byte {
-	for _, b := range text {
-		if b == '\\' || header && b == '|' || !header && b == '=' {
-			dst = append(dst, '\\')
-		}
-		dst = append(dst, b)
+	special := byte('=')
+	if header {
+		special = '|'
 	}
-	return dst
+	start := 0
+	for at, b := range text {
+		if b == '\\' || b == special {
+			dst = append(append(dst, text[start:at]...), '\\')
+			start = at
+		}
+	}
+	return append(dst, text[start:]...)
 }

@@ -3,6 +3,7 @@ package review
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Source names an audit table.
@@ -108,7 +109,9 @@ func (s State) CannotAnswer(f Filter) string {
 // Description is what is known of all sources.
 type Description struct {
 	Database string
-	States   []State
+	// Now is the time by the clock of the database.
+	Now    time.Time
+	States []State
 	// ZoneDoubt says why times without a zone may be read wrongly, "" for no doubt.
 	ZoneDoubt string
 }

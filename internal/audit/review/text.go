@@ -2,7 +2,6 @@ package review
 
 import (
 	"bytes"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -11,13 +10,21 @@ import (
 const hidden = `"[not shown]"`
 
 // hiddenNames are the parts of names of details whose values are never shown.
-var hiddenNames = []string{"token", "passw", "secret", "apikey", "api_key", "private", "authorization", "cookie", "shard", "vaultkey", "vault_key"}
+var hiddenNames = [][]byte{[]byte("token"), []byte("passw"), []byte("secret"), []byte("apikey"), []byte("api_key"), []byte("private"), []byte("authorization"), []byte("cookie"), []byte("shard"),
+	[]byte("vaultkey"), []byte("vault_key")}
 
 // isHiddenName reports whether a name says that its value is a secret.
 func isHiddenName(name []byte) bool {
-	lower := strings.ToLower(string(name))
+	var room [64]byte // most names fit, so that nothing is allocated for them
+	lower := room[:0]
+	for _, b := range name {
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		lower = append(lower, b)
+	}
 	for _, part := range hiddenNames {
-		if strings.Contains(lower, part) {
+		if bytes.Contains(lower, part) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -15,11 +16,11 @@ import (
 func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
 	found, description := &timelineLayout{}, &review.Description{}
 	err := t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, "select current_database(), current_setting('TimeZone')")
+		rows, err := postgres.QueryRows(ctx, conn, "select current_database(), current_setting('TimeZone'), (extract(epoch from now()) * 1000)::bigint")
 		if err != nil {
 			return err
 		}
-		description.Database = rows[0][0]
+		description.Database, description.Now = rows[0][0], time.UnixMilli(postgres.ParseNumber(rows[0][2])).UTC()
 		for _, form := range timelineForms {
 			table, err := describeTimelineTable(ctx, conn, form, rows[0][1])
 			if err != nil {
