@@ -141,7 +141,9 @@ tables tell of one event is one line. Rows without a time are listed apart.
 --suspicious looks for patterns of an attack; --limits lists what the tables
 cannot tell, so that silence is not taken for peace.
 
-It only reads, in a transaction that is read only. ` + "\n" + describeDocument(auditLogName),
+It only reads, in a transaction that is read only.
+
+` + describeDocument(auditLogName),
 		Example: `  ocmt audit log --since 24h --failed
   ocmt audit log --user mallory@example.org --action 'vault.*'
   ocmt audit log --suspicious --since 30d

@@ -118,8 +118,12 @@ func (e *Exporter) appendCSV(dst []byte, row *Row) []byte {
 	for field := range FieldCount {
 		switch text := row.Fields[field]; {
 		case field == Time:
-			dst = append(appendTime(dst, text), ',')
-			dst = append(dst, row.Source...)
+			if len(text) > 0 && text[0] == '-' { // infinity
+				dst = e.appendCell(dst, text)
+			} else {
+				dst = appendTime(dst, text)
+			}
+			dst = append(append(dst, ','), row.Source...)
 		case text == nil:
 		case field == Details:
 			e.details = appendDetails(e.details[:0], text)
