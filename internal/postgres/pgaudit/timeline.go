@@ -116,10 +116,10 @@ func readBranches(ctx context.Context, conn *pgconn.PgConn, branches []timelineB
 		return nil, fmt.Errorf("reading the audit tables: %w", postgres.ExplainError(err))
 	}
 	var batches []review.Batch
-	for i, result := range results {
-		read := review.Batch{Source: branches[i].source, More: len(result.Rows) >= most}
-		for _, values := range result.Rows {
-			read.Rows = append(read.Rows, review.NewEntry(timelineRow(branches[i].source, values)))
+	for i, branch := range branches {
+		read := review.Batch{Source: branch.source, More: len(results[i].Rows) >= most}
+		for _, values := range results[i].Rows {
+			read.Rows = append(read.Rows, review.NewEntry(timelineRow(branch.source, values)))
 		}
 		if last := len(batches) - 1; last >= 0 && batches[last].Source == read.Source {
 			batches[last] = review.JoinBatches(batches[last], read, most)
