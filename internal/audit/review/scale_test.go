@@ -59,6 +59,12 @@ func TestScale(t *testing.T) {
 	walked := *d
 	walked.Timeline = d.as("postgres")
 	measurePages(t, &walked, "middle, by the primary key", review.Filter{Until: middle})
+	began := time.Now()
+	report, err := review.Find(context.Background(), d, review.Filter{Since: at(t, "2026-01-01T00:00:00Z")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("suspicious things: %v for %d entries; peak memory %d MiB", time.Since(began), report.Looked, peakMemory(t)>>20)
 	measureExports(t, d)
 	peak := peakMemory(t)
 	t.Logf("peak memory of the process: %d MiB", peak>>20)

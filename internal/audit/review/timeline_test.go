@@ -62,6 +62,31 @@ func TestPagesShowEveryRowOnce(t *testing.T) {
 	}
 }
 
+// If this fails, a deployment with many tenants has no timeline, or one with gaps.
+func TestManyTenants(t *testing.T) {
+	t.Parallel()
+	for _, tenants := range []int{900, 1100} {
+		d := newDatabase(t)
+		d.exec(fmt.Sprintf(`insert into tenants (name) select 'tenant ' || n from generate_series(1, %d) n;
+			insert into audit_log ("timestamp", action, tenant_id) select '2026-01-01'::timestamp + row_number() over (order by id) * interval '1 second', 'x', id from tenants;
+			insert into audit_log ("timestamp", action) select '2026-01-01'::timestamp + n * interval '1 second', 'y' from generate_series(1, 50) n`, tenants))
+		description, err := d.Describe(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := description.State(review.AuditLog); (state.Assumed != "") != (tenants > 1000) {
+			t.Errorf("with %d tenants: %+v", tenants, state)
+		}
+		seen := map[string]bool{}
+		for _, entry := range d.pages(review.Filter{}, 200) {
+			seen[entry.ID] = true
+		}
+		if len(seen) != tenants+1+50 {
+			t.Errorf("with %d tenants %d rows are shown, want %d", tenants, len(seen), tenants+1+50)
+		}
+	}
+}
+
 func references(entries []review.Entry) (list []review.Reference) {
 	for _, entry := range entries {
 		list = append(list, entry.Reference())
