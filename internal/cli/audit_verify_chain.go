@@ -51,7 +51,7 @@ shown.
 
 The record is the table ocmt.record, or with --record the file. It needs
 DATABASE_URL or --record, and no key. --sql prints what a DBA runs to make the
-table, where this account may not.
+table, or to let this account add to it, where it may not.
 
 ` + describeDocument("audit-verify-chain"),
 		Example: `  ocmt audit verify-chain
@@ -60,7 +60,7 @@ table, where this account may not.
 		Args: noArgs,
 	}
 	cmd.Flags().StringVar(&options.Head, "head", "", "the head that was kept elsewhere, which must be in the chain")
-	cmd.Flags().BoolVar(&options.SQL, "sql", false, "only print the SQL that makes the table")
+	cmd.Flags().BoolVar(&options.SQL, "sql", false, "only print the SQL that makes the table for this account")
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	return cmd
@@ -137,7 +137,7 @@ func (a *App) printRecordSQL(ctx context.Context, settings *config.Settings) err
 		return err
 	}
 	if statements == "" {
-		a.printer.Note("the table is there already: nothing is to be made")
+		a.printer.Note("the table is there already, and this account may add to it: nothing is to be done")
 	}
 	if a.printer.JSON() {
 		return a.printer.Document("audit-verify-chain", auditChainDocument{SQL: statements, Report: chain.Report{Head: chain.NoHash, After: -1}})

@@ -7,7 +7,7 @@ type auditChainDocument struct {
 	Place  string `json:"place"` // the table or the file; "" with --sql
 	Intact bool   `json:"intact"`
 	chain.Report
-	SQL string `json:"sql"` // with --sql; "" where the table is there
+	SQL string `json:"sql"` // with --sql; "" where the account may add to the table
 }
 
 // auditRecordDocument is what ocmt audit record writes.

@@ -133,9 +133,16 @@ func (p place) makingSQL() []string {
 }
 
 // scriptSQL returns what a DBA runs, so that the account can add to the table and change nothing in
-// it.
+// it; "" where it can already.
 func (p place) scriptSQL() string {
+	if p.there && p.mayAdd {
+		return ""
+	}
+	var statements []string
+	if !p.there {
+		statements = p.makingSQL()
+	}
 	who := postgres.Quote(p.account)
-	statements := append(p.makingSQL(), "grant usage on schema "+postgres.Quote(p.schema)+" to "+who, "grant select, insert on "+p.table()+" to "+who)
+	statements = append(statements, "grant usage on schema "+postgres.Quote(p.schema)+" to "+who, "grant select, insert on "+p.table()+" to "+who)
 	return "begin;\n" + strings.Join(statements, ";\n") + ";\ncommit;\n"
 }

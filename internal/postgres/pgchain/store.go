@@ -47,8 +47,8 @@ func (s *Store) Prospect(ctx context.Context) (found chain.Prospect, err error) 
 	return found, err
 }
 
-// SQL returns the statements with which a DBA makes the table for the account, or "" where it is
-// there already.
+// SQL returns the statements with which a DBA makes the table, and lets the account add to it; "" where
+// it can already.
 func (s *Store) SQL(ctx context.Context) (statements string, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		p, err := findPlace(ctx, conn)
@@ -57,9 +57,8 @@ func (s *Store) SQL(ctx context.Context) (statements string, err error) {
 			return err
 		case p.schema == "":
 			return errors.New(p.prospect().Reason)
-		case !p.there:
-			statements = p.scriptSQL()
 		}
+		statements = p.scriptSQL()
 		return nil
 	})
 	return statements, err

@@ -173,6 +173,13 @@ func TestAccountWithoutRights(t *testing.T) {
 	if err := change(t.Context(), db, store, "3"); err != nil || len(missing.reasons) != 2 {
 		t.Errorf("%v, %q", err, missing.reasons)
 	}
+	if statements, err = store.SQL(t.Context()); err != nil || strings.Contains(statements, "create") {
+		t.Fatalf("%q, %v", statements, err)
+	}
+	d.exec(statements)
+	if err := change(t.Context(), db, store, "4"); err != nil || len(missing.reasons) != 2 {
+		t.Errorf("%v, %q", err, missing.reasons)
+	}
 }
 
 // If this fails, the servers of an account named ocmt, which look into a schema of that name before
