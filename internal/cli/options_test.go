@@ -88,7 +88,7 @@ func TestOptions(t *testing.T) {
 		{capture(newAuditVerifyChainCommand, &got), "--head " + strings.Repeat("a", 64), verifyChainOptions{Head: strings.Repeat("a", 64)}},
 		{capture(newAuditVerifyChainCommand, &got), "--sql", verifyChainOptions{SQL: true}},
 		{capture(newAuditRecordCommand, &got), "secret-rotated --secret JWT_SECRET --note n --at 2026-03-01T04:30:00Z --dry-run",
-			auditRecordOptions{Args: []string{"secret-rotated"}, Secret: "JWT_SECRET", Note: "n", At: momentFlag{time.Date(2026, 3, 1, 4, 30, 0, 0, time.UTC)}, DryRun: true}},
+			auditRecordOptions{Args: []string{"secret-rotated"}, Secret: "JWT_SECRET", Note: "n", At: utcTimeFlag{time.Date(2026, 3, 1, 4, 30, 0, 0, time.UTC)}, DryRun: true}},
 		{captureWithoutSettings(newDemoCommand, &got), "--users 7", demoOptions{Users: 7}},
 		{captureWithoutSettings(newVersionCommand, &got), "", noOptions{}},
 	} {
