@@ -69,7 +69,7 @@ type auditScope struct {
 	Only, Skip nameList
 	Paths      []string
 	EnvFiles   []string
-	Logs       []string
+	Logs, Code []string
 	Endpoints  endpointFlag
 	Live       bool
 	Docker     bool
@@ -83,6 +83,7 @@ func (o *auditScope) addFlags(cmd *cobra.Command) {
 	flags.Var(&o.Skip, "skip", "leave this check or area out; may be given again")
 	flags.StringArrayVar(&o.Paths, "path", nil, "look at the files and the git repository of this folder (default: the current one); may be given again")
 	flags.StringArrayVar(&o.Logs, "log", nil, "look through this log file or folder of them, .gz too; may be given again")
+	flags.StringArrayVar(&o.Code, "code", nil, "look through this code for lines that print a secret; may be given again")
 	flags.StringArrayVar(&o.EnvFiles, "other-env-file", nil, "the env file of another server, to compare with; may be given again")
 	flags.Var(&o.Endpoints, "endpoint", "ask the server at this address, as management=, admin-ui=, agent= or gateway=URL; may be given again")
 	flags.BoolVar(&o.Live, "live", false, "also send the configured tokens to the named endpoints, to see whether they are taken")

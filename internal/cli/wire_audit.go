@@ -12,11 +12,15 @@ import (
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/audit/report"
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/gitrepo/gitaudit"
+	"github.com/ocmt/ocmt/internal/leak"
+	"github.com/ocmt/ocmt/internal/logfile"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgaudit"
 	"github.com/ocmt/ocmt/internal/probe"
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/redis/redisaudit"
+	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // auditDeployment is what the checks of an audit look at, and what is to be closed after them.
@@ -35,7 +39,7 @@ type auditDeployment struct {
 func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *auditScope) (*auditDeployment, error) {
 	d := &auditDeployment{app: a, settings: settings, scope: scope, deployment: settings.Deployment()}
 	d.sources.Settings = audit.Available[audit.Settings](d.deployment)
-	for _, open := range []func(context.Context) error{d.openDatabase, d.openRedis, d.openEndpoints} {
+	for _, open := range []func(context.Context) error{d.openDatabase, d.openRedis, d.openFiles, d.openEndpoints} {
 		if err := open(ctx); err != nil {
 			d.close()
 			return nil, err
@@ -114,6 +118,45 @@ func (d *auditDeployment) openRedis(context.Context) error {
 	d.inputs = append(d.inputs, audit.Input{Kind: "redis", Name: strconv.Itoa(len(addresses)) + " of REDIS_URL"})
 	d.sources.Redis = audit.Available[audit.RedisSource](source)
 	return nil
+}
+
+// openFiles looks for the repositories and files of the folders.
+func (d *auditDeployment) openFiles(ctx context.Context) error {
+	a, folders := d.app, d.scope.Paths
+	if len(folders) == 0 {
+		folders = []string{"."}
+	}
+	matcher := leak.New(leak.Configured(d.deployment))
+	absolute := make([]string, len(folders))
+	for i, name := range folders {
+		absolute[i] = a.path(name)
+		if info, err := os.Stat(absolute[i]); err != nil || !info.IsDir() {
+			return &ui.Error{Message: "--path " + name + " is no folder that can be read", Code: ui.ExitUsage}
+		}
+		d.inputs = append(d.inputs, audit.Input{Kind: "files", Name: name})
+	}
+	d.sources.Git = gitaudit.Open(ctx, absolute, matcher, a.getenv)
+	d.sources.Logs = audit.Available[audit.LogSource](logfile.New(matcher, logfile.Places{Logs: a.paths(d.scope.Logs), Code: a.paths(d.scope.Code), Home: a.getenv("HOME")}))
+	return nil
+}
+
+// getenv returns a variable of the environment; "" where it is not set.
+func (a *App) getenv(name string) (value string) {
+	for _, line := range a.deps.Environ {
+		if text, found := strings.CutPrefix(line, name+"="); found {
+			value = text
+		}
+	}
+	return value
+}
+
+// paths resolves files named on the command line.
+func (a *App) paths(names []string) []string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = a.path(name)
+	}
+	return list
 }
 
 // openEndpoints makes the clients of the endpoints that were named. It dials nothing.
