@@ -71,6 +71,7 @@ type auditScope struct {
 	EnvFiles   []string
 	Logs, Code []string
 	Endpoints  endpointFlag
+	Groups     []string
 	Live       bool
 	Docker     bool
 	Horizon    ageFlag
@@ -88,6 +89,7 @@ func (o *auditScope) addFlags(cmd *cobra.Command) {
 	flags.Var(&o.Endpoints, "endpoint", "ask the server at this address, as management=, admin-ui=, agent= or gateway=URL; may be given again")
 	flags.BoolVar(&o.Live, "live", false, "also send the configured tokens to the named endpoints, to see whether they are taken")
 	flags.BoolVar(&o.Docker, "docker", false, "also ask the Docker socket for running containers")
+	flags.StringArrayVar(&o.Groups, "trusted-group", nil, "members of this group may read secrets; may be given again")
 	flags.Var(&o.Horizon, "backup-horizon", "age of the oldest backup that is kept; an old key is needed for so long")
 	flags.StringVar(&o.Baseline, "baseline", "", "file of faults that are accepted (default "+audit.BaselineFile+", where there is one)")
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,12 +14,15 @@ import (
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/audit/report"
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/containers"
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/gitrepo/gitaudit"
 	"github.com/ocmt/ocmt/internal/leak"
 	"github.com/ocmt/ocmt/internal/logfile"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgaudit"
 	"github.com/ocmt/ocmt/internal/probe"
+	"github.com/ocmt/ocmt/internal/processes"
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/redis/redisaudit"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -127,17 +132,75 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 		folders = []string{"."}
 	}
 	matcher := leak.New(leak.Configured(d.deployment))
-	absolute := make([]string, len(folders))
+	absolute, places := make([]string, len(folders)), make([]files.Folder, len(folders))
 	for i, name := range folders {
-		absolute[i] = a.path(name)
+		var err error
+		if absolute[i], err = filepath.Abs(a.path(name)); err != nil {
+			return err
+		}
 		if info, err := os.Stat(absolute[i]); err != nil || !info.IsDir() {
 			return &ui.Error{Message: "--path " + name + " is no folder that can be read", Code: ui.ExitUsage}
 		}
+		places[i] = files.Folder{Path: absolute[i], Name: strings.TrimPrefix(name, ".")}
 		d.inputs = append(d.inputs, audit.Input{Kind: "files", Name: name})
 	}
-	d.sources.Git = gitaudit.Open(ctx, absolute, matcher, a.getenv)
+	dir, err := filepath.Abs(a.deps.Dir)
+	if err != nil {
+		return err
+	}
+	finder, socket := secretFinder{matcher}, ""
+	if d.scope.Docker {
+		socket = cmp.Or(strings.TrimPrefix(a.getenv("DOCKER_HOST"), "unix://"), "/var/run/docker.sock")
+	}
+	named, running := d.envFiles()
+	d.sources.Files = audit.Available[audit.FileSource](files.New(files.Options{Dir: dir, Folders: places, BackupDirs: d.backupFolders(), EnvFiles: named,
+		Home: a.getenv("HOME"), System: "/", Groups: d.scope.Groups, Finder: finder, Parse: config.ParseEnv}))
+	d.sources.Containers = audit.Available[audit.ContainerSource](containers.New(containers.Options{Folders: places, Finder: finder, Socket: socket}))
+	d.sources.Processes = audit.Available[audit.ProcessSource](processes.New(processes.Options{Finder: finder, EnvFiles: running, Parse: config.ParseEnv, Root: a.deps.Root}))
+	d.sources.Git = gitaudit.Open(ctx, a.paths(folders), matcher, a.getenv)
 	d.sources.Logs = audit.Available[audit.LogSource](logfile.New(matcher, logfile.Places{Logs: a.paths(d.scope.Logs), Code: a.paths(d.scope.Code), Home: a.getenv("HOME")}))
 	return nil
+}
+
+// secretFinder names the settings whose secrets a text has.
+type secretFinder struct{ matcher *leak.Matcher }
+
+// Find implements files.Finder.
+func (f secretFinder) Find(text []byte) (names []string) {
+	for _, hit := range f.matcher.Find(text) {
+		if !slices.Contains(names, hit.Name) {
+			names = append(names, hit.Name)
+		}
+	}
+	return names
+}
+
+// envFiles returns the env file of the settings and those of other servers: as files, and as what servers
+// read.
+func (d *auditDeployment) envFiles() (named []files.EnvFile, running []processes.EnvFile) {
+	for _, file := range d.settings.Files {
+		if file.Env {
+			named = append(named, files.EnvFile{Path: file.Path, Own: true})
+		}
+	}
+	for _, path := range d.scope.EnvFiles {
+		named = append(named, files.EnvFile{Path: path})
+	}
+	for _, file := range named {
+		if path, err := filepath.Abs(d.app.path(file.Path)); err == nil {
+			running = append(running, processes.EnvFile{Path: path, Name: file.Path})
+		}
+	}
+	return named, running
+}
+
+// backupFolders returns the folder of BACKUP_DIR, where the server puts backups of tenants.
+func (d *auditDeployment) backupFolders() []files.Folder {
+	folder := d.deployment.Text("BACKUP_DIR")
+	if folder == "" {
+		return nil
+	}
+	return []files.Folder{{Path: d.app.path(folder), Name: folder}}
 }
 
 // getenv returns a variable of the environment; "" where it is not set.

@@ -15,29 +15,38 @@ type Deployment struct {
 	sources map[string]Source
 	// Unread has the settings whose files cannot be read, with the error.
 	Unread map[string]error
+
+	resolve func(name string) (string, Source, error)
 }
 
 // Deployment reads the settings of all components that are secrets. Files that settings name are read
 // now. What was read already is not read again, because a pipe cannot be.
 func (s *Settings) Deployment() *Deployment {
-	d := &Deployment{secrets: maps.Clone(s.secrets), sources: maps.Clone(s.sources), Unread: map[string]error{}}
+	d := &Deployment{secrets: maps.Clone(s.secrets), sources: maps.Clone(s.sources), Unread: map[string]error{}, resolve: s.resolve}
 	d.secrets[NameDatabaseURL], d.secrets[NameRedisURL] = NewSecret(s.DatabaseURL.Reveal()), NewSecret(s.RedisURL.Reveal())
 	for _, setting := range ocmt.Settings() {
-		if _, read := d.secrets[setting.Name]; read || s.resolve == nil {
-			continue
-		}
-		text, source, err := s.resolve(setting.Name)
-		if err != nil {
-			d.Unread[setting.Name] = err
-			continue
-		}
-		d.secrets[setting.Name], d.sources[setting.Name] = NewSecret(text), source
+		d.read(setting.Name)
 	}
 	return d
 }
 
-// Text returns the text of a setting; "" where it is not set.
-func (d *Deployment) Text(name string) string { return d.secrets[name].Reveal() }
+// read looks a setting up, unless that was done.
+func (d *Deployment) read(name string) {
+	if _, known := d.secrets[name]; known || d.resolve == nil {
+		return
+	}
+	text, source, err := d.resolve(name)
+	if err != nil {
+		d.Unread[name] = err
+	}
+	d.secrets[name], d.sources[name] = NewSecret(text), source
+}
+
+// Text returns the text of any setting of the deployment; "" where it is not set.
+func (d *Deployment) Text(name string) string {
+	d.read(name)
+	return d.secrets[name].Reveal()
+}
 
 // Names returns the names that are set and begin with a prefix, in order.
 func (d *Deployment) Names(prefix string) []string {

@@ -106,13 +106,3 @@ var jsSpaceRune = regexp.MustCompile(`^` + jsSpace + `$`)
 func isJSSpace(r rune) bool {
 	return r != utf8.RuneError && jsSpaceRune.MatchString(string(r))
 }
-
-// ParseEnv reads the text of an env file as Node's dotenv does, which the servers read theirs with. What
-// is no assignment is skipped. It returns no error, so that it can stand where one is looked for.
-func ParseEnv(text []byte) (map[string]string, error) {
-	values := map[string]string{}
-	for _, found := range parseDotenv(string(text)) {
-		values[found.name] = found.value
-	}
-	return values, nil
-}

@@ -118,6 +118,7 @@ func (r *resolver) openEnvFile(asked string) error {
 	for name, value := range file.values {
 		file.info.Secret = file.info.Secret || (value != "" && holdsSecret(name))
 	}
+	file.info.Env = true
 	r.envFile = file
 	r.noteFile(file.info)
 	return nil

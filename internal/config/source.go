@@ -52,6 +52,8 @@ func (s Source) String() string {
 type File struct {
 	Path string // as it was given
 	Mode uint32 // permission bits
+	// Env says that it is an env file.
+	Env bool
 	// Secret says that the file holds at least one secret setting.
 	Secret bool
 	// Mounted says that Docker or Kubernetes put the file there, with a mode that is theirs.
