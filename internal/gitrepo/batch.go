@@ -71,7 +71,7 @@ func kindOf(name []byte) string {
 // body hands the bytes of an object to a function, in one piece if it fits into the buffer.
 func (b *batchReader) body(size int64, piece func(p []byte, last bool)) error {
 	for {
-		want := int(min(size+1, int64(len(b.buffer))))
+		want := int(min(size, int64(len(b.buffer))-1)) + 1
 		if err := b.fill(want); err != nil {
 			return err
 		}

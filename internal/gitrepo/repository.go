@@ -92,3 +92,21 @@ func (r *Repository) GitDir() string { return r.commonDir }
 
 // IsBare reports whether no files are checked out.
 func (r *Repository) IsBare() bool { return r.top == "" }
+
+// Submodules returns the git directories of the submodules that are kept in that of the repository.
+// Their objects are not among those of the repository.
+func (r *Repository) Submodules() []string {
+	var list []string
+	// The function returns no error of its own, and what cannot be read is told by ScanGitDir.
+	_ = filepath.WalkDir(filepath.Join(r.commonDir, "modules"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return nil //nolint:nilerr // the other folders are looked at
+		}
+		if entry.Name() == "objects" && isGitDir(filepath.Dir(path)) {
+			list = append(list, filepath.Dir(path))
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return list
+}

@@ -18,38 +18,63 @@ import (
 // by its object.
 const locateTime = 10 * time.Second
 
+// maxLocated bounds how many objects are located, so that a repository full of env files does not make
+// the arguments of git too long.
+const maxLocated = 1000
+
 // source is the repositories of some folders.
 type source struct {
 	matcher      *leak.Matcher
-	repositories []audit.GitRepository
+	opened       []*repository
+	repositories []audit.GitRepository // the same
 	unopened     []audit.Gap
 }
 
-// Open looks for the repositories that folders are in. getenv is asked for PATH and HOME. Where there
+// Open looks for the repositories that folders are in, with their submodules. getenv is asked for PATH and HOME. Where there
 // is none, the source is absent.
 func Open(ctx context.Context, folders []string, matcher *leak.Matcher, getenv func(string) string) audit.Source[audit.GitSource] {
 	s := &source{matcher: matcher}
-	gitDirs, places := []string{}, []string{}
 	for _, folder := range folders {
 		r, err := gitrepo.Open(ctx, folder, matcher, getenv)
-		if errors.Is(err, gitrepo.ErrNotRepository) {
+		switch {
+		case errors.Is(err, gitrepo.ErrNotRepository):
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			s.unopened = append(s.unopened, gapOf("the repository of "+folder, folder, err))
 			continue
 		}
-		place := r.GitDir() + "\x00" + r.Top()
-		if slices.Contains(places, place) {
+		if !s.add(&repository{Repository: r, name: folder}) {
 			continue
 		}
-		s.repositories = append(s.repositories, &repository{Repository: r, name: folder, second: slices.Contains(gitDirs, r.GitDir())})
-		gitDirs, places = append(gitDirs, r.GitDir()), append(places, place)
+		for _, gitDir := range r.Submodules() {
+			name := folder + ", submodule " + filepath.Base(gitDir)
+			module, err := gitrepo.Open(ctx, gitDir, matcher, getenv)
+			if err != nil {
+				s.unopened = append(s.unopened, gapOf("the repository of "+name, gitDir, err))
+				continue
+			}
+			s.add(&repository{Repository: module, name: name, plainFilesAbove: true})
+		}
 	}
 	if len(s.repositories)+len(s.unopened) == 0 {
 		return audit.Absent[audit.GitSource]("no folder is in a git repository")
 	}
 	return audit.Available[audit.GitSource](s)
+}
+
+// add adds a repository, and reports false for one whose files are there already. Of two worktrees the
+// objects are searched once.
+func (s *source) add(r *repository) bool {
+	for _, other := range s.opened {
+		if other.GitDir() == r.GitDir() {
+			if other.Top() == r.Top() {
+				return false
+			}
+			r.second, r.plainFilesAbove = true, true
+		}
+	}
+	s.opened, s.repositories = append(s.opened, r), append(s.repositories, r)
+	return true
 }
 
 func (s *source) Repositories() []audit.GitRepository { return s.repositories }
@@ -65,8 +90,10 @@ type repository struct {
 	*gitrepo.Repository
 	name string
 	// second says that another worktree of the repository is looked at too, which has the same objects.
-	second  bool
-	history *audit.GitHistory
+	second bool
+	// plainFilesAbove says that the git directory is searched with that of another repository.
+	plainFilesAbove bool
+	history         *audit.GitHistory
 }
 
 func (r *repository) Name() string { return r.name }
@@ -109,7 +136,7 @@ func (r *repository) UnignoredEnvFiles(ctx context.Context, expected []string) (
 
 func (r *repository) PlainFiles(ctx context.Context) (*audit.GitPlainFiles, error) {
 	plain := &audit.GitPlainFiles{}
-	if r.second {
+	if r.plainFilesAbove {
 		return plain, nil
 	}
 	files, unreadable, err := r.ScanGitDir(ctx)
@@ -162,7 +189,7 @@ func (r *repository) locate(ctx context.Context, scan *gitrepo.Scan) map[string]
 	}
 	ctx, cancel := context.WithTimeout(ctx, locateTime)
 	defer cancel()
-	places, _ := r.Locate(ctx, ids) // the object is named where the commit is not known
+	places, _ := r.Locate(ctx, ids[:min(len(ids), maxLocated)]) // the object is named where the commit is not known
 	return places
 }
 

@@ -216,3 +216,19 @@ func TestWorktreesShareTheirHistory(t *testing.T) {
 		t.Errorf("findings %+v", r.Findings)
 	}
 }
+
+// If this fails, a secret in the history of a submodule is overlooked, because its objects are elsewhere.
+func TestSubmodulesAreSearched(t *testing.T) {
+	t.Parallel()
+	dir, module := newRepository(t), newRepository(t)
+	commit(t, module, "conf", token)
+	git(t, dir, "submodule", "--quiet", "add", module, "sub")
+	git(t, dir, "commit", "-qm", "Add a submodule")
+	r := ask(t, "GIT-002", newMatcher(), dir)
+	if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Cause, "submodule sub") {
+		t.Errorf("findings %+v, gaps %+v", r.Findings, r.Gaps)
+	}
+	if r := ask(t, "GIT-005", newMatcher(), dir); r.Outcome != audit.Pass {
+		t.Errorf("%s, findings %+v, gaps %+v", r.Outcome, r.Findings, r.Gaps)
+	}
+}
