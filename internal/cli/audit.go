@@ -184,7 +184,7 @@ not be looked at is never a pass: without findings the command then ends with 1.
 	flags.StringVar(&options.HTML, "html", "", "also write a report for people, one HTML file")
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
-	cmd.AddCommand(newAuditListCommand(app, nil), newAuditExplainCommand(app), newAuditBaselineCommand(app),
+	cmd.AddCommand(newAuditListCommand(app, nil), newAuditExplainCommand(app, nil), newAuditBaselineCommand(app),
 		newAuditLogCommand(app, nil), newAuditVerifyChainCommand(app, nil), newAuditRecordCommand(app, nil))
 	return cmd
 }
