@@ -58,6 +58,8 @@ type Page struct {
 	Entries []Entry
 	// Next is where the next page begins, nil after the last one.
 	Next Cursor
+
+	left []Source // those that may have further rows
 }
 
 // slack is how many rows of each source are read beyond a page, so that the twins of its last line
@@ -133,7 +135,7 @@ func mergeBatches(batches []Batch, after Cursor, lines int) *Page {
 	}
 	for i, batch := range batches {
 		if heads[i] < len(batch.Rows) || batch.More {
-			page.Next = next
+			page.Next, page.left = next, append(page.left, batch.Source)
 		}
 	}
 	return page
@@ -219,6 +221,7 @@ func Walk(ctx context.Context, database Database, filter Filter, lines int, visi
 		if cursor = page.Next; cursor == nil {
 			return nil
 		}
+		filter.Sources = page.left // a source that has ended is not searched to its end again
 	}
 }
 

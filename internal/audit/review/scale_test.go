@@ -60,7 +60,7 @@ func TestScale(t *testing.T) {
 	walked.Timeline = d.as("postgres")
 	measurePages(t, &walked, "middle, by the primary key", review.Filter{Until: middle})
 	began := time.Now()
-	report, err := review.Find(context.Background(), d, review.Filter{Since: at(t, "2026-01-01T00:00:00Z")})
+	report, err := review.Find(context.Background(), &walked, review.Filter{Since: at(t, "2026-01-01T00:00:00Z")})
 	if err != nil {
 		t.Fatal(err)
 	}
