@@ -132,9 +132,10 @@ func newAuditLogCommand(app *App, run func(context.Context, *config.Settings, *a
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "Show what was done, from all audit tables on one timeline",
-		Long: `Show audit_log, mesh_audit_logs, group_vault_audit, security_events and
-mfa_attempts on one timeline, the newest first. Times are in UTC. What two
-tables tell of one event is one line. Rows without a time are listed apart.
+		Long: `Show audit_log, mesh_audit_logs, group_vault_audit, security_events,
+mfa_attempts, and what ocmt itself recorded, on one timeline, the newest first.
+Times are in UTC. What two tables tell of one event is one line. Rows without a
+time are listed apart.
 
 --export writes rows as they are, a table after the other, in no order.
 --suspicious looks for patterns of an attack; --limits lists what the tables

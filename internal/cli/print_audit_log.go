@@ -171,6 +171,8 @@ func userText(entry review.Entry) string {
 	switch {
 	case entry.Target != "" && entry.Target != entry.User:
 		return who + " > " + entry.Target
+	case who == "" && entry.Tool && entry.Origin != "":
+		return "(ocmt: " + entry.Origin + ")"
 	case who == "" && entry.Tool:
 		return "(ocmt)"
 	}

@@ -76,7 +76,7 @@ func NewEntry(row *Row) Entry {
 	var made struct {
 		Tool string `json:"tool"`
 	}
-	entry.Tool = row.Source == AuditLog && json.Unmarshal(entry.Details, &made) == nil && made.Tool == "ocmt"
+	entry.Tool = row.Source == Record || row.Source == AuditLog && json.Unmarshal(entry.Details, &made) == nil && made.Tool == "ocmt"
 	return entry
 }
 

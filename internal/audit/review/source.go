@@ -16,11 +16,13 @@ const (
 	GroupVaultAudit Source = "group_vault_audit"
 	SecurityEvents  Source = "security_events"
 	MFAAttempts     Source = "mfa_attempts"
+	// Record is what ocmt itself has recorded, wherever its table is.
+	Record Source = "ocmt.record"
 )
 
 // Sources returns all audit tables.
 func Sources() []Source {
-	return []Source{AuditLog, MeshAuditLogs, GroupVaultAudit, SecurityEvents, MFAAttempts}
+	return []Source{AuditLog, MeshAuditLogs, GroupVaultAudit, SecurityEvents, MFAAttempts, Record}
 }
 
 // Field numbers what a row tells. Each audit table has columns for some of them.

@@ -277,3 +277,35 @@ func TestFollow(t *testing.T) {
 	poll("2026-01-01T00:10:00Z")
 	poll("2026-01-01T00:10:01Z")
 }
+
+// If this fails, what the tool did is not beside what it was done for, or is told twice.
+func TestOwnRecordIsShown(t *testing.T) {
+	t.Parallel()
+	for _, schema := range []string{"ocmt", "ocmt_tool"} {
+		d := newDatabase(t)
+		d.exec("create schema " + schema + "; create table " + schema + `.record (sequence bigint primary key, at timestamptz not null, operator text not null, host text not null, command text not null, action text not null,
+				subject text not null, details text not null, previous text not null unique, hash text not null unique);
+			insert into ` + schema + `.record values (1, '2026-01-01 00:00:01.2+00', 'olga', 'h', 'c', 'session.revoked_all', 'everybody', '{"token": "MARKED"}', '', 'x'), (2, '2026-01-01 00:00:03+00', 'olga', 'h', 'c', 'key.retired', 'version 0', '{}', 'x', 'y');
+			insert into audit_log ("timestamp", action, details) values ('2026-01-01 00:00:01.4', 'session.revoked_all', '{"tool": "ocmt"}'), ('2026-01-01 00:00:03', 'key.retired', '{}')`)
+		var got []string
+		for _, entry := range d.pages(review.Filter{}, 10) {
+			got = append(got, fmt.Sprintf("%s %s %s %v %d", entry.Source, entry.Action, entry.Origin, entry.Tool, len(entry.Also)))
+			if strings.Contains(string(entry.Details), "MARKED") {
+				t.Errorf("%s", entry.Details)
+			}
+		}
+		want := []string{"audit_log key.retired  false 0", "ocmt.record key.retired olga true 0", "audit_log session.revoked_all olga true 1"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		d.exec("create role stranger_" + d.name + " login; grant select on " + schema + ".record to stranger_" + d.name)
+		t.Cleanup(func() { d.exec("drop owned by stranger_" + d.name + "; drop role stranger_" + d.name) })
+		description, err := d.as("stranger_" + d.name).Describe(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unread := description.State(review.Record).Unread; !strings.Contains(unread, "GRANT USAGE ON SCHEMA \""+schema) {
+			t.Errorf("a schema that may not be entered: %q", unread)
+		}
+	}
+}

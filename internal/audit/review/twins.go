@@ -43,13 +43,13 @@ func familyOf(entry Entry) string {
 
 // findTwin returns the line that tells the same event as an entry, -1 for none: of the same user, of
 // the same family of actions, in the same second, from another table, and with no other outcome. An
-// event without a user has no twin.
+// event without a user has no twin, unless ocmt made it.
 func findTwin(entries []Entry, entry Entry) int {
-	if entry.User == "" {
+	if entry.User == "" && !entry.Tool {
 		return -1
 	}
 	for i := len(entries) - 1; i >= 0 && entries[i].second() == entry.second(); i-- {
-		if entries[i].User == entry.User && !namesSource(entries[i], entry.Source) && familyOf(entries[i]) == familyOf(entry) && agree(entries[i].Outcome, entry.Outcome) &&
+		if entries[i].User == entry.User && entries[i].Tool == entry.Tool && !namesSource(entries[i], entry.Source) && familyOf(entries[i]) == familyOf(entry) && agree(entries[i].Outcome, entry.Outcome) &&
 			agree(plainAddress(entries[i].Address), plainAddress(entry.Address)) && agree(entries[i].Group, entry.Group) {
 			return i
 		}
@@ -89,5 +89,5 @@ func (e *Entry) join(other Entry) {
 	e.Outcome, e.Address, e.Error = cmp.Or(e.Outcome, other.Outcome), cmp.Or(e.Address, other.Address), cmp.Or(e.Error, other.Error)
 	e.Group, e.Tenant, e.Target = cmp.Or(e.Group, other.Group), cmp.Or(e.Tenant, other.Tenant), cmp.Or(e.Target, other.Target)
 	e.Severity, e.Object, e.Agent = cmp.Or(e.Severity, other.Severity), cmp.Or(e.Object, other.Object), cmp.Or(e.Agent, other.Agent)
-	e.Tool = e.Tool || other.Tool
+	e.Origin = cmp.Or(e.Origin, other.Origin)
 }

@@ -66,12 +66,15 @@ func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timeli
 	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, row_security_active(c.oid), has_schema_privilege(n.oid, 'USAGE'), pg_relation_size(c.oid) > 256 << 20,
 		a.attname, format_type(a.atttypid, null), a.attnotnull, `+timelineReadable+`, current_user
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`, string(form.source))
+		where c.oid = `+form.relation()+` and c.relkind in ('r', 'p')`)
 	if err != nil {
 		return l, err
 	}
 	if len(rows) == 0 {
 		l.description.Absent, l.description.Unread = true, "there is no such table on the search path of this account"
+		if form.source == review.Record {
+			l.description.Unread = "ocmt has recorded nothing in this database"
+		}
 		return l, nil
 	}
 	l.oid, l.schema, l.name, l.large = rows[0][0], rows[0][1], rows[0][2], rows[0][5] == "t"
@@ -86,12 +89,24 @@ func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timeli
 	}
 	l.describeColumns(forbidden, postgres.Quote(rows[0][10]))
 	switch {
+	case rows[0][4] != "t":
+		l.description.Unread = "the account may not read it: GRANT USAGE ON SCHEMA " + postgres.Quote(l.schema) + " TO " + postgres.Quote(rows[0][10])
 	case rows[0][3] == "t":
 		l.description.Unread = "row security hides rows of it from this account: use one with BYPASSRLS"
 	case l.description.Unread == "":
 		err = l.describeOrder(ctx, conn)
 	}
 	return l, err
+}
+
+// relation returns the OID of the form's table, NULL where there is none. The tool's own table is looked
+// for by its name, in the two schemas that it may be in: to_regclass fails where the account may not
+// enter a schema.
+func (f timelineForm) relation() string {
+	if f.source == review.Record {
+		return "(select r.oid from pg_class r join pg_namespace s on s.oid = r.relnamespace where r.relname = 'record' and s.nspname in ('ocmt', 'ocmt_tool') order by s.nspname limit 1)"
+	}
+	return "to_regclass('" + string(f.source) + "')"
 }
 
 // describeColumns says which columns are not there, or not to be read. Without the time, the id or the

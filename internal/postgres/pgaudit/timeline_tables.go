@@ -28,6 +28,7 @@ var timelineForms = []timelineForm{
 		review.Severity: "severity", review.Address: "ip_address", review.Agent: "user_agent", review.Details: "details"}},
 	{source: review.MFAAttempts, prefix: "mfa.", columns: map[review.Field]string{review.Time: "created_at", review.ID: "id", review.Action: "attempt_type", review.User: "user_id",
 		review.Success: "success", review.Address: "ip_address"}},
+	{source: review.Record, columns: map[review.Field]string{review.Time: "at", review.ID: "sequence", review.Action: "action", review.Object: "subject", review.Origin: "operator", review.Details: "details"}},
 }
 
 // timelineTable is an audit table as the database has it.
@@ -184,7 +185,7 @@ func (l timelineTable) addMeaning(p *timelinePredicate, filter review.Filter) {
 		}
 		p.add(term, review.FailingPattern())
 	}
-	if filter.Telling && l.source != review.MFAAttempts {
+	if filter.Telling && l.source != review.MFAAttempts && l.source != review.Record {
 		term := l.action() + " ~* %s"
 		if l.source == review.AuditLog && l.typeOf(review.Details) == "jsonb" {
 			term += " or " + l.column(review.Details) + " ->> 'tool' = 'ocmt'"
