@@ -39,6 +39,16 @@ var rules = []struct {
 	{"internal/migrate", domain, append([]string{module + "internal/rotation"}, domainForbids...)},
 	{"internal/rotation", domain, domainForbids},
 	{"internal/audit", domain, domainForbids},
+	{"internal/audit/review", domain, domainForbids},
+	{"internal/audit/report", domain, domainForbids},
+	{"internal/leak", "it finds secrets in bytes, and knows no settings, databases or screens", append([]string{module + "internal/audit"}, domainForbids...)},
+	{"internal/ivset", "others keep their numbers in it", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
+	{"internal/files", localAdapter, localForbids},
+	{"internal/containers", localAdapter, localForbids},
+	{"internal/processes", localAdapter, localForbids},
+	{"internal/logfile", localAdapter, localForbids},
+	{"internal/gitrepo", localAdapter, localForbids},
+	{"internal/gitrepo/gitaudit", localAdapter, localForbids},
 	{"internal/session", domain, domainForbids},
 	{"internal/chain", domain, domainForbids},
 	{"internal/postgres", "what every adapter needs knows no domain", []string{module + "internal/migrate", module + "internal/discover", module + "internal/rotation",
@@ -48,6 +58,8 @@ var rules = []struct {
 	{"internal/postgres/pgrecord", adapter, append([]string{module + "internal/rotation"}, adapterForbids...)},
 	{"internal/postgres/pgsession", adapter, append([]string{module + "internal/migrate", module + "internal/rotation"}, adapterForbids...)},
 	{"internal/postgres/pgchain", adapter, append([]string{module + "internal/migrate", module + "internal/rotation", module + "internal/session"}, adapterForbids...)},
+	{"internal/postgres/pgaudit", adapter, append([]string{module + "internal/migrate", module + "internal/rotation"}, adapterForbids...)},
+	{"internal/redis/redisaudit", adapter, []string{module + "internal/cli", module + "internal/ui", module + "internal/config", module + "internal/migrate", cobra, viper, term, pgx}},
 	{"internal/redis/redissession", adapter, []string{module + "internal/cli", module + "internal/ui", module + "internal/config", module + "internal/migrate", cobra, viper, term, pgx}},
 	{"internal/redis", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, pgx}},
 	{"internal/netconn", "a connection knows nothing of what is sent", []string{module + "internal/", cobra, viper, term, pgx, redis}},
@@ -57,6 +69,10 @@ var rules = []struct {
 const domain = "the domain takes values and gives values: it reads no settings, shows nothing and knows no database driver"
 
 const adapter = "an adapter serves one domain: it is handed its database, prints nothing, and does not decide about keys"
+
+const localAdapter = "an adapter of the audit reads this machine: it dials no store and prints nothing"
+
+var localForbids = []string{module + "internal/cli", module + "internal/ui", module + "internal/config", module + "internal/postgres", module + "internal/redis", cobra, viper, term, pgx, redis}
 
 var adapterForbids = []string{module + "internal/cli", module + "internal/ui", module + "internal/config", cobra, viper, term, redis}
 

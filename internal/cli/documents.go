@@ -40,6 +40,7 @@ func documents() []document {
 		{"audit-list", auditListDocument{}},
 		{"audit-explain", auditCheck{}},
 		{"audit-baseline", baselineDocument{}},
+		{"audit-log", auditLogDocument{}},
 		{"audit-verify-chain", auditChainDocument{}},
 		{"audit-record", auditRecordDocument{}},
 		{"demo", demoDocument{}},

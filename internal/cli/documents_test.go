@@ -10,6 +10,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/audit/report"
+	"github.com/ocmt/ocmt/internal/audit/review"
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
@@ -23,14 +24,15 @@ var fieldRow = regexp.MustCompile("(?m)^\\| `([a-z_.\\[\\]]+)` \\|")
 // section.
 func pageSections() map[string]reflect.Type {
 	sections := map[string]reflect.Type{
-		"error":                 reflect.TypeFor[ui.ErrorDocument](),
-		"A finding":             reflect.TypeFor[finding.Finding](),
-		"A value set aside":     reflect.TypeFor[migrate.SetAside](),
-		"A value given up":      reflect.TypeFor[migrate.Accepted](),
-		"A search":              reflect.TypeFor[discover.Report](),
-		"A run at work":         reflect.TypeFor[migrate.Status](),
-		"A finding of an audit": reflect.TypeFor[report.DocumentFinding](),
-		"An accepted fault":     reflect.TypeFor[audit.Accepted](),
+		"error":                  reflect.TypeFor[ui.ErrorDocument](),
+		"A finding":              reflect.TypeFor[finding.Finding](),
+		"A value set aside":      reflect.TypeFor[migrate.SetAside](),
+		"A value given up":       reflect.TypeFor[migrate.Accepted](),
+		"A search":               reflect.TypeFor[discover.Report](),
+		"A run at work":          reflect.TypeFor[migrate.Status](),
+		"A finding of an audit":  reflect.TypeFor[report.DocumentFinding](),
+		"An accepted fault":      reflect.TypeFor[audit.Accepted](),
+		"A line of the timeline": reflect.TypeFor[review.Entry](),
 	}
 	for _, written := range documents() {
 		heading := strings.Replace(written.name, "-", " ", 1)

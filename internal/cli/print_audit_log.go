@@ -11,7 +11,7 @@ import (
 )
 
 // auditLogName is the name of the JSON document of ocmt audit log.
-const auditLogName = "audit_log"
+const auditLogName = "audit-log"
 
 // auditLogDocument is what ocmt audit log writes; with --follow, one a line for what has come.
 type auditLogDocument struct {
