@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,6 +77,8 @@ type auditScope struct {
 	Docker     bool
 	Horizon    ageFlag
 	Baseline   string
+	// CheckTimeout bounds each question to the database. One of them reads a whole table of values.
+	CheckTimeout time.Duration
 }
 
 func (o *auditScope) addFlags(cmd *cobra.Command) {
@@ -91,6 +94,7 @@ func (o *auditScope) addFlags(cmd *cobra.Command) {
 	flags.BoolVar(&o.Docker, "docker", false, "also ask the Docker socket for running containers")
 	flags.StringArrayVar(&o.Groups, "trusted-group", nil, "members of this group may read secrets; may be given again")
 	flags.Var(&o.Horizon, "backup-horizon", "age of the oldest backup that is kept; an old key is needed for so long")
+	flags.DurationVar(&o.CheckTimeout, "check-timeout", 10*time.Minute, "longest time of one question to the database")
 	flags.StringVar(&o.Baseline, "baseline", "", "file of faults that are accepted (default "+audit.BaselineFile+", where there is one)")
 }
 
@@ -122,6 +126,9 @@ func (o *auditOptions) Validate() error {
 func (o *auditScope) validate() error {
 	if o.Live && len(o.Endpoints) == 0 {
 		return errors.New("--live needs --endpoint: tokens are sent to servers that are named")
+	}
+	if o.CheckTimeout < time.Second {
+		return errors.New("--check-timeout must be at least 1s")
 	}
 	return nil
 }
@@ -239,7 +246,7 @@ func (a *App) audit(ctx context.Context, settings *config.Settings, scope *audit
 		return nil, none, causeOf(ctx, err)
 	}
 	found.Inputs = deployment.inputs
-	return found, deployment.extras(), nil
+	return found, deployment.extras(ctx), nil
 }
 
 // checkProgress shows which check is at work.

@@ -74,7 +74,7 @@ func (d *auditDeployment) openDatabase(ctx context.Context) error {
 		return err
 	}
 	d.closers = append(d.closers, db.Close)
-	snapshot, err := pgaudit.Open(ctx, db.DB, d.settings.Engine.StatementTimeout)
+	snapshot, err := pgaudit.Open(ctx, db.DB, d.scope.CheckTimeout)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -264,7 +264,16 @@ func (a *App) redisOptions(settings *config.Settings) (options redis.Options, er
 }
 
 // extras are what the page of an audit shows besides the report.
-func (d *auditDeployment) extras() (extras report.Extras) {
+func (d *auditDeployment) extras(ctx context.Context) (extras report.Extras) {
+	events, err := audit.Events(ctx, &d.sources)
+	if err != nil {
+		d.app.printer.Note("the page has no timeline: %s", ui.Clean(err.Error()))
+	}
+	kinds := map[audit.EventKind]report.EventKind{audit.KeyEvent: report.KeyEvent, audit.RotationEvent: report.RotationEvent,
+		audit.IncidentEvent: report.IncidentEvent, audit.DueEvent: report.DueEvent}
+	for _, one := range events {
+		extras.Events = append(extras.Events, report.Event{At: one.At, Kind: kinds[one.Kind], Label: one.Label})
+	}
 	current, _ := strconv.Atoi(d.deployment.Text("ENCRYPTION_KEY_VERSION"))
 	for _, count := range d.encryption.VersionCounts() {
 		last := len(extras.Columns) - 1
