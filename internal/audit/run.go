@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // Request says which checks are asked, and what counts.
@@ -23,8 +25,13 @@ type Request struct {
 // UnknownCheckError says that a name is neither a check nor an area.
 type UnknownCheckError struct{ Name string }
 
-// Error names it.
-func (e *UnknownCheckError) Error() string { return "there is no check and no area " + e.Name }
+// Error names it, unless it could be a secret.
+func (e *UnknownCheckError) Error() string {
+	if secret.Resembles(e.Name) {
+		return "there is no check and no area of that name"
+	}
+	return "there is no check and no area " + e.Name
+}
 
 // Reporter is told which check is at work.
 type Reporter interface {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -266,13 +267,22 @@ func (a *App) readBaseline(name string) (*audit.Baseline, error) {
 		return nil, nil //nolint:nilnil // no baseline accepts nothing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the baseline: %w", err)
+		return nil, fmt.Errorf("reading the baseline %s: %w", shownName(asked), withoutPath(err))
 	}
 	baseline, err := audit.ParseBaseline(text)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", asked, err)
+		return nil, fmt.Errorf("reading %s: %w", shownName(asked), err)
 	}
 	return baseline, nil
+}
+
+// withoutPath returns the cause of an error about a file, which repeats the path.
+func withoutPath(err error) error {
+	var about *fs.PathError
+	if errors.As(err, &about) {
+		return about.Err
+	}
+	return err
 }
 
 // auditError returns the error that an audit ends with.

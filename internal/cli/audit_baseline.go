@@ -34,6 +34,7 @@ type baselineWriteOptions struct {
 	auditScope
 	Owner, Reason, Expires string
 	Force                  bool
+	AllowUnchecked         bool
 	DryRun                 bool
 }
 
@@ -58,7 +59,8 @@ func newAuditBaselineWriteCommand(app *App, run func(context.Context, *config.Se
 		Short: "Accept the findings of an audit",
 		Long: `Make an audit, and accept all its findings in the baseline. Entries that are
 there and have not expired are kept; those that have expired are left out, and
-their findings are accepted anew. --only and --skip say which findings.`,
+their findings are accepted anew. --only and --skip say which findings. Where
+something could not be checked it writes nothing, unless --allow-unchecked.`,
 		Example: `  ocmt audit baseline write --owner me --reason test --expires 2027-03-31`,
 		Args:    noArgs,
 	}
@@ -67,6 +69,7 @@ their findings are accepted anew. --only and --skip say which findings.`,
 	cmd.Flags().StringVar(&options.Reason, "reason", "", "why they are accepted")
 	cmd.Flags().StringVar(&options.Expires, "expires", "", "the last day on which they are accepted, such as 2027-03-31")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the baseline where there is one")
+	cmd.Flags().BoolVar(&options.AllowUnchecked, "allow-unchecked", false, "write it although something could not be checked")
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "show the baseline and write nothing")
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
@@ -84,6 +87,11 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 	found, _, err := a.audit(ctx, settings, &options.auditScope, audit.Medium)
 	if err != nil {
 		return err
+	}
+	if found.Counts.Gaps > 0 && !options.AllowUnchecked {
+		a.printGaps(found, true)
+		return &ui.Error{Message: "the baseline was not written, because " + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
+			Hints: []string{"give the rights that are named above, or name what to accept with --only", "--allow-unchecked writes it all the same"}, Code: ui.ExitFailed}
 	}
 	baseline, err := a.readBaseline(options.Baseline)
 	if err != nil {

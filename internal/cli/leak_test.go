@@ -61,15 +61,23 @@ var leakCommands = map[string]leakCommand{
 	"ocmt session-invalidate":       {args: []string{"session-invalidate", "--all", "--yes"}, reach: toDatabase, code: 1},
 	"ocmt session-invalidate list":  {args: []string{"session-invalidate", "list"}, reach: toDatabase, code: 1},
 	"ocmt session-invalidate stats": {args: []string{"session-invalidate", "stats"}, reach: toDatabase, code: 1},
-	"ocmt audit":                    {args: []string{"audit"}, reach: toNothing, code: 2},
-	"ocmt audit verify-chain":       {args: []string{"audit", "verify-chain"}, reach: toDatabase, code: 1},
-	"ocmt audit record":             {args: []string{"audit", "record", "backup-verified"}, reach: toDatabase},
-	"ocmt rotate":                   {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
+	"ocmt audit":                    {args: []string{"audit", "--fail-on", "critical", "--skip", "lifecycle"}, reach: toDatabase},
+	"ocmt audit list":               {args: []string{"audit", "list"}, reach: toNothing},
+	"ocmt audit explain":            {args: []string{"audit", "explain", "OCMT-PG-006"}, reach: toNothing},
+	"ocmt audit baseline":           {args: []string{"audit", "baseline"}, reach: toNothing, code: 2},
+	"ocmt audit baseline show":      {args: []string{"audit", "baseline", "show"}, reach: toNothing},
+	"ocmt audit baseline write": {args: []string{"audit", "baseline", "write", "--owner", "me", "--reason", "test", "--expires", "2999-01-01", "--dry-run", "--only", "tokens"},
+		reach: toDatabase},
+	"ocmt audit log":          {args: []string{"audit", "log"}, reach: toDatabase},
+	"ocmt audit verify-chain": {args: []string{"audit", "verify-chain"}, reach: toDatabase, code: 1},
+	"ocmt audit record":       {args: []string{"audit", "record", "backup-verified"}, reach: toDatabase},
+	"ocmt rotate":             {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
 }
 
 // namingFlags take a name or a path, which any text can be.
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
-	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note"}
+	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
+	"baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
 
 // situation is one way to run every command.
 type situation struct {

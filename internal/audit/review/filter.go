@@ -2,12 +2,13 @@ package review
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // Filter says which rows are looked at. Its criteria are combined by AND; of a list, any value counts.
@@ -41,7 +42,11 @@ func (e *UnknownSourceError) Error() string {
 	for _, source := range Sources() {
 		names = append(names, string(source))
 	}
-	return fmt.Sprintf("%q is no source: there are %s", e.Name, strings.Join(names, ", "))
+	name := strconv.Quote(e.Name)
+	if secret.Resembles(e.Name) {
+		name = "what was named"
+	}
+	return name + " is no source: there are " + strings.Join(names, ", ")
 }
 
 // Validate returns ErrNoTime, ErrWildcard or an *UnknownSourceError where no row can match.
