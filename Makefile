@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 GO            ?= go
 TOOLS         := $(CURDIR)/.tools/bin
-TEST_TIMEOUT  ?= 10m
+TEST_TIMEOUT  ?= 20m
 
 # Pinned, so that a new linter release does not fail a build by surprise. The
 # version is part of the file name: another version is another file, and make

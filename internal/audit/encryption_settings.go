@@ -45,7 +45,7 @@ var harmlessKeyCodes = []finding.Code{finding.Uppercase, finding.Gap}
 func lookAtKeys(_ context.Context, _ *Sources, settings Settings) (Seen, error) {
 	if secret.EncryptionKeySet(settings).IsEmpty() {
 		return Seen{Gaps: []Gap{{What: secret.NameEncryptionKey, Reason: "it is not set here, nor is an older key",
-			Grant: "name the settings of a management server with --path, or set them in the environment"}}}, nil
+			Grant: "name the env file of a management server with --env-file, or set its key in the environment"}}}, nil
 	}
 	seen := Seen{Looked: countThings(int64(1+len(olderKeyNames(settings))), "setting", "settings") + " of keys"}
 	for _, found := range secret.CheckEncryptionKeys(secret.EncryptionKeySet(settings)) {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -53,6 +54,11 @@ func TestOptions(t *testing.T) {
 			Networks: networkList{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.1/32")}, Agents: textList{"curl"},
 			CreatedBefore: ageFlag(48 * time.Hour), Idle: ageFlag(90 * time.Minute), PastTimeout: true, Expired: expired, OverLimit: overLimit}
 	}
+	const scoped = "--only pg,tokens --only END-001 --skip git --path p --path q --other-env-file e --log l --code s --endpoint admin-ui=http://a --endpoint agent=http://b " +
+		"--live --docker --trusted-group g --backup-horizon 90d --baseline b --check-timeout 5m "
+	scope := auditScope{Only: nameList{"pg", "tokens", "END-001"}, Skip: nameList{"git"}, Paths: []string{"p", "q"}, EnvFiles: []string{"e"}, Logs: []string{"l"}, Code: []string{"s"},
+		Endpoints: endpointFlag{{Component: "admin-ui", Address: "http://a"}, {Component: "agent", Address: "http://b"}}, Live: true, Docker: true, Groups: []string{"g"},
+		Horizon: ageFlag(90 * 24 * time.Hour), Baseline: "b", CheckTimeout: 5 * time.Minute}
 	rate := 500
 	for _, c := range []struct {
 		build func(*App) *cobra.Command
@@ -77,6 +83,14 @@ func TestOptions(t *testing.T) {
 		{capture(newSessionInvalidateCommand, &got), "--all --keep-logins", invalidateOptions{All: true, KeepLogins: true}},
 		{capture(newSessionInvalidateCommand, &got), "--after-restart", invalidateOptions{AfterRestart: true}},
 		{capture(newSessionInvalidateCommand, &got), selecting + "--expired --delete", invalidateOptions{sessionSelection: chosen(true, false), Delete: true}},
+		{capture(newAuditCommand, &got), "", auditOptions{auditScope: auditScope{CheckTimeout: 10 * time.Minute}, FailOn: severityFlag(audit.Medium)}},
+		{capture(newAuditCommand, &got), scoped + "--fail-on low --allow-unchecked --details --sarif s --junit j --csv c --html h",
+			auditOptions{auditScope: scope, FailOn: severityFlag(audit.Low), AllowUnchecked: true, Details: true, SARIF: "s", JUnit: "j", CSV: "c", HTML: "h"}},
+		{capture(newAuditBaselineWriteCommand, &got), scoped + "--owner me --reason why --expires 2027-03-31 --force --allow-unchecked --dry-run",
+			baselineWriteOptions{auditScope: scope, Owner: "me", Reason: "why", Expires: "2027-03-31", Force: true, AllowUnchecked: true, DryRun: true}},
+		{captureWithoutSettings(newAuditBaselineShowCommand, &got), "--baseline b", baselineShowOptions{Baseline: "b"}},
+		{captureWithoutSettings(newAuditListCommand, &got), "", noOptions{}},
+		{captureWithoutSettings(newAuditExplainCommand, &got), "OCMT-PG-006", auditExplainOptions{Args: []string{"OCMT-PG-006"}}},
 		{capture(newSessionListCommand, &got), selecting + "--over-limit --most 7", sessionListOptions{sessionSelection: chosen(false, true), Most: 7}},
 		{capture(newSessionStatsCommand, &got), "", sessionListOptions{Most: 10}},
 		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
