@@ -207,3 +207,17 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- The tool's own record (ocmt audit record, OCMT-LIF-001 to 005). Where it is not there yet, let a DBA make it with
+-- what ocmt audit verify-chain --sql prints, and run this file again.
+DO $$
+DECLARE
+    place text;
+BEGIN
+    FOR place IN SELECT n.nspname FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+        WHERE n.nspname IN ('ocmt', 'ocmt_tool') AND c.relname = 'record' AND c.relkind = 'r' LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO ocmt_auditor, ocmt_rotator, ocmt_sessions', place);
+        EXECUTE format('GRANT SELECT ON %I.record TO ocmt_auditor', place);
+        EXECUTE format('GRANT SELECT, INSERT ON %I.record TO ocmt_rotator, ocmt_sessions', place);
+    END LOOP;
+END $$;

@@ -67,12 +67,12 @@ var keyName = regexp.MustCompile(`^ENCRYPTION_KEY(?:_V[0-9]+)?$`)
 func isKeyName(name string) bool { return keyName.MatchString(name) }
 
 // lookAtSecrets is OCMT-FIL-006.
-func lookAtSecrets(_ context.Context, _ *Sources, settings Settings) (Seen, error) {
+func lookAtSecrets(_ context.Context, sources *Sources, settings Settings) (Seen, error) {
 	held := heldSecrets(settings)
-	if len(held) == 0 {
+	if len(held) == 0 && len(sources.Unread) == 0 {
 		return Seen{Absent: "no setting of the deployment is a secret here"}, nil
 	}
-	seen := Seen{Looked: countThings(int64(len(held)), "secret", "secrets")}
+	seen := Seen{Looked: countThings(int64(len(held)), "secret", "secrets"), Gaps: slices.Clone(sources.Unread)}
 	for _, one := range held {
 		if fault := weaknessFault(one, settings); fault.Object != "" {
 			seen.Faults = append(seen.Faults, fault)

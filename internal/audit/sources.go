@@ -5,6 +5,7 @@ import "time"
 // Sources are what the checks look at. A source that is left out is absent.
 type Sources struct {
 	Settings   Source[Settings]
+	Unread     []Gap // settings that are there and cannot be read
 	Encryption Source[EncryptionSource]
 	Tokens     Source[TokenSource]
 	PostgreSQL Source[PostgreSQLSource]

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -44,6 +45,7 @@ type auditDeployment struct {
 func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *auditScope) (*auditDeployment, error) {
 	d := &auditDeployment{app: a, settings: settings, scope: scope, deployment: settings.Deployment()}
 	d.sources.Settings = audit.Available[audit.Settings](d.deployment)
+	d.sources.Unread = unreadSettings(d.deployment)
 	for _, open := range []func(context.Context) error{d.openDatabase, d.openRedis, d.openFiles, d.openEndpoints} {
 		if err := open(ctx); err != nil {
 			d.close()
@@ -51,6 +53,14 @@ func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *a
 		}
 	}
 	return d, nil
+}
+
+// unreadSettings returns the gaps of settings whose files cannot be read.
+func unreadSettings(deployment *config.Deployment) (gaps []audit.Gap) {
+	for _, name := range slices.Sorted(maps.Keys(deployment.Unread)) {
+		gaps = append(gaps, audit.Gap{What: name, Reason: deployment.Unread[name].Error(), Missing: "to read the file of " + name + "_FILE"})
+	}
+	return gaps
 }
 
 // close closes what is open, the last first.
@@ -115,7 +125,8 @@ func (d *auditDeployment) openRedis(context.Context) error {
 	if err != nil {
 		return err
 	}
-	source, err := redisaudit.New(addresses, options, redisaudit.Options{Prefix: d.settings.Access.RedisPrefix})
+	source, err := redisaudit.New(addresses, options, redisaudit.Options{Prefix: d.settings.Access.RedisPrefix,
+		Application: d.settings.Audit.RedisApplicationUser, Operators: d.settings.Audit.RedisOperators})
 	if err != nil {
 		return err
 	}
@@ -131,7 +142,7 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 	if len(folders) == 0 {
 		folders = []string{"."}
 	}
-	matcher := leak.New(leak.Configured(d.deployment))
+	matcher := leak.New(slices.Concat(leak.Configured(d.deployment), leak.Configured(ownAddresses{d.settings})))
 	absolute, places := make([]string, len(folders)), make([]files.Folder, len(folders))
 	for i, name := range folders {
 		var err error
@@ -154,13 +165,30 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 	}
 	named, running := d.envFiles()
 	d.sources.Files = audit.Available[audit.FileSource](files.New(files.Options{Dir: dir, Folders: places, BackupDirs: d.backupFolders(), EnvFiles: named,
-		Home: a.getenv("HOME"), System: "/", Groups: d.scope.Groups, Finder: finder, Parse: config.ParseEnv}))
+		Home: a.getenv("HOME"), System: "/", Groups: slices.Concat(d.settings.Audit.TrustedGroups, d.scope.Groups), Finder: finder, Parse: config.ParseEnv}))
 	d.sources.Containers = audit.Available[audit.ContainerSource](containers.New(containers.Options{Folders: places, Finder: finder, Socket: socket}))
 	d.sources.Processes = audit.Available[audit.ProcessSource](processes.New(processes.Options{Finder: finder, EnvFiles: running, Parse: config.ParseEnv, Root: a.deps.Root}))
 	d.sources.Git = gitaudit.Open(ctx, a.paths(folders), matcher, a.getenv)
 	d.sources.Logs = audit.Available[audit.LogSource](logfile.New(matcher, logfile.Places{Logs: a.paths(d.scope.Logs), Code: a.paths(d.scope.Code), Home: a.getenv("HOME")}))
 	return nil
 }
+
+// ownAddresses are the addresses with the accounts of the audit itself, whose passwords are secrets too.
+type ownAddresses struct{ settings *config.Settings }
+
+// Text implements leak.Settings.
+func (o ownAddresses) Text(name string) string {
+	switch name {
+	case config.NameDatabaseURL:
+		return o.settings.DatabaseURL.Reveal()
+	case config.NameRedisURL:
+		return o.settings.RedisURL.Reveal()
+	}
+	return ""
+}
+
+// Names implements leak.Settings.
+func (ownAddresses) Names(string) []string { return nil }
 
 // secretFinder names the settings whose secrets a text has.
 type secretFinder struct{ matcher *leak.Matcher }
@@ -232,7 +260,7 @@ func (d *auditDeployment) openEndpoints(context.Context) error {
 	if err != nil {
 		return err
 	}
-	endpoints, err := probe.NewEndpoints(d.scope.Endpoints, probe.Options{CA: certificates}, d.deployment.Text, d.scope.Live)
+	endpoints, err := probe.NewEndpoints(d.scope.Endpoints, probe.Options{CA: certificates}, d.endpointToken, d.scope.Live)
 	if err != nil {
 		return err
 	}
@@ -245,6 +273,16 @@ func (d *auditDeployment) openEndpoints(context.Context) error {
 	}
 	d.sources.Endpoints = audit.Available[audit.EndpointSource](endpoints)
 	return nil
+}
+
+// endpointToken returns the token of a setting. AUTH_TOKEN stands in the env file of another component, and must
+// equal AGENT_SERVER_TOKEN (contract, section 2).
+func (d *auditDeployment) endpointToken(setting string) string {
+	text := d.deployment.Text(setting)
+	if text == "" && setting == "AUTH_TOKEN" {
+		return d.deployment.Text("AGENT_SERVER_TOKEN")
+	}
+	return text
 }
 
 // redisOptions reads the certificates for Redis.

@@ -19,11 +19,17 @@ type Deployment struct {
 	resolve func(name string) (string, Source, error)
 }
 
-// Deployment reads the settings of all components that are secrets. Files that settings name are read
-// now. What was read already is not read again, because a pipe cannot be.
+// Deployment reads the settings of all components that are secrets. DATABASE_URL and REDIS_URL are those of
+// the env file where it has them: the servers read them there, and an operator has accounts of their own in
+// the environment. Files that settings name are read now. What was read already is not read again, because a pipe cannot be.
 func (s *Settings) Deployment() *Deployment {
 	d := &Deployment{secrets: maps.Clone(s.secrets), sources: maps.Clone(s.sources), Unread: map[string]error{}, resolve: s.resolve}
 	d.secrets[NameDatabaseURL], d.secrets[NameRedisURL] = NewSecret(s.DatabaseURL.Reveal()), NewSecret(s.RedisURL.Reveal())
+	for _, name := range []string{NameDatabaseURL, NameRedisURL} {
+		if text, source, err := s.inEnvFile(name); err == nil && text != "" {
+			d.secrets[name], d.sources[name] = NewSecret(text), source
+		}
+	}
 	for _, setting := range ocmt.Settings() {
 		d.read(setting.Name)
 	}

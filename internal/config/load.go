@@ -79,7 +79,7 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := &Settings{Columns: file.Columns, Known: file.Known}
+	settings := &Settings{Columns: file.Columns, Known: file.Known, Audit: file.Audit}
 	for _, read := range []func(*resolver) error{
 		settings.readAddresses, settings.readAccess, settings.readRun, settings.readEngine, settings.readSecrets,
 	} {
@@ -88,7 +88,7 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 		}
 	}
 	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
-	settings.resolve = r.find
+	settings.resolve, settings.inEnvFile = r.find, r.findInEnvFile
 	return settings, nil
 }
 

@@ -44,6 +44,7 @@ func TestRefusedFiles(t *testing.T) {
 		"yaml column half":     {"ocmt.yaml", "columns: [{table: a, key: b}]\n", "entry 1"},
 		"yaml known half":      {"ocmt.yaml", "known: [{table: a, column: c}]\n", "entry 1 of known"},
 		"yaml known unknown":   {"ocmt.yaml", "known: [{table: a, column: c, reason: r, d: " + marker + "}]\n", "wrong form"},
+		"yaml audit unknown":   {"ocmt.yaml", "audit: {redis_password: " + marker + "}\n", "wrong form"},
 		"yaml columns no list": {"ocmt.yaml", "columns: " + marker + "\n", "wrong form"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,7 @@ type Settings struct {
 	Access      Access
 	Columns     []Column // from ocmt.yaml
 	Known       []Known  // from ocmt.yaml
+	Audit       Audit    // from ocmt.yaml
 	Files       []File   // every file that settings were read from
 
 	secrets map[string]Secret // by the name of their setting
@@ -28,6 +29,8 @@ type Settings struct {
 	// shadowed has the places of secrets that another value goes before.
 	shadowed map[string]Source
 	resolve  func(name string) (string, Source, error) // finds a setting that Load has not read
+	// inEnvFile finds a setting in the env file alone.
+	inEnvFile func(name string) (string, Source, error)
 }
 
 // Engine limits the load that a re-encryption puts on the database.

@@ -33,6 +33,16 @@ type Known struct {
 	Reason string `mapstructure:"reason"`
 }
 
+// Audit is what an audit is told about a deployment that no server knows: the section audit of ocmt.yaml.
+type Audit struct {
+	// RedisApplicationUser is the user of Redis that the servers log in as; "" for that of REDIS_URL.
+	RedisApplicationUser string `mapstructure:"redis_application_user"`
+	// RedisOperators are users of Redis that may list names of keys, such as that of ocmt session-invalidate.
+	RedisOperators []string `mapstructure:"redis_operators"`
+	// TrustedGroups are groups of the system whose members may read files with secrets.
+	TrustedGroups []string `mapstructure:"trusted_groups"`
+}
+
 // yamlFile is ocmt.yaml. Every scalar is read as text, and is checked later by the same rules
 // as its flag and its environment variable.
 type yamlFile struct {
@@ -49,13 +59,14 @@ type yamlFile struct {
 	ApplicationName  string   `mapstructure:"application_name"`
 	Columns          []Column `mapstructure:"columns"`
 	Known            []Known  `mapstructure:"known"`
+	Audit            Audit    `mapstructure:"audit"`
 
 	path string
 }
 
 // knownKeys are the keys of ocmt.yaml, for the message about an unknown one.
 var knownKeys = [...]string{
-	"application_name", "chunk_target", "columns", "known", "lock_timeout",
+	"application_name", "audit", "chunk_target", "columns", "known", "lock_timeout",
 	"max_replica_lag", "max_rows_per_second", "max_wal_backlog", "output", "pace", "record", "statement_timeout", "workers",
 }
 
@@ -79,7 +90,7 @@ func readYAML(read fileReader, path string) (*yamlFile, error) {
 	}
 	file := &yamlFile{path: path}
 	if err := v.UnmarshalExact(file); err != nil {
-		return nil, makeYAMLError(path, err, "a setting has the wrong form: columns is a list of {table, key, column}, known one of {table, column, reason}, every other setting is one value")
+		return nil, makeYAMLError(path, err, "a setting has the wrong form: columns is a list of {table, key, column}, known one of {table, column, reason}, audit has redis_application_user, redis_operators and trusted_groups, every other setting is one value")
 	}
 	if err := checkColumns(path, file.Columns); err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func rights(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, line, found := strings.Cut(string(page), "    ACL SETUSER ocmt on >password ")
+	_, line, found := strings.Cut(string(page), "    ACL SETUSER ocmt-sessions on >password ")
 	if !found {
 		t.Fatal("the page names no rights")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/postgres/pgchain"
 )
 
 // Record reads the tool's own record.
@@ -32,9 +33,12 @@ func (l *Lifecycle) BackupHorizon() time.Duration { return l.Horizon }
 // Entries implements audit.LifecycleSource. A record that the account may not read is a gap.
 func (l *Lifecycle) Entries(ctx context.Context, query chain.Query) ([]chain.Entry, bool, error) {
 	entries, there, err := l.Record.Entries(ctx, query)
-	if err != nil {
-		err = &audit.GapError{Gap: audit.Gap{What: "the tool's own record", Reason: err.Error(), Missing: "SELECT on ocmt.record",
-			Grant: "GRANT USAGE ON SCHEMA ocmt TO " + postgres.Quote(l.account) + "; GRANT SELECT ON ocmt.record TO " + postgres.Quote(l.account)}}
+	var unreadable *pgchain.ReadError
+	switch {
+	case errors.As(err, &unreadable):
+		err = &audit.GapError{Gap: audit.Gap{What: "the tool's own record", Reason: err.Error(), Missing: "SELECT on " + unreadable.Prospect.Place, Grant: unreadable.Prospect.Fix}}
+	case err != nil:
+		err = &audit.GapError{Gap: audit.Gap{What: "the tool's own record", Reason: err.Error()}}
 	}
 	return entries, there, err
 }
@@ -46,7 +50,7 @@ func (l *Lifecycle) Unfinished(ctx context.Context) (list []audit.Unfinished, ru
 	if err != nil {
 		return nil, false, err
 	}
-	rows, err := l.ask(ctx, selecting(table.schema, table.name, `select table_name, column_name, from_version, to_version, extract(epoch from started_at)::bigint, status
+	rows, err := l.ask(ctx, selecting(table.schema, table.name, `select table_name, column_name, from_version, to_version, (extract(epoch from started_at) * 1000000)::bigint, status
 		from (select distinct on (table_name, column_name) table_name, column_name, from_version, to_version, started_at, status::text as status from `+table.path()+`
 		where status::text in ('running', 'completed', 'partial', 'interrupted', 'failed', 'paused', 'resumed')
 		order by table_name, column_name, started_at desc) last where status <> 'completed' order by 1, 2`))
@@ -55,7 +59,7 @@ func (l *Lifecycle) Unfinished(ctx context.Context) (list []audit.Unfinished, ru
 	}
 	for _, row := range rows {
 		list = append(list, audit.Unfinished{Column: row[0] + "." + row[1], From: int(postgres.ParseNumber(row[2])), To: int(postgres.ParseNumber(row[3])),
-			Since: time.Unix(postgres.ParseNumber(row[4]), 0), Status: row[5]})
+			Since: time.UnixMicro(postgres.ParseNumber(row[4])), Status: row[5]})
 	}
 	err = l.within(ctx, question{what: "the lock of runs"}, func(conn *pgconn.PgConn) error {
 		running, err = postgres.IsLocked(ctx, conn)
@@ -74,10 +78,10 @@ func (l *Lifecycle) KeySince(ctx context.Context, version int) (since time.Time,
 	if err != nil {
 		return since, false, err
 	}
-	rows, err := l.ask(ctx, selecting(table.schema, table.name, "select extract(epoch from created_at)::bigint from "+table.path()+
+	rows, err := l.ask(ctx, selecting(table.schema, table.name, "select (extract(epoch from created_at) * 1000000)::bigint from "+table.path()+
 		" where version = $1::int and created_at is not null", strconv.Itoa(version)))
 	if err != nil || len(rows) == 0 {
 		return since, false, err
 	}
-	return time.Unix(postgres.ParseNumber(rows[0][0]), 0), true, nil
+	return time.UnixMicro(postgres.ParseNumber(rows[0][0])), true, nil
 }

@@ -3,9 +3,11 @@ package redisaudit
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/audit"
@@ -14,7 +16,7 @@ import (
 // Folder implements audit.RedisServer.
 func (s *server) Folder(ctx context.Context) (folder audit.RedisFolder, err error) {
 	what := "the folder that " + s.place.Address + " writes to"
-	if s.place.Reach == audit.RedisNetwork {
+	if s.place.Reach == audit.RedisNetwork && !isOwnAddress(s.place.Address) {
 		return folder, &audit.GapError{Gap: audit.Gap{What: what, Reason: "the server is not on this machine: run the audit there"}}
 	}
 	if folder.Path, err = s.Parameter(ctx, "dir"); err != nil {
@@ -47,6 +49,19 @@ func (s *server) Folder(ctx context.Context) (folder audit.RedisFolder, err erro
 		return folder, &audit.GapError{Gap: audit.Gap{What: what, Reason: err.Error()}}
 	}
 	return folder, ctx.Err()
+}
+
+// isOwnAddress reports whether an address is one of this machine's own in a network.
+func isOwnAddress(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	own, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(own, func(one net.Addr) bool {
+		network, is := one.(*net.IPNet)
+		return is && network.IP.Equal(net.ParseIP(host))
+	})
 }
 
 // isElsewhere says why the files of a server at an address of this machine are not those of this file
