@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/audit/report"
 	"github.com/ocmt/ocmt/testdata"
 )
@@ -56,7 +57,7 @@ type sound struct {
 // newSound makes it.
 func newSound(t *testing.T) *sound {
 	t.Helper()
-	s := &sound{deployment: newDeployment(t), of: newAuthority(t, "127.0.0.1", outside(t))}
+	s := &sound{deployment: newDeployment(t), of: newAuthority(t, 90, "127.0.0.1", outside(t))}
 	s.ca = filepath.Join(t.TempDir(), "ca.crt")
 	writeFile(t, s.ca, string(s.of.certificate), 0o644)
 	s.postgres = startPostgres(t, "archive_mode = on", "archive_command = '/bin/true'")
@@ -187,7 +188,7 @@ func (s *sound) endpoints() []string {
 
 // everything are the flags with which an audit looks at all that there is.
 func (s *sound) everything() []string {
-	return append(s.endpoints(), "--log", "logs", "--code", "src", "--other-env-file", s.agentEnv, "--other-env-file", s.vaultEnv, "--backup-horizon", "90d")
+	return append(s.endpoints(), "--log", "logs", "--code", "src", "--other-env-file", s.agentEnv, "--other-env-file", s.vaultEnv, "--backup-horizon", "90d", "--docker")
 }
 
 // told says what a document has found and could not look at.
@@ -212,18 +213,25 @@ func TestDeploymentByTheDocuments(t *testing.T) {
 	s.fill()
 	startServer(t, s.dir, nil, "server.js")
 	s.must(s.rotator, "rotate", "--from-version", "0", "--yes")
-	for _, name := range []string{"ADMIN_TOKEN", "AGENT_SERVER_TOKEN", "REDIS_URL", "DATABASE_URL"} {
+	s.must(s.rotator, "audit", "record", "incident-opened", "--at", time.Now().AddDate(0, 0, -1).UTC().Format(time.RFC3339))
+	for _, name := range []string{"ADMIN_TOKEN", "AGENT_SERVER_TOKEN", "REDIS_URL", "DATABASE_URL", "INTERNAL_ADMIN_TOKEN", "GROUP_VAULT_AUTH_TOKEN", "OPENCLAW_GATEWAY_TOKEN", "GITHUB_CLIENT_SECRET"} {
 		s.must(s.rotator, "audit", "record", "secret-rotated", "--secret", name)
 	}
 	s.must(s.rotator, "audit", "record", "backup-verified")
 	s.must(s.sessions, "session-invalidate", "--user", "user@example.org", "--reason", "moved", "--yes")
 	flags := s.everything()
+	s.auditor = append(s.auditor, docker(t, "NODE_ENV=production", "ADMIN_TOKEN_FILE=/run/secrets/admin"))
 	if s.postgres.value("show shared_preload_libraries") != "pgaudit" {
 		s.must(s.auditor, "audit", "baseline", "write", "--only", "OCMT-PG-012", "--owner", "ops@example.org", "--reason", "statements are recorded by the pool", "--expires", time.Now().AddDate(0, 3, 0).Format(time.DateOnly))
 	}
 	code, found := s.audit(s.auditor, append(flags, "--fail-on", "info")...)
 	if code != 0 || found.Counts.Findings != 0 || found.Counts.Gaps != 0 {
 		t.Errorf("exit %d, %d findings, %d gaps:%s", code, found.Counts.Findings, found.Counts.Gaps, told(found))
+	}
+	for _, result := range found.Results {
+		if result.Outcome == audit.NotApplicable {
+			t.Errorf("%s was not asked of this deployment: %s", result.Check, result.NotApplicable)
+		}
 	}
 	s.keepsSecrets()
 }

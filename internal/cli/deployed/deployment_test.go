@@ -14,6 +14,7 @@ import (
 	"io"
 	"log"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -191,6 +192,12 @@ func (d *deployment) key() string {
 // seal encrypts a text under a version.
 func seal(t *testing.T, version int, key, text string) string {
 	t.Helper()
+	return sealWith(t, rand.Reader, version, key, text)
+}
+
+// sealWith does so with the IV that a source gives.
+func sealWith(t *testing.T, random io.Reader, version int, key, text string) string {
+	t.Helper()
 	parsed, err := crypto.ParseKey(key)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +206,7 @@ func seal(t *testing.T, version int, key, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := ring.Seal([]byte(text), rand.Reader)
+	sealed, err := ring.Seal([]byte(text), random)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +232,29 @@ func serve(t *testing.T, certificate *tls.Certificate, answer func(w http.Respon
 	}
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// docker serves the environment of one running container as Docker does, and returns the variable that names its
+// socket.
+func docker(t *testing.T, environment ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "docker.sock")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var answer any = []map[string]string{{"ID": "c1"}}
+		if r.URL.Path != "/containers/json" {
+			answer = map[string]any{"Name": "/app", "Config": map[string]any{"Env": environment}}
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	_ = server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	return "DOCKER_HOST=unix://" + path
 }
 
 // guarded answers as a server that takes its token where it should be, by the path.

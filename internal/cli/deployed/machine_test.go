@@ -36,16 +36,17 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// authority is a certificate for the addresses of this machine, with its key. It is its own issuer.
+// authority is a certificate for addresses of this machine, with its key. It is its own issuer.
 type authority struct{ certificate, key []byte }
 
-func newAuthority(t *testing.T, addresses ...string) authority {
+// newAuthority makes one that is good for some days.
+func newAuthority(t *testing.T, days int, addresses ...string) authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 0, days),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
 	for _, address := range addresses {
 		template.IPAddresses = append(template.IPAddresses, net.ParseIP(address))
