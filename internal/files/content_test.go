@@ -129,6 +129,13 @@ func TestSettingsThatCannotBeRead(t *testing.T) {
 	if err != nil || report.Counts.Unchecked != 2 {
 		t.Errorf("%+v, %v", report, err)
 	}
+	d := newDeployment(t)
+	d.settings.texts = goodSettings()
+	sources = &audit.Sources{Settings: audit.Available[audit.Settings](d.settings), Unread: []audit.Gap{{What: "CSRF_SECRET", Reason: "its file cannot be read"}}}
+	report, err = audit.Run(context.Background(), sources, audit.Request{Only: []string{"FIL-006"}}, silent{})
+	if err != nil || report.Counts.Unchecked != 1 || report.Results[0].Gaps[0].What != "CSRF_SECRET" {
+		t.Errorf("one setting cannot be read: %+v, %v", report, err)
+	}
 }
 
 // If this fails, the management server and its agents hold different tokens, or a change of the env file

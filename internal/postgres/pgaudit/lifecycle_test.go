@@ -152,6 +152,23 @@ func TestBackup(t *testing.T) {
 	wantGap(t, d.lifecycle(d.closed(), "OCMT-LIF-004", 0, given), "ocmt.record")
 }
 
+// If this fails, a backup that was verified in the second in which the key came is taken for one from before.
+func TestKeySinceIsExact(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, testenv.Shared(t))
+	ctx := context.Background()
+	d.exec("insert into encryption_keys (version, key_id, created_at) values (1, '0123456789abcdef', '2026-11-20T10:00:00.999123Z')")
+	snapshot, err := pgaudit.Open(ctx, d.open(d.url), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Close(ctx)
+	since, there, err := (&pgaudit.Lifecycle{Snapshot: snapshot}).KeySince(ctx, 1)
+	if exact := time.Date(2026, 11, 20, 10, 0, 0, 999123000, time.UTC); err != nil || !there || !since.Equal(exact) {
+		t.Errorf("%v, %v, %v; want %v", since, there, err, exact)
+	}
+}
+
 // If this fails, an old key is taken out that a backup needs, or one that opens old dumps stays for ever.
 func TestOldKeys(t *testing.T) {
 	t.Parallel()

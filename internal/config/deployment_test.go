@@ -1,0 +1,69 @@
+package config_test
+
+import (
+	"context"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/config"
+)
+
+// If this fails, an audit with an account of its own judges its own password and looks for that alone, and the
+// password of the servers stays where it has leaked to.
+func TestDeploymentHasAddressesOfServers(t *testing.T) {
+	t.Parallel()
+	request := config.Request{Dir: t.TempDir(), Environ: []string{"DATABASE_URL=postgresql://alice:hers@db/ocmt", "REDIS_URL=redis://audit:own@cache"}}
+	write(t, request.Dir, ".env", "DATABASE_URL=postgresql://ocmt:theirs@db/ocmt\nADMIN_TOKEN=of-the-servers\nCSRF_SECRET_FILE=/nowhere/csrf\n")
+	settings, err := config.Load(context.Background(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := settings.DatabaseURL.Reveal(); !strings.Contains(got, "alice") {
+		t.Error("commands do not log in with the address of the environment")
+	}
+	deployment := settings.Deployment()
+	if !strings.Contains(deployment.Text("DATABASE_URL"), "theirs") || deployment.File("DATABASE_URL") != ".env" {
+		t.Errorf("DATABASE_URL of the servers is not that of %q", deployment.Place("DATABASE_URL"))
+	}
+	if !strings.Contains(deployment.Text("REDIS_URL"), "own") {
+		t.Error("REDIS_URL is not that of the environment, where the env file has none")
+	}
+	if deployment.Unread["CSRF_SECRET"] == nil {
+		t.Error("a setting whose file cannot be read counts as one that is not set")
+	}
+}
+
+// If this fails, an audit takes the users of operators for strangers, or a setting of it is nowhere explained.
+func TestAuditSettings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "ocmt.yaml", "audit:\n  redis_application_user: ocmt\n  redis_operators: [admin, ocmt-sessions]\n  trusted_groups: [ssl-cert]\n")
+	settings, err := config.Load(context.Background(), config.Request{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Audit{RedisApplicationUser: "ocmt", RedisOperators: []string{"admin", "ocmt-sessions"}, TrustedGroups: []string{"ssl-cert"}}
+	if !reflect.DeepEqual(settings.Audit, want) {
+		t.Errorf("%+v", settings.Audit)
+	}
+	page, err := os.ReadFile("../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## audit in ocmt.yaml")
+	var known, told []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Audit]()) {
+		known = append(known, field.Tag.Get("mapstructure"))
+	}
+	for line := range strings.Lines(section) {
+		if name, _, found := strings.Cut(strings.TrimPrefix(line, "| `"), "` |"); found {
+			told = append(told, name)
+		}
+	}
+	if !slices.Equal(known, told) {
+		t.Errorf("docs/settings.md tells %v, and %v can be set", told, known)
+	}
+}
