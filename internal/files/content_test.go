@@ -108,6 +108,7 @@ func TestSecrets(t *testing.T) {
 		{"DATABASE_URL", "postgresql://ocmt:tooShort1@localhost:5432/ocmt", "high: password of DATABASE_URL is short"},
 		{"DATABASE_URL", "host=db user=ocmt password='tooShort2' dbname=ocmt", "high: password of DATABASE_URL is short"},
 		{"REDIS_URL", "redis://default:mysecretpassword@cache", "critical: password of REDIS_URL is a common password"},
+		{"REDIS_URL", "redis://:Vb8nM4kLp0oIu7yT@one redis://:changeme@two", "critical: password of REDIS_URL is a common password"},
 		{"REDIS_URL", "redis://:p%zz@cache", "high: password of REDIS_URL is short"},
 		{"SESSION_SECRET", "k3Jx9vQz7Lw2Rt5Y", "critical: SESSION_SECRET = password of DATABASE_URL are one secret"},
 	} {

@@ -259,6 +259,9 @@ func (b *broken) causes(found report.Document) (lines []string) {
 			lines = append(lines, result.Check+" "+one.Severity+": "+replace(one.Cause))
 		}
 		for _, gap := range result.Gaps {
+			if os.Geteuid() != 0 && slices.Contains([]string{"OCMT-FIL-005", "OCMT-PRC-001", "OCMT-PRC-002"}, result.Check) {
+				continue // this machine may have crontabs and processes of others
+			}
 			lines = append(lines, result.Check+" not checked: "+replace(gap.What))
 		}
 	}

@@ -128,11 +128,11 @@ func (d *deployment) ocmt(environ []string, args ...string) (code int, out, diag
 	return code, standard.String(), errors.String()
 }
 
-// must runs ocmt, which must end with 0, and returns its standard output.
+// must runs ocmt, which must end with 0 and warn of nothing, and returns its standard output.
 func (d *deployment) must(environ []string, args ...string) string {
 	d.t.Helper()
 	code, out, diagnostics := d.ocmt(environ, args...)
-	if code != 0 {
+	if code != 0 || strings.Contains(diagnostics, "warning") {
 		d.t.Fatalf("ocmt %s ended with %d: %s%s", strings.Join(args, " "), code, out, diagnostics)
 	}
 	return out
