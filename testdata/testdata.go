@@ -13,6 +13,11 @@ var Schema string
 //go:embed schema_access.sql
 var AccessSchema string
 
+// TimelineSchema makes the audit tables beside audit_log.
+//
+//go:embed schema_timeline.sql
+var TimelineSchema string
+
 // VaultServer is a program for Node that keeps unlocked vaults as OCMT's management server does.
 //
 //go:embed server/vaults.mjs

@@ -29,6 +29,14 @@ const (
 	longestBelow  = 500 // milliseconds
 	redisBelow    = 5   // milliseconds
 	sessionsBelow = 60  // seconds, for all of it
+
+	mostAudit       = 1.6
+	mostAuditBeyond = 20 // seconds beside that
+	mostIVs         = 1.5
+	pageBelow       = 20 // milliseconds
+	leastExport     = 0.5
+	auditBelow      = 256 << 20
+	ivsBelow        = 128 << 20
 )
 
 func (r *Report) promises() []Promise {
@@ -44,6 +52,7 @@ func (r *Report) promises() []Promise {
 	}
 	list = append(list, r.searchPromises()...)
 	list = append(list, r.sessionPromises()...)
+	list = append(list, r.auditPromises()...)
 	beside, quarter := "p99 of a live write beside a run, against alone", "the same beside a run at a quarter of its speed"
 	if r.Live == nil {
 		return append(list, markUnmeasured(promiseAtMost(beside, mostLiveBeside, 0)), markUnmeasured(promiseAtMost(quarter, mostLiveQuarter, 0)))
@@ -76,9 +85,35 @@ func (r *Report) sessionPromises() []Promise {
 		newPromise("peak memory of both", fmt.Sprintf("below %d MiB", memoryBelow>>20), fmt.Sprintf("%.1f MiB", peak), s.PeakBytes < memoryBelow),
 	}
 	if r.Sessions == nil {
-		for i := range list {
-			list[i] = markUnmeasured(list[i])
-		}
+		markAllUnmeasured(list)
+	}
+	return list
+}
+
+func (r *Report) auditPromises() []Promise {
+	a := r.Audit
+	if a == nil {
+		a = &Audit{}
+	}
+	memory := func(what string, bound, peak int64) Promise {
+		return newPromise(what, fmt.Sprintf("below %d MiB", bound>>20), fmt.Sprintf("%.1f MiB", float64(peak)/(1<<20)), peak < bound)
+	}
+	page := func(what string, p99 float64) Promise {
+		return newPromise(what, fmt.Sprintf("below %d ms", pageBelow), fmt.Sprintf("%.2f ms", p99), p99 < pageBelow)
+	}
+	list := []Promise{
+		newPromise("time of ocmt audit against a bare COPY of the values", fmt.Sprintf("at most %s and %d s", formatTimes(mostAudit), mostAuditBeyond),
+			fmt.Sprintf("%.1f s, %s of that", median(a.Posture.Seconds), formatPercent(a.PostureShare)), a.PostureShare <= 1),
+		memory("peak memory of that", auditBelow, a.Posture.PeakBytes),
+		promiseAtMost("time of the check of IVs alone against that COPY", mostIVs, a.IVRatio),
+		memory("peak memory of that check", ivsBelow, a.IVs.PeakBytes),
+		page("p99 of the first page of the timeline", a.First.P99),
+		page("p99 of a page in its middle", a.Middle.P99),
+		promiseAtLeast("speed of ocmt audit log --export jsonl against COPY", leastExport, a.ExportSpeed),
+		memory("peak memory of ocmt audit log: a page, --export, --suspicious", auditBelow, max(a.Page.PeakBytes, a.Export.PeakBytes, a.Suspicious.PeakBytes)),
+	}
+	if r.Audit == nil {
+		markAllUnmeasured(list)
 	}
 	return list
 }
@@ -115,4 +150,10 @@ func promiseAtMostShare(what string, bound, value float64) Promise {
 // markUnmeasured returns the promise without a measurement.
 func markUnmeasured(p Promise) Promise {
 	return Promise{What: p.What, Promised: p.Promised}
+}
+
+func markAllUnmeasured(list []Promise) {
+	for i := range list {
+		list[i] = markUnmeasured(list[i])
+	}
 }

@@ -22,6 +22,7 @@ type Report struct {
 	Search *Search      `json:"search,omitempty"`
 
 	Sessions *Sessions `json:"sessions,omitempty"`
+	Audit    *Audit    `json:"audit,omitempty"`
 
 	// ToPlain and ToLoop are medians over the rounds of the ratios of rows per second, WAL is that
 	// of the ratios of WAL, and Growth is a median of ocmt migrate run.

@@ -20,6 +20,7 @@ type options struct {
 	repeats             int
 	searched            int // gigabytes
 	sessions            int
+	audited, entries    int // values, and entries of the audit tables
 	program, flags      string
 	json, plot, page    string
 	live                bool
@@ -31,6 +32,8 @@ func (o options) validate() error {
 		return errors.New("-rows, -sample, -pairs and -repeats are at least 1")
 	case o.sample > o.rows:
 		return fmt.Errorf("-sample %d is more than -rows %d", o.sample, o.rows)
+	case o.audited > 0 && o.entries < leastEntries:
+		return fmt.Errorf("-entries is at least %d, or a timeline has no middle", leastEntries)
 	}
 	return nil
 }
@@ -140,6 +143,13 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 			return fmt.Errorf("measuring the end of sessions: %w", err)
 		}
 		report.Sessions = &ended
+	}
+	if b.audited > 0 {
+		audited, err := b.measureAudit(ctx)
+		if err != nil {
+			return fmt.Errorf("measuring an audit: %w", err)
+		}
+		report.Audit = &audited
 	}
 	return nil
 }

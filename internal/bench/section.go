@@ -28,6 +28,9 @@ func (r *Report) sections() []section {
 	if r.Sessions != nil {
 		list = append(list, r.Sessions.section())
 	}
+	if r.Audit != nil {
+		list = append(list, r.Audit.postureSection(), r.Audit.timelineSection())
+	}
 	return append(list, r.promiseSection())
 }
 
