@@ -16,8 +16,9 @@ type Database interface {
 	Undated(ctx context.Context, filter Filter, most int) ([]Undated, error)
 	// Stream hands over every row that a filter takes, a source after the other, in no order.
 	Stream(ctx context.Context, filter Filter, visit func(*Row) error) error
-	// Habits counts what users have done, by address and by hour, in a time.
-	Habits(ctx context.Context, filter Filter, from, to time.Time) ([]Habit, error)
+	// Habits counts what users have done, by address and by hour, in a time. It hands over one count
+	// after the other, because a large deployment has many. Two sources may each have one of the same kind.
+	Habits(ctx context.Context, filter Filter, from, to time.Time, visit func(Habit)) error
 	// Emails returns the addresses of users by their ids, of those that are known.
 	Emails(ctx context.Context, ids []string) (map[string]string, error)
 }

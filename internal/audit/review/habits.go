@@ -12,22 +12,28 @@ type habitsOf struct {
 	hours     [24]bool
 }
 
+// baseline is what users did, by their ids.
+type baseline map[string]*habitsOf
+
+// add takes one more habit of a user.
+func (b baseline) add(habit Habit) {
+	of := b[habit.User]
+	if of == nil {
+		of = &habitsOf{addresses: map[string]bool{}}
+		b[habit.User] = of
+	}
+	of.rows += habit.Rows
+	of.addresses[plainAddress(habit.Address)] = true
+	if habit.Hour >= 0 && habit.Hour < len(of.hours) {
+		of.hours[habit.Hour] = true
+	}
+}
+
 // lookAtHabits finds entries from an address, or at an hour, that is new for their user. Each is told
 // once.
-func (f *finder) lookAtHabits(entries []Entry, habits []Habit, report *Report) {
-	known := map[string]*habitsOf{}
-	for _, habit := range habits {
-		of := known[habit.User]
-		if of == nil {
-			of = &habitsOf{addresses: map[string]bool{}}
-			known[habit.User] = of
-		}
-		of.rows += habit.Rows
-		of.addresses[plainAddress(habit.Address)] = true
-		if habit.Hour >= 0 && habit.Hour < len(of.hours) {
-			of.hours[habit.Hour] = true
-		}
-		report.BaselineRows += habit.Rows
+func (f *finder) lookAtHabits(entries []Entry, known baseline, report *Report) {
+	for _, of := range known {
+		report.BaselineRows += of.rows
 	}
 	unknown := map[string]bool{}
 	for _, entry := range entries {

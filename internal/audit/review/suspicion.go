@@ -98,11 +98,11 @@ func Find(ctx context.Context, database Database, filter Filter) (*Report, error
 	for _, entry := range entries {
 		f.look(entry)
 	}
-	habits, err := database.Habits(ctx, filter, report.BaselineFrom, report.BaselineTo)
-	if err != nil {
+	known := baseline{}
+	if err := database.Habits(ctx, filter, report.BaselineFrom, report.BaselineTo, known.add); err != nil {
 		return nil, err
 	}
-	f.lookAtHabits(entries, habits, report)
+	f.lookAtHabits(entries, known, report)
 	order := Rules()
 	slices.SortStableFunc(f.incidents, func(a, b Incident) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.Rule), slices.Index(order, b.Rule)), cmp.Compare(a.From, b.From))

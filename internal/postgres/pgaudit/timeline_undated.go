@@ -76,33 +76,38 @@ func (l timelineTable) undated(ctx context.Context, conn *pgconn.PgConn, filter 
 }
 
 // Habits implements review.Database.
-func (t *Timeline) Habits(ctx context.Context, filter review.Filter, from, to time.Time) (habits []review.Habit, err error) {
+func (t *Timeline) Habits(ctx context.Context, filter review.Filter, from, to time.Time, visit func(review.Habit)) error {
 	layout, err := t.layout(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	filter.Since, filter.Until = from, to
-	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
+	return t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
 		for _, table := range layout.tables {
-			user := table.column(review.User)
-			if user == "" || !table.answers(filter) {
+			if table.column(review.User) == "" || !table.answers(filter) {
 				continue
 			}
 			if err := table.boundKeys(ctx, conn, filter); err != nil {
 				return fmt.Errorf("looking for a time in %s: %w", table.source, err)
 			}
-			branch := table.branch(filter, user+" is not null", "1")
-			where := branch.timelinePredicate.sql()
-			rows, err := postgres.QueryRows(ctx, conn, "select "+user+"::text, "+table.expression(review.Address)+"::text, extract(hour from "+table.utcTime()+")::int, count(*) from "+
-				table.path()+" t where "+where+" group by 1, 2, 3", branch.params...)
-			if err != nil {
+			if err := table.countHabits(ctx, conn, filter, visit); err != nil {
 				return fmt.Errorf("counting what users did in %s: %w", table.source, err)
-			}
-			for _, row := range rows {
-				habits = append(habits, review.Habit{User: row[0], Address: row[1], Hour: int(postgres.ParseNumber(row[2])), Rows: postgres.ParseNumber(row[3])})
 			}
 		}
 		return nil
 	})
-	return habits, err
+}
+
+// countHabits hands over the habits of one table. No row of the result is kept.
+func (l timelineTable) countHabits(ctx context.Context, conn *pgconn.PgConn, filter review.Filter, visit func(review.Habit)) error {
+	user := l.column(review.User)
+	branch := l.branch(filter, user+" is not null", "1")
+	reader := conn.ExecParams(ctx, "select "+user+"::text, "+l.expression(review.Address)+"::text, extract(hour from "+l.utcTime()+")::int, count(*) from "+
+		l.path()+" t where "+branch.timelinePredicate.sql()+" group by 1, 2, 3", branch.values(), nil, nil, nil)
+	for reader.NextRow() {
+		row := reader.Values()
+		visit(review.Habit{User: string(row[0]), Address: string(row[1]), Hour: int(postgres.ParseNumber(string(row[2]))), Rows: postgres.ParseNumber(string(row[3]))})
+	}
+	_, err := reader.Close()
+	return postgres.ExplainError(err)
 }
