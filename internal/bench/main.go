@@ -27,6 +27,7 @@ func main() {
 	flag.IntVar(&o.sessions, "sessions", 1_000_000, "live sessions to end, and a fifth as many vaults; 0 for none")
 	flag.IntVar(&o.audited, "audit", 5_000_000, "values of a database to audit; 0 for none")
 	flag.IntVar(&o.entries, "entries", 10_000_000, "entries of the audit tables beside these values")
+	flag.IntVar(&o.objects, "objects", 125_000, "objects of a git repository to audit; 0 for none")
 	flag.BoolVar(&o.live, "live", false, "also measure how long the writes of live servers take beside a run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -42,6 +42,7 @@ type execution struct {
 	args     []string
 	out      io.Writer // where the result goes; nil keeps it for an error
 	results  []int     // exit codes other than 0 that are results and not failures
+	children bool      // the peak is that of the program and of its children together
 }
 
 // execute runs the program from its start to its end, and returns what it wrote for a person.
@@ -63,7 +64,7 @@ func (b *bench) execute(ctx context.Context, e execution) (done cost, said strin
 	}
 	ended := make(chan struct{})
 	peak := make(chan int64)
-	go func() { peak <- watchPeak(command.Process.Pid, ended) }()
+	go func() { peak <- watchPeak(command.Process.Pid, e.children, ended) }()
 	err = command.Wait()
 	done.elapsed = time.Since(began)
 	close(ended)
@@ -75,18 +76,49 @@ func (b *bench) execute(ctx context.Context, e execution) (done cost, said strin
 	return done, output.String(), nil
 }
 
-// watchPeak reads the peak memory of a process until the process has ended. What the system
-// reports of an ended child is too large: it includes the memory of this process from before
-// the child executed another program.
-func watchPeak(pid int, ended <-chan struct{}) (peak int64) {
+// watchPeak reads the peak memory of a process, or of it and its children together, until the process
+// has ended. What the system reports of an ended child is too large: it includes the memory of this
+// process from before the child executed another program.
+func watchPeak(pid int, children bool, ended <-chan struct{}) (peak int64) {
 	for {
-		peak = max(peak, readPeak(pid))
+		now := readPeak(pid)
+		if children {
+			for _, child := range listRunning(pid) {
+				now += readPeak(child)
+			}
+		}
+		peak = max(peak, now)
 		select {
 		case <-ended:
 			return peak
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// listRunning returns the children of a process that have executed a program of their own. Until then a
+// child shows the memory of its parent.
+func listRunning(parent int) (children []int) {
+	lists, _ := filepath.Glob(filepath.Join("/proc", strconv.Itoa(parent), "task", "*", "children")) // the pattern is well formed
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, word := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(word)
+			if err == nil && readProgram(pid) != readProgram(parent) {
+				children = append(children, pid)
+			}
+		}
+	}
+	return children
+}
+
+// readProgram returns the file that a process executes, "" where it has ended.
+func readProgram(pid int) string {
+	file, _ := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
+	return file
 }
 
 // readPeak returns the peak memory of a process in bytes, or 0 where the system does not say.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -50,5 +51,19 @@ func TestFewEntriesAreRefused(t *testing.T) {
 	o.audited = 0
 	if err := o.validate(); err != nil {
 		t.Errorf("without an audit: %v", err)
+	}
+}
+
+// If this fails, an audit of a git repository seems to take little memory, because git takes it.
+func TestPeakHasTheChildren(t *testing.T) {
+	t.Parallel()
+	const held = 100_000_000
+	b := &bench{options: options{program: "/bin/sh"}}
+	done, _, err := b.execute(t.Context(), execution{folder: t.TempDir(), children: true, args: []string{"-c", `head -c "$0" /dev/zero | tail -c "$0" | cat >/dev/null`, strconv.Itoa(held)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done.peak < held {
+		t.Errorf("a child held %d bytes, and the peak is %d", held, done.peak)
 	}
 }

@@ -37,6 +37,9 @@ const (
 	leastExport     = 0.5
 	auditBelow      = 256 << 20
 	ivsBelow        = 128 << 20
+
+	mostRepository  = 5 // seconds
+	repositoryBelow = 128 << 20
 )
 
 func (r *Report) promises() []Promise {
@@ -53,6 +56,7 @@ func (r *Report) promises() []Promise {
 	list = append(list, r.searchPromises()...)
 	list = append(list, r.sessionPromises()...)
 	list = append(list, r.auditPromises()...)
+	list = append(list, r.repositoryPromises()...)
 	beside, quarter := "p99 of a live write beside a run, against alone", "the same beside a run at a quarter of its speed"
 	if r.Live == nil {
 		return append(list, markUnmeasured(promiseAtMost(beside, mostLiveBeside, 0)), markUnmeasured(promiseAtMost(quarter, mostLiveQuarter, 0)))
@@ -63,10 +67,9 @@ func (r *Report) promises() []Promise {
 func (r *Report) searchPromises() []Promise {
 	what, memory := "time of looking through a whole database against a bare COPY", "peak memory of that"
 	if r.Search == nil {
-		return []Promise{markUnmeasured(promiseAtMost(what, mostSearch, 0)), {What: memory, Promised: fmt.Sprintf("below %d MiB", searchBelow>>20)}}
+		return []Promise{markUnmeasured(promiseAtMost(what, mostSearch, 0)), markUnmeasured(promiseMemory(memory, searchBelow, 0))}
 	}
-	return []Promise{promiseAtMost(what, mostSearch, r.Search.Ratio), newPromise(memory, fmt.Sprintf("below %d MiB", searchBelow>>20),
-		fmt.Sprintf("%.1f MiB", float64(r.Search.PeakBytes)/(1<<20)), r.Search.PeakBytes < searchBelow)}
+	return []Promise{promiseAtMost(what, mostSearch, r.Search.Ratio), promiseMemory(memory, searchBelow, r.Search.PeakBytes)}
 }
 
 func (r *Report) sessionPromises() []Promise {
@@ -95,24 +98,37 @@ func (r *Report) auditPromises() []Promise {
 	if a == nil {
 		a = &Audit{}
 	}
-	memory := func(what string, bound, peak int64) Promise {
-		return newPromise(what, fmt.Sprintf("below %d MiB", bound>>20), fmt.Sprintf("%.1f MiB", float64(peak)/(1<<20)), peak < bound)
-	}
 	page := func(what string, p99 float64) Promise {
 		return newPromise(what, fmt.Sprintf("below %d ms", pageBelow), fmt.Sprintf("%.2f ms", p99), p99 < pageBelow)
 	}
 	list := []Promise{
 		newPromise("time of ocmt audit against a bare COPY of the values", fmt.Sprintf("at most %s and %d s", formatTimes(mostAudit), mostAuditBeyond),
 			fmt.Sprintf("%.1f s, %s of that", median(a.Posture.Seconds), formatPercent(a.PostureShare)), a.PostureShare <= 1),
-		memory("peak memory of that", auditBelow, a.Posture.PeakBytes),
+		promiseMemory("peak memory of that", auditBelow, a.Posture.PeakBytes),
 		promiseAtMost("time of the check of IVs alone against that COPY", mostIVs, a.IVRatio),
-		memory("peak memory of that check", ivsBelow, a.IVs.PeakBytes),
+		promiseMemory("peak memory of that check", ivsBelow, a.IVs.PeakBytes),
 		page("p99 of the first page of the timeline", a.First.P99),
 		page("p99 of a page in its middle", a.Middle.P99),
 		promiseAtLeast("speed of ocmt audit log --export jsonl against COPY", leastExport, a.ExportSpeed),
-		memory("peak memory of ocmt audit log: a page, --export, --suspicious", auditBelow, max(a.Page.PeakBytes, a.Export.PeakBytes, a.Suspicious.PeakBytes)),
+		promiseMemory("peak memory of ocmt audit log: a page, --export, --suspicious", auditBelow, max(a.Page.PeakBytes, a.Export.PeakBytes, a.Suspicious.PeakBytes)),
 	}
 	if r.Audit == nil {
+		markAllUnmeasured(list)
+	}
+	return list
+}
+
+func (r *Report) repositoryPromises() []Promise {
+	found := r.Repository
+	if found == nil {
+		found = &Repository{}
+	}
+	seconds := median(found.Search.Seconds)
+	list := []Promise{
+		newPromise("time of looking for secrets in a git repository", fmt.Sprintf("at most %d s", mostRepository), fmt.Sprintf("%.1f s", seconds), seconds <= mostRepository),
+		promiseMemory("peak memory of that, with git", repositoryBelow, found.Search.PeakBytes),
+	}
+	if r.Repository == nil {
 		markAllUnmeasured(list)
 	}
 	return list
@@ -133,6 +149,10 @@ func (r *Report) scalePromise() Promise {
 
 func newPromise(what, promised, measured string, holds bool) Promise {
 	return Promise{What: what, Promised: promised, Measured: measured, Holds: &holds}
+}
+
+func promiseMemory(what string, bound, peak int64) Promise {
+	return newPromise(what, fmt.Sprintf("below %d MiB", bound>>20), fmt.Sprintf("%.1f MiB", float64(peak)/(1<<20)), peak < bound)
 }
 
 func promiseAtLeast(what string, bound, value float64) Promise {

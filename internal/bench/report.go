@@ -24,6 +24,8 @@ type Report struct {
 	Sessions *Sessions `json:"sessions,omitempty"`
 	Audit    *Audit    `json:"audit,omitempty"`
 
+	Repository *Repository `json:"git,omitempty"`
+
 	// ToPlain and ToLoop are medians over the rounds of the ratios of rows per second, WAL is that
 	// of the ratios of WAL, and Growth is a median of ocmt migrate run.
 	ToPlain float64 `json:"ratio_to_plain_update"`

@@ -33,6 +33,7 @@ func sampleReport() *Report {
 		Audit: &Audit{Values: 60, Entries: 90, Copy: []float64{10, 10, 10}, Posture: Runs{[]float64{37, 40, 36}, 200 << 20}, PostureShare: 37.0 / 36, Checks: CheckCounts{82, 33, 6, 2, 41},
 			IVs: Runs{[]float64{14, 15, 16}, 128 << 20}, IVRatio: 1.5, EntriesCopy: []float64{8, 8, 8}, Export: Runs{[]float64{16, 16, 16}, 30 << 20}, ExportSpeed: 0.5,
 			Page: Runs{[]float64{1, 1}, 20 << 20}, Suspicious: Runs{[]float64{2}, 256 << 20}, First: Latency{P50: 1, P99: 19.5}, Middle: Latency{P50: 2, P99: 20}},
+		Repository: &Repository{Objects: 5000, Bytes: 2e9, Search: Runs{[]float64{4, 5, 6}, 128 << 20}},
 		Live: &Live{Servers: 4, EveryMs: 5,
 			Alone:     LiveFigures{Latency: Latency{Writes: 2000, P50: 1, P99: 2}, Seconds: 10},
 			Run:       LiveFigures{Latency: Latency{Writes: 1500, P50: 2, P99: 9}, Seconds: 3, RowsPerSecond: 2666},
@@ -85,8 +86,8 @@ func TestTextHasTheFigures(t *testing.T) {
 		"node-postgres", "unnamed statement", "moved 80 rows",
 		"From 1,000 to 12,000 rows: +20.0% rows/s",
 		"4 live servers, each with one every 5 ms", "9.00", "4.50 times", "2,666",
-		"1.25 times the COPY", "median of 1 run\n", "50 sessions of 10 users", "0.80 times the plain UPDATE", "0.50 times redis-cli", "15 of the 26",
-		"Auditing 60 values beside 90 audit entries", "103% of what is promised", "1.50 times the COPY. Of 82 checks, 33 passed", "0.50 times the speed of COPY", "p99 19.50 ms", "p99 20.00 ms",
+		"1.25 times the COPY", "median of 1 run\n", "50 sessions of 10 users", "0.80 times the plain UPDATE", "0.50 times redis-cli", "16 of the 28",
+		"Auditing 60 values beside 90 audit entries", "103% of what is promised", "1.50 times the COPY. Of 82 checks, 33 passed", "0.50 times the speed of COPY", "p99 19.50 ms", "p99 20.00 ms", "a git repository of 5,000 objects and 2,000 MB",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the text lacks %q:\n%s", want, out.String())
@@ -98,12 +99,12 @@ func TestTextHasTheFigures(t *testing.T) {
 func TestTextWithoutWhatWasNotMeasured(t *testing.T) {
 	t.Parallel()
 	r := sampleReport()
-	r.Live, r.Scales, r.Audit = nil, nil, nil
+	r.Live, r.Scales, r.Audit, r.Repository = nil, nil, nil, nil
 	r.computeResults()
 	var out bytes.Buffer
 	r.print(&out)
-	if found := strings.Count(out.String(), "not measured"); found != 11 {
-		t.Errorf("%d figures are said not to be measured, want 11:\n%s", found, out.String())
+	if found := strings.Count(out.String(), "not measured"); found != 13 {
+		t.Errorf("%d figures are said not to be measured, want 13:\n%s", found, out.String())
 	}
 	if _, err := r.svg(); err != nil {
 		t.Error(err)

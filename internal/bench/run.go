@@ -21,6 +21,7 @@ type options struct {
 	searched            int // gigabytes
 	sessions            int
 	audited, entries    int // values, and entries of the audit tables
+	objects             int // of a git repository
 	program, flags      string
 	json, plot, page    string
 	live                bool
@@ -150,6 +151,13 @@ func (b *bench) measure(ctx context.Context, report *Report) error {
 			return fmt.Errorf("measuring an audit: %w", err)
 		}
 		report.Audit = &audited
+	}
+	if b.objects > 0 {
+		searched, err := b.measureRepository(ctx)
+		if err != nil {
+			return fmt.Errorf("measuring an audit of git: %w", err)
+		}
+		report.Repository = &searched
 	}
 	return nil
 }

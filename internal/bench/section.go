@@ -31,6 +31,9 @@ func (r *Report) sections() []section {
 	if r.Audit != nil {
 		list = append(list, r.Audit.postureSection(), r.Audit.timelineSection())
 	}
+	if r.Repository != nil {
+		list = append(list, r.Repository.section())
+	}
 	return append(list, r.promiseSection())
 }
 
