@@ -47,7 +47,7 @@ ROWS   ?= 500000
 SCALES ?= 100000,1000000
 
 .PHONY: bench
-bench: setup build ## measure a run, a search and the end of sessions, some fifteen minutes, into docs/bench (ROWS=500000 SCALES=100000,1000000)
+bench: setup build ## measure a run, a search, the end of sessions and an audit, some twenty minutes, into docs/bench (ROWS=500000 SCALES=100000,1000000)
 	$(GO) run ./internal/bench -rows $(ROWS) -scales "$(SCALES)" -live \
 		-json docs/bench/results.json -plot docs/bench/rates.svg -page docs/bench/README.md
 
