@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,8 +16,10 @@ import (
 
 // Accepted is an entry of a baseline: a fault that somebody answers for.
 type Accepted struct {
-	ID      string `yaml:"id" json:"id"`           // of the check
-	Object  string `yaml:"object" json:"object"`   // digest of the object
+	ID     string `yaml:"id" json:"id"`         // of the check
+	Object string `yaml:"object" json:"object"` // digest of the object
+	// Count is how many things of the object are accepted; 0 for one. More of them are a new finding.
+	Count   int64  `yaml:"count,omitempty" json:"count,omitempty"`
 	Owner   string `yaml:"owner" json:"owner"`     // who answers for it
 	Reason  string `yaml:"reason" json:"reason"`   // why it is accepted
 	Expires string `yaml:"expires" json:"expires"` // the last day on which it is accepted, YYYY-MM-DD in UTC
@@ -92,6 +95,9 @@ func (a Accepted) check() string {
 	if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.ID == a.ID }) {
 		return "there is no check of that id"
 	}
+	if a.Count < 0 {
+		return "count must not be negative"
+	}
 	if !objectDigest.MatchString(a.Object) {
 		return "object must be the 16 hexadecimal digits that a report shows"
 	}
@@ -107,8 +113,9 @@ func (a Accepted) Expired(now time.Time) bool {
 	return err != nil || !now.UTC().Before(day.AddDate(0, 0, 1))
 }
 
-// find returns the entry that accepts an object, unless it has expired.
-func (b *Baseline) find(id, object string, now time.Time) (Accepted, bool) {
+// find returns the entry of an object, and whether it accepts so many things of it: it has not expired, and
+// they are not more than were accepted.
+func (b *Baseline) find(id, object string, count int64, now time.Time) (entry Accepted, accepted bool) {
 	if b == nil {
 		return Accepted{}, false
 	}
@@ -117,7 +124,8 @@ func (b *Baseline) find(id, object string, now time.Time) (Accepted, bool) {
 		return Accepted{}, false
 	}
 	b.used[at] = true
-	return b.entries[at], !b.entries[at].Expired(now)
+	entry = b.entries[at]
+	return entry, !entry.Expired(now) && max(count, 1) <= max(entry.Count, 1)
 }
 
 // unmatched returns the entries that matched nothing, of checks that looked at everything.
@@ -164,11 +172,18 @@ func (b *Baseline) Accept(report *Report, owner, reason string, expires time.Tim
 		}
 	}
 	for _, found := range report.Findings() {
-		for _, object := range found.Objects {
+		things := map[string]int64{}
+		for i, object := range found.Objects {
+			things[object] += found.ObjectCounts[i]
+		}
+		for _, object := range slices.Sorted(maps.Keys(things)) {
 			entry := Accepted{ID: found.Check, Object: object, Owner: owner, Reason: reason, Expires: expires.UTC().Format(dateForm)}
-			if !slices.ContainsFunc(file.Accepted, func(a Accepted) bool { return a.ID == entry.ID && a.Object == entry.Object }) {
-				file.Accepted = append(file.Accepted, entry)
+			if things[object] > 1 {
+				entry.Count = things[object]
 			}
+			// What there is of the object was accepted for fewer things.
+			file.Accepted = slices.DeleteFunc(file.Accepted, func(a Accepted) bool { return a.ID == entry.ID && a.Object == entry.Object })
+			file.Accepted = append(file.Accepted, entry)
 		}
 	}
 	for i, one := range file.Accepted {

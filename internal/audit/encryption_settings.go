@@ -113,6 +113,9 @@ func lookForUnlisted(ctx context.Context, sources *Sources, values EncryptionSou
 		return seen, err
 	}
 	seen.Looked = countThings(report.LookedAt, "value", "values") + " in " + countThings(int64(report.Columns), "column", "columns") + " of " + countThings(int64(report.Tables), "table", "tables")
+	if sampled := int64(len(report.Sampled)); sampled > 0 {
+		seen.Looked += ", of " + countThings(sampled, "table", "tables") + " by a sample alone: ocmt migrate columns --discover --full looks at all of it"
+	}
 	for _, find := range report.Unlisted {
 		if find.Opened == 0 || find.Derived != "" {
 			continue

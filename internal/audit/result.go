@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -43,9 +45,11 @@ type Finding struct {
 	Places   []string // at most MaxPlaces
 	Fix      string
 	File     string
-	Digest   string     // identity of check and cause
-	Objects  []string   // digests of the faults: what a baseline accepts
-	Accepted []Accepted // by what it is accepted; nil where it counts
+	Digest   string   // identity of check and cause
+	Objects  []string // digests of the faults: what a baseline accepts
+	// ObjectCounts says of each of Objects how many things it is.
+	ObjectCounts []int64
+	Accepted     []Accepted // by what it is accepted; nil where it counts
 }
 
 // Report is the outcome of all checks that were asked.
@@ -96,10 +100,17 @@ func newResult(check Check, seen Seen, baseline *Baseline, now time.Time) Result
 	result := Result{Check: check, Gaps: seen.Gaps, Absent: seen.Absent, Looked: seen.Looked}
 	var counting, accepted []Fault
 	by := map[string][]Accepted{}
+	things := map[string]int64{} // how many each object is
+	for _, fault := range seen.Faults {
+		things[fault.Object] += max(fault.Count, 1)
+	}
 	for _, fault := range seen.Faults {
 		fault.Cause = cmp.Or(fault.Cause, fault.Object)
-		entry, ok := baseline.find(check.ID, Digest(check.ID, fault.Object), now)
+		entry, ok := baseline.find(check.ID, Digest(check.ID, fault.Object), things[fault.Object], now)
 		if !ok {
+			if entry.ID != "" && !entry.Expired(now) {
+				fault.Actual = strings.TrimPrefix(fault.Actual+", ", ", ") + strconv.FormatInt(max(entry.Count, 1), 10) + " of " + strconv.FormatInt(things[fault.Object], 10) + " are accepted"
+			}
 			counting = append(counting, fault)
 			continue
 		}
@@ -139,7 +150,7 @@ func groupFaults(check Check, faults []Fault) []Finding {
 			one.Severity, one.Message, one.Expected, one.Actual = severity, fault.Message, fault.Expected, fault.Actual
 		}
 		one.Count += max(fault.Count, 1)
-		one.Objects = append(one.Objects, Digest(check.ID, fault.Object))
+		one.Objects, one.ObjectCounts = append(one.Objects, Digest(check.ID, fault.Object)), append(one.ObjectCounts, max(fault.Count, 1))
 		one.Places = append(one.Places, fault.Places...)
 		one.Places = one.Places[:min(len(one.Places), MaxPlaces)]
 	}

@@ -146,10 +146,10 @@ func gapOf(check Check, err error) Gap {
 	return Gap{What: check.LooksAt, Reason: err.Error()}
 }
 
-// unusedEntries returns the entries of the baseline that match nothing, of checks that could look.
+// unusedEntries returns the entries of the baseline that match nothing, of checks that apply and could look.
 func unusedEntries(baseline *Baseline, results []Result) []Accepted {
 	return baseline.unmatched(func(id string) bool {
-		return slices.ContainsFunc(results, func(r Result) bool { return r.Check.ID == id && len(r.Gaps) == 0 })
+		return slices.ContainsFunc(results, func(r Result) bool { return r.Check.ID == id && len(r.Gaps) == 0 && r.Outcome != NotApplicable })
 	})
 }
 

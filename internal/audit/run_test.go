@@ -22,6 +22,8 @@ type servers struct {
 	names  []string
 	status map[string]int
 	err    error
+	// wrongOnly says that no token is refused, and a wrong one is let in.
+	wrongOnly bool
 }
 
 func (s servers) Endpoints() (list []audit.Endpoint) {
@@ -34,7 +36,10 @@ func (s servers) Endpoints() (list []audit.Endpoint) {
 func (servers) HasToken(string) bool { return false }
 func (servers) SendsTokens() bool    { return false }
 
-func (s servers) Ask(_ context.Context, endpoint audit.Endpoint, _ audit.Probe, _ audit.Credential) (audit.Answer, error) {
+func (s servers) Ask(_ context.Context, endpoint audit.Endpoint, _ audit.Probe, credential audit.Credential) (audit.Answer, error) {
+	if s.wrongOnly && credential == audit.NoToken {
+		return audit.Answer{Status: 401}, s.err
+	}
 	return audit.Answer{Status: s.status[strings.TrimPrefix(endpoint.Address, "http://")]}, s.err
 }
 
@@ -151,6 +156,18 @@ func TestBaseline(t *testing.T) {
 	}
 	if report := asked(t, accepting(t, first, until), open("a", "b")); report.Counts.Findings != 1 || report.Counts.Accepted != 1 || report.Findings()[0].Cause != "admin-ui http://b /admin/containers" {
 		t.Errorf("a new finding beside an accepted one: %+v", report.Findings())
+	}
+	// One object with more faults than were accepted.
+	half := accepting(t, asked(t, nil, servers{names: []string{"a"}, status: map[string]int{"a": 200}, wrongOnly: true}), until)
+	if report := asked(t, half, open("a")); outcome(report, "OCMT-END-001") != audit.Found || !strings.Contains(report.Findings()[0].Actual, "1 of 2 are accepted") {
+		t.Errorf("a second fault of an accepted object is hidden: %+v", report.Findings())
+	}
+	if report := asked(t, accepting(t, first, until), servers{names: []string{"a"}, status: map[string]int{"a": 200}, wrongOnly: true}); outcome(report, "OCMT-END-001") != audit.Pass {
+		t.Errorf("fewer faults than were accepted count: %+v", report.Findings())
+	}
+	absent, err := audit.Run(context.Background(), &audit.Sources{}, audit.Request{Only: []string{"END-001", "LIF-006"}, Baseline: accepting(t, first, until), Now: today}, silent{})
+	if err != nil || outcome(absent, "OCMT-LIF-006") != audit.Pass || len(absent.Unused) != 0 {
+		t.Errorf("the acceptance of a check that does not apply here is told as unused: %v %+v", err, absent.Unused)
 	}
 	expired := asked(t, accepting(t, first, today.AddDate(0, 0, -1)), open("a"))
 	if outcome(expired, "OCMT-END-001") != audit.Found || outcome(expired, "OCMT-LIF-006") != audit.Found {

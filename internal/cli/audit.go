@@ -295,7 +295,11 @@ func auditError(found *audit.Report, allowUnchecked bool) error {
 		if allowUnchecked {
 			return nil
 		}
-		return &ui.Error{Message: "nothing was found, and " + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
+		nothing := "nothing was found, and "
+		if found.Counts.Findings > 0 {
+			nothing = "nothing of " + found.FailOn.String() + " severity or worse was found, and "
+		}
+		return &ui.Error{Message: nothing + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
 			Hints: []string{"give the rights that are named above, or leave the checks out with --skip", "--allow-unchecked ends with 0"}, Code: ui.ExitFailed}
 	default:
 		return nil

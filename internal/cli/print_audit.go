@@ -183,6 +183,6 @@ func (a *App) printCounts(found *audit.Report) {
 		a.printer.Line("Findings: %s.", strings.Join(parts, ", "))
 	}
 	if found.Verdict() == audit.Clean && counts.Findings == 0 {
-		a.printer.Line("%s", a.printer.Paint(ui.Good, "Nothing was found, and everything that was asked could be checked."))
+		a.printer.Line("%s", a.printer.Paint(ui.Good, "Nothing was found, and every check that applies could look."))
 	}
 }
