@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -18,7 +19,8 @@ type Request struct {
 	FailOn   Severity // 0 for Medium
 	Baseline *Baseline
 	Now      time.Time
-	// CheckTimeout bounds each check; 0 for no bound.
+	// CheckTimeout bounds each check that asks no database; 0 for no bound. Questions to a database have a
+	// bound of their own, because one that is cut off ends the connection of all others.
 	CheckTimeout time.Duration
 }
 
@@ -89,11 +91,22 @@ func Run(ctx context.Context, sources *Sources, request Request, reporter Report
 	}
 	asked := *sources
 	asked.now, asked.baseline = request.Now, request.Baseline
-	// What is wrong with the baseline is known last, when all other checks have looked.
-	slices.SortStableFunc(checks, func(a, b Check) int { return boolOrder(a.ID == baselineCheck, b.ID == baselineCheck) })
+	slices.SortStableFunc(checks, func(a, b Check) int { return a.turn() - b.turn() })
+	letGo := sync.OnceFunc(func() {
+		if asked.LetGoOfDatabase != nil {
+			asked.LetGoOfDatabase()
+		}
+	})
+	defer letGo()
 	for i, check := range checks {
 		reporter.Checking(check.ID, i, len(checks))
-		seen, err := check.askWithin(ctx, &asked, request.CheckTimeout)
+		limit := request.CheckTimeout
+		if check.turn() == databaseTurn {
+			limit = 0
+		} else {
+			letGo()
+		}
+		seen, err := check.askWithin(ctx, &asked, limit)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -113,14 +126,23 @@ func Run(ctx context.Context, sources *Sources, request Request, reporter Report
 	return report, nil
 }
 
-func boolOrder(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
+// The turns in which checks are asked.
+const (
+	databaseTurn = iota // first, so that the snapshot does not wait for files and servers
+	otherTurn
+	baselineTurn // what is wrong with the baseline is known when all others have looked
+)
+
+// turn says when a check is asked.
+func (c Check) turn() int {
+	if c.ID == baselineCheck {
+		return baselineTurn
+	}
+	switch c.Area() {
+	case Encryption, Tokens, PostgreSQL, Lifecycle:
+		return databaseTurn
 	default:
-		return -1
+		return otherTurn
 	}
 }
 

@@ -116,6 +116,33 @@ func TestUncheckedIsNoPass(t *testing.T) {
 	}
 }
 
+// order is a tracker of what is asked when.
+type order struct {
+	servers
+	gone *bool
+	t    *testing.T
+}
+
+func (o order) Ask(ctx context.Context, endpoint audit.Endpoint, probe audit.Probe, credential audit.Credential) (audit.Answer, error) {
+	if !*o.gone {
+		o.t.Error("a server is asked while the snapshot of the database is open")
+	}
+	return o.servers.Ask(ctx, endpoint, probe, credential)
+}
+
+// If this fails, a server that does not answer keeps the snapshot of the database open, and with it everybody who
+// wants to alter a table, and the servers behind them.
+func TestDatabaseIsLetGo(t *testing.T) {
+	t.Parallel()
+	gone, times := false, 0
+	source := order{servers{names: []string{"a"}, status: map[string]int{"a": 401}}, &gone, t}
+	_, err := audit.Run(context.Background(), &audit.Sources{Endpoints: audit.Available[audit.EndpointSource](source), LetGoOfDatabase: func() { gone, times = true, times+1 }},
+		audit.Request{Now: today}, silent{})
+	if err != nil || times != 1 {
+		t.Errorf("%d times, %v", times, err)
+	}
+}
+
 // If this fails, a source that does not answer looks like one that is not there.
 func TestSources(t *testing.T) {
 	t.Parallel()

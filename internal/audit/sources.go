@@ -18,6 +18,10 @@ type Sources struct {
 	Endpoints  Source[EndpointSource]
 	Lifecycle  Source[LifecycleSource]
 
+	// LetGoOfDatabase is called once when the last check of the database has looked; nil for nothing. A snapshot
+	// that stays open while files and servers are looked at would keep others from their tables.
+	LetGoOfDatabase func()
+
 	// These are set by Run.
 	now      time.Time
 	baseline *Baseline

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -231,7 +232,7 @@ func (a *App) audit(ctx context.Context, settings *config.Settings, scope *audit
 	if err != nil {
 		return nil, none, err
 	}
-	request := audit.Request{Only: scope.Only, Skip: scope.Skip, FailOn: failOn, Baseline: baseline, Now: a.deps.Now()}
+	request := audit.Request{Only: scope.Only, Skip: scope.Skip, FailOn: failOn, Baseline: baseline, Now: a.deps.Now(), CheckTimeout: scope.CheckTimeout}
 	if _, _, err := request.Select(); err != nil {
 		return nil, none, err
 	}
@@ -262,7 +263,7 @@ func (a *App) readBaseline(name string) (*audit.Baseline, error) {
 	if asked == "" {
 		asked = audit.BaselineFile
 	}
-	text, err := os.ReadFile(a.path(asked))
+	text, err := readRegular(a.path(asked), maxBaseline)
 	if name == "" && errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // no baseline accepts nothing
 	}
@@ -274,6 +275,30 @@ func (a *App) readBaseline(name string) (*audit.Baseline, error) {
 		return nil, fmt.Errorf("reading %s: %w", shownName(asked), err)
 	}
 	return baseline, nil
+}
+
+// maxBaseline is how many bytes a baseline may have.
+const maxBaseline = 8 << 20
+
+// errNotRegular says that a file is a pipe, a device or a folder, which could keep the program for ever.
+var errNotRegular = errors.New("it is no regular file")
+
+// readRegular reads a regular file of at most so many bytes.
+func readRegular(path string, most int64) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	switch info, err := file.Stat(); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNotRegular
+	case info.Size() > most:
+		return nil, errors.New("it has more than " + ui.Number(most) + " bytes")
+	}
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 // withoutPath returns the cause of an error about a file, which repeats the path.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/audit"
@@ -46,7 +47,7 @@ func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *a
 	d := &auditDeployment{app: a, settings: settings, scope: scope, deployment: settings.Deployment()}
 	d.sources.Settings = audit.Available[audit.Settings](d.deployment)
 	d.sources.Unread = unreadSettings(d.deployment)
-	for _, open := range []func(context.Context) error{d.openDatabase, d.openRedis, d.openFiles, d.openEndpoints} {
+	for _, open := range []func(context.Context) error{d.openRedis, d.openFiles, d.openEndpoints, d.openDatabase} {
 		if err := open(ctx); err != nil {
 			d.close()
 			return nil, err
@@ -95,7 +96,8 @@ func (d *auditDeployment) openDatabase(ctx context.Context) error {
 		d.sources.PostgreSQL, d.sources.Lifecycle = audit.Unanswered[audit.PostgreSQLSource](gap), audit.Unanswered[audit.LifecycleSource](gap)
 		return nil
 	}
-	d.closers = append(d.closers, func() { snapshot.Close(context.WithoutCancel(ctx)) })
+	d.sources.LetGoOfDatabase = sync.OnceFunc(func() { snapshot.Close(context.WithoutCancel(ctx)) })
+	d.closers = append(d.closers, d.sources.LetGoOfDatabase)
 	d.inputs = append(d.inputs, audit.Input{Kind: "database", Name: databaseName(db), As: snapshot.Account()})
 	d.encryption = audit.NewEncryptionSource(snapshot.Values(), audit.EncryptionOptions{Catalogue: fullCatalogue(d.settings), Known: knownColumns(d.settings),
 		Search: db.searchers, Workers: cmp.Or(d.settings.Engine.Workers, migrate.DefaultWorkers(d.app.deps.Cores))})
