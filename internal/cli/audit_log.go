@@ -302,6 +302,12 @@ func (l *auditLog) follow(ctx context.Context) error {
 	if lines == 0 {
 		lines = auditLogLines
 	}
+	// Rows have the time of the database, and this machine may have another one.
+	began, ahead := l.description.Now, l.description.Now.Sub(l.app.deps.Now())
+	follower := review.NewFollower(l.database, l.filter, began.Add(-review.Late))
+	if err := follower.Begin(ctx, began); err != nil {
+		return err
+	}
 	page, err := review.ReadPage(ctx, l.database, l.filter, nil, lines)
 	if err != nil {
 		return err
@@ -310,9 +316,6 @@ func (l *auditLog) follow(ctx context.Context) error {
 	for _, note := range l.notes() {
 		l.app.printer.Note("%s", note)
 	}
-	// Rows have the time of the database, and this machine may have another one.
-	began, ahead := l.description.Now, l.description.Now.Sub(l.app.deps.Now())
-	follower := review.NewFollower(l.database, l.filter, began)
 	follower.Tell(page.Entries)
 	slices.Reverse(page.Entries)
 	entries := page.Entries

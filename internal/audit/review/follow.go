@@ -14,12 +14,19 @@ type Follower struct {
 	told     map[Reference]bool
 }
 
-// late is how long after its time a row may appear: it has the time at which its transaction began.
-const late = 2 * time.Minute
+// Late is how long after its time a row may appear: it has the time at which its transaction began.
+const Late = 2 * time.Minute
 
 // NewFollower returns a follower that tells rows from a time on. It looks for late rows for two minutes.
 func NewFollower(database Database, filter Filter, from time.Time) *Follower {
 	return &Follower{database: database, filter: filter, since: from, told: map[Reference]bool{}}
+}
+
+// Begin takes all rows that are there for told. A row that appears later is told, also where its time is one
+// before.
+func (f *Follower) Begin(ctx context.Context, now time.Time) error {
+	_, err := f.Poll(ctx, now)
+	return err
 }
 
 // Tell says that lines need not be told again.
@@ -58,7 +65,7 @@ func (f *Follower) Poll(ctx context.Context, now time.Time) ([]Entry, error) {
 	}
 	// What is older than the next look begins is forgotten.
 	f.told = seen
-	if begin := now.Add(-late); begin.After(f.since) {
+	if begin := now.Add(-Late); begin.After(f.since) {
 		f.since = begin
 	}
 	slices.Reverse(fresh)

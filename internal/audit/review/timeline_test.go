@@ -70,6 +70,8 @@ func TestManyTenants(t *testing.T) {
 		d.exec(fmt.Sprintf(`insert into tenants (name) select 'tenant ' || n from generate_series(1, %d) n;
 			insert into audit_log ("timestamp", action, tenant_id) select '2026-01-01'::timestamp + row_number() over (order by id) * interval '1 second', 'x', id from tenants;
 			insert into audit_log ("timestamp", action) select '2026-01-01'::timestamp + n * interval '1 second', 'y' from generate_series(1, 50) n`, tenants))
+		// A row gets its time when its transaction begins, and its id later.
+		d.exec(`update audit_log set "timestamp" = "timestamp" + (id % 7) * interval '600 milliseconds' where tenant_id is not null`)
 		description, err := d.Describe(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +80,10 @@ func TestManyTenants(t *testing.T) {
 			t.Errorf("with %d tenants: %+v", tenants, state)
 		}
 		seen := map[string]bool{}
-		for _, entry := range d.pages(review.Filter{}, 200) {
+		for _, entry := range d.pages(review.Filter{}, 90) {
+			if seen[entry.ID] {
+				t.Errorf("with %d tenants row %s is told twice", tenants, entry.ID)
+			}
 			seen[entry.ID] = true
 		}
 		if len(seen) != tenants+1+50 {
@@ -191,6 +196,51 @@ func TestTwinsAreOneLine(t *testing.T) {
 	}
 }
 
+// If this fails, a log-in that succeeded after five that failed vanishes in a line of a failure, or what was read
+// in one of what was deleted.
+func TestWhatDiffersIsNoTwin(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.exec(`insert into audit_log ("timestamp", user_id, action) values ('2026-01-01 00:00:05.5', '` + alice + `', 'user.login'), ('2026-01-01 00:00:01', '` + alice + `', 'credentials.deleted');
+		insert into mesh_audit_logs ("timestamp", event_type, actor_id, success) values ('2026-01-01 00:00:05+00', 'auth.failed', '` + alice + `', false), ('2026-01-01 00:00:01+00', 'credentials.read', '` + alice + `', true)`)
+	var got []string
+	for _, entry := range d.pages(review.Filter{}, 100) {
+		got = append(got, fmt.Sprintf("%s %s %d", entry.Action, entry.Outcome, len(entry.Also)))
+	}
+	want := []string{"user.login  0", "auth.failed failure 0", "credentials.deleted  0", "credentials.read success 0"}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// If this fails, whoever may make an operator in a schema runs code as the auditor, and hides what he did.
+func TestOperatorsOfOthersAreNotCalled(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.exec(fill)
+	d.exec(`create function public.hidden(varchar, text) returns boolean language plpgsql as 'begin raise exception ''called''; end';
+		create operator public.~* (leftarg = varchar, rightarg = text, function = public.hidden); create operator public.= (leftarg = varchar, rightarg = text, function = public.hidden);
+		create operator public.~ (leftarg = varchar, rightarg = text, function = public.hidden);
+		create function public.lower(varchar) returns text language plpgsql as 'begin raise exception ''called''; end';
+		create function public.left(varchar, integer) returns text language plpgsql as 'begin raise exception ''called''; end'`)
+	for name, filter := range map[string]review.Filter{"all": {}, "failed": {Failed: true}, "one action": {Action: "user.login"}, "a family": {Action: "user.*"}, "a tenant": {Tenants: []string{acme}}} {
+		if _, err := review.ReadPage(context.Background(), d, filter, nil, 100); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := d.Emails(context.Background(), []string{alice}); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.FindGroups(context.Background(), []string{"a group"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := review.Find(context.Background(), d, review.Filter{Since: at(t, "2025-12-01T00:00:00Z")}); err != nil {
+		t.Error(err)
+	}
+}
+
 // If this fails, rows that have no time are in no list, and nobody looks at them.
 func TestUndatedRowsAreTold(t *testing.T) {
 	t.Parallel()
@@ -214,6 +264,23 @@ func TestUnreadTablesAreTold(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	d.exec(fill)
+	for _, statement := range []string{"alter table security_events rename to kept; create view security_events as select * from kept", "create schema aside; alter table mfa_attempts set schema aside"} {
+		other := newDatabase(t)
+		other.exec(statement)
+		description, err := other.Describe(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		unread := 0
+		for _, state := range description.States {
+			if state.Unread != "" && !state.Absent {
+				unread++
+			}
+		}
+		if unread != 1 {
+			t.Errorf("%s: %d tables are told as not read, want 1: %+v", statement, unread, description.States)
+		}
+	}
 	d.exec(`drop table security_events; alter table mfa_attempts drop column ip_address; alter table audit_log drop column tenant_id;
 		create role auditor_` + d.name + ` login; grant select on audit_log, mfa_attempts to auditor_` + d.name + `; grant select (id, "timestamp") on mesh_audit_logs to auditor_` + d.name + `;
 		grant select on group_vault_audit to auditor_` + d.name + `; alter table group_vault_audit enable row level security`)
@@ -256,6 +323,10 @@ func TestFollow(t *testing.T) {
 	ctx := context.Background()
 	begin := at(t, "2026-01-01T00:00:00Z")
 	follower := review.NewFollower(d, review.Filter{}, begin)
+	d.exec(`insert into audit_log ("timestamp", action) values ('2026-01-01 00:00:03', 'there already')`)
+	if err := follower.Begin(ctx, at(t, "2026-01-01T00:00:09Z")); err != nil {
+		t.Fatal(err)
+	}
 	d.exec(`insert into audit_log ("timestamp", action) values ('2026-01-01 00:00:10', 'told'), ('2025-12-31 23:00', 'before')`)
 	follower.Tell(d.pages(review.Filter{}, 10))
 	poll := func(now string, want ...string) {

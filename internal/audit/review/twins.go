@@ -18,6 +18,20 @@ var families = []struct{ part, family string }{
 	{"credential", "credentials"},
 }
 
+// deedOf returns what was done: the family, and where that is no deed itself the last word of the name too.
+// Credentials that were read are not credentials that were deleted.
+func deedOf(entry Entry) string {
+	family := familyOf(entry)
+	switch family {
+	case "impersonation", "emergency access", "credentials":
+		words := strings.FieldsFunc(strings.ToLower(entry.Action), func(r rune) bool { return strings.ContainsRune("._- ", r) })
+		if len(words) > 0 {
+			return family + " " + words[len(words)-1]
+		}
+	}
+	return family
+}
+
 // familyOf returns what an entry is about: one word for what the tables name differently.
 func familyOf(entry Entry) string {
 	if entry.Source == MFAAttempts {
@@ -49,13 +63,17 @@ func findTwin(entries []Entry, entry Entry) int {
 		return -1
 	}
 	for i := len(entries) - 1; i >= 0 && entries[i].second() == entry.second(); i-- {
-		if entries[i].User == entry.User && entries[i].Tool == entry.Tool && !namesSource(entries[i], entry.Source) && familyOf(entries[i]) == familyOf(entry) && agree(entries[i].Outcome, entry.Outcome) &&
+		if entries[i].User == entry.User && entries[i].Tool == entry.Tool && !namesSource(entries[i], entry.Source) && deedOf(entries[i]) == deedOf(entry) && agreeOutcome(entries[i].Outcome, entry.Outcome) &&
 			agree(plainAddress(entries[i].Address), plainAddress(entry.Address)) && agree(entries[i].Group, entry.Group) {
 			return i
 		}
 	}
 	return -1
 }
+
+// agreeOutcome reports whether two outcomes can be of one event. An unknown one is none of a failure: a success
+// that a table tells without its outcome would vanish in it.
+func agreeOutcome(a, b string) bool { return a == b || a != "failure" && b != "failure" }
 
 // agree reports whether two texts do not contradict each other.
 func agree(a, b string) bool { return a == "" || b == "" || a == b }

@@ -32,9 +32,25 @@ func NewTimeline(db *postgres.DB, limit time.Duration) *Timeline {
 // timelineStreamLimit is how long one statement of Stream may run. Its reader may be slow.
 const timelineStreamLimit = 12 * time.Hour
 
-// read does work in a transaction that reads one snapshot. Row security makes a statement fail rather
-// than hide rows.
+// timelinePath makes every name without a schema one of PostgreSQL's own. On the account's search path, whoever
+// may make objects in a schema could put operators and functions before those that are meant, and they
+// would run with the rights of the account.
+const timelinePath = "set local search_path = pg_catalog, pg_temp"
+
+// read does work in a transaction that reads one snapshot, in which names without a schema are
+// PostgreSQL's own.
 func (t *Timeline) read(ctx context.Context, limit time.Duration, work func(*pgconn.PgConn) error) error {
+	return t.readOnPath(ctx, limit, func(conn *pgconn.PgConn) error {
+		if _, err := conn.Exec(ctx, timelinePath).ReadAll(); err != nil {
+			return postgres.ExplainError(err)
+		}
+		return work(conn)
+	})
+}
+
+// readOnPath does work in such a transaction with the search path of the account. Row security makes a
+// statement fail rather than hide rows.
+func (t *Timeline) readOnPath(ctx context.Context, limit time.Duration, work func(*pgconn.PgConn) error) error {
 	begin := "begin isolation level repeatable read read only; set local row_security = off; set local datestyle = 'ISO, YMD'; set local jit = off; " +
 		"set local idle_in_transaction_session_timeout = 0; set local statement_timeout = " + strconv.FormatInt(limit.Milliseconds(), 10)
 	return t.db.With(ctx, func(conn *pgconn.PgConn) error {
@@ -84,7 +100,7 @@ func (t *Timeline) Read(ctx context.Context, filter review.Filter, after review.
 				return fmt.Errorf("looking for a time in %s: %w", table.source, err)
 			}
 			branches = append(branches, table.branches(filter, most)...)
-			if table.tenants && table.byLateral {
+			if table.tenants {
 				byTenant = &table
 			}
 		}
@@ -183,12 +199,12 @@ func (l timelineTable) stream(ctx context.Context, conn *pgconn.PgConn, filter r
 // Emails implements review.Database.
 func (t *Timeline) Emails(ctx context.Context, ids []string) (map[string]string, error) {
 	layout, err := t.layout(ctx)
-	if err != nil || !layout.emails {
+	if err != nil || layout.users == "" {
 		return nil, err
 	}
 	known := map[string]string{}
 	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, "select u.id::text, u.email from users u where u.id = any(array(select x::uuid from unnest($1::text[]) x where x ~ '"+uuidPattern+"'))", postgres.TextArray(ids))
+		rows, err := postgres.QueryRows(ctx, conn, "select u.id::text, u.email from "+layout.users+" u where u.id = any(array(select x::uuid from unnest($1::text[]) x where x ~ '"+uuidPattern+"'))", postgres.TextArray(ids))
 		for _, row := range rows {
 			known[row[0]] = row[1]
 		}
@@ -201,11 +217,11 @@ func (t *Timeline) Emails(ctx context.Context, ids []string) (map[string]string,
 // because mesh_audit_logs has groups as texts.
 func (t *Timeline) FindGroups(ctx context.Context, names []string) (ids []string, err error) {
 	layout, err := t.layout(ctx)
-	if err != nil || !layout.groups || len(names) == 0 {
+	if err != nil || layout.groups == "" || len(names) == 0 {
 		return names, err
 	}
 	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
-		ids, err = postgres.QueryColumn(ctx, conn, "select distinct coalesce(g.id::text, n) from unnest($1::text[]) n left join groups g on g.id::text = lower(n) or g.name = n", postgres.TextArray(names))
+		ids, err = postgres.QueryColumn(ctx, conn, "select distinct coalesce(g.id::text, n) from unnest($1::text[]) n left join "+layout.groups+" g on g.id::text = lower(n) or g.name = n", postgres.TextArray(names))
 		return err
 	})
 	return ids, err

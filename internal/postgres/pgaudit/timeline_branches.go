@@ -35,11 +35,7 @@ func (l timelineTable) branches(filter review.Filter, most int) []timelineBranch
 		// No index is on the time alone: rows without a tenant are one part of the index, and each
 		// tenant is another one.
 		tenant := l.column(review.Tenant)
-		without := l.branch(filter, tenant+" is null", tenant+l.tenantOrder+", "+newest+limit)
-		if l.tenants && !l.byLateral {
-			return []timelineBranch{without, l.branch(filter, tenant+" is not null", l.column(review.ID)+" desc"+limit)}
-		}
-		return []timelineBranch{without}
+		return []timelineBranch{l.branch(filter, tenant+" is null", tenant+l.tenantOrder+", "+newest+limit)}
 	default:
 		return []timelineBranch{l.branch(filter, "", newest+limit)}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,26 +16,32 @@ import (
 // Describe implements review.Database.
 func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
 	found, description := &timelineLayout{}, &review.Description{}
-	err := t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
+	err := t.readOnPath(ctx, t.limit, func(conn *pgconn.PgConn) error {
+		relations, err := findTimelineTables(ctx, conn)
+		if err != nil {
+			return err
+		}
 		rows, err := postgres.QueryRows(ctx, conn, "select current_database(), current_setting('TimeZone'), (extract(epoch from now()) * 1000)::bigint")
 		if err != nil {
 			return err
 		}
 		description.Database, description.Now = rows[0][0], time.UnixMilli(postgres.ParseNumber(rows[0][2])).UTC()
+		if err := found.describePeople(ctx, conn, relations); err != nil {
+			return err
+		}
 		for _, form := range timelineForms {
-			table, err := describeTimelineTable(ctx, conn, form, rows[0][1])
+			table, err := describeTimelineTable(ctx, conn, form, relations[string(form.source)], rows[0][1])
 			if err != nil {
 				return fmt.Errorf("describing %s: %w", form.source, err)
 			}
 			description.States = append(description.States, table.description)
+			table.users = found.users
 			if table.description.Unread == "" {
 				found.tables = append(found.tables, table)
 			}
 		}
-		if description.ZoneDoubt, err = findZoneDoubt(ctx, conn, found.tables); err != nil {
-			return err
-		}
-		return found.describePeople(ctx, conn)
+		description.ZoneDoubt, err = findZoneDoubt(ctx, conn, found.tables)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -48,34 +55,52 @@ func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
 // timelineReadable is the condition that the account may read a column a.
 const timelineReadable = "has_column_privilege(a.attrelid, a.attnum, 'SELECT')"
 
+// findTimelineTables returns the OIDs of the tables that the account's search path finds, "" for none, by their
+// names. Then the names of the transaction are PostgreSQL's own.
+func findTimelineTables(ctx context.Context, conn *pgconn.PgConn) (map[string]string, error) {
+	names, terms := []string{"users", "groups"}, []string{"pg_catalog.to_regclass('users')::oid", "pg_catalog.to_regclass('groups')::oid"}
+	for _, form := range timelineForms {
+		names, terms = append(names, string(form.source)), append(terms, form.relation())
+	}
+	rows, err := postgres.QueryRows(ctx, conn, "select "+strings.Join(terms, ", "))
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for i, name := range names {
+		found[name] = rows[0][i]
+	}
+	_, err = conn.Exec(ctx, timelinePath).ReadAll()
+	return found, postgres.ExplainError(err)
+}
+
 // describePeople looks whether users and groups can be looked up.
-func (l *timelineLayout) describePeople(ctx context.Context, conn *pgconn.PgConn) error {
-	rows, err := postgres.QueryRows(ctx, conn, `select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
-		where c.oid in (to_regclass('users'), to_regclass('groups')) and (c.relname, a.attname) in (('users', 'id'), ('users', 'email'), ('groups', 'id'), ('groups', 'name'))
-		and `+timelineReadable+` and not row_security_active(c.oid) group by 1 having count(*) = 2`)
+func (l *timelineLayout) describePeople(ctx context.Context, conn *pgconn.PgConn, relations map[string]string) error {
+	rows, err := postgres.QueryRows(ctx, conn, `select c.relname, n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+		where c.oid in (nullif($1, '')::oid, nullif($2, '')::oid) and (c.relname, a.attname) in (('users', 'id'), ('users', 'email'), ('groups', 'id'), ('groups', 'name'))
+		and `+timelineReadable+` and not row_security_active(c.oid) group by 1, 2 having count(*) = 2`, relations["users"], relations["groups"])
 	for _, row := range rows {
-		l.emails = l.emails || row[0] == "users"
-		l.groups = l.groups || row[0] == "groups"
+		if path := postgres.Quote(row[1], row[0]); row[0] == "users" {
+			l.users = path
+		} else {
+			l.groups = path
+		}
 	}
 	return err
 }
 
 // describeTimelineTable looks for a table, its columns, and the index that brings its rows into order.
-func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timelineForm, zone string) (l timelineTable, err error) {
+func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timelineForm, oid, zone string) (l timelineTable, err error) {
 	l = timelineTable{timelineForm: form, zone: zone, types: map[string]string{}, description: review.State{Source: form.source, Lacking: []string{}}}
 	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, row_security_active(c.oid), has_schema_privilege(n.oid, 'USAGE'), pg_relation_size(c.oid) > 256 << 20,
 		a.attname, format_type(a.atttypid, null), a.attnotnull, `+timelineReadable+`, current_user
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		where c.oid = `+form.relation()+` and c.relkind in ('r', 'p')`)
+		where c.oid = nullif($1, '')::oid and c.relkind in ('r', 'p')`, oid)
 	if err != nil {
 		return l, err
 	}
 	if len(rows) == 0 {
-		l.description.Absent, l.description.Unread = true, "there is no such table on the search path of this account"
-		if form.source == review.Record {
-			l.description.Unread = "ocmt has recorded nothing in this database"
-		}
-		return l, nil
+		return l, l.describeAbsence(ctx, conn)
 	}
 	l.oid, l.schema, l.name, l.large = rows[0][0], rows[0][1], rows[0][2], rows[0][5] == "t"
 	forbidden := map[string]bool{}
@@ -99,14 +124,42 @@ func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timeli
 	return l, err
 }
 
+// describeAbsence says why there is no table to read: nothing has its name, or what has it cannot be read.
+func (l *timelineTable) describeAbsence(ctx context.Context, conn *pgconn.PgConn) error {
+	name := string(l.source)
+	if l.source == review.Record {
+		name = "record"
+	}
+	others, err := postgres.QueryRows(ctx, conn, `select n.nspname, case c.relkind when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table' else 'a table' end,
+		has_schema_privilege(n.oid, 'USAGE'), current_user from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.relname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+		and ($1 <> 'record' or n.nspname in ('ocmt', 'ocmt_tool')) order by c.relkind <> 'r', 1 limit 1`, name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(others) == 0 && l.source == review.Record:
+		l.description.Absent, l.description.Unread = true, "ocmt has recorded nothing in this database"
+	case len(others) == 0:
+		l.description.Absent, l.description.Unread = true, "there is no such table"
+	case others[0][2] != "t":
+		l.description.Unread = "the account may not read it: GRANT USAGE ON SCHEMA " + postgres.Quote(others[0][0]) + " TO " + postgres.Quote(others[0][3])
+	case others[0][1] != "a table":
+		l.description.Unread = "it is " + others[0][1] + " in schema " + others[0][0] + ", which can leave rows out"
+	default:
+		l.description.Unread = "it is in schema " + others[0][0] + ", which the search path of this account does not have: ALTER ROLE " + postgres.Quote(others[0][3]) + " SET search_path = " + postgres.Quote(others[0][0])
+	}
+	return nil
+}
+
 // relation returns the OID of the form's table, NULL where there is none. The tool's own table is looked
 // for by its name, in the two schemas that it may be in: to_regclass fails where the account may not
 // enter a schema.
 func (f timelineForm) relation() string {
 	if f.source == review.Record {
-		return "(select r.oid from pg_class r join pg_namespace s on s.oid = r.relnamespace where r.relname = 'record' and s.nspname in ('ocmt', 'ocmt_tool') order by s.nspname limit 1)"
+		return "(select r.oid from pg_catalog.pg_class r join pg_catalog.pg_namespace s on s.oid = r.relnamespace where r.relname = 'record' and s.nspname in ('ocmt', 'ocmt_tool') order by s.nspname limit 1)"
 	}
-	return "to_regclass('" + string(f.source) + "')"
+	return "pg_catalog.to_regclass('" + string(f.source) + "')::oid"
 }
 
 // describeColumns says which columns are not there, or not to be read. Without the time, the id or the
@@ -151,13 +204,15 @@ func (l *timelineTable) describeOrder(ctx context.Context, conn *pgconn.PgConn) 
 		return err
 	}
 	l.chooseOrder(indexes)
-	l.description.Order = l.order
-	switch l.order {
-	case review.ByKey:
-		l.description.Assumed = "no index on its time: rows are taken in the order of their ids, as if times went up with them"
-	case review.ByTenant:
-		return l.describeTenants(ctx, conn)
+	if l.order == review.ByTenant {
+		if err := l.describeTenants(ctx, conn); err != nil {
+			return err
+		}
 	}
+	if l.order == review.ByKey {
+		l.description.Assumed = "no index on its time: rows are taken in the order of their ids, as if times went up with them"
+	}
+	l.description.Order = l.order
 	return nil
 }
 
@@ -180,12 +235,16 @@ func (l *timelineTable) chooseOrder(indexes []timelineIndex) {
 	}
 }
 
-// describeTenants counts the tenants that have rows.
+// describeTenants counts the tenants that have rows. Where they are too many to look each of them up, one
+// order serves all rows: that of the primary key where it is a number, else the server sorts.
 func (l *timelineTable) describeTenants(ctx context.Context, conn *pgconn.PgConn) error {
 	tenants, err := postgres.QueryColumn(ctx, conn, l.tenantsSQL())
-	l.tenants, l.byLateral = len(tenants) > 0, len(tenants) <= maxTenants
-	if !l.byLateral {
-		l.description.Assumed = "no index on its time alone, and many tenants: rows with a tenant are taken in the order of their ids, as if times went up with them"
+	l.tenants = len(tenants) > 0 && len(tenants) <= maxTenants
+	if len(tenants) > maxTenants {
+		l.order, l.nulls, l.tenantOrder = review.BySort, "", ""
+		if l.keyed {
+			l.order = review.ByKey
+		}
 	}
 	return err
 }

@@ -35,6 +35,7 @@ var timelineForms = []timelineForm{
 type timelineTable struct {
 	timelineForm
 	oid, schema, name string
+	users             string            // table of users as SQL writes it; "" where it cannot be read
 	types             map[string]string // of the columns that can be read, by their names
 	notNull           bool              // a row always has a time
 	zone              string            // of the connection, for times without one
@@ -45,11 +46,10 @@ type timelineTable struct {
 	nulls string
 	// tenantOrder is how the index on tenant and time is read so that the newest rows come first.
 	tenantOrder string
-	tenants     bool // there are rows with a tenant
-	// byLateral says that they are read tenant by tenant, because there are not too many.
-	byLateral bool
-	keyed     bool // the id is a number, and has an index
-	large     bool // too large to be read whole for a count
+	// tenants says that there are rows with a tenant, which are read tenant by tenant.
+	tenants bool
+	keyed   bool // the id is a number, and has an index
+	large   bool // too large to be read whole for a count
 
 	// The rest is about one page: where it begins, and between which primary keys its rows are.
 	after             *review.Position
@@ -59,8 +59,8 @@ type timelineTable struct {
 
 // timelineLayout is all that is known of the audit tables.
 type timelineLayout struct {
-	tables         []timelineTable
-	emails, groups bool // users and groups can be read
+	tables        []timelineTable
+	users, groups string // as SQL writes them; "" where they cannot be read
 }
 
 // path returns the name of the table as SQL writes it.
@@ -153,8 +153,8 @@ func (l timelineTable) addFilter(p *timelinePredicate, filter review.Filter) {
 	}
 	if len(filter.Tenants) > 0 {
 		var ofUser timelineTerm
-		if user := l.column(review.User); user != "" {
-			ofUser = timelineTerm{user + "::text in (select u.id::text from users u where u.tenant_id::text = any(%s::text[]))", postgres.TextArray(filter.Tenants)}
+		if user := l.column(review.User); user != "" && l.users != "" {
+			ofUser = timelineTerm{user + "::text in (select u.id::text from " + l.users + " u where u.tenant_id::text = any(%s::text[]))", postgres.TextArray(filter.Tenants)}
 		}
 		p.any(l.equals(review.Tenant, filter.Tenants), ofUser)
 	}

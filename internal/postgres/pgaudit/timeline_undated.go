@@ -41,7 +41,7 @@ func (t *Timeline) Undated(ctx context.Context, filter review.Filter, most int) 
 // not read for it.
 func (l timelineTable) undated(ctx context.Context, conn *pgconn.PgConn, filter review.Filter, most int) (found review.Undated, err error) {
 	found = review.Undated{Source: l.source, Rows: []review.Entry{}}
-	indexed := l.order == review.ByTime || l.order == review.ByTenant && (!l.tenants || l.byLateral)
+	indexed := l.order == review.ByTime || l.order == review.ByTenant
 	if l.large && !indexed {
 		found.Count = -1
 		return found, nil
