@@ -6,8 +6,8 @@ import "context"
 // by the clock of the database. Its methods return a *GapError where a right is missing, and an *AbsentError
 // where the table or column is not there.
 type TokenSource interface {
-	// Unhashed counts values that are no SHA-256 in hexadecimal, of the first of the columns that is there.
-	Unhashed(ctx context.Context, table string, columns ...string) (TokenShapes, error)
+	// Unhashed counts values that are no SHA-256 in hexadecimal, in each of the columns that is there.
+	Unhashed(ctx context.Context, table string, columns ...string) ([]TokenShapes, error)
 	// LongPrefixes counts API keys whose prefix is longer than twelve characters.
 	LongPrefixes(context.Context) (TokenShapes, error)
 	// ClearTokens counts tokens in clear that are alive.
@@ -44,7 +44,7 @@ func tokenShapeChecks() []Check {
 	return []Check{
 		{ID: "OCMT-TOK-001", Severity: Critical, Title: "A session token is stored in clear",
 			Why:      "whoever reads the table or a backup of it is logged in as the user",
-			LooksAt:  "sessions.token, or token_hash in older deployments: whether each value is a SHA-256 in hexadecimal",
+			LooksAt:  "sessions.token and sessions.token_hash, whichever are there: whether each value is a SHA-256 in hexadecimal",
 			Right:    "SELECT on sessions",
 			NotFault: "dead rows from before tokens were hashed are of severity low. A pass says that the shape is right: a raw token of 64 hexadecimal digits looks the same",
 			Fix:      "upgrade the server, then ocmt session-invalidate --all",

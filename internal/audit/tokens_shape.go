@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // TokenShapes counts values that do not have the shape that they should.
@@ -32,12 +33,16 @@ const sha256Hex = "64 hexadecimal digits, as of SHA-256"
 
 // lookAtSessionTokens finds session tokens in clear.
 func lookAtSessionTokens(ctx context.Context, _ *Sources, source TokenSource) (seen Seen, err error) {
-	shapes, err := source.Unhashed(ctx, "sessions", "token", "token_hash")
+	columns, err := source.Unhashed(ctx, "sessions", "token", "token_hash")
 	if err != nil {
 		return seen, err
 	}
-	seen.Looked = "the shape of " + countThings(shapes.Rows, "value", "values") + " of " + shapes.Place
-	lookAtShapes(&seen, shapes, "holds tokens that are no hashes", sha256Hex)
+	var looked []string
+	for _, shapes := range columns {
+		looked = append(looked, countThings(shapes.Rows, "value", "values")+" of "+shapes.Place)
+		lookAtShapes(&seen, shapes, "holds tokens that are no hashes", sha256Hex)
+	}
+	seen.Looked = "the shape of " + strings.Join(looked, " and ")
 	return seen, nil
 }
 
@@ -49,7 +54,11 @@ var hashColumns = []SecretColumn{{"magic_links", "token"}, {"api_keys", "key_has
 func lookAtHashes(ctx context.Context, _ *Sources, source TokenSource) (Seen, error) {
 	var all parts
 	for _, column := range hashColumns {
-		shapes, err := source.Unhashed(ctx, column.Table, column.Column)
+		columns, err := source.Unhashed(ctx, column.Table, column.Column)
+		if len(columns) == 0 {
+			columns = []TokenShapes{{}}
+		}
+		shapes := columns[0]
 		ok, err := all.add(fmt.Sprintf("%d of %s", shapes.Rows, shapes.Place), err)
 		if err != nil {
 			return all.seen, err

@@ -101,7 +101,7 @@ func (k *tap) pass(client, server net.Conn) {
 }
 
 // allowed matches the statements of an audit, in its transaction.
-var allowed = regexp.MustCompile(`^(select|with|savepoint question|release savepoint question|rollback to savepoint question|set local (row_security|statement_timeout|idle_in_transaction_session_timeout|lock_timeout) )`)
+var allowed = regexp.MustCompile(`^(select|with|savepoint question|release savepoint question|rollback to savepoint question|set local (row_security|search_path|statement_timeout|idle_in_transaction_session_timeout|lock_timeout) )`)
 
 // An audit that writes could spoil what it looks at, and nobody would let it near a deployment again.
 func TestAuditWritesNothing(t *testing.T) {

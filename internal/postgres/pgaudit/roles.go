@@ -69,7 +69,7 @@ func (s *Snapshot) applicationRoles(ctx context.Context) ([]string, error) {
 	}
 	rows, err := s.ask(ctx, question{what: "the roles that may add to users", args: []string{users.path()}, sql: `select r.rolname, r.oid = c.relowner, r.rolsuper, r.rolname = current_user
 		from pg_class c join pg_roles r on r.rolcanlogin and has_table_privilege(r.oid, c.oid, 'INSERT') and (not r.rolsuper or r.oid = c.relowner or r.rolname = current_user)
-		where c.oid = $1::regclass order by 1`})
+		where c.oid = to_regclass($1) order by 1`})
 	if err != nil {
 		return nil, err
 	}

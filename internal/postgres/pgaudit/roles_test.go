@@ -106,7 +106,7 @@ func TestSecretsInCatalogue(t *testing.T) {
 	d.exec(`create function clean(password text) returns boolean language sql as $$ select password = 'x' or length(password) > 3 $$`)
 	d.passes("OCMT-PG-009")
 	d.exec(`create function sync() returns text language sql as $$ select 'postgres://ocmt:hunter2hunter2@db/ocmt' $$`)
-	d.finds("OCMT-PG-009", audit.High, "function sync()", "an address with a password")
+	d.finds("OCMT-PG-009", audit.High, "function public.sync()", "an address with a password")
 	d.exec("drop function sync(); alter database " + d.name + " set app.encryption_key = 'hunter2hunter2'")
 	d.finds("OCMT-PG-009", audit.High, "setting app.encryption_key of database "+d.name)
 	d.exec("alter database " + d.name + " reset app.encryption_key; create foreign data wrapper w; create server s foreign data wrapper w; create user mapping for " + d.server + " server s options (password 'hunter2hunter2')")

@@ -2,6 +2,7 @@ package pgaudit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -19,9 +20,19 @@ type Snapshot struct {
 	db      *postgres.DB
 	conn    *postgres.Conn
 	account string
+	schemas []string // those that the account's search path names and finds, in its order
 	limit   time.Duration
 	mu      sync.Mutex // held while a question is asked
 }
+
+// lockLimit is how long a question waits for a lock. A lock that is held longer is a gap, so that the audit
+// neither waits for a migration nor stands in line before the servers.
+const lockLimit = 2 * time.Second
+
+// pinnedPath makes every name without a schema one of PostgreSQL's own. On the account's search path,
+// whoever may make objects in a schema could put operators and functions before those that the audit means,
+// and they would run with the rights of the auditor.
+const pinnedPath = "set local search_path = pg_catalog, pg_temp"
 
 // Open takes a snapshot. A question of it may take as long as limit. Errors: those of the connection.
 func Open(ctx context.Context, db *postgres.DB, limit time.Duration) (*Snapshot, error) {
@@ -30,18 +41,30 @@ func Open(ctx context.Context, db *postgres.DB, limit time.Duration) (*Snapshot,
 		return nil, err
 	}
 	s := &Snapshot{db: db, conn: conn, limit: limit}
-	// The first question is the time of the snapshot.
-	if _, err = conn.PgConn().Exec(ctx, "set local row_security = off").ReadAll(); err == nil {
-		var rows [][]string
-		if rows, err = postgres.QueryRows(ctx, conn.PgConn(), "select current_user"); err == nil {
-			s.account = rows[0][0]
-		}
-	}
-	if err != nil {
+	if err := s.begin(ctx); err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to audit: %w", postgres.ExplainError(err))
 	}
 	return s, nil
+}
+
+// begin asks what the search path of the account finds, and pins the path. The first question is the time
+// of the snapshot. It names PostgreSQL's own functions in full, because the path is not pinned yet.
+func (s *Snapshot) begin(ctx context.Context) error {
+	conn := s.conn.PgConn()
+	if _, err := conn.Exec(ctx, "set local row_security = off").ReadAll(); err != nil {
+		return err
+	}
+	rows, err := postgres.QueryRows(ctx, conn, "select current_user, pg_catalog.array_to_json(pg_catalog.current_schemas(false))")
+	if err != nil {
+		return err
+	}
+	s.account = rows[0][0]
+	if err := json.Unmarshal([]byte(rows[0][1]), &s.schemas); err != nil {
+		return fmt.Errorf("reading the search path: %w", err)
+	}
+	_, err = conn.Exec(ctx, pinnedPath).ReadAll()
+	return err
 }
 
 // Close ends the snapshot.
@@ -69,25 +92,27 @@ func (s *Snapshot) ask(ctx context.Context, q question) (rows [][]string, err er
 	return rows, err
 }
 
-// within does work on the connection behind a savepoint, within the time of a question.
+// within does work on the connection behind a savepoint, within the time of a question. Going back to the
+// savepoint lets go of the locks that the work took, so that no migration of the deployment waits for the
+// rest of the audit; the snapshot stays.
 func (s *Snapshot) within(ctx context.Context, q question, work func(*pgconn.PgConn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	conn := s.conn.PgConn()
-	begin := "savepoint question; set local statement_timeout = " + strconv.FormatInt(s.limit.Milliseconds(), 10)
+	begin := "savepoint question; set local statement_timeout = " + milliseconds(s.limit) + "; set local lock_timeout = " + milliseconds(lockLimit)
 	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 		return fmt.Errorf("looking at %s: %w", q.what, postgres.ExplainError(err))
 	}
 	err := work(conn)
-	end := "release savepoint question"
-	if err != nil {
-		end = "rollback to savepoint question; release savepoint question"
-	}
+	end := "rollback to savepoint question; release savepoint question"
 	if _, ended := conn.Exec(context.WithoutCancel(ctx), end).ReadAll(); err == nil {
 		err = ended
 	}
 	return s.explain(q, err)
 }
+
+// milliseconds returns a time as a setting of the server has it.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // explain makes a gap of a failure that a right or more time would cure.
 func (s *Snapshot) explain(q question, err error) error {
@@ -109,6 +134,8 @@ func (s *Snapshot) explain(q question, err error) error {
 		if q.grant != "" {
 			gap.Grant = q.grant + " TO " + postgres.Quote(s.account)
 		}
+	case failure.Kind == postgres.InTheWay:
+		gap.Reason = "another process holds a lock on it"
 	case failure.Kind == postgres.TookTooLong:
 		gap.Reason = "it took longer than " + s.limit.String()
 	}

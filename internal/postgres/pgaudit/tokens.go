@@ -37,12 +37,25 @@ func (s *Snapshot) shapes(ctx context.Context, l located, column, wrong string) 
 }
 
 // Unhashed implements audit.TokenSource.
-func (s *Snapshot) Unhashed(ctx context.Context, table string, columns ...string) (audit.TokenShapes, error) {
-	l, column, err := s.locateWith(ctx, table, columns...)
+func (s *Snapshot) Unhashed(ctx context.Context, table string, columns ...string) (list []audit.TokenShapes, err error) {
+	l, _, err := s.locateWith(ctx, table, columns...)
 	if err != nil {
-		return audit.TokenShapes{}, err
+		return nil, err
 	}
-	return s.shapes(ctx, l, column, "t."+postgres.Quote(column)+" !~ '^[0-9a-f]{64}$'")
+	for _, column := range columns {
+		if !l.has(column) {
+			continue
+		}
+		if l.columns[column] == "bytea" {
+			return nil, &audit.GapError{Gap: audit.Gap{What: l.String() + "." + column, Reason: "it is of type bytea, and hashes are looked for in texts"}}
+		}
+		shapes, err := s.shapes(ctx, l, column, l.text(column)+" !~ '^[0-9a-f]{64}$'")
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, shapes)
+	}
+	return list, nil
 }
 
 // LongPrefixes implements audit.TokenSource.
@@ -51,7 +64,7 @@ func (s *Snapshot) LongPrefixes(ctx context.Context) (audit.TokenShapes, error) 
 	if err != nil {
 		return audit.TokenShapes{}, err
 	}
-	return s.shapes(ctx, l, column, "length(t.key_prefix) > 12")
+	return s.shapes(ctx, l, column, "length("+l.text("key_prefix")+") > 12")
 }
 
 // ClearTokens implements audit.TokenSource.
@@ -221,7 +234,7 @@ func (s *Snapshot) Admins(ctx context.Context, emails []string) (admins []audit.
 	if users.has("is_platform_admin") {
 		flag = "coalesce(t.is_platform_admin, false)"
 	}
-	rows, err := s.ask(ctx, selecting(users.schema, users.name, fmt.Sprintf("select t.id::text, %[1]s from %[2]s t where %[1]s or lower(t.email) = any($1::text[]) order by 1", flag, users.path()), postgres.TextArray(emails)))
+	rows, err := s.ask(ctx, selecting(users.schema, users.name, fmt.Sprintf("select t.id::text, %[1]s from %[2]s t where %[1]s or lower(t.email::text) = any($1::text[]) order by 1", flag, users.path()), postgres.TextArray(emails)))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

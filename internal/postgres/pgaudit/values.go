@@ -130,13 +130,13 @@ func (v *Values) relations(ctx context.Context, catalogue []ocmt.Table) ([]relat
 			columns = append(columns, column.Name)
 		}
 	}
-	rows, err := v.snapshot.ask(ctx, question{what: "the tables of the catalogue", sql: `select n.nspname, c.relname, c.relkind, pg_table_is_visible(c.oid), has_schema_privilege(n.oid, 'USAGE'),
+	rows, err := v.snapshot.ask(ctx, question{what: "the tables of the catalogue", sql: `select n.nspname, c.relname, c.relkind, array_position($3::text[], n.nspname::text) is not null, has_schema_privilege(n.oid, 'USAGE'),
 			a.attname, case when t.typnamespace = 'pg_catalog'::regnamespace and t.typtype = 'b' then t.typname else format_type(a.atttypid, null) end,
 			has_column_privilege(c.oid, a.attnum, 'SELECT')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
 		where c.relname = any($1::text[]) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition and n.nspname !~ '^(pg_|information_schema$)'
 			and a.attname = any($2::text[]) and a.attnum > 0 and not a.attisdropped
-		order by n.nspname, c.relname, a.attnum`, args: []string{postgres.TextArray(names), postgres.TextArray(columns)}})
+		order by n.nspname, c.relname, a.attnum`, args: []string{postgres.TextArray(names), postgres.TextArray(columns), postgres.TextArray(v.snapshot.schemas)}})
 	if err != nil {
 		return nil, err
 	}
