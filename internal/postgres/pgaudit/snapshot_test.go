@@ -21,6 +21,8 @@ const trapDoors = `
 	create function public.lower(varchar) returns text language plpgsql as $$ begin raise exception 'the code of another ran'; end $$;
 	create function public.length(varchar) returns integer language plpgsql as $$ begin raise exception 'the code of another ran'; end $$;
 	create function public.format(text, varchar) returns text language plpgsql as $$ begin raise exception 'the code of another ran'; end $$;
+	create function public.array_position(text[], text) returns integer language plpgsql as $$ begin raise exception 'the code of another ran'; end $$;
+	create function public.unnest(text[]) returns setof text language plpgsql as $$ begin raise exception 'the code of another ran'; end $$;
 	create function public.quote_ident(name) returns text language plpgsql as $$ begin raise exception 'the code of another ran'; end $$`
 
 // Whoever may make objects in a schema of the search path would run code with the rights of the auditor, and

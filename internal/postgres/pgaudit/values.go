@@ -109,19 +109,22 @@ func (v *Values) Tables(ctx context.Context, catalogue []ocmt.Table) (found audi
 
 // relation is a table or view with a name of the catalogue.
 type relation struct {
-	schema, name, kind string
-	visible            bool // the search path finds it by its name alone
-	usable             bool // the account may use its schema
-	attributes         []attribute
+	oid, schema, name, kind string
+	onPath                  bool     // the search path of the account names its schema
+	usable                  bool     // the account may use its schema
+	shows                   []string // OIDs of the relations that a view reads
+	attributes              []attribute
 }
 
 // attribute is a column of a relation that the catalogue names, as a value or as a key.
 type attribute struct {
 	name, kind string
 	readable   bool
+	unsafe     bool // its values cannot be made texts without running code of others
 }
 
-// relations returns the relations that have a name of the catalogue.
+// relations returns the relations that have a name of the catalogue, those on the search path first. An heir
+// of a table of its name is read with it.
 func (v *Values) relations(ctx context.Context, catalogue []ocmt.Table) ([]relation, error) {
 	var names, columns []string
 	for _, entry := range catalogue {
@@ -130,75 +133,87 @@ func (v *Values) relations(ctx context.Context, catalogue []ocmt.Table) ([]relat
 			columns = append(columns, column.Name)
 		}
 	}
-	rows, err := v.snapshot.ask(ctx, question{what: "the tables of the catalogue", sql: `select n.nspname, c.relname, c.relkind, array_position($3::text[], n.nspname::text) is not null, has_schema_privilege(n.oid, 'USAGE'),
+	rows, err := v.snapshot.ask(ctx, question{what: "the tables of the catalogue", sql: `select c.oid, n.nspname, c.relname, c.relkind, array_position($3::text[], n.nspname::text) is not null, has_schema_privilege(n.oid, 'USAGE'),
+			array_to_string(array(select d.refobjid from pg_rewrite w join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
+				where w.ev_class = c.oid and c.relkind in ('v', 'm') and d.refobjid <> c.oid), ' '),
 			a.attname, case when t.typnamespace = 'pg_catalog'::regnamespace and t.typtype = 'b' then t.typname else format_type(a.atttypid, null) end,
-			has_column_privilege(c.oid, a.attnum, 'SELECT')
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
+			has_column_privilege(c.oid, a.attnum, 'SELECT'), ` + castsByHand + `
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid cross join lateral ` + baseType + `
 		where c.relname = any($1::text[]) and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition and n.nspname !~ '^(pg_|information_schema$)'
 			and a.attname = any($2::text[]) and a.attnum > 0 and not a.attisdropped
-		order by n.nspname, c.relname, a.attnum`, args: []string{postgres.TextArray(names), postgres.TextArray(columns), postgres.TextArray(v.snapshot.schemas)}})
+			and not exists (select from pg_inherits i join pg_class p on p.oid = i.inhparent where i.inhrelid = c.oid and p.relname = c.relname)
+		order by array_position($3::text[], n.nspname::text), n.nspname, c.relname, a.attnum`,
+		args: []string{postgres.TextArray(names), postgres.TextArray(columns), postgres.TextArray(v.snapshot.schemas)}})
 	if err != nil {
 		return nil, err
 	}
 	var list []relation
 	for _, row := range rows {
 		last := len(list) - 1
-		if last < 0 || list[last].schema != row[0] || list[last].name != row[1] {
-			list = append(list, relation{schema: row[0], name: row[1], kind: row[2], visible: row[3] == "t", usable: row[4] == "t"})
+		if last < 0 || list[last].oid != row[0] {
+			list = append(list, relation{oid: row[0], schema: row[1], name: row[2], kind: row[3], onPath: row[4] == "t", usable: row[5] == "t", shows: strings.Fields(row[6])})
 			last++
 		}
-		list[last].attributes = append(list[last].attributes, attribute{row[5], row[6], row[7] == "t"})
+		list[last].attributes = append(list[last].attributes, attribute{row[7], row[8], row[9] == "t", row[10] == "t"})
 	}
 	return list, nil
 }
 
-// addEntry adds the tables of an entry of the catalogue, under its new name and under its old one.
+// addEntry adds the tables of an entry of the catalogue, under its new name and under its old one, in every
+// schema: the search path of the account need not be that of the servers, and somebody could have put a table
+// before theirs.
 func (v *Values) addEntry(found *audit.ValueTables, entry ocmt.Table, relations []relation) {
-	var present []relation
-	for _, name := range []string{entry.Name, entry.OldName} {
-		for _, one := range relations {
-			if name != "" && one.name == name && one.isMeant(entry) {
-				present = append(present, one)
-			}
+	var tables, others []relation
+	for _, one := range relations {
+		switch {
+		case !one.isMeant(entry):
+		case one.isTable():
+			tables = append(tables, one)
+		default:
+			others = append(others, one)
 		}
 	}
-	// A view that has the one name over the table with the other shows the same rows.
-	if slices.ContainsFunc(present, relation.isTable) {
-		present = slices.DeleteFunc(present, func(r relation) bool { return !r.isTable() })
+	for _, one := range others {
+		// No server finds a view off the path where there is a table.
+		if (one.onPath || len(tables) == 0) && !one.showsOnly(tables) {
+			found.Gaps = append(found.Gaps, audit.Gap{What: one.schema + "." + one.name, Reason: notATable})
+		}
 	}
-	if len(present) == 0 {
-		v.addMissing(found, entry, relations)
+	if len(tables) == 0 {
+		addMissing(found, entry, len(others) > 0)
 	}
-	for _, one := range present {
-		twin := one.name == entry.OldName && len(present) > 1
-		v.addTable(found, entry, one, twin)
+	renamed := slices.ContainsFunc(tables, func(table relation) bool { return table.name == entry.Name })
+	for _, one := range tables {
+		v.addTable(found, entry, one, renamed && one.name == entry.OldName)
 	}
+}
+
+// showsOnly reports whether a view reads nothing but some tables, as one with the old name over the table
+// with the new name does.
+func (r relation) showsOnly(tables []relation) bool {
+	for _, oid := range r.shows {
+		if !slices.ContainsFunc(tables, func(table relation) bool { return table.oid == oid }) {
+			return false
+		}
+	}
+	return len(r.shows) > 0
 }
 
 func (r relation) isTable() bool { return r.kind == "r" || r.kind == "p" }
 
-// isMeant reports whether an entry of the catalogue with this name means the relation.
+// isMeant reports whether an entry of the catalogue means the relation: it has a name and a column of it.
 func (r relation) isMeant(entry ocmt.Table) bool {
-	if entry.Schema != "" {
-		return r.schema == entry.Schema
+	if r.name != entry.Name && r.name != entry.OldName || entry.Schema != "" && r.schema != entry.Schema {
+		return false
 	}
-	return r.visible
+	return slices.ContainsFunc(entry.Columns, func(column ocmt.Column) bool { return r.find(column.Name) != nil })
 }
 
-// addMissing says that no table of an entry was found. The search path passes over a schema that the
-// account may not use, and so a table there is a gap.
-func (v *Values) addMissing(found *audit.ValueTables, entry ocmt.Table, relations []relation) {
+// addMissing says that no table of an entry was found. A view in its place is a gap of its own.
+func addMissing(found *audit.ValueTables, entry ocmt.Table, hasView bool) {
 	found.Absent = append(found.Absent, entry.Name)
-	hidden := false
-	for _, one := range relations {
-		if (one.name == entry.Name || one.name == entry.OldName) && !one.usable && (entry.Schema == "" || entry.Schema == one.schema) {
-			hidden = true
-			found.Gaps = append(found.Gaps, audit.Gap{What: one.schema + "." + one.name, Reason: "the account may not use its schema",
-				Missing: "USAGE on schema " + one.schema, Grant: "GRANT USAGE ON SCHEMA " + postgres.Quote(one.schema) + " TO " + postgres.Quote(v.snapshot.account)})
-		}
-	}
 	for _, column := range entry.Columns {
-		if column.Required && !hidden {
+		if column.Required && !hasView {
 			found.Gaps = append(found.Gaps, misnamed(entry.Name+"."+column.Name))
 		}
 	}
@@ -214,10 +229,11 @@ func misnamed(column string) audit.Gap {
 func (v *Values) addTable(found *audit.ValueTables, entry ocmt.Table, one relation, twin bool) {
 	table := audit.ValueTable{Schema: one.schema, Name: one.name, Twin: twin}
 	if !one.usable {
-		v.addMissing(found, entry, []relation{one})
+		found.Gaps = append(found.Gaps, audit.Gap{What: table.String(), Reason: "the account may not use its schema",
+			Missing: "USAGE on schema " + one.schema, Grant: "GRANT USAGE ON SCHEMA " + postgres.Quote(one.schema) + " TO " + postgres.Quote(v.snapshot.account)})
 		return
 	}
-	if at := one.find(entry.Key); at != nil && at.readable {
+	if at := one.find(entry.Key); at != nil && at.readable && !at.unsafe {
 		table.Key, table.KeyIsUUID = entry.Key, at.kind == "uuid"
 	}
 	for _, column := range entry.Columns {
