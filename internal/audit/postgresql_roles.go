@@ -43,6 +43,10 @@ type SecretReader struct {
 	Role   string // PUBLIC for every account
 	Via    string // the role that has the right
 	Column string // schema, table and column
+	View   string // the view that shows the column, "" where the table itself can be read
+	// Function is one that runs with its owner's rights and names the table, so that it may hand the column
+	// out; "" where the column can be read.
+	Function string
 }
 
 // clearSecretColumns are the columns with secrets in clear (contract, section 1).
@@ -83,16 +87,7 @@ func lookAtReaders(ctx context.Context, source PostgreSQLSource) (seen Seen, err
 		return seen, err
 	}
 	for _, reader := range readers {
-		cause := "role " + reader.Role
-		if reader.Role == everybody {
-			cause = everybody
-		}
-		actual := "SELECT"
-		if reader.Via != reader.Role {
-			actual = "SELECT as a member of " + reader.Via
-		}
-		seen.Faults = append(seen.Faults, Fault{Object: cause + " reads " + reader.Column, Cause: cause, Message: "may read columns of secrets",
-			Expected: "only the servers' role", Actual: actual, Places: []string{reader.Column}})
+		seen.Faults = append(seen.Faults, readerFault(reader))
 	}
 	schemas, err := source.OpenSchemas(ctx, secretTables())
 	for _, schema := range schemas {
@@ -101,6 +96,27 @@ func lookAtReaders(ctx context.Context, source PostgreSQLSource) (seen Seen, err
 	}
 	seen.Looked = countThings(columns, "column", "columns")
 	return seen, err
+}
+
+// readerFault makes the fault of one account and one column.
+func readerFault(reader SecretReader) Fault {
+	cause, member := "role "+reader.Role, ""
+	if reader.Role == everybody {
+		cause = everybody
+	}
+	if reader.Via != reader.Role {
+		member = " as a member of " + reader.Via
+	}
+	if reader.Function != "" {
+		function := "function " + reader.Function
+		return Fault{Object: cause + " calls " + function, Cause: function, Severity: Medium, Message: "runs with its owner's rights, names a table of secrets, and may hand out what it reads",
+			Expected: "EXECUTE only for the servers' role", Actual: "EXECUTE for " + cause + member, Places: []string{cause + ", from " + reader.Column}, Fix: "REVOKE EXECUTE ON FUNCTION " + reader.Function + " FROM " + reader.Via}
+	}
+	place := reader.Column
+	if reader.View != "" {
+		place += " through " + reader.View
+	}
+	return Fault{Object: cause + " reads " + place, Cause: cause, Message: "may read columns of secrets", Expected: "only the servers' role", Actual: "SELECT" + member, Places: []string{place}}
 }
 
 // everybody is the name of all accounts together.

@@ -20,7 +20,7 @@ const leakPatterns = `(values
 // CatalogueSecrets implements audit.PostgreSQLSource.
 func (s *Snapshot) CatalogueSecrets(ctx context.Context) (found []audit.CatalogueSecret, gaps []audit.Gap, err error) {
 	for _, q := range []question{
-		{what: "pg_proc", sql: `select 'function ' || p.oid::regprocedure::text, min(k.kind) from pg_proc p join pg_namespace n on n.oid = p.pronamespace join ` + leakPatterns + ` on p.prosrc ~* k.pattern
+		{what: "pg_proc", sql: `select 'function ' || p.oid::regprocedure::text, min(k.kind) from pg_proc p join pg_namespace n on n.oid = p.pronamespace join ` + leakPatterns + ` on ` + body + ` ~* k.pattern
 			where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 			and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e') group by p.oid order by 1`},
 		{what: "pg_db_role_setting", sql: `select 'setting ' || split_part(c, '=', 1) || ' of ' || coalesce('role ' || r.rolname, 'database ' || d.datname, 'the server'), 'a token or key'

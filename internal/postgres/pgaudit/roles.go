@@ -121,46 +121,6 @@ func (s *Snapshot) ApplicationRoles(ctx context.Context) ([]audit.PostgreSQLRole
 // ownRoles are the roles of docs/roles.sql.
 var ownRoles = []string{"ocmt_auditor", "ocmt_rotator", "ocmt_sessions"}
 
-// listedColumns selects the columns of two lists, of tables and of columns.
-const listedColumns = `listed as (select c.oid, n.oid as schema, c.relowner, c.relacl, a.attacl, n.nspname || '.' || c.relname || '.' || a.attname as place
-	from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-	join unnest($1::text[], $2::text[]) as w(t, c) on w.t = c.relname and w.c = a.attname
-	where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema')`
-
-// SecretReaders implements audit.PostgreSQLSource.
-func (s *Snapshot) SecretReaders(ctx context.Context, columns []audit.SecretColumn) (readers []audit.SecretReader, count int64, err error) {
-	application, err := s.applicationRoles(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	var tables, names []string
-	for _, column := range columns {
-		tables, names = append(tables, column.Table), append(names, column.Column)
-	}
-	args := []string{postgres.TextArray(tables), postgres.TextArray(names)}
-	rows, err := s.ask(ctx, question{what: "the columns of secrets", args: args, sql: "with " + listedColumns + " select count(*) from listed"})
-	if err != nil {
-		return nil, 0, err
-	}
-	count = postgres.ParseNumber(rows[0][0])
-	rows, err = s.ask(ctx, question{what: "the rights on columns of secrets", args: append(args, postgres.TextArray(application), postgres.TextArray(ownRoles)), sql: "with " + listedColumns + `,
-		granted as (
-			select s.schema, s.relowner, s.place, g.grantee from listed s, aclexplode(s.relacl) g where g.privilege_type = 'SELECT'
-			union select s.schema, s.relowner, s.place, g.grantee from listed s, aclexplode(s.attacl) g where g.privilege_type = 'SELECT'
-			union select s.schema, s.relowner, s.place, r.oid from listed s, pg_roles r where r.rolname = 'pg_read_all_data')
-		select 'PUBLIC', 'PUBLIC', place from granted where grantee = 0 and has_schema_privilege('public', schema, 'USAGE')
-		union
-		select r.rolname, min(v.rolname::text), g.place from granted g join pg_roles v on v.oid = g.grantee and v.rolname <> all($4::text[])
-			join pg_roles r on r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, v.oid, 'MEMBER') and not pg_has_role(r.oid, g.relowner, 'MEMBER')
-		where g.grantee <> g.relowner and r.rolname <> current_user and r.rolname <> all($3::text[]) and has_schema_privilege(r.oid, g.schema, 'USAGE')
-		group by r.rolname, g.place
-		order by 1, 3`})
-	for _, row := range rows {
-		readers = append(readers, audit.SecretReader{Role: row[0], Via: row[1], Column: row[2]})
-	}
-	return readers, count, err
-}
-
 // OpenSchemas implements audit.PostgreSQLSource.
 func (s *Snapshot) OpenSchemas(ctx context.Context, tables []string) ([]string, error) {
 	rows, err := s.ask(ctx, question{what: "the rights on schemas", args: []string{postgres.TextArray(tables)}, sql: `select distinct n.nspname from pg_namespace n join pg_class c on c.relnamespace = n.oid,

@@ -68,6 +68,29 @@ func TestReadersOfSecrets(t *testing.T) {
 	wantGap(t, d.one("OCMT-PG-005"), "USAGE on schema public")
 }
 
+// A view or a function gives secrets to accounts that have no right on their table.
+func TestReadersThroughViews(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, testenv.Shared(t))
+	other := d.role("login")
+	d.exec("create view shown as select key, value_encrypted from secrets; create view counted as select count(*) as n, max(key) as last from secrets; grant select on counted to public")
+	d.passes("OCMT-PG-005") // nobody may read the one, and the other shows none
+	d.exec("create view again as select value_encrypted as v from shown; create materialized view kept as select v from again; grant select on kept to " + other)
+	d.finds("OCMT-PG-005", audit.High, "role "+other, "public.secrets.value_encrypted through public.kept")
+	d.exec("drop materialized view kept; grant select on again to public")
+	d.finds("OCMT-PG-005", audit.High, "PUBLIC", "public.secrets.value_encrypted through public.again")
+	d.exec("drop view again; create view rows as select key, row_to_json(s) from secrets s; grant select (row_to_json) on rows to " + other)
+	d.finds("OCMT-PG-005", audit.High, "role "+other, "public.secrets.value_encrypted through public.rows")
+	d.exec("drop view rows; create view poor as select value_encrypted from secrets; grant select on poor to public; alter view poor owner to " + other)
+	d.passes("OCMT-PG-005") // its owner may not read the table
+	d.exec("drop view poor; create function hand(k text) returns text language plpgsql security definer as $$ begin return (select value_encrypted from Secrets where key = k); end $$")
+	d.finds("OCMT-PG-005", audit.Medium, "function public.hand(text)", "may hand out", "PUBLIC")
+	d.exec("revoke execute on function hand from public; grant execute on function hand to " + other)
+	d.finds("OCMT-PG-005", audit.Medium, "function public.hand(text)", "role "+other)
+	d.exec("drop function hand; create function count_them() returns void language sql security definer as $$ select from secrets $$; create function invoked() returns text language sql as $$ select value_encrypted from secrets $$")
+	d.passes("OCMT-PG-005")
+}
+
 // Rows that row security hides would be taken for rows that are not there.
 func TestRowSecurity(t *testing.T) {
 	t.Parallel()
@@ -107,6 +130,10 @@ func TestSecretsInCatalogue(t *testing.T) {
 	d.passes("OCMT-PG-009")
 	d.exec(`create function sync() returns text language sql as $$ select 'postgres://ocmt:hunter2hunter2@db/ocmt' $$`)
 	d.finds("OCMT-PG-009", audit.High, "function public.sync()", "an address with a password")
+	if d.value("select (current_setting('server_version_num')::int >= 140000)::text") == "true" {
+		d.exec("drop function sync(); create function sync() returns text begin atomic select 'postgres://ocmt:hunter2hunter2@db/ocmt'; end")
+		d.finds("OCMT-PG-009", audit.High, "function public.sync()", "an address with a password")
+	}
 	d.exec("drop function sync(); alter database " + d.name + " set app.encryption_key = 'hunter2hunter2'")
 	d.finds("OCMT-PG-009", audit.High, "setting app.encryption_key of database "+d.name)
 	d.exec("alter database " + d.name + " reset app.encryption_key; create foreign data wrapper w; create server s foreign data wrapper w; create user mapping for " + d.server + " server s options (password 'hunter2hunter2')")
