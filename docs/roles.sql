@@ -12,6 +12,22 @@
 -- Tables that a deployment lacks are passed over. What a managed service does not allow is told as a notice;
 -- the checks that need it say what they could not see.
 
+-- The rest of this file runs as a superuser. On the search path as it is, whoever may make objects in one of its
+-- schemas could put functions and operators before PostgreSQL's own, so the path is kept and then set aside. The
+-- tables are those that the kept path finds.
+DO $$
+BEGIN
+    PERFORM pg_catalog.set_config('ocmt.path', pg_catalog.current_setting('search_path'), false);
+    PERFORM pg_catalog.set_config('ocmt.schema', pg_catalog.current_schema()::pg_catalog.text, false);
+    PERFORM pg_catalog.set_config('ocmt.schemas', pg_catalog.current_schemas(false)::pg_catalog.text, false);
+END $$;
+SET search_path = pg_catalog, pg_temp;
+
+CREATE OR REPLACE FUNCTION pg_temp.ocmt_table(name text) RETURNS regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
+    'SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = $1 AND n.nspname = ANY (current_setting(''ocmt.schemas'')::text[])
+        ORDER BY array_position(current_setting(''ocmt.schemas'')::text[], n.nspname::text) LIMIT 1';
+
 DO $$
 DECLARE
     role text;
@@ -20,7 +36,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION', role);
         END IF;
-        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_setting('ocmt.schema'), role);
     END LOOP;
 END $$;
 
@@ -94,9 +110,9 @@ BEGIN
             ('audit_webhooks', ARRAY['id', 'headers'])) AS listed (relation, names)
     LOOP
         SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO columns FROM pg_attribute a
-            WHERE a.attrelid = to_regclass(quote_ident(wanted.relation)) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (wanted.names);
+            WHERE a.attrelid = pg_temp.ocmt_table(wanted.relation) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (wanted.names);
         IF columns IS NOT NULL THEN
-            EXECUTE format('GRANT SELECT (%s) ON %I TO ocmt_auditor', columns, wanted.relation);
+            EXECUTE format('GRANT SELECT (%s) ON %s TO ocmt_auditor', columns, pg_temp.ocmt_table(wanted.relation));
         END IF;
     END LOOP;
 END $$;
@@ -107,8 +123,8 @@ DECLARE
     relation text;
 BEGIN
     FOREACH relation IN ARRAY ARRAY['audit_log', 'mesh_audit_logs', 'group_vault_audit', 'security_events', 'mfa_attempts', 'encryption_keys', 'encryption_migrations'] LOOP
-        IF to_regclass(quote_ident(relation)) IS NOT NULL THEN
-            EXECUTE format('GRANT SELECT ON %I TO ocmt_auditor', relation);
+        IF pg_temp.ocmt_table(relation) IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT ON %s TO ocmt_auditor', pg_temp.ocmt_table(relation));
         END IF;
     END LOOP;
 END $$;
@@ -117,7 +133,7 @@ END $$;
 -- Take this statement out where that is too much: the check then names the columns that it could not read.
 DO $$
 BEGIN
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO ocmt_auditor', current_schema());
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO ocmt_auditor', current_setting('ocmt.schema'));
 END $$;
 
 -- Row security hides rows from whoever does not own a table. Only where it is in use, and OCMT-PG-007 says so,
@@ -133,7 +149,7 @@ DECLARE
     columns text;
     relation text;
 BEGIN
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO ocmt_rotator', current_schema());
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO ocmt_rotator', current_setting('ocmt.schema'));
     FOR wanted IN
         SELECT * FROM (VALUES
             ('users', ARRAY['gateway_token']),
@@ -150,17 +166,17 @@ BEGIN
             ('user_mfa', ARRAY['totp_secret_encrypted'])) AS listed (relation, names)
     LOOP
         SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO columns FROM pg_attribute a
-            WHERE a.attrelid = to_regclass(quote_ident(wanted.relation)) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (wanted.names);
+            WHERE a.attrelid = pg_temp.ocmt_table(wanted.relation) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (wanted.names);
         IF columns IS NOT NULL THEN
-            EXECUTE format('GRANT UPDATE (%s) ON %I TO ocmt_rotator', columns, wanted.relation);
+            EXECUTE format('GRANT UPDATE (%s) ON %s TO ocmt_rotator', columns, pg_temp.ocmt_table(wanted.relation));
         END IF;
     END LOOP;
     -- The record of a run. Where OCMT's security migration was not applied, the first run makes the tables.
     FOREACH relation IN ARRAY ARRAY['encryption_keys', 'encryption_migrations'] LOOP
-        IF to_regclass(quote_ident(relation)) IS NOT NULL THEN
-            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO ocmt_rotator', relation);
+        IF pg_temp.ocmt_table(relation) IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %s TO ocmt_rotator', pg_temp.ocmt_table(relation));
         ELSE
-            EXECUTE format('GRANT CREATE ON SCHEMA %I TO ocmt_rotator', current_schema());
+            EXECUTE format('GRANT CREATE ON SCHEMA %I TO ocmt_rotator', current_setting('ocmt.schema'));
         END IF;
     END LOOP;
 END $$;
@@ -176,17 +192,17 @@ DECLARE
 BEGIN
     FOREACH relation IN ARRAY ARRAY['sessions', 'oauth_states', 'magic_links', 'pending_mfa_sessions', 'group_invites', 'admin_action_confirmations',
         'emergency_access_tokens', 'api_keys', 'group_vault_tokens', 'capability_approvals', 'recovery_requests'] LOOP
-        IF to_regclass(quote_ident(relation)) IS NOT NULL THEN
-            EXECUTE format('GRANT SELECT, UPDATE ON %I TO ocmt_sessions', relation);
+        IF pg_temp.ocmt_table(relation) IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT, UPDATE ON %s TO ocmt_sessions', pg_temp.ocmt_table(relation));
         END IF;
     END LOOP;
     FOREACH relation IN ARRAY ARRAY['users', 'tenants'] LOOP
-        IF to_regclass(quote_ident(relation)) IS NOT NULL THEN
-            EXECUTE format('GRANT SELECT ON %I TO ocmt_sessions', relation);
+        IF pg_temp.ocmt_table(relation) IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT ON %s TO ocmt_sessions', pg_temp.ocmt_table(relation));
         END IF;
     END LOOP;
-    IF to_regclass('sessions') IS NOT NULL THEN
-        GRANT INSERT, DELETE ON sessions TO ocmt_sessions;
+    IF pg_temp.ocmt_table('sessions') IS NOT NULL THEN
+        EXECUTE format('GRANT INSERT, DELETE ON %s TO ocmt_sessions', pg_temp.ocmt_table('sessions'));
     END IF;
 END $$;
 
@@ -196,12 +212,12 @@ DECLARE
     role text;
     sequence text;
 BEGIN
-    IF to_regclass('audit_log') IS NULL THEN
+    IF pg_temp.ocmt_table('audit_log') IS NULL THEN
         RETURN;
     END IF;
-    sequence := pg_get_serial_sequence('audit_log', 'id');
+    sequence := pg_get_serial_sequence(pg_temp.ocmt_table('audit_log')::text, 'id');
     FOREACH role IN ARRAY ARRAY['ocmt_rotator', 'ocmt_sessions'] LOOP
-        EXECUTE format('GRANT SELECT, INSERT ON audit_log TO %I', role);
+        EXECUTE format('GRANT SELECT, INSERT ON %s TO %I', pg_temp.ocmt_table('audit_log'), role);
         IF sequence IS NOT NULL THEN
             EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', sequence, role);
         END IF;
@@ -220,4 +236,11 @@ BEGIN
         EXECUTE format('GRANT SELECT ON %I.record TO ocmt_auditor', place);
         EXECUTE format('GRANT SELECT, INSERT ON %I.record TO ocmt_rotator, ocmt_sessions', place);
     END LOOP;
+END $$;
+
+-- The search path of the session, as it was.
+DROP FUNCTION pg_temp.ocmt_table(text);
+DO $$
+BEGIN
+    PERFORM set_config('search_path', current_setting('ocmt.path'), false);
 END $$;

@@ -51,17 +51,23 @@ func newDeployment(t *testing.T, on *testenv.Postgres) *deployment {
 	d.exec(testdata.Schema)
 	d.exec(testdata.AccessSchema)
 	d.exec("reset role")
-	roles, err := os.ReadFile("../../../docs/roles.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rolesLock.Lock()
-	d.exec(string(roles))
-	rolesLock.Unlock()
+	d.runRolesFile()
 	d.auditor = d.role("login")
 	d.exec("grant ocmt_auditor to " + d.auditor)
 	d.url = on.URL(d.auditor, name)
 	return d
+}
+
+// runRolesFile runs docs/roles.sql as the superuser.
+func (d *deployment) runRolesFile() {
+	d.t.Helper()
+	roles, err := os.ReadFile("../../../docs/roles.sql")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	rolesLock.Lock()
+	defer rolesLock.Unlock()
+	d.exec(string(roles))
 }
 
 // role makes a role of a name that no other has, which is dropped at the end.

@@ -185,6 +185,23 @@ func TestRightsOfRolesFile(t *testing.T) {
 	}
 }
 
+// A superuser runs the file, and the code of whoever may make objects in the schema of OCMT would run as one.
+func TestRolesFileRunsNoForeignCode(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, testenv.Shared(t))
+	mallory := d.role("login")
+	d.exec("grant create on schema public to " + mallory + "; set role " + mallory)
+	d.exec(trapDoors)
+	d.exec("create function public.format(text, text, text) returns text language plpgsql as $$ begin raise exception 'the code of another ran'; end $$")
+	d.exec("reset role; revoke all on all tables in schema public from ocmt_auditor")
+	path := d.value("show search_path")
+	d.runRolesFile()
+	if now := d.value("show search_path"); now != path {
+		t.Errorf("the search path was %q and is %q", path, now)
+	}
+	d.exec("begin; set local role ocmt_auditor; select id from users; rollback")
+}
+
 // A question that an older server does not understand would be a check that never looks there.
 func TestAuditOnPostgreSQL13(t *testing.T) {
 	t.Parallel()
