@@ -93,7 +93,7 @@ OCMT-PG-005 high: schema public
 OCMT-PG-006 high: setting log_statement of the server
 OCMT-PG-007 high: tables with row security
 OCMT-PG-008 medium: a rule of pg_hba.conf with md5
-OCMT-PG-009 high: function connect()
+OCMT-PG-009 high: function public.connect()
 OCMT-PG-010 low: extension pageinspect
 OCMT-PG-011 low: archiving of the log
 OCMT-PG-012 info: pgaudit
