@@ -2,6 +2,8 @@ package review
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -11,7 +13,11 @@ const hidden = `"[not shown]"`
 
 // hiddenNames are the parts of names of details whose values are never shown.
 var hiddenNames = [][]byte{[]byte("token"), []byte("passw"), []byte("secret"), []byte("apikey"), []byte("api_key"), []byte("private"), []byte("authorization"), []byte("cookie"), []byte("shard"),
-	[]byte("vaultkey"), []byte("vault_key")}
+	[]byte("vaultkey"), []byte("vault_key"), []byte("bearer"), []byte("sessionid"), []byte("session_id"), []byte("recoverycode"), []byte("recovery_code"), []byte("credential"),
+	[]byte("signature"), []byte("jwt")}
+
+// hiddenWords are whole names whose values are never shown. As parts they would hide too much: key_version is none.
+var hiddenWords = [][]byte{[]byte("key"), []byte("pwd"), []byte("code"), []byte("otp"), []byte("pin")}
 
 // isHiddenName reports whether a name says that its value is a secret.
 func isHiddenName(name []byte) bool {
@@ -28,7 +34,24 @@ func isHiddenName(name []byte) bool {
 			return true
 		}
 	}
-	return false
+	lower = bytes.Trim(lower, `"`)
+	return slices.ContainsFunc(hiddenWords, func(word []byte) bool { return bytes.Equal(lower, word) })
+}
+
+// isHiddenValue reports whether a JSON string is a secret by its form, whatever its name: a key or token of 64
+// hexadecimal digits, an API key of OCMT, a JSON web token (RFC 7519), or a URL with one in its query.
+func isHiddenValue(value []byte) bool {
+	text := bytes.Trim(value, `"`)
+	switch {
+	case len(text) == 64:
+		return bytes.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }) < 0
+	case bytes.HasPrefix(text, []byte("opw_live_")):
+		return true
+	case bytes.HasPrefix(text, []byte("eyJ")):
+		return bytes.Count(text, []byte(".")) == 2
+	}
+	at := bytes.IndexByte(text, '?')
+	return at >= 0 && (bytes.Contains(text[at:], []byte("token=")) || bytes.Contains(text[at:], []byte("key=")) || bytes.Contains(text[at:], []byte("password=")))
 }
 
 // appendString adds a text as a JSON string. Characters that a terminal would act on, or that
@@ -98,10 +121,16 @@ func appendDetails(dst, text []byte) []byte {
 		}
 		end := stringEnd(text, quote)
 		name := text[quote:end]
+		after := bytes.TrimLeft(text[end:], " \t\r\n") // a column of type json has the blanks that were written
+		isName := len(after) > 0 && after[0] == ':'
+		if !isName && isHiddenValue(name) {
+			dst, text = append(appendVisible(dst, text[:quote], false), hidden...), text[end:]
+			continue
+		}
 		dst = appendVisible(dst, text[:end], false)
 		text = text[end:]
-		if len(text) > 0 && text[0] == ':' && isHiddenName(name) {
-			rest := bytes.TrimLeft(text[1:], " ")
+		if isName && isHiddenName(name) {
+			rest := bytes.TrimLeft(after[1:], " \t\r\n")
 			if value := hiddenLength(rest); value > 0 {
 				dst = append(append(dst, ": "...), hidden...)
 				text = rest[value:]
