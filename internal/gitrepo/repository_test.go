@@ -2,9 +2,12 @@ package gitrepo_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,5 +227,27 @@ func TestCommitOfAFindIsNamed(t *testing.T) {
 				t.Errorf("%+v does not have it", place)
 			}
 		})
+	}
+}
+
+// If this fails, objects that were accepted in a baseline come back as new after git gc, and others vanish.
+func TestNamedObjectsDoNotDependOnTheirOrder(t *testing.T) {
+	t.Parallel()
+	dir := newRepository(t)
+	for i := range 30 {
+		write(t, dir, fmt.Sprintf("conf%d", i), fmt.Sprintf("TOKEN=%s %d", token, i))
+		write(t, dir, fmt.Sprintf("%d/.env", i), fmt.Sprintf("NUMBER=%d", i))
+	}
+	git(t, dir, "add", "-A", "-f")
+	git(t, dir, "commit", "-qm", "Add all")
+	before := scan(t, dir)
+	git(t, dir, "gc", "-q")
+	after := scan(t, dir)
+	if !reflect.DeepEqual(before.Finds, after.Finds) || !reflect.DeepEqual(before.EnvFiles, after.EnvFiles) {
+		t.Errorf("before git gc %+v, after it %+v", before, after)
+	}
+	objects := after.Finds[0].Objects
+	if after.Finds[0].Count != 30 || len(objects) != 20 || !slices.IsSortedFunc(objects, func(a, b gitrepo.Object) int { return strings.Compare(a.ID, b.ID) }) {
+		t.Errorf("found %+v", after.Finds[0])
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ocmt/ocmt/internal/leak"
 )
 
-// maxObjects is how many objects are named for each secret, and how many env files in all. The rest
-// is counted.
+// maxObjects is how many objects are named for each secret, and how many contents of each env file: those
+// with the smallest hashes, so that a repack does not change which they are. The rest is counted.
 const maxObjects = 20
 
 // Scan is what a look at all objects saw.
@@ -31,7 +31,7 @@ type Find struct {
 	Secret string // the setting
 	Forms  []leak.Form
 	Count  int64 // of objects
-	// Objects are the first of them.
+	// Objects are the first of them, by hash.
 	Objects []Object
 }
 
@@ -45,7 +45,7 @@ type Object struct {
 type EnvFile struct {
 	Name  string
 	Count int64 // of different contents
-	// Blobs are the hashes of the first of them.
+	// Blobs are the first of their hashes, in order.
 	Blobs []string
 }
 
@@ -148,10 +148,18 @@ func (s *scanner) add(o object, hits []leak.Hit) {
 		}
 		counted = hit.Name
 		f.Count++
-		if len(f.Objects) < maxObjects {
-			f.Objects = append(f.Objects, Object{o.id, o.kind})
-		}
+		f.Objects = keepSmallest(f.Objects, Object{o.id, o.kind})
 	}
+}
+
+// keepSmallest adds an object to a list in the order of hashes, and returns the first of it.
+func keepSmallest(list []Object, o Object) []Object {
+	at, _ := slices.BinarySearchFunc(list, o, func(a, b Object) int { return cmp.Compare(a.ID, b.ID) })
+	if at >= maxObjects {
+		return list
+	}
+	list = slices.Insert(list, at, o)
+	return list[:min(len(list), maxObjects)]
 }
 
 func (s *scanner) addEnvFile(name, blob string) {
