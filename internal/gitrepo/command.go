@@ -42,6 +42,7 @@ func (r *Repository) command(ctx context.Context, dir string, settings []string,
 	cmd := exec.CommandContext(ctx, r.program, append(all, args...)...)
 	cmd.Env = r.environment
 	cmd.WaitDelay = stopDelay
+	killWithChildren(cmd)
 	return cmd
 }
 
@@ -58,8 +59,11 @@ func cleanEnvironment(getenv func(string) string) []string {
 	return env
 }
 
-// output runs git and returns what it printed. It is for short answers.
+// output runs git and returns what it printed. It is for short answers, and bounded by the limit for
+// questions.
 func (r *Repository) output(ctx context.Context, dir string, input io.Reader, settings []string, args ...string) ([]byte, error) {
+	ctx, cancel := bound(ctx, r.limits.Question, defaultQuestion)
+	defer cancel()
 	var answer bytes.Buffer
 	_, err := r.stream(ctx, dir, input, settings, func(out io.Reader) error {
 		_, err := answer.ReadFrom(out)
@@ -70,9 +74,11 @@ func (r *Repository) output(ctx context.Context, dir string, input io.Reader, se
 
 // stream runs git and hands what it prints to a function. It returns what git complained about
 // although it succeeded. A failure of git comes before that of the function, which is most often
-// its consequence.
+// its consequence. The context has the limit; at its end git and its children are killed, and the error is
+// ErrSlow.
 func (r *Repository) stream(ctx context.Context, dir string, input io.Reader, settings []string, read func(io.Reader) error,
 	args ...string) (complaint string, err error) {
+	limited := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := r.command(ctx, dir, settings, args...)
@@ -92,6 +98,8 @@ func (r *Repository) stream(ctx context.Context, dir string, input io.Reader, se
 	waitErr := cmd.Wait()
 	var exit *exec.ExitError
 	switch {
+	case waitErr != nil && errors.Is(context.Cause(limited), ErrSlow):
+		return "", fmt.Errorf("running git %s: %w", args[0], ErrSlow)
 	case readErr != nil && errors.As(waitErr, &exit) && !exit.Exited(): // it was ended
 		return "", readErr
 	case waitErr != nil:

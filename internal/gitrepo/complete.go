@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,6 @@ func (r *Repository) findGaps(ctx context.Context) []error {
 	if r.shallow {
 		gaps = append(gaps, ErrShallow)
 	}
-	gaps = append(gaps, r.findUnreadable()...)
 	missing, err := r.countMissing(ctx)
 	if err != nil {
 		gaps = append(gaps, fmt.Errorf("%w: %w", ErrMissingObjects, err))
@@ -35,6 +35,8 @@ func (r *Repository) findGaps(ctx context.Context) []error {
 // countMissing walks from all refs and counts the objects that are not there.
 func (r *Repository) countMissing(ctx context.Context) (int64, error) {
 	var count int64
+	ctx, cancel := r.searching(ctx)
+	defer cancel()
 	complaint, err := r.stream(ctx, r.Dir, nil, smallMemory, func(out io.Reader) error {
 		lines := bufio.NewReaderSize(out, 64<<10)
 		for {
@@ -78,7 +80,11 @@ func (r *Repository) findUnreadable() []error {
 		for _, folder := range folders {
 			switch err := checkObjects(folder); {
 			case err == nil:
-				borrowed = append(borrowed, alternatesOf(folder)...)
+				more, err := alternatesOf(folder)
+				if err != nil {
+					gaps = append(gaps, err)
+				}
+				borrowed = append(borrowed, more...)
 			case depth > 0:
 				gaps = append(gaps, fmt.Errorf("%w: %w", ErrMissingAlternate, err))
 			default:
@@ -105,12 +111,20 @@ func checkObjects(folder string) error {
 		if err != nil {
 			return fmt.Errorf("listing objects: %w", err)
 		}
+		for _, name := range names {
+			if kind := name.Type(); !kind.IsRegular() && kind != fs.ModeSymlink && kind != fs.ModeDir {
+				return fmt.Errorf("%w: %s/%s of the objects", ErrIrregular, entry.Name(), name.Name())
+			}
+		}
 		if entry.Name() != "pack" {
 			continue
 		}
 		for _, name := range names {
 			if ext := filepath.Ext(name.Name()); ext != ".pack" && ext != ".idx" {
 				continue
+			}
+			if err := checkRegular(filepath.Join(path, name.Name())); err != nil {
+				return err
 			}
 			f, err := os.Open(filepath.Join(path, name.Name()))
 			if err != nil {
@@ -122,11 +136,25 @@ func checkObjects(folder string) error {
 	return nil
 }
 
-// alternatesOf returns the folders that objects are borrowed from (gitrepository-layout(5)).
-func alternatesOf(folder string) []string {
-	text, err := os.ReadFile(filepath.Join(folder, "info", "alternates"))
+// checkRegular reports whether a file, or what a link leads to, is a regular one. One that is not there, or
+// that cannot be looked at, passes: opening it does not wait. The error is ErrIrregular.
+func checkRegular(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s of the objects", ErrIrregular, filepath.Base(path))
+	}
+	return nil
+}
+
+// alternatesOf returns the folders that objects are borrowed from (gitrepository-layout(5)). The error is
+// ErrIrregular; a list that cannot be read has none, and git says so.
+func alternatesOf(folder string) ([]string, error) {
+	path := filepath.Join(folder, "info", "alternates")
+	if err := checkRegular(path); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil
+		return nil, nil //nolint:nilerr // git complains of it
 	}
 	var list []string
 	for line := range strings.Lines(string(text)) {
@@ -139,5 +167,5 @@ func alternatesOf(folder string) []string {
 		}
 		list = append(list, line)
 	}
-	return list
+	return list, nil
 }

@@ -7,6 +7,14 @@ import (
 	"unicode"
 )
 
+// ErrSlow says that git was killed because it took longer than its limit. A named pipe or a device in the
+// place of a file makes it wait for ever.
+var ErrSlow = errors.New("git did not answer in time")
+
+// ErrIrregular says that a file which git reads is no regular file, so that git is not asked: it could wait
+// for ever.
+var ErrIrregular = errors.New("a file that git reads is no regular file")
+
 // What Open returns.
 var (
 	// ErrNoGit says that there is a repository, and no git program.

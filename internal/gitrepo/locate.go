@@ -32,6 +32,8 @@ func (r *Repository) Locate(ctx context.Context, ids []string) (map[string]Place
 		args = append(args, "--find-object="+id)
 		wanted[id] = true
 	}
+	ctx, cancel := r.searching(ctx)
+	defer cancel()
 	_, err := r.stream(ctx, r.Dir, nil, smallMemory, func(out io.Reader) error { return readPlaces(out, wanted, places) }, args...)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

@@ -21,15 +21,21 @@ type Repository struct {
 	matcher     *leak.Matcher
 	program     string
 	environment []string
+	limits      Limits
 	gitDir      string // of this worktree
 	commonDir   string // of all worktrees
 	top         string // the top folder of the files that are checked out; "" for a bare repository
 	shallow     bool
 }
 
-// Open looks for the repository that a folder is in. getenv is asked for PATH and HOME alone. Errors:
-// ErrNoGit, ErrNotRepository, ErrForeignOwned, ErrBroken and those of running git.
+// Open looks for the repository that a folder is in, with the default limits. getenv is asked for PATH and
+// HOME alone. Errors: ErrNoGit, ErrNotRepository, ErrForeignOwned, ErrBroken, ErrSlow and those of running git.
 func Open(ctx context.Context, dir string, matcher *leak.Matcher, getenv func(string) string) (*Repository, error) {
+	return OpenWithin(ctx, dir, matcher, getenv, Limits{})
+}
+
+// OpenWithin is Open with limits of how long each git may run.
+func OpenWithin(ctx context.Context, dir string, matcher *leak.Matcher, getenv func(string) string, limits Limits) (*Repository, error) {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("finding folder %q: %w", dir, err)
@@ -41,7 +47,7 @@ func Open(ctx context.Context, dir string, matcher *leak.Matcher, getenv func(st
 	case err != nil:
 		return nil, ErrNotRepository
 	}
-	r := &Repository{Dir: absolute, matcher: matcher, program: program, environment: cleanEnvironment(getenv)}
+	r := &Repository{Dir: absolute, matcher: matcher, program: program, environment: cleanEnvironment(getenv), limits: limits}
 	if _, err := os.Stat(absolute); err != nil {
 		return nil, fmt.Errorf("finding folder %q: %w", dir, err)
 	}

@@ -22,7 +22,7 @@ type Scan struct {
 	Finds    []Find    // by secret
 	EnvFiles []EnvFile // by name
 	// Incomplete says why not everything was seen: ErrShallow, ErrPartial, ErrMissingObjects,
-	// ErrMissingAlternate, ErrUnreadable. It is empty if everything was.
+	// ErrMissingAlternate, ErrUnreadable, ErrSlow, ErrIrregular. It is empty if everything was.
 	Incomplete []error
 }
 
@@ -53,13 +53,19 @@ type EnvFile struct {
 // that nothing leads to any more. It says in Incomplete what it could not see; the error is that of
 // the context.
 func (r *Repository) Scan(ctx context.Context) (*Scan, error) {
+	incomplete := r.findUnreadable()
+	if slices.ContainsFunc(incomplete, func(err error) bool { return errors.Is(err, ErrIrregular) }) {
+		return &Scan{Incomplete: incomplete}, nil
+	}
 	// The walk that looks for gaps needs a fraction of the time, and runs beside the search.
 	gaps := make(chan []error, 1)
 	go func() { gaps <- r.findGaps(ctx) }()
 	s := newScanner(r.matcher)
-	complaint, err := r.stream(ctx, r.Dir, nil, smallMemory, s.readAll,
+	limited, cancel := r.searching(ctx)
+	defer cancel()
+	complaint, err := r.stream(limited, r.Dir, nil, smallMemory, s.readAll,
 		"cat-file", "--batch-all-objects", "--batch", "--unordered", "--buffer")
-	incomplete := <-gaps
+	incomplete = append(incomplete, <-gaps...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

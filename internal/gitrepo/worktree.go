@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -69,6 +72,8 @@ func hashOf(about []byte) string {
 
 // readBlob returns the beginning of a blob.
 func (r *Repository) readBlob(ctx context.Context, id string) ([]byte, error) {
+	ctx, cancel := bound(ctx, r.limits.Question, defaultQuestion)
+	defer cancel()
 	var text []byte
 	_, err := r.stream(ctx, r.Dir, nil, smallMemory, func(out io.Reader) (err error) {
 		if text, err = io.ReadAll(io.LimitReader(out, maxExample)); err == nil {
@@ -85,6 +90,9 @@ func (r *Repository) readBlob(ctx context.Context, id string) ([]byte, error) {
 func (r *Repository) NotIgnored(ctx context.Context, names []string) ([]string, error) {
 	if r.IsBare() {
 		return nil, ErrBare
+	}
+	if err := r.checkIgnoreFiles(); err != nil {
+		return nil, err
 	}
 	input := strings.NewReader(strings.Join(names, "\x00"))
 	ignored, err := r.output(ctx, r.Dir, input, []string{"core.excludesFile="}, "check-ignore", "-z", "--stdin", "--no-index")
@@ -105,11 +113,38 @@ func (r *Repository) NotIgnored(ctx context.Context, names []string) ([]string, 
 	return left, nil
 }
 
+// checkIgnoreFiles reports whether the files of ignored names that git reads first are regular: those from
+// the top to the opened folder, and that of the git directory. Those of other folders are only found by
+// walking the tree as git does, and are left to the limit. Git does not follow a link of the tree
+// (gitignore(5)). The error is ErrIrregular.
+func (r *Repository) checkIgnoreFiles() error {
+	exclude, err := os.Stat(filepath.Join(r.commonDir, "info", "exclude"))
+	if err == nil && !exclude.Mode().IsRegular() {
+		return fmt.Errorf("%w: info/exclude of the git directory", ErrIrregular)
+	}
+	folder := r.top
+	below, err := filepath.Rel(r.top, r.Dir)
+	if err != nil || !filepath.IsLocal(below) {
+		below = "."
+	}
+	for _, name := range append([]string{"."}, strings.Split(below, string(filepath.Separator))...) {
+		folder = filepath.Join(folder, name)
+		info, err := os.Lstat(filepath.Join(folder, ".gitignore"))
+		if err == nil && !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
+			return fmt.Errorf("%w: .gitignore", ErrIrregular)
+		}
+	}
+	return nil
+}
+
 // UnignoredEnvFiles returns the env files of the working tree that are neither tracked nor ignored, by
 // path from the top. The excludes of this user do not count.
 func (r *Repository) UnignoredEnvFiles(ctx context.Context) ([]string, error) {
 	if r.IsBare() {
 		return nil, ErrBare
+	}
+	if err := r.checkIgnoreFiles(); err != nil {
+		return nil, err
 	}
 	listing, err := r.output(ctx, r.top, nil, []string{"core.excludesFile="}, "ls-files", "-z", "--others", "--exclude-standard")
 	if err != nil {

@@ -234,6 +234,8 @@ var cures = []struct {
 	cause          error
 	missing, grant string
 }{
+	{gitrepo.ErrSlow, "", "look for named pipes among the files that git reads in DIR, or for a slow disk"},
+	{gitrepo.ErrIrregular, "", "put a regular file in its place, or none"},
 	{gitrepo.ErrNoGit, "", "install git"},
 	{gitrepo.ErrForeignOwned, "to be the owner of the repository", "git config --global --add safe.directory DIR, or run as its owner"},
 	{gitrepo.ErrShallow, "", "git -C DIR fetch --unshallow"},
