@@ -1,8 +1,10 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +25,9 @@ type Finder interface {
 // Folder is a folder to look through.
 type Folder struct {
 	Path string // absolute
-	Name string // stands before the paths of its files, for people; "" for none, as for the current folder
+	Name string // stands before the paths of its files, for people; "" for none, as for the top of a repository
+	// Repository names the repository of the folder, if NameFolders made it: "." for the only one.
+	Repository string
 }
 
 // EnvFile is an env file that the operator named.
@@ -119,10 +123,10 @@ func (s *Source) EnvFiles(ctx context.Context) (audit.FileList, error) {
 	}
 	list := s.describeAll(inventory.env)
 	for i := range list.Files {
-		list.Files[i].Harmless = s.isHarmless(list.Files[i].Path)
+		list.Files[i].Harmless = s.isHarmless(s.foundPath(list.Files[i].Path))
 	}
 	for _, named := range s.options.EnvFiles {
-		if slices.ContainsFunc(list.Files, func(f audit.FileState) bool { return s.absolute(f.Path) == s.absolute(named.Path) }) {
+		if slices.ContainsFunc(list.Files, func(f audit.FileState) bool { return isSame(s.foundPath(f.Path), s.absolute(named.Path)) }) {
 			continue
 		}
 		file, err := s.Stat(ctx, named.Path)
@@ -139,7 +143,7 @@ func (s *Source) EnvFiles(ctx context.Context) (audit.FileList, error) {
 
 // isHarmless reports whether an env file can be read and has no secret in it.
 func (s *Source) isHarmless(path string) bool {
-	text, err := readText(s.absolute(path))
+	text, err := readText(path)
 	if err != nil || s.options.Finder != nil && len(s.options.Finder.Find(text)) > 0 {
 		return false
 	}
@@ -169,7 +173,39 @@ func (s *Source) Stat(ctx context.Context, path string) (audit.FileState, error)
 	if _, err := s.inventory(ctx); err != nil {
 		return audit.FileState{}, err
 	}
-	return describe(found{s.absolute(path), filepath.ToSlash(path)})
+	return describe(s.named(path))
+}
+
+// named returns a file that a setting names. One that a walk has found has its name from there. One whose
+// name is that of another file that was found is named by its whole path: of two files with one name, the
+// second would pass for the first.
+func (s *Source) named(path string) found {
+	full := s.absolute(path)
+	one := found{full, filepath.ToSlash(path)}
+	for _, other := range s.allFound() {
+		switch {
+		case isSame(other.path, full):
+			return other
+		case other.name == one.name:
+			one.name = filepath.ToSlash(full)
+		}
+	}
+	return one
+}
+
+// allFound returns all files that the walk has found.
+func (s *Source) allFound() []found {
+	return slices.Concat(s.found.env, s.found.gateway, s.found.dumps)
+}
+
+// foundPath returns the path of a file by the name that a walk gave it; "" for none.
+func (s *Source) foundPath(name string) string {
+	for _, one := range s.allFound() {
+		if one.name == name {
+			return one.path
+		}
+	}
+	return ""
 }
 
 // Trusts implements audit.FileSource.
@@ -190,20 +226,17 @@ func (s *Source) describeAll(files []found) (list audit.FileList) {
 	return list
 }
 
-// absolute returns the path of a file by its name for people: one that was found, or one that is relative
-// to where settings are read.
+// absolute returns the path of a file that a setting names: relative to where settings are read.
 func (s *Source) absolute(path string) string {
-	for _, list := range [][]found{s.found.env, s.found.gateway, s.found.dumps} {
-		for _, one := range list {
-			if one.name == path {
-				return one.path
-			}
-		}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.options.Dir, path)
 	}
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(s.options.Dir, path)
+	return filepath.Clean(path)
+}
+
+// isSame reports whether two paths are of one file, apart from links of the folders above it.
+func isSame(a, b string) bool {
+	return a == b || filepath.Base(a) == filepath.Base(b) && resolve(filepath.Dir(a)) == resolve(filepath.Dir(b))
 }
 
 // folderNames names folders for people.
@@ -226,12 +259,26 @@ func (f Folder) label() string {
 	return f.Name
 }
 
-// Parents implements audit.FileSource. A symbolic link has the folders above it and those above its target.
+// Parents implements audit.FileSource. A symbolic link has the folders above it and those above its target. A
+// path can be one of a setting and the name of a file that was found: then it has the folders of both.
 func (s *Source) Parents(ctx context.Context, path string) ([]audit.FileState, error) {
 	if _, err := s.inventory(ctx); err != nil {
 		return nil, err
 	}
-	full := s.absolute(path)
+	full, other := s.absolute(path), s.foundPath(path)
+	list, err := s.parents(path, full)
+	if other == "" || other == full {
+		return list, err
+	}
+	more, otherErr := s.parents(path, other)
+	if errors.Is(err, fs.ErrNotExist) {
+		return more, otherErr
+	}
+	return append(list, more...), cmp.Or(err, otherErr)
+}
+
+// parents returns the folders above a file.
+func (s *Source) parents(path, full string) ([]audit.FileState, error) {
 	if _, err := os.Lstat(full); err != nil {
 		return nil, statError(path, err)
 	}

@@ -41,7 +41,9 @@ func Walk(ctx context.Context, folder Folder, limits Limits, visit func(Entry)) 
 	bounded, cancel := context.WithTimeout(ctx, cmp.Or(limits.Time, defaultTime))
 	defer cancel()
 	seen := 0
-	err := filepath.WalkDir(folder.Path, func(path string, entry fs.DirEntry, err error) error {
+	// WalkDir does not follow a link, unless a separator behind it says that a folder is meant.
+	err := filepath.WalkDir(folder.Path+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
+		path = filepath.Clean(path)
 		name := folder.relative(path)
 		switch {
 		case bounded.Err() != nil:

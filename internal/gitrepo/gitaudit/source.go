@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/gitrepo"
 	"github.com/ocmt/ocmt/internal/leak"
 )
@@ -30,17 +31,31 @@ type source struct {
 	unopened     []audit.Gap
 }
 
-// Open looks for the repositories that folders are in, with their submodules. getenv is asked for PATH and HOME. Where there
-// is none, the source is absent.
-func Open(ctx context.Context, folders []string, matcher *leak.Matcher, getenv func(string) string) audit.Source[audit.GitSource] {
+// Open is OpenFolders for the paths of folders, without a current folder.
+func Open(ctx context.Context, paths []string, matcher *leak.Matcher, getenv func(string) string) audit.Source[audit.GitSource] {
+	absolute := make([]string, len(paths))
+	for i, path := range paths {
+		absolute[i] = path
+		if whole, err := filepath.Abs(path); err == nil {
+			absolute[i] = whole
+		}
+	}
+	return OpenFolders(ctx, files.NameFolders("", absolute), matcher, getenv)
+}
+
+// OpenFolders looks for the repositories that folders are in, with their submodules. The folders are those of
+// files.NameFolders: a repository is known by where it is, and not by how its path is spelled. getenv is asked
+// for PATH and HOME. Where there is no repository, the source is absent.
+func OpenFolders(ctx context.Context, folders []files.Folder, matcher *leak.Matcher, getenv func(string) string) audit.Source[audit.GitSource] {
 	s := &source{matcher: matcher}
-	for _, folder := range folders {
-		r, err := gitrepo.Open(ctx, folder, matcher, getenv)
+	for _, place := range folders {
+		folder := place.Repository
+		r, err := gitrepo.Open(ctx, place.Path, matcher, getenv)
 		switch {
 		case errors.Is(err, gitrepo.ErrNotRepository):
 			continue
 		case err != nil:
-			s.unopened = append(s.unopened, gapOf("the repository of "+folder, folder, err))
+			s.unopened = append(s.unopened, gapOf("the repository of "+folder, place.Path, err))
 			continue
 		}
 		if !s.add(&repository{Repository: r, name: folder}) {
@@ -99,12 +114,12 @@ type repository struct {
 func (r *repository) Name() string { return r.name }
 
 func (r *repository) TrackedEnvFiles(ctx context.Context) ([]audit.TrackedEnvFile, error) {
-	files, err := r.Repository.TrackedEnvFiles(ctx)
+	tracked, err := r.Repository.TrackedEnvFiles(ctx)
 	if err != nil {
 		return nil, r.gapError("the tracked files of "+r.name, err)
 	}
 	var list []audit.TrackedEnvFile
-	for _, file := range files {
+	for _, file := range tracked {
 		list = append(list, audit.TrackedEnvFile{Path: file.Path, Example: file.Example, Values: valuesOf(string(file.Text))})
 	}
 	return list, nil
@@ -139,8 +154,8 @@ func (r *repository) PlainFiles(ctx context.Context) (*audit.GitPlainFiles, erro
 	if r.plainFilesAbove {
 		return plain, nil
 	}
-	files, unreadable, err := r.ScanGitDir(ctx)
-	for _, file := range files {
+	found, unreadable, err := r.ScanGitDir(ctx)
+	for _, file := range found {
 		one := audit.GitPlainFile{Path: file.Path, Credentials: file.Credentials}
 		for _, hit := range file.Secrets {
 			one.Settings = append(one.Settings, hit.Name)

@@ -232,3 +232,35 @@ func TestSubmodulesAreSearched(t *testing.T) {
 		t.Errorf("%s, findings %+v, gaps %+v", r.Outcome, r.Findings, r.Gaps)
 	}
 }
+
+// If this fails, what was accepted in a baseline is new again when the folder is named in another way, or
+// after git gc.
+func TestFindingsDoNotDependOnTheSpelling(t *testing.T) {
+	t.Parallel()
+	dir, link := newRepository(t), filepath.Join(t.TempDir(), "link")
+	for i := range 30 {
+		write(t, dir, fmt.Sprintf("srv/conf%d", i), fmt.Sprintf("%s %d", token, i))
+	}
+	git(t, dir, "add", "-A")
+	commit(t, dir, "srv/.env.production", "A=1")
+	write(t, dir, ".git/description", token)
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]string{}
+	for round, folder := range []string{dir, dir + "/./", link, filepath.Join(dir, "srv"), filepath.Join(dir, "srv", "..")} {
+		for _, id := range []string{"GIT-001", "GIT-002", "GIT-003", "GIT-005"} {
+			got := ""
+			for _, finding := range ask(t, id, newMatcher(), folder).Findings {
+				got += fmt.Sprintln(finding.Cause, finding.Digest, finding.Objects, finding.File)
+			}
+			if round == 0 {
+				known[id] = got
+			}
+			if got == "" || got != known[id] {
+				t.Errorf("%s of %s: %s, before %s", id, folder, got, known[id])
+			}
+		}
+		git(t, dir, "gc", "-q")
+	}
+}
