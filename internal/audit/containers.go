@@ -26,9 +26,10 @@ type ContainerSource interface {
 type CopiedFile struct {
 	Dockerfile  string
 	Line        int
-	Instruction string // COPY or ADD
+	Instruction string // COPY, ADD, or RUN with a mount
 	EnvFile     string // relative to the context
 	Shipped     bool   // in the last stage, or in one that it is built from
+	Seen        bool   // a RUN mounts the file, and does not copy it as far as its text tells
 }
 
 // CopiedList are such files with what could not be looked at.
@@ -126,9 +127,9 @@ func containerChecks() []Check {
 	return []Check{{
 		ID: "OCMT-DOC-001", Severity: High, Title: "A Dockerfile that brings an env file into an image",
 		Why:      "whoever can pull the image has all secrets of the deployment, also from a layer in which a later step removes the file",
-		LooksAt:  "COPY and ADD of each Dockerfile, its .dockerignore, and the env files in its context",
+		LooksAt:  "COPY, ADD and bind mounts of RUN in each Dockerfile, after ONBUILD too, its .dockerignore, and the env files in its context",
 		Right:    rightToReadBuilds,
-		NotFault: "COPY . . where .dockerignore leaves the env file out; COPY --from another stage; an example file",
+		NotFault: "COPY . . where .dockerignore leaves the env file out; COPY --from another stage; an example file. A mount is low where its RUN copies nothing",
 		Fix:      "add .env* to .dockerignore and build again; where the image was pushed, make new secrets",
 		Source:   "OCMT operators' lists: never COPY .env into an image",
 		look:     with(containersOf, lookAtCopiedFiles),
@@ -187,7 +188,11 @@ func lookAtCopiedFiles(ctx context.Context, _ *Sources, source ContainerSource) 
 	for _, file := range list.Files {
 		fault := Fault{Object: file.Dockerfile + " " + file.EnvFile, Cause: file.Dockerfile, Message: "brings " + file.EnvFile + " into the image", Expected: "an entry in .dockerignore",
 			Actual: file.Instruction + " takes " + file.EnvFile, Places: lines(file.Dockerfile, file.Line), File: file.Dockerfile}
-		if !file.Shipped {
+		switch {
+		case file.Seen:
+			fault.Object, fault.Cause, fault.Severity = fault.Object+" mounted", file.Dockerfile+" mounts", Low
+			fault.Message = "show " + file.EnvFile + " to a step of the build, which can copy it into the image"
+		case !file.Shipped:
 			fault.Severity, fault.Message = Medium, "brings "+file.EnvFile+" into a stage of the build, which the cache keeps"
 		}
 		seen.Faults = append(seen.Faults, fault)

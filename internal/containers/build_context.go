@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -122,7 +121,7 @@ func (s *Source) addCopied(ctx context.Context, list *audit.CopiedList, one dock
 			}
 			for _, file := range takenEnvFiles(source, present) {
 				if !ignored(file) && !excluded(file, taken.excludes) {
-					list.Files = append(list.Files, audit.CopiedFile{Dockerfile: one.name, Line: step.line, Instruction: step.name, EnvFile: file, Shipped: shipped[i]})
+					list.Files = append(list.Files, audit.CopiedFile{Dockerfile: one.name, Line: step.line, Instruction: step.name, EnvFile: file, Shipped: shipped[i], Seen: taken.seen})
 				}
 			}
 		}
@@ -175,12 +174,12 @@ var errIgnore = errors.New("it has a pattern that Docker refuses")
 // of the context.
 func readIgnore(dockerfile, folder string) (func(file string) bool, error) {
 	for _, name := range []string{dockerfile + ".dockerignore", filepath.Join(folder, ".dockerignore")} {
-		text, err := os.ReadFile(name)
+		text, err := readFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, errUnread
+			return nil, err
 		}
 		return parseIgnore(text)
 	}

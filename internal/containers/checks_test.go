@@ -3,10 +3,12 @@ package containers_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,6 +140,27 @@ func TestImageWithEnvFileIsFound(t *testing.T) {
 	p.wantFindings("OCMT-DOC-001", "high: Dockerfile brings agent/.env.production into the image | COPY takes agent/.env.production | Dockerfile line 2; Dockerfile line 4")
 }
 
+// If this fails, an env file gets into an image by a mount or a later build, and the audit is silent.
+func TestImageWithEnvFileByOtherWays(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write(".env", "A=1\n")
+	for step, want := range map[string]string{
+		"ONBUILD COPY . /app":                         "high: Dockerfile brings .env into the image | COPY takes .env",
+		"onbuild add .env /app":                       "high: Dockerfile brings .env into the image | ADD takes .env",
+		"RUN --mount=type=bind,target=/s cp -r /s /a": "high: Dockerfile brings .env into the image | RUN takes .env",
+		"RUN --network=none --mount=target=/s,source=. \\\n  make && cat /s/.env > /x":       "high: Dockerfile brings .env into the image | RUN takes .env",
+		"ONBUILD RUN --mount=type=bind,src=.env,target=/s/.env npm install && npm run build": "low: Dockerfile mounts show .env to a step of the build",
+	} {
+		p.write("Dockerfile", "FROM node\n"+step+"\n")
+		p.wantFindings("OCMT-DOC-001", want)
+	}
+	p.write("Dockerfile", "FROM node\nRUN --mount=type=cache,target=/root/.npm --mount=type=secret,id=env,target=.env cp .env /tmp\nRUN --mount=from=x,target=/s cp /s/.env /\n"+
+		"RUN --mount=type=bind,source=src,target=/s cp -r /s /a\n")
+	p.write("src/index.js", "")
+	p.wantOutcome("OCMT-DOC-001", audit.Pass)
+}
+
 // If this fails, a build whose folder is not known counts as sound.
 func TestBuildContext(t *testing.T) {
 	t.Parallel()
@@ -157,6 +180,11 @@ func TestBuildContext(t *testing.T) {
 	p.write("Dockerfile", "FROM node\nCOPY . .\n")
 	p.write(".dockerignore", "[\n")
 	p.wantOutcome("OCMT-DOC-001", audit.Unchecked)
+	ignore := filepath.Join(p.dir, ".dockerignore")
+	if err := errors.Join(os.Remove(ignore), syscall.Mkfifo(ignore, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	p.wantOutcome("OCMT-DOC-001", audit.Unchecked) // reading it would wait for ever
 }
 
 // If this fails, references to secrets are faults, and operators turn the check off.

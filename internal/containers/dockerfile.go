@@ -44,6 +44,9 @@ func parseDockerfile(text string) (list []instruction) {
 		var whole string
 		whole, i = joinLines(lines, i, escape)
 		name, rest, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(whole, "\t", " ")), " ")
+		if strings.EqualFold(name, "ONBUILD") { // a later build does it, most often of the same folder
+			name, rest, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		}
 		one.name, one.rest = strings.ToUpper(name), strings.TrimSpace(rest)
 		if one.name == "RUN" || one.name == "COPY" || one.name == "ADD" {
 			for _, found := range heredoc.FindAllStringSubmatch(one.rest, -1) {
@@ -96,14 +99,19 @@ func skipHeredoc(lines []string, at int, end string) int {
 	return len(lines) - 1
 }
 
-// copied is what a COPY or an ADD takes from the context.
+// copied is what a COPY, an ADD or a bind mount of a RUN takes from the context.
 type copied struct {
 	sources  []string
 	excludes []string
+	// seen says that the step of the build sees the sources, and does not copy them as far as its text tells.
+	seen bool
 }
 
 // copiedBy returns what an instruction takes from the context, and whether it takes anything from there.
 func copiedBy(one instruction) (copied, bool) {
+	if one.name == "RUN" {
+		return mountedBy(one.rest)
+	}
 	if one.name != "COPY" && one.name != "ADD" {
 		return copied{}, false
 	}
@@ -127,6 +135,45 @@ func copiedBy(one instruction) (copied, bool) {
 		}
 	}
 	return found, len(found.sources) > 0
+}
+
+// copying matches programs of a RUN that can copy a file into the image.
+var copying = regexp.MustCompile(`(?:^|[\s;&|("'/])(?:cp|mv|rsync|tar|cpio|cat|dd)\s`)
+
+// mountedBy returns what the bind mounts of a RUN take from the context (Dockerfile reference, RUN --mount:
+// bind is the type, and the whole context the source, where none is given).
+func mountedBy(rest string) (copied, bool) {
+	var found copied
+	for strings.HasPrefix(rest, "--") {
+		flag, after, _ := strings.Cut(rest, " ")
+		if options, is := strings.CutPrefix(flag, "--mount="); is {
+			if source := bindSource(options); source != "" {
+				found.sources = append(found.sources, source)
+			}
+		}
+		rest = strings.TrimSpace(after)
+	}
+	found.seen = !copying.MatchString(rest)
+	return found, len(found.sources) > 0
+}
+
+// bindSource returns the source of a bind mount of the context; "" for another mount.
+func bindSource(options string) string {
+	source := "."
+	for option := range strings.SplitSeq(strings.Trim(options, `"'`), ",") {
+		name, value, _ := strings.Cut(option, "=")
+		switch strings.ToLower(name) {
+		case "type":
+			if !strings.EqualFold(value, "bind") {
+				return ""
+			}
+		case "from":
+			return ""
+		case "source", "src":
+			source = value
+		}
+	}
+	return source
 }
 
 // copyWords divides the arguments of COPY: a list in JSON, or words.
