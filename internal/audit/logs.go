@@ -76,7 +76,7 @@ func logChecks() []Check {
 		Why:      "Whoever reads the log can use it.",
 		LooksAt:  "the same files, for parameters such as password= and token= that have a value",
 		Right:    logRight,
-		NotFault: "Values that are masked. A link that can be used once is low.",
+		NotFault: "Values that are masked, or have fewer than 6 characters. A link that can be used once is low.",
 		Fix:      "let the server log paths without their query, rotate what was logged, and remove the lines", Source: "RFC 9110, section 17.9",
 		look: with(source, lookAtQueries),
 	}, {

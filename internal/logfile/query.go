@@ -14,7 +14,8 @@ var parameters = []string{"password", "passwd", "pwd", "pass", "token", "access_
 // oneTimePaths are parts of the paths of links that can be used once.
 var oneTimePaths = []string{"verify", "magic", "invite", "recover", "reset", "confirm"}
 
-// shortestValue is the number of characters from which on a value is a credential.
+// shortestValue is the number of characters from which on a value is a credential. Shorter ones are left out on
+// purpose: they are numbers of pages, flags and tries of people who guess.
 const shortestValue = 6
 
 // masks are how values that were masked begin.
@@ -29,8 +30,9 @@ func queriesOf(line []byte) []audit.LogQuery {
 			return list
 		}
 		at += equals + 1
+		// Some servers take a semicolon for an ampersand (HTML 4.01, appendix B.2.2).
 		begin := bytes.LastIndexAny(line[:at-1], "?&; \t\"'<>/")
-		if begin < 0 || (line[begin] != '?' && line[begin] != '&') {
+		if begin < 0 || (line[begin] != '?' && line[begin] != '&' && line[begin] != ';') {
 			continue
 		}
 		name := strings.ToLower(string(line[begin+1 : at-1]))

@@ -137,16 +137,18 @@ func TestCredentialsInQueries(t *testing.T) {
 	clean := `1.2.3.4 "GET /a?id=7&page=2 HTTP/1.1" 200
 "GET /a?password=*** HTTP/1.1" "GET /a?token=[REDACTED]" "GET /a?password=&x=1" "/a?next=token" token=abcdefghij
 "GET /a?password=%5Bhidden%5D HTTP/1.1" mytoken=abcdefghij
+"GET /a?Password=abc HTTP/1.1" "GET /a?access_token=abcde HTTP/1.1" "/a;token=abcdef" "/a?b=1; token=abcdef"
 `
 	write(t, path, clean)
 	expect(t, look(), audit.Pass)
 	write(t, path, clean+`"GET /vault/credentials?id=1&password=hunter2hunter2 HTTP/1.1" 200
 "GET https://a.example.org/events?token=0123456789abcdef HTTP/1.1" 200 "-" "https://b.example.org/?token=0123456789abcdef"
 "GET /auth/verify?token=0123456789abcdef HTTP/1.1" 200
+"GET /a?PassWord=abcdef HTTP/1.1" "GET /a?a=1;Token=abcdef HTTP/1.1"
 `)
 	r := look()
 	expect(t, r, audit.Found, "password= in the query of URLs", "token= in the query of URLs", "token= of links that can be used once")
-	if r.Findings[1].Count != 1 || r.Findings[2].Severity != audit.Low {
+	if r.Findings[0].Count != 2 || r.Findings[1].Count != 2 || r.Findings[2].Severity != audit.Low {
 		t.Errorf("findings %+v", r.Findings)
 	}
 }
