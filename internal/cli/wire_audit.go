@@ -145,7 +145,7 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 		folders = []string{"."}
 	}
 	matcher := leak.New(slices.Concat(leak.Configured(d.deployment), leak.Configured(ownAddresses{d.settings})))
-	absolute, places := make([]string, len(folders)), make([]files.Folder, len(folders))
+	absolute := make([]string, len(folders))
 	for i, name := range folders {
 		var err error
 		if absolute[i], err = filepath.Abs(a.path(name)); err != nil {
@@ -154,13 +154,13 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 		if info, err := os.Stat(absolute[i]); err != nil || !info.IsDir() {
 			return &ui.Error{Message: "--path " + name + " is no folder that can be read", Code: ui.ExitUsage}
 		}
-		places[i] = files.Folder{Path: absolute[i], Name: strings.TrimPrefix(name, ".")}
 		d.inputs = append(d.inputs, audit.Input{Kind: "files", Name: name})
 	}
 	dir, err := filepath.Abs(a.deps.Dir)
 	if err != nil {
 		return err
 	}
+	places := files.NameFolders(dir, absolute)
 	finder, socket := secretFinder{matcher}, ""
 	if d.scope.Docker {
 		socket = cmp.Or(strings.TrimPrefix(a.getenv("DOCKER_HOST"), "unix://"), "/var/run/docker.sock")
