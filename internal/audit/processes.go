@@ -72,7 +72,7 @@ func processChecks() []Check {
 
 // noServer says that no server is among the processes.
 func noServer(looked int) string {
-	return fmt.Sprintf("none of the %d processes here is a server of the deployment", looked)
+	return fmt.Sprintf("none of the %d processes here is a server of the deployment, so this says nothing about the machines where they run", looked)
 }
 
 // lookAtArguments is OCMT-PRC-001.
