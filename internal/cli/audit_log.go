@@ -252,6 +252,9 @@ func (l *auditLog) showPage(ctx context.Context) error {
 		lines = auditLogLines
 	}
 	page, err := review.ReadPage(ctx, l.database, l.filter, after, lines)
+	if errors.Is(err, review.ErrCursor) {
+		return &ui.Error{Message: "--after: " + review.ErrCursor.Error(), Code: ui.ExitUsage}
+	}
 	if err != nil {
 		return err
 	}
@@ -304,8 +307,8 @@ func (l *auditLog) follow(ctx context.Context) error {
 	}
 	// Rows have the time of the database, and this machine may have another one.
 	began, ahead := l.description.Now, l.description.Now.Sub(l.app.deps.Now())
-	follower := review.NewFollower(l.database, l.filter, began.Add(-review.Late))
-	if err := follower.Begin(ctx, began); err != nil {
+	follower := review.NewFollower(l.database, l.filter, began)
+	if err := follower.Begin(ctx); err != nil {
 		return err
 	}
 	page, err := review.ReadPage(ctx, l.database, l.filter, nil, lines)

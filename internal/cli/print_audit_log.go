@@ -184,6 +184,9 @@ func toldBy(entry review.Entry) string {
 	text := referenceText(entry.Reference())
 	for _, other := range entry.Also {
 		text += " + " + referenceText(other)
+		if other.Action != entry.Action {
+			text += " (" + other.Action + ")"
+		}
 	}
 	return text
 }

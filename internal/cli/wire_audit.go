@@ -170,7 +170,7 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 		Home: a.getenv("HOME"), System: "/", Groups: slices.Concat(d.settings.Audit.TrustedGroups, d.scope.Groups), Finder: finder, Parse: config.ParseEnv}))
 	d.sources.Containers = audit.Available[audit.ContainerSource](containers.New(containers.Options{Folders: places, Finder: finder, Socket: socket}))
 	d.sources.Processes = audit.Available[audit.ProcessSource](processes.New(processes.Options{Finder: finder, EnvFiles: running, Parse: config.ParseEnv, Root: a.deps.Root}))
-	d.sources.Git = gitaudit.Open(ctx, a.paths(folders), matcher, a.getenv)
+	d.sources.Git = gitaudit.OpenFolders(ctx, places, matcher, a.getenv)
 	d.sources.Logs = audit.Available[audit.LogSource](logfile.New(matcher, logfile.Places{Logs: a.paths(d.scope.Logs), Code: a.paths(d.scope.Code), Home: a.getenv("HOME")}))
 	return nil
 }

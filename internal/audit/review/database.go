@@ -29,6 +29,9 @@ type Batch struct {
 	Rows   []Entry
 	// More says that the source may have further rows.
 	More bool
+	// Apart says that the rows with a tenant are in the order of their ids, and the others in that of
+	// their times.
+	Apart bool
 }
 
 // Undated is the rows of a source that have no time, and stand at no place of the timeline.

@@ -71,7 +71,7 @@ func NewEntry(row *Row) Entry {
 	}
 	entry.Details = json.RawMessage(appendDetails(nil, row.Fields[Details]))
 	if !json.Valid(entry.Details) {
-		entry.Details = json.RawMessage(appendString(nil, row.Fields[Details]))
+		entry.Details = json.RawMessage(appendString(nil, entry.Details))
 	}
 	var made struct {
 		Tool string `json:"tool"`

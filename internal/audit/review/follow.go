@@ -14,19 +14,31 @@ type Follower struct {
 	told     map[Reference]bool
 }
 
-// Late is how long after its time a row may appear: it has the time at which its transaction began.
-const Late = 2 * time.Minute
+// late is how long after its time a row may appear: it has the time at which its transaction began.
+const late = 2 * time.Minute
 
-// NewFollower returns a follower that tells rows from a time on. It looks for late rows for two minutes.
+// NewFollower returns a follower that tells rows that appear from a time on. It looks for late rows for two
+// minutes, also for those of transactions that had begun before.
 func NewFollower(database Database, filter Filter, from time.Time) *Follower {
-	return &Follower{database: database, filter: filter, since: from, told: map[Reference]bool{}}
+	return &Follower{database: database, filter: filter, since: from.Add(-late), told: map[Reference]bool{}}
 }
 
-// Begin takes all rows that are there for told. A row that appears later is told, also where its time is one
-// before.
-func (f *Follower) Begin(ctx context.Context, now time.Time) error {
-	_, err := f.Poll(ctx, now)
-	return err
+// Begin takes the rows that are there already for told. Without it the first look tells those of the two
+// minutes before.
+func (f *Follower) Begin(ctx context.Context) error {
+	return Walk(ctx, f.database, f.window(), followLines, func(entry Entry) bool {
+		f.Tell([]Entry{entry})
+		return true
+	})
+}
+
+// window returns the filter of the next look.
+func (f *Follower) window() Filter {
+	filter := f.filter
+	if f.since.After(filter.Since) {
+		filter.Since = f.since
+	}
+	return filter
 }
 
 // Tell says that lines need not be told again.
@@ -44,11 +56,9 @@ const followLines = 500
 
 // Poll returns the lines that have come since the last look, the oldest first. Now is the present time.
 func (f *Follower) Poll(ctx context.Context, now time.Time) ([]Entry, error) {
-	filter := f.filter
-	filter.Since = f.since
 	var fresh []Entry
 	seen := map[Reference]bool{}
-	err := Walk(ctx, f.database, filter, followLines, func(entry Entry) bool {
+	err := Walk(ctx, f.database, f.window(), followLines, func(entry Entry) bool {
 		seen[entry.Reference()] = true
 		isNew := !f.told[entry.Reference()]
 		for _, other := range entry.Also {
@@ -65,7 +75,7 @@ func (f *Follower) Poll(ctx context.Context, now time.Time) ([]Entry, error) {
 	}
 	// What is older than the next look begins is forgotten.
 	f.told = seen
-	if begin := now.Add(-Late); begin.After(f.since) {
+	if begin := now.Add(-late); begin.After(f.since) {
 		f.since = begin
 	}
 	slices.Reverse(fresh)

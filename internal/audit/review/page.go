@@ -13,8 +13,20 @@ import (
 // Position is the place of a row within its source.
 type Position struct {
 	// Time is in the type of the source's column, as the database writes it.
-	Time string `json:"t"`
-	ID   string `json:"i"`
+	Time string `json:"t,omitempty"`
+	ID   string `json:"i,omitempty"`
+	// Apart says that rows with a tenant have a place of their own, by their ids alone, because they come
+	// in another order: Time and ID are then about the rows without a tenant. Each is "" before its first row.
+	Apart    bool   `json:"a,omitempty"`
+	TenantID string `json:"n,omitempty"`
+}
+
+// isPlace reports whether a position can be one.
+func (p Position) isPlace() bool {
+	if p.Apart {
+		return (p.Time == "") == (p.ID == "")
+	}
+	return p.Time != "" && p.ID != "" && p.TenantID == ""
 }
 
 // Cursor says how far each source has been read. A source that is not in it has not begun.
@@ -46,7 +58,7 @@ func ParseCursor(text string) (Cursor, error) {
 		return nil, ErrCursor
 	}
 	for source, position := range cursor {
-		if !slices.Contains(Sources(), source) || position.ID == "" || position.Time == "" {
+		if !slices.Contains(Sources(), source) || !position.isPlace() {
 			return nil, ErrCursor
 		}
 	}
@@ -67,13 +79,14 @@ type Page struct {
 const slack = 16
 
 // ReadPage returns a page of at most so many lines, after a cursor. Rows that tell the same event are
-// one line. The users have their e-mail addresses where they are known.
+// one line, unless the filter is for Find, which looks at every row. The users have their e-mail
+// addresses where they are known.
 func ReadPage(ctx context.Context, database Database, filter Filter, after Cursor, lines int) (*Page, error) {
 	batches, err := database.Read(ctx, filter, after, lines+slack)
 	if err != nil {
 		return nil, err
 	}
-	page := mergeBatches(batches, after, lines)
+	page := mergeBatches(batches, after, lines, !filter.Telling)
 	if err := addEmails(ctx, database, page.Entries); err != nil {
 		return nil, err
 	}
@@ -103,9 +116,9 @@ func addEmails(ctx context.Context, database Database, entries []Entry) error {
 	return nil
 }
 
-// mergeBatches puts rows of all sources in the order of their times, and tells the same event once.
+// mergeBatches puts rows of all sources in the order of their times, and with join tells the same event once.
 // Each batch keeps its own order, whatever the clock says: a cursor stays right then.
-func mergeBatches(batches []Batch, after Cursor, lines int) *Page {
+func mergeBatches(batches []Batch, after Cursor, lines int, join bool) *Page {
 	page, next := &Page{Entries: []Entry{}}, Cursor{}
 	for source, position := range after {
 		next[source] = position
@@ -114,7 +127,7 @@ func mergeBatches(batches []Batch, after Cursor, lines int) *Page {
 	take := func(i int) Entry {
 		entry := batches[i].Rows[heads[i]]
 		heads[i]++
-		next[entry.Source] = Position{Time: entry.own, ID: entry.ID}
+		next[entry.Source] = batches[i].positionAt(next[entry.Source], entry)
 		return entry
 	}
 	for {
@@ -123,12 +136,16 @@ func mergeBatches(batches []Batch, after Cursor, lines int) *Page {
 			break
 		}
 		entry := batches[newest].Rows[heads[newest]]
-		if twin := findTwin(page.Entries, entry); twin >= 0 {
-			page.Entries[twin].join(take(newest))
-			continue
+		if join {
+			if twin := findTwin(page.Entries, entry); twin >= 0 {
+				page.Entries[twin].join(take(newest))
+				continue
+			}
 		}
 		if len(page.Entries) == lines {
-			absorbTwins(page.Entries, batches, heads, take)
+			if join {
+				absorbTwins(page.Entries, batches, heads, take)
+			}
 			break
 		}
 		page.Entries = append(page.Entries, take(newest))
@@ -139,6 +156,17 @@ func mergeBatches(batches []Batch, after Cursor, lines int) *Page {
 		}
 	}
 	return page
+}
+
+// positionAt returns the place after an entry of the batch, where before was the place before it.
+func (b Batch) positionAt(before Position, entry Entry) Position {
+	switch {
+	case !b.Apart:
+		return Position{Time: entry.own, ID: entry.ID}
+	case entry.Tenant != "":
+		return Position{Time: before.Time, ID: before.ID, Apart: true, TenantID: entry.ID}
+	}
+	return Position{Time: entry.own, ID: entry.ID, Apart: true, TenantID: before.TenantID}
 }
 
 // absorbTwins takes the twins of the last lines that stand first in their sources.
@@ -227,7 +255,7 @@ func Walk(ctx context.Context, database Database, filter Filter, lines int, visi
 
 // JoinBatches joins two batches of one source into one of at most so many rows, the newest first.
 func JoinBatches(a, b Batch, most int) Batch {
-	joined := Batch{Source: a.Source, More: a.More || b.More, Rows: make([]Entry, 0, len(a.Rows)+len(b.Rows))}
+	joined := Batch{Source: a.Source, Apart: a.Apart, More: a.More || b.More, Rows: make([]Entry, 0, len(a.Rows)+len(b.Rows))}
 	for len(a.Rows) > 0 || len(b.Rows) > 0 {
 		if len(b.Rows) == 0 || len(a.Rows) > 0 && compareEntries(a.Rows[0], b.Rows[0]) <= 0 {
 			joined.Rows, a.Rows = append(joined.Rows, a.Rows[0]), a.Rows[1:]

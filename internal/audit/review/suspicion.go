@@ -111,11 +111,19 @@ func Find(ctx context.Context, database Database, filter Filter) (*Report, error
 	return report, nil
 }
 
+// toldSingle is an incident of one entry.
+type toldSingle struct {
+	rule     Rule
+	entry    Entry
+	incident int
+}
+
 // finder goes over entries, the oldest first.
 type finder struct {
 	incidents []Incident
 	windows   map[string]*window // by rule and by whom it is about
 	told      map[string]bool    // habits that were told
+	singles   []toldSingle
 }
 
 // window is the entries of a rule about one address or user that are close together.
@@ -242,7 +250,16 @@ func (f *finder) burst(rule Rule, entry Entry, why string) {
 	f.incidents[w.open-1] = newIncident(rule, fmt.Sprintf("%d %s", len(w.entries), why), w.entries)
 }
 
+// single tells one entry. A row of another table that tells the same event is added to it.
 func (f *finder) single(rule Rule, entry Entry, why string) {
+	for i := len(f.singles) - 1; i >= 0 && f.singles[i].entry.second() == entry.second(); i-- {
+		if one := f.singles[i]; one.rule == rule && one.entry.Source != entry.Source && isTwin(one.entry, entry) {
+			f.incidents[one.incident].Rows = append(f.incidents[one.incident].Rows, entry.Reference())
+			f.incidents[one.incident].Count++
+			return
+		}
+	}
+	f.singles = append(f.singles, toldSingle{rule, entry, len(f.incidents)})
 	f.add(rule, why+": "+entry.Action, []Entry{entry})
 }
 

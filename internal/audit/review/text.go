@@ -2,57 +2,12 @@ package review
 
 import (
 	"bytes"
-	"slices"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // hidden stands for a value that is not shown.
 const hidden = `"[not shown]"`
-
-// hiddenNames are the parts of names of details whose values are never shown.
-var hiddenNames = [][]byte{[]byte("token"), []byte("passw"), []byte("secret"), []byte("apikey"), []byte("api_key"), []byte("private"), []byte("authorization"), []byte("cookie"), []byte("shard"),
-	[]byte("vaultkey"), []byte("vault_key"), []byte("bearer"), []byte("sessionid"), []byte("session_id"), []byte("recoverycode"), []byte("recovery_code"), []byte("credential"),
-	[]byte("signature"), []byte("jwt")}
-
-// hiddenWords are whole names whose values are never shown. As parts they would hide too much: key_version is none.
-var hiddenWords = [][]byte{[]byte("key"), []byte("pwd"), []byte("code"), []byte("otp"), []byte("pin")}
-
-// isHiddenName reports whether a name says that its value is a secret.
-func isHiddenName(name []byte) bool {
-	var room [64]byte // most names fit, so that nothing is allocated for them
-	lower := room[:0]
-	for _, b := range name {
-		if b >= 'A' && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		lower = append(lower, b)
-	}
-	for _, part := range hiddenNames {
-		if bytes.Contains(lower, part) {
-			return true
-		}
-	}
-	lower = bytes.Trim(lower, `"`)
-	return slices.ContainsFunc(hiddenWords, func(word []byte) bool { return bytes.Equal(lower, word) })
-}
-
-// isHiddenValue reports whether a JSON string is a secret by its form, whatever its name: a key or token of 64
-// hexadecimal digits, an API key of OCMT, a JSON web token (RFC 7519), or a URL with one in its query.
-func isHiddenValue(value []byte) bool {
-	text := bytes.Trim(value, `"`)
-	switch {
-	case len(text) == 64:
-		return bytes.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }) < 0
-	case bytes.HasPrefix(text, []byte("opw_live_")):
-		return true
-	case bytes.HasPrefix(text, []byte("eyJ")):
-		return bytes.Count(text, []byte(".")) == 2
-	}
-	at := bytes.IndexByte(text, '?')
-	return at >= 0 && (bytes.Contains(text[at:], []byte("token=")) || bytes.Contains(text[at:], []byte("key=")) || bytes.Contains(text[at:], []byte("password=")))
-}
 
 // appendString adds a text as a JSON string. Characters that a terminal would act on, or that
 // reorder text, are escaped.
@@ -105,32 +60,31 @@ func appendEscape(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
 
-// appendDetails adds details, which are JSON, with the texts hidden whose names say that they are
-// secrets. NULL, and what is not JSON, become a JSON text or null.
+// jsonSpace are the characters that JSON may have between its parts.
+const jsonSpace = " \t\r\n"
+
+// appendDetails adds details, which are JSON, with the texts hidden whose names, or whose looks, say that
+// they are secrets. NULL, and what is not JSON, become a JSON text or null.
 func appendDetails(dst, text []byte) []byte {
-	if len(text) == 0 {
+	if text = bytes.TrimLeft(text, jsonSpace); len(text) == 0 {
 		return append(dst, "null"...)
 	}
 	if text[0] != '{' && text[0] != '[' {
-		return appendString(dst, text)
+		return append(dst, hideInText(appendString(nil, text))...)
 	}
 	for len(text) > 0 {
 		quote := bytes.IndexByte(text, '"')
 		if quote < 0 {
-			return appendVisible(dst, text, false)
+			return appendBetween(dst, text)
 		}
 		end := stringEnd(text, quote)
 		name := text[quote:end]
-		after := bytes.TrimLeft(text[end:], " \t\r\n") // a column of type json has the blanks that were written
-		isName := len(after) > 0 && after[0] == ':'
-		if !isName && isHiddenValue(name) {
-			dst, text = append(appendVisible(dst, text[:quote], false), hidden...), text[end:]
-			continue
-		}
-		dst = appendVisible(dst, text[:end], false)
+		dst = appendBetween(dst, text[:quote])
+		dst = appendVisible(dst, hideInText(name), false)
 		text = text[end:]
-		if isName && isHiddenName(name) {
-			rest := bytes.TrimLeft(after[1:], " \t\r\n")
+		rest := bytes.TrimLeft(text, jsonSpace)
+		if len(rest) > 0 && rest[0] == ':' && isHiddenName(name) {
+			rest = bytes.TrimLeft(rest[1:], jsonSpace)
 			if value := hiddenLength(rest); value > 0 {
 				dst = append(append(dst, ": "...), hidden...)
 				text = rest[value:]
@@ -138,6 +92,21 @@ func appendDetails(dst, text []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// appendBetween adds what stands between the strings of JSON, on one line.
+func appendBetween(dst, text []byte) []byte {
+	for start, at := 0, 0; ; at++ {
+		if at < len(text) && text[at] != '\t' && text[at] != '\r' && text[at] != '\n' {
+			continue
+		}
+		dst = appendVisible(dst, text[start:at], false)
+		if at == len(text) {
+			return dst
+		}
+		dst = append(dst, ' ')
+		start = at + 1
+	}
 }
 
 // stringEnd returns where the JSON string that begins at a quote ends, after its closing quote.
@@ -165,7 +134,7 @@ func hiddenLength(text []byte) int {
 	case b == '{' || b == '[':
 		return nestedLength(text)
 	case b == '-' || b >= '0' && b <= '9':
-		if end := bytes.IndexAny(text, ",}] "); end > 0 {
+		if end := bytes.IndexAny(text, ",}]"+jsonSpace); end > 0 {
 			return end
 		}
 		return len(text)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// families are the names that the tables have for one action, by what a name contains. The first that
+// families are what actions are about for Find, by what a name contains. The first that
 // fits counts. Names are compared in lower case with _ and - as dots.
 var families = []struct{ part, family string }{
 	{"mfa", "mfa"}, {"totp", "mfa"},
@@ -18,18 +18,9 @@ var families = []struct{ part, family string }{
 	{"credential", "credentials"},
 }
 
-// deedOf returns what was done: the family, and where that is no deed itself the last word of the name too.
-// Credentials that were read are not credentials that were deleted.
-func deedOf(entry Entry) string {
-	family := familyOf(entry)
-	switch family {
-	case "impersonation", "emergency access", "credentials":
-		words := strings.FieldsFunc(strings.ToLower(entry.Action), func(r rune) bool { return strings.ContainsRune("._- ", r) })
-		if len(words) > 0 {
-			return family + " " + words[len(words)-1]
-		}
-	}
-	return family
+// plainName returns the name of an action in lower case with _ and - as dots.
+func plainName(action string) string {
+	return strings.NewReplacer("_", ".", "-", ".", " ", ".").Replace(strings.ToLower(action))
 }
 
 // familyOf returns what an entry is about: one word for what the tables name differently.
@@ -37,7 +28,7 @@ func familyOf(entry Entry) string {
 	if entry.Source == MFAAttempts {
 		return "mfa"
 	}
-	name := strings.NewReplacer("_", ".", "-", ".", " ", ".").Replace(strings.ToLower(entry.Action))
+	name := plainName(entry.Action)
 	for _, known := range families {
 		if strings.Contains(name, known.part) {
 			if known.family == "vault unlock" && (entry.Source == GroupVaultAudit || strings.Contains(name, "group")) {
@@ -55,28 +46,59 @@ func familyOf(entry Entry) string {
 	return name
 }
 
-// findTwin returns the line that tells the same event as an entry, -1 for none: of the same user, of
-// the same family of actions, in the same second, from another table, and with no other outcome. An
-// event without a user has no twin, unless ocmt made it.
+// verbs are the names that the tables have for one action where they differ, in lower case with _ and -
+// as dots. Other actions are the same only if their whole names are.
+var verbs = map[string]string{
+	"login": "login", "user.login": "login", "auth.login": "login", "login.success": "login", "user.logged.in": "login", "auth.login.success": "login",
+	"logout": "logout", "user.logout": "logout", "auth.logout": "logout", "user.logged.out": "logout",
+	"auth.failed": "login failed", "login.failed": "login failed", "user.login.failed": "login failed", "auth.login.failed": "login failed",
+	"auth.mfa.failed": "mfa failed", "mfa.failed": "mfa failed", "auth.mfa.success": "mfa accepted", "mfa.success": "mfa accepted",
+	"vault.unlock": "vault unlocked", "vault.unlocked": "vault unlocked",
+}
+
+// verbOf returns what an entry says was done: one text for what the tables name differently.
+func verbOf(entry Entry) string {
+	name := plainName(entry.Action)
+	switch rest, group := strings.CutPrefix(name, "group.vault."); {
+	case entry.Source == MFAAttempts && entry.Outcome == Failed:
+		return "mfa failed"
+	case entry.Source == MFAAttempts:
+		return "mfa accepted"
+	case entry.Source == GroupVaultAudit || group:
+		return "group vault " + rest
+	}
+	return cmp.Or(verbs[name], name)
+}
+
+// findTwin returns the line that tells the same event as an entry, -1 for none: of the same user, with
+// the same verb, in the same second, from another table, and with no other outcome. An event without a
+// user has no twin, unless ocmt made it.
 func findTwin(entries []Entry, entry Entry) int {
 	if entry.User == "" && !entry.Tool {
 		return -1
 	}
 	for i := len(entries) - 1; i >= 0 && entries[i].second() == entry.second(); i-- {
-		if entries[i].User == entry.User && entries[i].Tool == entry.Tool && !namesSource(entries[i], entry.Source) && deedOf(entries[i]) == deedOf(entry) && agreeOutcome(entries[i].Outcome, entry.Outcome) &&
-			agree(plainAddress(entries[i].Address), plainAddress(entry.Address)) && agree(entries[i].Group, entry.Group) {
+		if !namesSource(entries[i], entry.Source) && isTwin(entries[i], entry) {
 			return i
 		}
 	}
 	return -1
 }
 
-// agreeOutcome reports whether two outcomes can be of one event. An unknown one is none of a failure: a success
-// that a table tells without its outcome would vanish in it.
-func agreeOutcome(a, b string) bool { return a == b || a != "failure" && b != "failure" }
+// isTwin reports whether two entries of one second tell the same event.
+func isTwin(a, b Entry) bool {
+	return a.User == b.User && a.Tool == b.Tool && verbOf(a) == verbOf(b) && agreeOnOutcome(a.Outcome, b.Outcome) &&
+		agree(plainAddress(a.Address), plainAddress(b.Address)) && agree(a.Group, b.Group)
+}
 
 // agree reports whether two texts do not contradict each other.
 func agree(a, b string) bool { return a == "" || b == "" || a == b }
+
+// agreeOnOutcome reports whether two outcomes are one. A row that tells none may be of a success: a
+// failure is never put into it, because it would be seen no more.
+func agreeOnOutcome(a, b string) bool {
+	return a == b || a != Failed && b != Failed
+}
 
 // namesSource reports whether a line has a row of a source already. A table tells an event once.
 func namesSource(entry Entry, source Source) bool {
@@ -92,13 +114,17 @@ func namesSource(entry Entry, source Source) bool {
 }
 
 // plainAddress returns an address in its shortest form, an IPv4 address also where it is written within
-// IPv6, and other texts as they are.
+// IPv6, without a port, and of a list the first. Other texts are returned as they are.
 func plainAddress(text string) string {
-	address, err := netip.ParseAddr(text)
-	if err != nil {
-		return text
+	first, _, _ := strings.Cut(text, ",")
+	first = strings.TrimSpace(first)
+	if address, err := netip.ParseAddr(first); err == nil {
+		return address.Unmap().String()
 	}
-	return address.Unmap().String()
+	if address, err := netip.ParseAddrPort(first); err == nil {
+		return address.Addr().Unmap().String()
+	}
+	return text
 }
 
 // join adds a row of another table that tells the same event. What only that row tells is told with it.

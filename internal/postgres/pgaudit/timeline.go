@@ -2,6 +2,7 @@ package pgaudit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,32 +33,31 @@ func NewTimeline(db *postgres.DB, limit time.Duration) *Timeline {
 // timelineStreamLimit is how long one statement of Stream may run. Its reader may be slow.
 const timelineStreamLimit = 12 * time.Hour
 
-// timelinePath makes every name without a schema one of PostgreSQL's own. On the account's search path, whoever
-// may make objects in a schema could put operators and functions before those that are meant, and they
-// would run with the rights of the account.
-const timelinePath = "set local search_path = pg_catalog, pg_temp"
-
-// read does work in a transaction that reads one snapshot, in which names without a schema are
-// PostgreSQL's own.
+// read does work in a transaction that reads one snapshot, as readFrom does.
 func (t *Timeline) read(ctx context.Context, limit time.Duration, work func(*pgconn.PgConn) error) error {
-	return t.readOnPath(ctx, limit, func(conn *pgconn.PgConn) error {
-		if _, err := conn.Exec(ctx, timelinePath).ReadAll(); err != nil {
-			return postgres.ExplainError(err)
-		}
-		return work(conn)
-	})
+	return t.readFrom(ctx, limit, func(conn *pgconn.PgConn, _ string) error { return work(conn) })
 }
 
-// readOnPath does work in such a transaction with the search path of the account. Row security makes a
-// statement fail rather than hide rows.
-func (t *Timeline) readOnPath(ctx context.Context, limit time.Duration, work func(*pgconn.PgConn) error) error {
-	begin := "begin isolation level repeatable read read only; set local row_security = off; set local datestyle = 'ISO, YMD'; set local jit = off; " +
+// readFrom does work in a transaction that reads one snapshot. Row security makes a statement fail rather
+// than hide rows. Work is given the schemas on the search path of the session, as the server writes a
+// list; within it the path has those of the server only. An operator or a function that somebody has put
+// into another schema would run with the rights of this account, and could hide rows.
+func (t *Timeline) readFrom(ctx context.Context, limit time.Duration, work func(conn *pgconn.PgConn, schemas string) error) error {
+	begin := "begin isolation level repeatable read read only; select pg_catalog.current_schemas(false); set local search_path = pg_catalog, pg_temp; " +
+		"set local row_security = off; set local datestyle = 'ISO, YMD'; set local standard_conforming_strings = on; set local jit = off; " +
 		"set local idle_in_transaction_session_timeout = 0; set local statement_timeout = " + strconv.FormatInt(limit.Milliseconds(), 10)
 	return t.db.With(ctx, func(conn *pgconn.PgConn) error {
-		if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
+		results, err := conn.Exec(ctx, begin).ReadAll()
+		if err != nil {
 			return fmt.Errorf("beginning to read the audit tables: %w", postgres.ExplainError(err))
 		}
-		err := work(conn)
+		schemas := "{}"
+		for _, result := range results {
+			for _, row := range result.Rows {
+				schemas = string(row[0])
+			}
+		}
+		err = work(conn, schemas)
 		if _, endErr := conn.Exec(context.WithoutCancel(ctx), "rollback").ReadAll(); err == nil && endErr != nil {
 			err = fmt.Errorf("ending the reading of the audit tables: %w", postgres.ExplainError(endErr))
 		}
@@ -93,14 +93,14 @@ func (t *Timeline) Read(ctx context.Context, filter review.Filter, after review.
 			if !table.answers(filter) {
 				continue
 			}
-			if position, read := after[table.source]; read {
-				table.after = &position
+			if err := table.beginAfter(after); err != nil {
+				return err
 			}
 			if err := table.boundKeys(ctx, conn, filter); err != nil {
 				return fmt.Errorf("looking for a time in %s: %w", table.source, err)
 			}
 			branches = append(branches, table.branches(filter, most)...)
-			if table.tenants {
+			if table.readsByTenant() {
 				byTenant = &table
 			}
 		}
@@ -115,7 +115,16 @@ func (t *Timeline) Read(ctx context.Context, filter review.Filter, after review.
 		batches[i] = review.JoinBatches(batches[i], with, most)
 		return nil
 	})
+	if len(after) > 0 && isUnreadable(err) {
+		return nil, review.ErrCursor
+	}
 	return batches, err
+}
+
+// isUnreadable reports whether the server could not read a value as one of its type.
+func isUnreadable(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && slices.Contains([]string{"22003", "22007", "22008", "22009", "22021", "22P02", "22P03"}, answer.Code)
 }
 
 // readBranches runs the statements of branches together, and joins the branches of each source.
@@ -133,7 +142,7 @@ func readBranches(ctx context.Context, conn *pgconn.PgConn, branches []timelineB
 	}
 	var batches []review.Batch
 	for i, branch := range branches {
-		read := review.Batch{Source: branch.source, More: len(results[i].Rows) >= most}
+		read := review.Batch{Source: branch.source, Apart: branch.apart, More: len(results[i].Rows) >= most}
 		for _, values := range results[i].Rows {
 			read.Rows = append(read.Rows, review.NewEntry(timelineRow(branch.source, values)))
 		}
@@ -199,7 +208,7 @@ func (l timelineTable) stream(ctx context.Context, conn *pgconn.PgConn, filter r
 // Emails implements review.Database.
 func (t *Timeline) Emails(ctx context.Context, ids []string) (map[string]string, error) {
 	layout, err := t.layout(ctx)
-	if err != nil || layout.users == "" {
+	if err != nil || !layout.emails {
 		return nil, err
 	}
 	known := map[string]string{}
@@ -217,11 +226,11 @@ func (t *Timeline) Emails(ctx context.Context, ids []string) (map[string]string,
 // because mesh_audit_logs has groups as texts.
 func (t *Timeline) FindGroups(ctx context.Context, names []string) (ids []string, err error) {
 	layout, err := t.layout(ctx)
-	if err != nil || layout.groups == "" || len(names) == 0 {
+	if err != nil || !layout.groups || len(names) == 0 {
 		return names, err
 	}
 	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
-		ids, err = postgres.QueryColumn(ctx, conn, "select distinct coalesce(g.id::text, n) from unnest($1::text[]) n left join "+layout.groups+" g on g.id::text = lower(n) or g.name = n", postgres.TextArray(names))
+		ids, err = postgres.QueryColumn(ctx, conn, "select distinct coalesce(g.id::text, n) from unnest($1::text[]) n left join "+layout.groupsPath+" g on g.id::text = lower(n) or g.name::text = n", postgres.TextArray(names))
 		return err
 	})
 	return ids, err

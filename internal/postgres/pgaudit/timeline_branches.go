@@ -16,6 +16,7 @@ type timelineBranch struct {
 	timelinePredicate
 	source review.Source
 	sql    string
+	apart  bool // rows with a tenant have a place of their own
 }
 
 // newest returns the order of the rows.
@@ -35,10 +36,47 @@ func (l timelineTable) branches(filter review.Filter, most int) []timelineBranch
 		// No index is on the time alone: rows without a tenant are one part of the index, and each
 		// tenant is another one.
 		tenant := l.column(review.Tenant)
-		return []timelineBranch{l.branch(filter, tenant+" is null", tenant+l.tenantOrder+", "+newest+limit)}
+		without := l.branch(filter, tenant+" is null", tenant+l.tenantOrder+", "+newest+limit)
+		if l.apart() {
+			with := l
+			with.order = review.ByKey
+			if with.after != nil {
+				with.after = &review.Position{ID: l.after.TenantID}
+			}
+			branches := []timelineBranch{without, with.branch(filter, tenant+" is not null", l.column(review.ID)+" desc"+limit)}
+			branches[0].apart, branches[1].apart = true, true
+			return branches
+		}
+		return []timelineBranch{without}
 	default:
 		return []timelineBranch{l.branch(filter, "", newest+limit)}
 	}
+}
+
+// apart reports whether rows with a tenant are read in the order of their ids, with a place of their own.
+func (l timelineTable) apart() bool { return l.order == review.ByTenant && l.tenants && !l.byLateral }
+
+// readsByTenant reports whether rows with a tenant are read by readTenants.
+func (l timelineTable) readsByTenant() bool {
+	return l.order == review.ByTenant && l.tenants && l.byLateral
+}
+
+// beginAfter makes the table be read after a place. A place goes on in the order in which it was reached,
+// also where the deployment has got fewer tenants. Where it has got too many since, the error is
+// review.ErrCursor.
+func (l *timelineTable) beginAfter(after review.Cursor) error {
+	position, read := after[l.source]
+	if !read {
+		return nil
+	}
+	if position.Apart && l.order == review.ByTenant {
+		l.tenants, l.byLateral = true, false
+	}
+	if position.Apart != l.apart() {
+		return review.ErrCursor
+	}
+	l.after = &position
+	return nil
 }
 
 // branch returns a statement with an order of its own.
@@ -49,9 +87,11 @@ func (l timelineTable) branch(filter review.Filter, condition, order string) tim
 	}
 	at, id := l.column(review.Time), l.column(review.ID)
 	b.add(at + " is not null")
-	if l.after != nil && l.order == review.ByKey {
+	if l.after == nil || l.after.ID == "" {
+		// The first page begins at the first row.
+	} else if l.order == review.ByKey {
 		b.add(id+" < %s::"+l.typeOf(review.ID), l.after.ID)
-	} else if l.after != nil {
+	} else {
 		b.add(at+" <= %[1]s::"+l.typeOf(review.Time)+" and ("+at+" < %[1]s::"+l.typeOf(review.Time)+" or "+id+" < %[2]s::"+l.typeOf(review.ID)+")", l.after.Time, l.after.ID)
 	}
 	if l.allOlder {

@@ -16,32 +16,26 @@ import (
 // Describe implements review.Database.
 func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
 	found, description := &timelineLayout{}, &review.Description{}
-	err := t.readOnPath(ctx, t.limit, func(conn *pgconn.PgConn) error {
-		relations, err := findTimelineTables(ctx, conn)
-		if err != nil {
-			return err
-		}
+	err := t.readFrom(ctx, t.limit, func(conn *pgconn.PgConn, schemas string) error {
 		rows, err := postgres.QueryRows(ctx, conn, "select current_database(), current_setting('TimeZone'), (extract(epoch from now()) * 1000)::bigint")
 		if err != nil {
 			return err
 		}
 		description.Database, description.Now = rows[0][0], time.UnixMilli(postgres.ParseNumber(rows[0][2])).UTC()
-		if err := found.describePeople(ctx, conn, relations); err != nil {
-			return err
-		}
 		for _, form := range timelineForms {
-			table, err := describeTimelineTable(ctx, conn, form, relations[string(form.source)], rows[0][1])
+			table, err := describeTimelineTable(ctx, conn, form, schemas, rows[0][1])
 			if err != nil {
 				return fmt.Errorf("describing %s: %w", form.source, err)
 			}
 			description.States = append(description.States, table.description)
-			table.users = found.users
 			if table.description.Unread == "" {
 				found.tables = append(found.tables, table)
 			}
 		}
-		description.ZoneDoubt, err = findZoneDoubt(ctx, conn, found.tables)
-		return err
+		if description.ZoneDoubt, err = findZoneDoubt(ctx, conn, found.tables); err != nil {
+			return err
+		}
+		return found.describePeople(ctx, conn, schemas)
 	})
 	if err != nil {
 		return nil, err
@@ -55,111 +49,112 @@ func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
 // timelineReadable is the condition that the account may read a column a.
 const timelineReadable = "has_column_privilege(a.attrelid, a.attnum, 'SELECT')"
 
-// findTimelineTables returns the OIDs of the tables that the account's search path finds, "" for none, by their
-// names. Then the names of the transaction are PostgreSQL's own.
-func findTimelineTables(ctx context.Context, conn *pgconn.PgConn) (map[string]string, error) {
-	names, terms := []string{"users", "groups"}, []string{"pg_catalog.to_regclass('users')::oid", "pg_catalog.to_regclass('groups')::oid"}
-	for _, form := range timelineForms {
-		names, terms = append(names, string(form.source)), append(terms, form.relation())
-	}
-	rows, err := postgres.QueryRows(ctx, conn, "select "+strings.Join(terms, ", "))
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]string{}
-	for i, name := range names {
-		found[name] = rows[0][i]
-	}
-	_, err = conn.Exec(ctx, timelinePath).ReadAll()
-	return found, postgres.ExplainError(err)
-}
-
-// describePeople looks whether users and groups can be looked up.
-func (l *timelineLayout) describePeople(ctx context.Context, conn *pgconn.PgConn, relations map[string]string) error {
-	rows, err := postgres.QueryRows(ctx, conn, `select c.relname, n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
-		where c.oid in (nullif($1, '')::oid, nullif($2, '')::oid) and (c.relname, a.attname) in (('users', 'id'), ('users', 'email'), ('groups', 'id'), ('groups', 'name'))
-		and `+timelineReadable+` and not row_security_active(c.oid) group by 1, 2 having count(*) = 2`, relations["users"], relations["groups"])
+// describePeople looks where users and groups are, and whether they can be looked up.
+func (l *timelineLayout) describePeople(ctx context.Context, conn *pgconn.PgConn, schemas string) error {
+	rows, err := postgres.QueryRows(ctx, conn, `select distinct on (c.relname) c.relname, n.nspname, not row_security_active(c.oid) and 2 = (select count(*) from pg_attribute a
+			where a.attrelid = c.oid and not a.attisdropped and (c.relname, a.attname) in (('users', 'id'), ('users', 'email'), ('groups', 'id'), ('groups', 'name')) and `+timelineReadable+`)
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relname in ('users', 'groups') and c.relkind in ('r', 'p') and n.nspname = any($1::name[])
+		order by c.relname, array_position($1::name[], n.nspname)`, schemas)
+	l.users = postgres.Quote("users")
 	for _, row := range rows {
-		if path := postgres.Quote(row[1], row[0]); row[0] == "users" {
-			l.users = path
+		path := postgres.Quote(row[1], row[0])
+		if row[0] == "users" {
+			l.users, l.emails = path, row[2] == "t"
 		} else {
-			l.groups = path
+			l.groupsPath, l.groups = path, row[2] == "t"
 		}
+	}
+	for i := range l.tables {
+		l.tables[i].users = l.users
 	}
 	return err
 }
 
+// timelineRelation is a relation of the name of an audit table.
+type timelineRelation struct {
+	oid, schema, kind string
+	onPath, enters    bool // its schema is on the search path; the account may use it
+	account           string
+	path              string // what the search path has, with a comma after it
+}
+
+// findRelation looks for a relation of the form's name: on the search path first, and then in any schema,
+// of any kind, so that one which cannot be read does not pass for one that is not there. The tool's own
+// table is in one of two schemas. It returns nil for none.
+func (f timelineForm) findRelation(ctx context.Context, conn *pgconn.PgConn, schemas string) (*timelineRelation, error) {
+	name, where := string(f.source), "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+	if f.source == review.Record {
+		name, where = "record", "n.nspname in ('ocmt', 'ocmt_tool')"
+		schemas = "{ocmt,ocmt_tool}"
+	}
+	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relkind, array_position($1::name[], n.nspname) is not null, has_schema_privilege(n.oid, 'USAGE'), current_user
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relname = $2::name and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and `+where+`
+		order by array_position($1::name[], n.nspname) nulls last, c.relkind in ('r', 'p') desc, n.nspname limit 1`, schemas, name)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	row, path := rows[0], strings.Trim(schemas, "{}")
+	if path != "" {
+		path = strings.ReplaceAll(path, ",", ", ") + ", "
+	}
+	return &timelineRelation{path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: postgres.Quote(row[5])}, nil
+}
+
+// whyUnread returns why a relation is not read, and what cures it; "" where it can be.
+func (r timelineRelation) whyUnread() string {
+	kinds := map[string]string{"v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence", "c": "a type"}
+	switch schema := postgres.Quote(r.schema); {
+	case kinds[r.kind] != "":
+		return "in schema " + schema + " there is " + kinds[r.kind] + " of this name and no table: find out who made it and why, and put the table back"
+	case !r.enters:
+		return "the account may not read it: GRANT USAGE ON SCHEMA " + schema + " TO " + r.account
+	case !r.onPath:
+		return "it is in schema " + schema + ", which is not on the search path of this account: ALTER ROLE " + r.account + " SET search_path = " + r.path + schema
+	}
+	return ""
+}
+
 // describeTimelineTable looks for a table, its columns, and the index that brings its rows into order.
-func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timelineForm, oid, zone string) (l timelineTable, err error) {
+func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timelineForm, schemas, zone string) (l timelineTable, err error) {
 	l = timelineTable{timelineForm: form, zone: zone, types: map[string]string{}, description: review.State{Source: form.source, Lacking: []string{}}}
-	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, row_security_active(c.oid), has_schema_privilege(n.oid, 'USAGE'), pg_relation_size(c.oid) > 256 << 20,
-		a.attname, format_type(a.atttypid, null), a.attnotnull, `+timelineReadable+`, current_user
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		where c.oid = nullif($1, '')::oid and c.relkind in ('r', 'p')`, oid)
+	relation, err := form.findRelation(ctx, conn, schemas)
 	if err != nil {
 		return l, err
 	}
-	if len(rows) == 0 {
-		return l, l.describeAbsence(ctx, conn)
+	if relation == nil {
+		l.description.Absent, l.description.Unread = true, "there is no such table in this database"
+		if form.source == review.Record {
+			l.description.Unread = "ocmt has recorded nothing in this database"
+		}
+		return l, nil
 	}
-	l.oid, l.schema, l.name, l.large = rows[0][0], rows[0][1], rows[0][2], rows[0][5] == "t"
+	if l.description.Unread = relation.whyUnread(); l.description.Unread != "" {
+		return l, nil
+	}
+	rows, err := postgres.QueryRows(ctx, conn, `select c.relname, row_security_active(c.oid), pg_relation_size(c.oid) > 256 << 20, a.attname, format_type(a.atttypid, null), a.attnotnull, `+timelineReadable+`
+		from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped where c.oid = $1::oid`, relation.oid)
+	if err != nil {
+		return l, err
+	}
+	l.oid, l.schema = relation.oid, relation.schema
 	forbidden := map[string]bool{}
 	for _, row := range rows {
-		if row[9] != "t" {
-			forbidden[row[6]] = true
+		l.name, l.large = row[0], row[2] == "t"
+		if row[6] != "t" {
+			forbidden[row[3]] = true
 			continue
 		}
-		l.types[row[6]] = row[7]
-		l.notNull = l.notNull || row[6] == form.columns[review.Time] && row[8] == "t"
+		l.types[row[3]] = row[4]
+		l.notNull = l.notNull || row[3] == form.columns[review.Time] && row[5] == "t"
 	}
-	l.describeColumns(forbidden, postgres.Quote(rows[0][10]))
+	l.describeColumns(forbidden, relation.account)
 	switch {
-	case rows[0][4] != "t":
-		l.description.Unread = "the account may not read it: GRANT USAGE ON SCHEMA " + postgres.Quote(l.schema) + " TO " + postgres.Quote(rows[0][10])
-	case rows[0][3] == "t":
+	case len(rows) > 0 && rows[0][1] == "t":
 		l.description.Unread = "row security hides rows of it from this account: use one with BYPASSRLS"
 	case l.description.Unread == "":
 		err = l.describeOrder(ctx, conn)
 	}
 	return l, err
-}
-
-// describeAbsence says why there is no table to read: nothing has its name, or what has it cannot be read.
-func (l *timelineTable) describeAbsence(ctx context.Context, conn *pgconn.PgConn) error {
-	name := string(l.source)
-	if l.source == review.Record {
-		name = "record"
-	}
-	others, err := postgres.QueryRows(ctx, conn, `select n.nspname, case c.relkind when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table' else 'a table' end,
-		has_schema_privilege(n.oid, 'USAGE'), current_user from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-		and ($1 <> 'record' or n.nspname in ('ocmt', 'ocmt_tool')) order by c.relkind <> 'r', 1 limit 1`, name)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(others) == 0 && l.source == review.Record:
-		l.description.Absent, l.description.Unread = true, "ocmt has recorded nothing in this database"
-	case len(others) == 0:
-		l.description.Absent, l.description.Unread = true, "there is no such table"
-	case others[0][2] != "t":
-		l.description.Unread = "the account may not read it: GRANT USAGE ON SCHEMA " + postgres.Quote(others[0][0]) + " TO " + postgres.Quote(others[0][3])
-	case others[0][1] != "a table":
-		l.description.Unread = "it is " + others[0][1] + " in schema " + others[0][0] + ", which can leave rows out"
-	default:
-		l.description.Unread = "it is in schema " + others[0][0] + ", which the search path of this account does not have: ALTER ROLE " + postgres.Quote(others[0][3]) + " SET search_path = " + postgres.Quote(others[0][0])
-	}
-	return nil
-}
-
-// relation returns the OID of the form's table, NULL where there is none. The tool's own table is looked
-// for by its name, in the two schemas that it may be in: to_regclass fails where the account may not
-// enter a schema.
-func (f timelineForm) relation() string {
-	if f.source == review.Record {
-		return "(select r.oid from pg_catalog.pg_class r join pg_catalog.pg_namespace s on s.oid = r.relnamespace where r.relname = 'record' and s.nspname in ('ocmt', 'ocmt_tool') order by s.nspname limit 1)"
-	}
-	return "pg_catalog.to_regclass('" + string(f.source) + "')::oid"
 }
 
 // describeColumns says which columns are not there, or not to be read. Without the time, the id or the
@@ -204,15 +199,13 @@ func (l *timelineTable) describeOrder(ctx context.Context, conn *pgconn.PgConn) 
 		return err
 	}
 	l.chooseOrder(indexes)
-	if l.order == review.ByTenant {
-		if err := l.describeTenants(ctx, conn); err != nil {
-			return err
-		}
-	}
-	if l.order == review.ByKey {
-		l.description.Assumed = "no index on its time: rows are taken in the order of their ids, as if times went up with them"
-	}
 	l.description.Order = l.order
+	switch l.order {
+	case review.ByKey:
+		l.description.Assumed = "no index on its time: rows are taken in the order of their ids, as if times went up with them"
+	case review.ByTenant:
+		return l.describeTenants(ctx, conn)
+	}
 	return nil
 }
 
@@ -235,16 +228,12 @@ func (l *timelineTable) chooseOrder(indexes []timelineIndex) {
 	}
 }
 
-// describeTenants counts the tenants that have rows. Where they are too many to look each of them up, one
-// order serves all rows: that of the primary key where it is a number, else the server sorts.
+// describeTenants counts the tenants that have rows.
 func (l *timelineTable) describeTenants(ctx context.Context, conn *pgconn.PgConn) error {
 	tenants, err := postgres.QueryColumn(ctx, conn, l.tenantsSQL())
-	l.tenants = len(tenants) > 0 && len(tenants) <= maxTenants
-	if len(tenants) > maxTenants {
-		l.order, l.nulls, l.tenantOrder = review.BySort, "", ""
-		if l.keyed {
-			l.order = review.ByKey
-		}
+	l.tenants, l.byLateral = len(tenants) > 0, len(tenants) <= maxTenants
+	if !l.byLateral {
+		l.description.Assumed = "no index on its time alone, and many tenants: rows with a tenant are taken in the order of their ids, as if times went up with them"
 	}
 	return err
 }

@@ -35,10 +35,10 @@ var timelineForms = []timelineForm{
 type timelineTable struct {
 	timelineForm
 	oid, schema, name string
-	users             string            // table of users as SQL writes it; "" where it cannot be read
 	types             map[string]string // of the columns that can be read, by their names
 	notNull           bool              // a row always has a time
 	zone              string            // of the connection, for times without one
+	users             string            // the table of the users as SQL writes its name
 	description       review.State
 
 	order review.Order
@@ -46,10 +46,11 @@ type timelineTable struct {
 	nulls string
 	// tenantOrder is how the index on tenant and time is read so that the newest rows come first.
 	tenantOrder string
-	// tenants says that there are rows with a tenant, which are read tenant by tenant.
-	tenants bool
-	keyed   bool // the id is a number, and has an index
-	large   bool // too large to be read whole for a count
+	tenants     bool // there are rows with a tenant
+	// byLateral says that they are read tenant by tenant, because there are not too many.
+	byLateral bool
+	keyed     bool // the id is a number, and has an index
+	large     bool // too large to be read whole for a count
 
 	// The rest is about one page: where it begins, and between which primary keys its rows are.
 	after             *review.Position
@@ -59,8 +60,9 @@ type timelineTable struct {
 
 // timelineLayout is all that is known of the audit tables.
 type timelineLayout struct {
-	tables        []timelineTable
-	users, groups string // as SQL writes them; "" where they cannot be read
+	tables            []timelineTable
+	emails, groups    bool   // users and groups can be read
+	users, groupsPath string // the names of their tables as SQL writes them
 }
 
 // path returns the name of the table as SQL writes it.
@@ -72,6 +74,19 @@ func (l timelineTable) column(field review.Field) string {
 		return "t." + postgres.Quote(name)
 	}
 	return ""
+}
+
+// text returns the column of a field as a text, "" where it cannot be read. A value of a type that is not
+// the server's own is written as the type writes it: a cast may be a function that somebody has made.
+func (l timelineTable) text(field review.Field) string {
+	column := l.column(field)
+	switch {
+	case column == "":
+		return ""
+	case strings.Contains(l.typeOf(field), "."):
+		return "nullif(pg_catalog.concat(" + column + "), '')"
+	}
+	return column + "::pg_catalog.text"
 }
 
 func (l timelineTable) typeOf(field review.Field) string { return l.types[l.columns[field]] }
@@ -122,9 +137,9 @@ func (l timelineTable) expression(field review.Field) string {
 
 func (l timelineTable) action() string {
 	if l.prefix == "" {
-		return l.column(review.Action)
+		return l.text(review.Action)
 	}
-	return "'" + l.prefix + "' || " + l.column(review.Action)
+	return "'" + l.prefix + "' || " + l.text(review.Action)
 }
 
 // selectList returns the columns that timelineRow reads: with own, the time in its own type before them.
@@ -153,8 +168,8 @@ func (l timelineTable) addFilter(p *timelinePredicate, filter review.Filter) {
 	}
 	if len(filter.Tenants) > 0 {
 		var ofUser timelineTerm
-		if user := l.column(review.User); user != "" && l.users != "" {
-			ofUser = timelineTerm{user + "::text in (select u.id::text from " + l.users + " u where u.tenant_id::text = any(%s::text[]))", postgres.TextArray(filter.Tenants)}
+		if user := l.text(review.User); user != "" {
+			ofUser = timelineTerm{user + " in (select u.id::text from " + strings.ReplaceAll(l.users, "%", "%%") + " u where u.tenant_id::text = any(%s::text[]))", postgres.TextArray(filter.Tenants)}
 		}
 		p.any(l.equals(review.Tenant, filter.Tenants), ofUser)
 	}
@@ -180,7 +195,7 @@ func (l timelineTable) addFilter(p *timelinePredicate, filter review.Filter) {
 func (l timelineTable) addMeaning(p *timelinePredicate, filter review.Filter) {
 	if filter.Failed {
 		term := l.action() + " ~* %s"
-		if success := l.column(review.Success); success != "" {
+		if success := l.column(review.Success); l.typeOf(review.Success) == "boolean" {
 			term = success + " is false or (" + success + " is null and " + term + ")"
 		}
 		p.add(term, review.FailingPattern())
@@ -204,7 +219,7 @@ func (l timelineTable) equals(field review.Field, ids []string) timelineTerm {
 	case l.typeOf(field) == "uuid":
 		return timelineTerm{column + " = any(array(select x::uuid from unnest(%s::text[]) x where x ~ '" + uuidPattern + "'))", postgres.TextArray(ids)}
 	}
-	return timelineTerm{column + "::text = any(%s::text[])", postgres.TextArray(ids)}
+	return timelineTerm{l.text(field) + " = any(%s::text[])", postgres.TextArray(ids)}
 }
 
 // The texts that the server reads as an address without an error.
@@ -217,13 +232,22 @@ const (
 	timelineAddressPattern = `^(` + ipv4Pattern + `|` + ipv6Pattern + `)$`
 )
 
+// hostText returns the address of a row as it is written, "" where the table has none.
+func (l timelineTable) hostText() string {
+	if l.typeOf(review.Address) == "inet" {
+		return "host(" + l.column(review.Address) + ")"
+	}
+	return l.text(review.Address)
+}
+
 // address returns the address of a row, an IPv4 address also where it is written within IPv6. A text
 // that is no address is NULL rather than an error.
 func (l timelineTable) address() string {
-	column := l.column(review.Address)
-	if l.typeOf(review.Address) == "inet" {
-		column = "host(" + column + ")"
-	}
-	parsed := fmt.Sprintf("case when %[1]s ~* '%[2]s' then %[1]s::inet end", column, timelineAddressPattern)
-	return `(select case when a << '::ffff:0:0/96' then '0.0.0.0'::inet + (a - '::ffff:0:0'::inet) else a end from (select ` + parsed + ` as a) x)`
+	column := l.hostText()
+	// The first of a list is that of the client; a port, brackets and zeros before a number are no part of it.
+	first := "btrim(split_part(" + column + ", ',', 1))"
+	plain := `regexp_replace(regexp_replace(regexp_replace(` + first + `, '^\[([^]]*)\](:[0-9]+)?$', '\1'), '^([0-9.]+):[0-9]+$', '\1'), '(^|[.])0+([0-9])', '\1\2', 'g')`
+	written := fmt.Sprintf("case when %[1]s ~* '%[2]s' then %[1]s else %[3]s end as w", column, timelineAddressPattern, plain)
+	parsed := fmt.Sprintf("case when w ~* '%s' then w::inet end as a", timelineAddressPattern)
+	return `(select case when a << '::ffff:0:0/96' then '0.0.0.0'::inet + (a - '::ffff:0:0'::inet) else a end from (select ` + parsed + ` from (select ` + written + `) y) x)`
 }

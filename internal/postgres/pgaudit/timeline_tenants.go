@@ -3,6 +3,7 @@ package pgaudit
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -53,11 +54,11 @@ func (l timelineTable) guessOldest(ctx context.Context, conn *pgconn.PgConn, fil
 		}
 	}
 	p := l.branch(filter, "", "").timelinePredicate
-	from := l.path()
+	from := strings.ReplaceAll(l.path(), "%", "%%")
 	if key != "" {
 		from = p.insert("(select * from "+from+" t where "+l.column(review.ID)+" < %s::"+l.typeOf(review.ID)+" order by "+l.column(review.ID)+" desc limit "+strconv.Itoa(most*share)+")", key)
 	} else {
-		from = "(select * from " + from + " t order by " + l.column(review.ID) + " desc limit " + strconv.Itoa(most*share) + ")"
+		from = "(select * from " + l.path() + " t order by " + l.column(review.ID) + " desc limit " + strconv.Itoa(most*share) + ")"
 	}
 	rows, err := postgres.QueryRows(ctx, conn, "select count(*) >= "+strconv.Itoa(most)+", min("+l.column(review.Time)+") from "+from+" t where "+p.sql(), p.params...)
 	if err != nil || rows[0][0] != "t" {

@@ -1,6 +1,7 @@
 package pgaudit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -41,7 +42,7 @@ func (t *Timeline) Undated(ctx context.Context, filter review.Filter, most int) 
 // not read for it.
 func (l timelineTable) undated(ctx context.Context, conn *pgconn.PgConn, filter review.Filter, most int) (found review.Undated, err error) {
 	found = review.Undated{Source: l.source, Rows: []review.Entry{}}
-	indexed := l.order == review.ByTime || l.order == review.ByTenant
+	indexed := l.order == review.ByTime || l.order == review.ByTenant && !l.apart()
 	if l.large && !indexed {
 		found.Count = -1
 		return found, nil
@@ -102,7 +103,7 @@ func (t *Timeline) Habits(ctx context.Context, filter review.Filter, from, to ti
 func (l timelineTable) countHabits(ctx context.Context, conn *pgconn.PgConn, filter review.Filter, visit func(review.Habit)) error {
 	user := l.column(review.User)
 	branch := l.branch(filter, user+" is not null", "1")
-	reader := conn.ExecParams(ctx, "select "+user+"::text, "+l.expression(review.Address)+"::text, extract(hour from "+l.utcTime()+")::int, count(*) from "+
+	reader := conn.ExecParams(ctx, "select "+l.text(review.User)+", "+cmp.Or(l.hostText(), "null::text")+", extract(hour from "+l.utcTime()+")::int, count(*) from "+
 		l.path()+" t where "+branch.timelinePredicate.sql()+" group by 1, 2, 3", branch.values(), nil, nil, nil)
 	for reader.NextRow() {
 		row := reader.Values()
