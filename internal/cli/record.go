@@ -76,11 +76,7 @@ func (a *App) warnUnrecorded(reason string) {
 // explainChain explains why the tool's own record was not written or read.
 func explainChain(err error) *ui.Error {
 	var unreadable *pgchain.ReadError
-	var foreign *pgchain.ForeignRecordError
 	switch {
-	case errors.As(err, &foreign):
-		return &ui.Error{Message: foreign.Error(), Code: ui.ExitRefused,
-			Hints: []string{"find out who made it; a DBA renames it, and the tool makes its own", "--record FILE keeps the entries in a file meanwhile"}}
 	case errors.As(err, &unreadable):
 		return &ui.Error{Message: unreadable.Error(), Hints: []string{unreadable.Prospect.Fix}, Code: ui.ExitFailed}
 	case errors.Is(err, chain.ErrNone):

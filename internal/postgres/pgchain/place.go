@@ -23,15 +23,6 @@ const (
 
 const tableName = "record"
 
-// ForeignRecordError says that what has the name of the record is none that the tool would make: whoever made it
-// could have code of his run with the rights of the operator, or entries that never arrive.
-type ForeignRecordError struct{ Place, Reason string }
-
-// Error says what is there.
-func (e *ForeignRecordError) Error() string {
-	return e.Place + " is not the tool's own record: " + e.Reason
-}
-
 // ErrTwoRecords says that there is a table in both schemas, so that one of them is not the tool's.
 var ErrTwoRecords = errors.New("there are two records, ocmt.record and ocmt_tool.record, and the tool makes only one")
 
@@ -40,7 +31,6 @@ type place struct {
 	schema      string
 	there       bool // the table is there
 	schemaThere bool
-	oid         string
 	mayRead     bool // of a table that is there
 	mayAdd      bool
 	mayMake     bool // of one that is not
@@ -57,7 +47,7 @@ func (p place) name() string { return p.schema + "." + tableName }
 
 // placeSQL asks for the two schemas. It does not use to_regclass, which fails where the account may
 // not enter a schema.
-const placeSQL = `select s.name, n.oid is not null, coalesce(c.oid::text, ''),
+const placeSQL = `select s.name, n.oid is not null, c.oid is not null,
 	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'), false),
 	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT'), false),
 	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_schema_privilege(n.oid, 'CREATE'), has_database_privilege(current_database(), 'CREATE')),
@@ -67,39 +57,6 @@ const placeSQL = `select s.name, n.oid is not null, coalesce(c.oid::text, ''),
 	left join pg_namespace n on n.nspname = s.name
 	left join pg_class c on c.relnamespace = n.oid and c.relname = '` + tableName + `' and c.relkind in ('r', 'p', 'v', 'm', 'f')
 	order by s.rank`
-
-// formSQL says why a table is not the tool's own, so that it must not even be read, and what would run code on
-// an insert.
-const formSQL = `select case when c.relkind <> 'r' then 'it is no ordinary table' when c.relrowsecurity then 'it has row security'
-		when exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-			and y.typnamespace <> 'pg_catalog'::regnamespace) then 'a column has a type that somebody made'
-		when exists (select from pg_inherits where inhparent = c.oid or inhrelid = c.oid) then 'it has heirs, or is one' end,
-	case when exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal) then 'it has a trigger'
-		when exists (select from pg_rewrite r where r.ev_class = c.oid) then 'it has a rule'
-		when exists (select from pg_depend d join pg_proc f on f.oid = d.refobjid where d.refclassid = 'pg_proc'::regclass and f.pronamespace <> 'pg_catalog'::regnamespace
-			and (d.classid = 'pg_constraint'::regclass and d.objid in (select oid from pg_constraint where conrelid = c.oid)
-			or d.classid = 'pg_attrdef'::regclass and d.objid in (select oid from pg_attrdef where adrelid = c.oid)
-			or d.classid = 'pg_class'::regclass and d.objid in (select indexrelid from pg_index where indrelid = c.oid))) then 'a constraint, a default or an index calls a function that somebody made' end
-	from pg_class c where c.oid = $1::oid`
-
-// check returns a *ForeignRecordError where the table is not one that the tool would make.
-func (p place) check(ctx context.Context, conn *pgconn.PgConn, adding bool) error {
-	if !p.there {
-		return nil
-	}
-	rows, err := postgres.QueryRows(ctx, conn, formSQL, p.oid)
-	switch {
-	case err != nil:
-		return fmt.Errorf("looking at %s: %w", p.name(), err)
-	case len(rows) == 0: // it is gone; whoever reads it next says so
-		return nil
-	case rows[0][0] != "":
-		return &ForeignRecordError{p.name(), rows[0][0]}
-	case adding && rows[0][1] != "":
-		return &ForeignRecordError{p.name(), rows[0][1]}
-	}
-	return nil
-}
 
 // findPlace returns where the table is. Where it is not there, it returns where it would be: in the
 // first schema that is there already, or that is no account's name.
@@ -112,7 +69,7 @@ func findPlace(ctx context.Context, conn *pgconn.PgConn) (place, error) {
 	var free []place
 	for _, row := range rows {
 		is := func(column int) bool { return row[column] == "t" }
-		p := place{schema: row[0], schemaThere: is(1), there: row[2] != "", oid: row[2], mayRead: is(3), mayAdd: is(4), mayMake: is(5), readOnly: is(7), account: row[8], database: row[9]}
+		p := place{schema: row[0], schemaThere: is(1), there: is(2), mayRead: is(3), mayAdd: is(4), mayMake: is(5), readOnly: is(7), account: row[8], database: row[9]}
 		if p.there {
 			found = append(found, p)
 		}

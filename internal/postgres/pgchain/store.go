@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,13 +25,12 @@ type Store struct {
 	db      *postgres.DB
 	author  chain.Author
 	missing func(reason string)
-	checked atomic.Pointer[string] // the OID of the table that check has passed for adding
 }
 
 // New returns the record of a database. The entries name the author. Where an entry cannot be made,
 // missing is called with the reason, and the change goes on without it.
 func New(db *postgres.DB, author chain.Author, missing func(reason string)) *Store {
-	return &Store{db: db, author: author, missing: missing}
+	return &Store{db, author, missing}
 }
 
 // Prospect says what will become of entries, before anything is changed.
@@ -42,9 +40,6 @@ func (s *Store) Prospect(ctx context.Context) (found chain.Prospect, err error) 
 		if errors.Is(err, ErrTwoRecords) {
 			found = chain.Prospect{Reason: err.Error(), Fix: "drop the one that the tool did not make; or --record FILE"}
 			return nil
-		}
-		if err == nil {
-			err = p.check(ctx, conn, true)
 		}
 		found = p.prospect()
 		return err
@@ -126,14 +121,6 @@ func (s *Store) add(ctx context.Context, conn *pgconn.PgConn, events []chain.Eve
 	if err != nil {
 		return err
 	}
-	// Once for each table is enough: it is asked so that nobody's code is run, and who changes the table
-	// between two entries is seen by the next command.
-	if s.checked.Load() == nil || *s.checked.Load() != p.oid {
-		if err := p.check(ctx, conn, true); err != nil {
-			return err
-		}
-		s.checked.Store(&p.oid)
-	}
 	if prospect := p.prospect(); prospect.Reason != "" {
 		return &refusedError{prospect}
 	}
@@ -186,9 +173,6 @@ func reading(ctx context.Context, conn *pgconn.PgConn) (p place, there bool, err
 	p, err = findPlace(ctx, conn)
 	if err != nil || !p.there {
 		return p, false, err
-	}
-	if err := p.check(ctx, conn, false); err != nil {
-		return p, true, err
 	}
 	if !p.mayRead {
 		who := postgres.Quote(p.account)
