@@ -29,7 +29,10 @@ var ErrTwoRecords = errors.New("there are two records, ocmt.record and ocmt_tool
 // place is where the table is or would be.
 type place struct {
 	schema      string
-	there       bool // the table is there
+	there       bool   // something of its name is there
+	number      string // its object identifier
+	foreign     string // why what is there is not taken as the record; "" where it is
+	unique      bool   // the sequence numbers are unique
 	schemaThere bool
 	mayRead     bool // of a table that is there
 	mayAdd      bool
@@ -45,23 +48,11 @@ func (p place) table() string { return postgres.Quote(p.schema, tableName) }
 // name returns the table for people.
 func (p place) name() string { return p.schema + "." + tableName }
 
-// placeSQL asks for the two schemas. It does not use to_regclass, which fails where the account may
-// not enter a schema.
-const placeSQL = `select s.name, n.oid is not null, c.oid is not null,
-	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT'), false),
-	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') and has_table_privilege(c.oid, 'INSERT'), false),
-	coalesce(has_schema_privilege(n.oid, 'USAGE') and has_schema_privilege(n.oid, 'CREATE'), has_database_privilege(current_database(), 'CREATE')),
-	exists (select from pg_roles where rolname = s.name) or s.name = any (string_to_array(replace(replace(current_setting('search_path'), '"', ''), ' ', ''), ',')),
-	current_setting('transaction_read_only') = 'on', current_user, current_database()
-	from unnest(array['` + usualSchema + `', '` + otherSchema + `']) with ordinality as s(name, rank)
-	left join pg_namespace n on n.nspname = s.name
-	left join pg_class c on c.relnamespace = n.oid and c.relname = '` + tableName + `' and c.relkind in ('r', 'p', 'v', 'm', 'f')
-	order by s.rank`
-
 // findPlace returns where the table is. Where it is not there, it returns where it would be: in the
-// first schema that is there already, or that is no account's name.
-func findPlace(ctx context.Context, conn *pgconn.PgConn) (place, error) {
-	rows, err := postgres.QueryRows(ctx, conn, placeSQL)
+// first schema that is there already, or that is no account's name. The search path is ownPath, and
+// callers is the one before.
+func findPlace(ctx context.Context, conn *pgconn.PgConn, callers string) (place, error) {
+	rows, err := postgres.QueryRows(ctx, conn, placeSQL, callers)
 	if err != nil {
 		return place{}, fmt.Errorf("looking for the record: %w", err)
 	}
@@ -69,7 +60,8 @@ func findPlace(ctx context.Context, conn *pgconn.PgConn) (place, error) {
 	var free []place
 	for _, row := range rows {
 		is := func(column int) bool { return row[column] == "t" }
-		p := place{schema: row[0], schemaThere: is(1), there: is(2), mayRead: is(3), mayAdd: is(4), mayMake: is(5), readOnly: is(7), account: row[8], database: row[9]}
+		p := place{schema: row[0], schemaThere: is(1), there: is(2), mayRead: is(3), mayAdd: is(4), mayMake: is(5), readOnly: is(7), account: row[8], database: row[9],
+			number: row[10], foreign: row[11], unique: is(12)}
 		if p.there {
 			found = append(found, p)
 		}
@@ -79,7 +71,7 @@ func findPlace(ctx context.Context, conn *pgconn.PgConn) (place, error) {
 	}
 	switch {
 	case len(found) > 1:
-		return place{}, ErrTwoRecords
+		return place{}, explainTwo(found)
 	case len(found) == 1:
 		return found[0], nil
 	case len(free) > 0:
@@ -88,11 +80,30 @@ func findPlace(ctx context.Context, conn *pgconn.PgConn) (place, error) {
 	return place{account: rows[0][8], database: rows[0][9], readOnly: rows[0][7] == "t"}, nil
 }
 
+// explainTwo returns the error of two records, which names the one that is not the tool's.
+func explainTwo(found []place) error {
+	for _, p := range found {
+		if p.foreign != "" {
+			return fmt.Errorf("%w: %s", ErrTwoRecords, p.foreign)
+		}
+	}
+	return ErrTwoRecords
+}
+
+// ForeignError says that what has the name of the record is not the table that the tool makes, or can
+// run what others wrote with the rights of whoever reads it or adds to it.
+type ForeignError struct{ Prospect chain.Prospect }
+
+// Error says what it is, and whose.
+func (e *ForeignError) Error() string { return e.Prospect.Reason }
+
 // prospect says what will become of entries.
 func (p place) prospect() chain.Prospect {
 	found := chain.Prospect{Place: p.name(), Made: !p.there}
 	who := postgres.Quote(p.account)
 	switch {
+	case p.foreign != "":
+		found.Reason, found.Fix = p.foreign, "find out who made it, and let a DBA put it right; --record FILE keeps the entries in a file meanwhile"
 	case p.readOnly:
 		found.Reason, found.Fix = "the server or the account takes no writes", "--record FILE keeps the entries in a file"
 	case p.schema == "":

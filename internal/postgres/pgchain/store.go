@@ -16,10 +16,6 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
-// lockNumber names the lock of the writers among the advisory locks of a database. It is the ASCII
-// text "ocmtlink".
-const lockNumber = "8026379307706838635"
-
 // Store is the record of a database. It is safe for concurrent use.
 type Store struct {
 	db      *postgres.DB
@@ -35,8 +31,8 @@ func New(db *postgres.DB, author chain.Author, missing func(reason string)) *Sto
 
 // Prospect says what will become of entries, before anything is changed.
 func (s *Store) Prospect(ctx context.Context) (found chain.Prospect, err error) {
-	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		p, err := findPlace(ctx, conn)
+	err = s.read(ctx, func(conn *pgconn.PgConn, callers string) error {
+		p, err := findPlace(ctx, conn, callers)
 		if errors.Is(err, ErrTwoRecords) {
 			found = chain.Prospect{Reason: err.Error(), Fix: "drop the one that the tool did not make; or --record FILE"}
 			return nil
@@ -48,13 +44,15 @@ func (s *Store) Prospect(ctx context.Context) (found chain.Prospect, err error) 
 }
 
 // SQL returns the statements with which a DBA makes the table, and lets the account add to it; "" where
-// it can already.
+// it can already. Errors: *ForeignError, ErrTwoRecords.
 func (s *Store) SQL(ctx context.Context) (statements string, err error) {
-	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		p, err := findPlace(ctx, conn)
+	err = s.read(ctx, func(conn *pgconn.PgConn, callers string) error {
+		p, err := findPlace(ctx, conn, callers)
 		switch {
 		case err != nil:
 			return err
+		case p.foreign != "":
+			return &ForeignError{p.prospect()}
 		case p.schema == "":
 			return errors.New(p.prospect().Reason)
 		}
@@ -64,95 +62,27 @@ func (s *Store) SQL(ctx context.Context) (statements string, err error) {
 	return statements, err
 }
 
-// Append adds entries in a transaction, as the last thing that it does: the lock of the writers is
-// held until it ends. It makes the table where it is not there. Where the server refuses it, the
-// transaction goes on without the entries. A wait for other writers that takes too long is an error.
-func (s *Store) Append(ctx context.Context, conn *pgconn.PgConn, events ...chain.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	if err := s.lock(ctx, conn); err != nil {
-		return err
-	}
-	err := s.add(ctx, conn, events)
-	reason := ""
-	var failure *postgres.FailureError
-	var refused *refusedError
-	switch {
-	case err == nil:
-		_, err := conn.Exec(ctx, "release savepoint ocmt_entry").ReadAll()
-		return postgres.ExplainError(err)
-	case errors.As(err, &refused) || errors.Is(err, ErrTwoRecords):
-		reason = err.Error()
-	case errors.As(err, &failure) && failure.Kind.IsRefusal() || errors.As(err, &failure) && failure.Kind == postgres.ReadOnly:
-		reason = failure.Error()
-	default:
-		return fmt.Errorf("adding to the record: %w", err)
-	}
-	if _, err := conn.Exec(ctx, "rollback to savepoint ocmt_entry").ReadAll(); err != nil {
-		return postgres.ExplainError(err)
-	}
-	s.missing(reason)
-	return nil
+// read does work in a transaction of its own, with ownPath. The work gets the search path before it.
+func (s *Store) read(ctx context.Context, work func(conn *pgconn.PgConn, callers string) error) error {
+	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		return postgres.InTransaction(ctx, conn, func() error {
+			callers, err := takePath(ctx, conn)
+			if err != nil {
+				return err
+			}
+			return work(conn, callers)
+		})
+	})
 }
 
-// refusedError says that an entry cannot be made.
-type refusedError struct{ prospect chain.Prospect }
-
-// Error says why, and what helps.
-func (e *refusedError) Error() string { return e.prospect.Reason + ": " + e.prospect.Fix }
-
-// lock waits for the other writers. What is committed must be on disk, because its hash may be kept
-// elsewhere.
-func (s *Store) lock(ctx context.Context, conn *pgconn.PgConn) error {
-	wait := strconv.FormatInt(s.db.LockTimeout().Milliseconds(), 10)
-	_, err := conn.Exec(ctx, "savepoint ocmt_entry; set local lock_timeout = "+wait+`;
-		select set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'local' else current_setting('synchronous_commit') end, true);
-		select pg_advisory_xact_lock(`+lockNumber+")").ReadAll()
+// takePath makes ownPath the search path of a transaction, and returns the one before.
+func takePath(ctx context.Context, conn *pgconn.PgConn) (callers string, err error) {
+	rows, err := postgres.QueryRows(ctx, conn, "select pg_catalog.current_setting('search_path')")
 	if err != nil {
-		return fmt.Errorf("waiting for other writers of the record: %w", postgres.ExplainError(err))
+		return "", err
 	}
-	return nil
-}
-
-// add adds entries behind the last one. The lock is held.
-func (s *Store) add(ctx context.Context, conn *pgconn.PgConn, events []chain.Event) error {
-	p, err := findPlace(ctx, conn)
-	if err != nil {
-		return err
-	}
-	if prospect := p.prospect(); prospect.Reason != "" {
-		return &refusedError{prospect}
-	}
-	if !p.there {
-		if _, err := conn.Exec(ctx, strings.Join(p.makingSQL(), "; ")).ReadAll(); err != nil {
-			return fmt.Errorf("making %s: %w", p.name(), postgres.ExplainError(err))
-		}
-	}
-	rows, err := postgres.QueryRows(ctx, conn, `select coalesce(l.sequence, 0), coalesce(l.hash, ''), `+timeSQL("now()")+`
-		from (select) one left join (select sequence, hash from `+p.table()+` order by sequence desc limit 1) l on true`)
-	if err != nil {
-		return err
-	}
-	last := chain.Link{Sequence: postgres.ParseNumber(rows[0][0]), Hash: rows[0][1]}
-	now, err := parseTime(rows[0][2])
-	if err != nil {
-		return err
-	}
-	for _, event := range events {
-		entry, err := chain.Next(last, now, s.author, event)
-		if err != nil {
-			return err
-		}
-		last = entry.Link()
-		_, err = postgres.QueryRows(ctx, conn, "insert into "+p.table()+` (sequence, at, operator, host, command, action, subject, details, previous, hash)
-			values ($1, now(), $2, $3, $4, $5, $6, $7, $8, $9)`, strconv.FormatInt(entry.Sequence, 10), entry.Operator, entry.Host, entry.Command,
-			entry.Action, entry.Subject, string(entry.Details), entry.Previous, last.Hash)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = conn.Exec(ctx, "set local search_path = "+ownPath).ReadAll()
+	return rows[0][0], postgres.ExplainError(err)
 }
 
 // Add adds entries in a transaction of their own.
@@ -168,29 +98,33 @@ type ReadError struct{ Prospect chain.Prospect }
 // Error says why.
 func (e *ReadError) Error() string { return e.Prospect.Reason }
 
-// reading finds the table for a reader. It reports false where there is none.
-func reading(ctx context.Context, conn *pgconn.PgConn) (p place, there bool, err error) {
-	p, err = findPlace(ctx, conn)
-	if err != nil || !p.there {
+// reading finds the table for a reader, and locks it. It reports false where there is none.
+func reading(ctx context.Context, conn *pgconn.PgConn, callers string) (p place, there bool, err error) {
+	p, err = findPlace(ctx, conn, callers)
+	switch {
+	case err != nil:
 		return p, false, err
-	}
-	if !p.mayRead {
+	case p.foreign != "":
+		return p, p.there, &ForeignError{p.prospect()}
+	case !p.there:
+		return p, false, nil
+	case !p.mayRead:
 		who := postgres.Quote(p.account)
 		return p, true, &ReadError{chain.Prospect{Place: p.name(), Reason: "the account may not read " + p.name(),
 			Fix: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s", postgres.Quote(p.schema), who, p.table(), who)}}
 	}
-	return p, true, nil
+	return p, true, p.hold(ctx, conn, callers, "access share")
 }
 
 // atOnce is how many entries are read in one round trip.
 const atOnce = "2000"
 
 // Verify looks at all entries, and for a head that was kept elsewhere; "" for none. Errors:
-// chain.ErrNone where there is no table and no head was kept, *ReadError, ErrTwoRecords.
+// chain.ErrNone where there is no table and no head was kept, *ReadError, *ForeignError, ErrTwoRecords.
 func (s *Store) Verify(ctx context.Context, kept string) (report chain.Report, err error) {
 	verifier := chain.NewVerifier(kept)
-	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		p, there, err := reading(ctx, conn)
+	err = s.read(ctx, func(conn *pgconn.PgConn, callers string) error {
+		p, there, err := reading(ctx, conn, callers)
 		switch {
 		case err != nil:
 			return err
@@ -199,7 +133,7 @@ func (s *Store) Verify(ctx context.Context, kept string) (report chain.Report, e
 		case !there:
 			return nil
 		}
-		return postgres.InTransaction(ctx, conn, func() error { return verifyTable(ctx, conn, p, verifier) })
+		return verifyTable(ctx, conn, p, verifier)
 	})
 	if err != nil {
 		return chain.Report{}, fmt.Errorf("reading the record: %w", err)
@@ -210,7 +144,7 @@ func (s *Store) Verify(ctx context.Context, kept string) (report chain.Report, e
 // verifyTable hands the entries to a verifier, through a cursor: pages by key would pass over rows
 // with the same number, where somebody has taken the primary key away.
 func verifyTable(ctx context.Context, conn *pgconn.PgConn, p place, verifier *chain.Verifier) error {
-	if _, err := postgres.QueryRows(ctx, conn, "declare ocmt_record no scroll cursor for select "+columnsSQL+" from "+p.table()+" order by sequence"); err != nil {
+	if _, err := postgres.QueryRows(ctx, conn, "declare ocmt_record no scroll cursor for select "+columnsSQL+" from only "+p.table()+" order by sequence"); err != nil {
 		return err
 	}
 	for {
@@ -232,14 +166,14 @@ func verifyTable(ctx context.Context, conn *pgconn.PgConn, p place, verifier *ch
 }
 
 // Entries returns the entries of a query, newest first, and whether there is a record at all. An
-// entry whose time cannot be read is left out: Verify reports it. Errors: *ReadError, ErrTwoRecords.
+// entry whose time cannot be read is left out: Verify reports it. Errors: *ReadError, *ForeignError, ErrTwoRecords.
 func (s *Store) Entries(ctx context.Context, query chain.Query) (entries []chain.Entry, there bool, err error) {
-	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+	err = s.read(ctx, func(conn *pgconn.PgConn, callers string) error {
 		var p place
-		if p, there, err = reading(ctx, conn); err != nil || !there {
+		if p, there, err = reading(ctx, conn, callers); err != nil || !there {
 			return err
 		}
-		rows, err := postgres.QueryRows(ctx, conn, "select "+columnsSQL+" from "+p.table()+`
+		rows, err := postgres.QueryRows(ctx, conn, "select "+columnsSQL+" from only "+p.table()+`
 			where (cardinality($1::text[]) = 0 or action = any ($1::text[])) and ($2 = '' or subject = $2) and ($3::bigint = 0 or sequence < $3::bigint)
 			order by sequence desc limit nullif($4::bigint, 0)`,
 			postgres.TextArray(query.Actions), query.Subject, strconv.FormatInt(query.Before, 10), strconv.Itoa(query.Limit))

@@ -227,7 +227,7 @@ func TestWaitForAnotherWriterEnds(t *testing.T) {
 	}
 	t.Cleanup(db.Close)
 	store := pgchain.New(db, author, func(reason string) { t.Errorf("went on: %s", reason) })
-	d.exec("begin; select pg_advisory_xact_lock(8026379307706838635)")
+	d.exec("begin; insert into ocmt.record select 2, at, operator, host, command, action, subject, details, hash, 'x' from ocmt.record")
 	var failure *postgres.FailureError
 	if err := change(t.Context(), db, store, "1"); !errors.As(err, &failure) || failure.Kind != postgres.InTheWay {
 		t.Errorf("%v", err)
