@@ -76,7 +76,15 @@ func (a *App) warnUnrecorded(reason string) {
 // explainChain explains why the tool's own record was not written or read.
 func explainChain(err error) *ui.Error {
 	var unreadable *pgchain.ReadError
+	var foreign *pgchain.ForeignError
+	var refused *pgchain.RefusedError
 	switch {
+	case errors.As(err, &foreign):
+		return &ui.Error{Message: foreign.Error(), Hints: []string{"it is not read, because it can run what others wrote with the rights of this account", foreign.Prospect.Fix}, Code: ui.ExitFailed}
+	case errors.As(err, &refused):
+		return &ui.Error{Message: refused.Error(), Code: ui.ExitFailed, Hints: []string{
+			"somebody keeps entries out of the tool's own record: look at the triggers and constraints of " + refused.Place + ", and find out who made them",
+			"--record FILE keeps the entries in a file meanwhile"}}
 	case errors.As(err, &unreadable):
 		return &ui.Error{Message: unreadable.Error(), Hints: []string{unreadable.Prospect.Fix}, Code: ui.ExitFailed}
 	case errors.Is(err, chain.ErrNone):

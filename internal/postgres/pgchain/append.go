@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -14,9 +15,12 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
-// maxAttempts bounds how often a writer begins again because another one came first. Twenty at once
-// need about twenty.
+// maxAttempts bounds how often a writer begins again because another one came first. The last of
+// twenty at once needs about twenty.
 const maxAttempts = 500
+
+// maxMakings bounds how often it begins again because another one made the table.
+const maxMakings = 3
 
 // errOvertaken says that another writer has added an entry, or made the table, since the head was read.
 var errOvertaken = errors.New("other writers of the record came first again and again")
@@ -52,7 +56,7 @@ func (s *Store) Append(ctx context.Context, conn *pgconn.PgConn, events ...chain
 		return postgres.ExplainError(err)
 	}
 	err := errOvertaken
-	for attempt := 0; attempt < maxAttempts && errors.Is(err, errOvertaken); attempt++ {
+	for attempt := 0; attempt < maxMakings && errors.Is(err, errOvertaken); attempt++ {
 		if err = s.add(ctx, conn, events); err == nil {
 			return nil
 		}
@@ -148,57 +152,63 @@ func (p place) hold(ctx context.Context, conn *pgconn.PgConn, callers, mode stri
 	return nil
 }
 
-// insert adds entries behind the last one. An entry with the number of one that another transaction
-// has added waits until that one ends: this is what keeps writers apart, and it needs the right to
-// add. A lock that needs none could be held by anybody.
+// insert adds entries behind the last one. The first waits for a transaction that has added one with
+// its number, until that one ends: this is what keeps writers apart, and it needs the right to add. A
+// lock that needs none could be held by anybody. Where another writer came first, it begins again.
 func (s *Store) insert(ctx context.Context, conn *pgconn.PgConn, p place, events []chain.Event) error {
-	rows, err := postgres.QueryRows(ctx, conn, p.headSQL())
+	last, now, err := p.queryHead(ctx, conn)
 	if err != nil {
 		return err
 	}
-	last := chain.Link{Sequence: postgres.ParseNumber(rows[0][0]), Hash: rows[0][1]}
-	now, err := parseTime(rows[0][2])
-	if err != nil {
-		return err
-	}
-	for _, event := range events {
-		entry, err := chain.Next(last, now, s.author, event)
+	attempts := 0
+	for n := 0; n < len(events); {
+		entry, err := chain.Next(last, now, s.author, events[n])
 		if err != nil {
 			return err
 		}
-		before := last
-		last = entry.Link()
-		added, err := postgres.QueryRows(ctx, conn, "insert into "+p.table()+` (sequence, at, operator, host, command, action, subject, details, previous, hash)
-			values ($1, now(), $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning sequence`, strconv.FormatInt(entry.Sequence, 10), entry.Operator, entry.Host, entry.Command,
-			entry.Action, entry.Subject, string(entry.Details), entry.Previous, last.Hash)
-		var failure *postgres.FailureError
+		added, err := p.insertEntry(ctx, conn, entry)
+		if err != nil {
+			return err
+		}
+		if added {
+			last = entry.Link()
+			n++
+			continue
+		}
+		head, _, err := p.queryHead(ctx, conn)
 		switch {
-		case errors.As(err, &failure) && failure.Kind.IsRefusal():
-			return &RefusedError{p.name(), failure}
 		case err != nil:
 			return err
-		case len(added) == 0:
-			return p.explainCollision(ctx, conn, before)
+		case head == last:
+			return &RefusedError{p.name(), errors.New("a trigger passes it over, or another entry follows the same one already")}
+		case attempts == maxAttempts:
+			return errOvertaken
 		}
+		last = head
+		attempts++
 	}
 	return nil
 }
 
-// headSQL asks for the last entry, and the time.
-func (p place) headSQL() string {
-	return `select coalesce(l.sequence, 0), coalesce(l.hash, ''), ` + timeSQL("now()") + `
-		from (select) one left join (select sequence, hash from only ` + p.table() + ` order by sequence desc limit 1) l on true`
+// queryHead returns the last entry, and the time.
+func (p place) queryHead(ctx context.Context, conn *pgconn.PgConn) (last chain.Link, now time.Time, err error) {
+	rows, err := postgres.QueryRows(ctx, conn, `select coalesce(l.sequence, 0), coalesce(l.hash, ''), `+timeSQL("now()")+`
+		from (select) one left join (select sequence, hash from only `+p.table()+` order by sequence desc limit 1) l on true`)
+	if err != nil {
+		return last, now, err
+	}
+	now, err = parseTime(rows[0][2])
+	return chain.Link{Sequence: postgres.ParseNumber(rows[0][0]), Hash: rows[0][1]}, now, err
 }
 
-// explainCollision says why an entry was not added. Where another writer came first, the head is a
-// new one. Where it is not, a trigger or an entry that was tampered with is in the way.
-func (p place) explainCollision(ctx context.Context, conn *pgconn.PgConn, before chain.Link) error {
-	rows, err := postgres.QueryRows(ctx, conn, p.headSQL())
-	switch {
-	case err != nil:
-		return err
-	case rows[0][1] == before.Hash:
-		return &RefusedError{p.name(), errors.New("a trigger passes it over, or an entry behind the last one follows the same one")}
+// insertEntry adds an entry. It reports false where one is there already that it cannot stand beside.
+func (p place) insertEntry(ctx context.Context, conn *pgconn.PgConn, entry chain.Entry) (added bool, err error) {
+	rows, err := postgres.QueryRows(ctx, conn, "insert into "+p.table()+` (sequence, at, operator, host, command, action, subject, details, previous, hash)
+		values ($1, now(), $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning sequence`, strconv.FormatInt(entry.Sequence, 10), entry.Operator, entry.Host, entry.Command,
+		entry.Action, entry.Subject, string(entry.Details), entry.Previous, entry.Hash())
+	var failure *postgres.FailureError
+	if errors.As(err, &failure) && failure.Kind.IsRefusal() {
+		return false, &RefusedError{p.name(), failure}
 	}
-	return errOvertaken
+	return len(rows) > 0, err
 }
