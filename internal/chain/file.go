@@ -30,6 +30,7 @@ var (
 	ErrOpenToOthers = errors.New("others may read or write it: chmod 600")
 	ErrBrokenEnd    = errors.New("its last line is no entry: ocmt audit verify-chain --record says what is wrong")
 	ErrLocked       = errors.New("another process has been writing to it for ten seconds")
+	ErrMoved        = errors.New("another file takes its name again and again")
 	// ErrNone says that there is no chain.
 	ErrNone = errors.New("there is no record yet")
 )
@@ -100,9 +101,9 @@ func (f *File) explain(err error) error {
 // Append adds entries, makes the file with mode 0600 where it is not there, and returns once they
 // are on disk. Another writer is waited for. It returns how many bytes of a torn line it closed
 // off, 0 for none. Errors: ErrNoPlainFile, ErrForeignOwner, ErrOpenToOthers, ErrBrokenEnd, ErrLocked,
-// or of the file.
+// ErrMoved, or of the file.
 func (f *File) Append(ctx context.Context, at time.Time, author Author, events ...Event) (closedOff int, err error) {
-	file, err := openPrivate(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	file, err := openLocked(ctx, f.path, syscall.LOCK_EX, func() (*os.File, error) { return openPrivate(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE) })
 	if err != nil {
 		return 0, f.explain(err)
 	}
@@ -111,9 +112,6 @@ func (f *File) Append(ctx context.Context, at time.Time, author Author, events .
 			err = f.explain(closeErr)
 		}
 	}()
-	if err := lockFile(ctx, file, syscall.LOCK_EX); err != nil {
-		return 0, f.explain(err)
-	}
 	end, err := readEnd(file)
 	if err != nil {
 		return 0, f.explain(err)
@@ -268,14 +266,11 @@ func (f *File) Entries(ctx context.Context, query Query) (entries []Entry, there
 // read hands out the lines until one is refused. It reports whether the last line has its line
 // break. A writer is waited for with a shared lock.
 func (f *File) read(ctx context.Context, take func(line string) bool) (ended bool, err error) {
-	file, err := openForReading(f.path)
+	file, err := openLocked(ctx, f.path, syscall.LOCK_SH, func() (*os.File, error) { return openForReading(f.path) })
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
-	if err := lockFile(ctx, file, syscall.LOCK_SH); err != nil {
-		return false, err
-	}
 	for reader := bufio.NewReaderSize(file, 4*maxLine); ; {
 		line, err := reader.ReadString('\n')
 		switch {

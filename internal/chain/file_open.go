@@ -88,6 +88,44 @@ func lockFile(ctx context.Context, file *os.File, how int) error {
 	}
 }
 
+// openLocked opens a file and locks it. Where another file took its name in between, as a rotation of
+// logs does, it opens that one: an entry would be added to a file that is put away.
+func openLocked(ctx context.Context, path string, how int, open func() (*os.File, error)) (*os.File, error) {
+	for range maxReopened {
+		file, err := open()
+		if err != nil {
+			return nil, err
+		}
+		if err = lockFile(ctx, file, how); err == nil {
+			var same bool
+			if same, err = hasName(file, path); same {
+				return file, nil
+			}
+		}
+		_ = file.Close() // nothing was written
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, ErrMoved
+}
+
+// maxReopened bounds how often a file is opened again because it was renamed.
+const maxReopened = 100
+
+// hasName reports whether the file is still the one of that name.
+func hasName(file *os.File, path string) (bool, error) {
+	held, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(held, named), err
+}
+
 // flock tries to take a lock, again where a signal interrupts it.
 func flock(file *os.File, how int) error {
 	for {
