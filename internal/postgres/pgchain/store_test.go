@@ -81,7 +81,7 @@ func writeWhileKilled(t *testing.T, d *database, address string) int64 {
 		select {
 		case <-done:
 			return killed.Load()
-		case <-time.After(time.Duration(rand.IntN(15)) * time.Millisecond): // at random
+		case <-time.After(time.Duration(rand.IntN(40)) * time.Millisecond): // at random
 		}
 		if d.text(`select coalesce((select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
 			and state <> 'idle' order by random() limit 1), false)::text`) == "true" {
