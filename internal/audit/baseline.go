@@ -27,8 +27,9 @@ type Accepted struct {
 
 // Baseline has the faults that are accepted. A nil Baseline accepts none.
 type Baseline struct {
-	entries []Accepted
-	used    []bool
+	entries  []Accepted
+	used     []bool
+	byObject map[[2]string]int // index of an entry by check and object
 }
 
 // baselineVersion is the version of the form of the file.
@@ -72,17 +73,18 @@ func ParseBaseline(text []byte) (*Baseline, error) {
 	if file.Version != baselineVersion && len(bytes.TrimSpace(text)) > 0 {
 		return nil, &BaselineError{Reason: "its first line must be version: 1"}
 	}
-	seen := map[[2]string]bool{}
+	baseline := &Baseline{entries: file.Accepted, used: make([]bool, len(file.Accepted)), byObject: map[[2]string]int{}}
 	for i, one := range file.Accepted {
 		if err := one.check(); err != "" {
 			return nil, &BaselineError{Entry: i + 1, Reason: err}
 		}
-		if seen[[2]string{one.ID, one.Object}] {
+		of := [2]string{one.ID, one.Object}
+		if _, twice := baseline.byObject[of]; twice {
 			return nil, &BaselineError{Entry: i + 1, Reason: "an entry before it is of the same object"}
 		}
-		seen[[2]string{one.ID, one.Object}] = true
+		baseline.byObject[of] = i
 	}
-	return &Baseline{entries: file.Accepted, used: make([]bool, len(file.Accepted))}, nil
+	return baseline, nil
 }
 
 // check says what is wrong with an entry; "" for nothing.
@@ -92,7 +94,7 @@ func (a Accepted) check() string {
 			return field.name + " is missing; id, object, owner, reason and expires are all needed"
 		}
 	}
-	if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.ID == a.ID }) {
+	if !slices.ContainsFunc(catalogue(), func(c Check) bool { return c.ID == a.ID }) {
 		return "there is no check of that id"
 	}
 	if a.Count < 0 {
@@ -119,8 +121,8 @@ func (b *Baseline) find(id, object string, count int64, now time.Time) (entry Ac
 	if b == nil {
 		return Accepted{}, false
 	}
-	at := slices.IndexFunc(b.entries, func(a Accepted) bool { return a.ID == id && a.Object == object })
-	if at < 0 {
+	at, there := b.byObject[[2]string{id, object}]
+	if !there {
 		return Accepted{}, false
 	}
 	b.used[at] = true

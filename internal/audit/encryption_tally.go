@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -110,7 +109,7 @@ func (c censusColumn) appendPlace(dst, key []byte) []byte {
 	switch {
 	case c.table.KeyIsUUID && len(key) == 16:
 		return appendUUID(dst, key)
-	case !uuidForm.Match(key) && secret.Resembles(string(key)):
+	case secret.ResemblesAsKey(string(key)):
 		return append(dst, "[not shown]"...)
 	default:
 		return append(dst, bytes.ToValidUTF8(key, []byte("?"))...)
@@ -127,6 +126,3 @@ func appendUUID(dst, key []byte) []byte {
 	}
 	return dst
 }
-
-// uuidForm matches a UUID, which names a row and opens nothing.
-var uuidForm = regexp.MustCompile("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")

@@ -10,14 +10,14 @@ import (
 )
 
 // EventKind is a kind of event in the life of secrets.
-type EventKind uint8
+type EventKind string
 
 // The kinds of events.
 const (
-	KeyEvent      EventKind = iota // a key was retired, or its backup verified
-	RotationEvent                  // values were moved, or a secret was rotated
-	IncidentEvent
-	DueEvent // a secret is to be rotated by then
+	KeyEvent      EventKind = "key"      // a key was retired, or its backup verified
+	RotationEvent EventKind = "rotation" // values were moved, or a secret was rotated
+	IncidentEvent EventKind = "incident"
+	DueEvent      EventKind = "due" // a secret is to be rotated by then
 )
 
 // Event is an event in the life of secrets.

@@ -44,11 +44,11 @@ type Reporter interface {
 // an *UnknownCheckError.
 func (r Request) Select() (asked []Check, skipped []string, err error) {
 	for _, name := range slices.Concat(r.Only, r.Skip) {
-		if !slices.ContainsFunc(Checks(), func(c Check) bool { return c.matches(name) }) {
+		if !slices.ContainsFunc(catalogue(), func(c Check) bool { return c.matches(name) }) {
 			return nil, nil, &UnknownCheckError{name}
 		}
 	}
-	for _, check := range Checks() {
+	for _, check := range catalogue() {
 		matches := func(name string) bool { return check.matches(name) }
 		if len(r.Only) > 0 && !slices.ContainsFunc(r.Only, matches) || slices.ContainsFunc(r.Skip, matches) {
 			skipped = append(skipped, check.ID)
@@ -70,7 +70,7 @@ func (c Check) matches(name string) bool {
 
 // Find returns the check of an ID, with or without OCMT-. The error is an *UnknownCheckError.
 func Find(id string) (Check, error) {
-	for _, check := range Checks() {
+	for _, check := range catalogue() {
 		if strings.EqualFold(check.ID, id) || strings.EqualFold(strings.TrimPrefix(check.ID, "OCMT-"), id) {
 			return check, nil
 		}
@@ -116,7 +116,7 @@ func Run(ctx context.Context, sources *Sources, request Request, reporter Report
 		report.Results = append(report.Results, newResult(check, seen, request.Baseline, request.Now))
 		asked.results = report.Results
 	}
-	order := Checks()
+	order := catalogue()
 	position := func(r Result) int {
 		return slices.IndexFunc(order, func(c Check) bool { return c.ID == r.Check.ID })
 	}

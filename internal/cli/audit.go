@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +16,7 @@ import (
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/audit/report"
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/probe"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -199,7 +199,12 @@ not be looked at is never a pass: without findings the command then ends with 1.
 }
 
 func (a *App) runAudit(ctx context.Context, settings *config.Settings, options *auditOptions) error {
-	found, extras, err := a.audit(ctx, settings, &options.auditScope, audit.Severity(options.FailOn))
+	baseline, err := a.readBaseline(options.Baseline)
+	if err != nil {
+		return err
+	}
+	request := audit.Request{FailOn: audit.Severity(options.FailOn), Baseline: baseline}
+	found, extras, err := a.audit(ctx, settings, &options.auditScope, request, options.HTML != "")
 	if err != nil {
 		return err
 	}
@@ -223,32 +228,29 @@ func (a *App) runAudit(ctx context.Context, settings *config.Settings, options *
 	return auditError(found, options.AllowUnchecked)
 }
 
-// audit asks the checks of a scope. The extras are for the page.
-func (a *App) audit(ctx context.Context, settings *config.Settings, scope *auditScope, failOn audit.Severity) (*audit.Report, report.Extras, error) {
+// audit asks the checks of a scope. The extras are for a page, where one is wanted.
+func (a *App) audit(ctx context.Context, settings *config.Settings, scope *auditScope, request audit.Request, page bool) (found *audit.Report, extras report.Extras, err error) {
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	var none report.Extras
-	baseline, err := a.readBaseline(scope.Baseline)
-	if err != nil {
-		return nil, none, err
-	}
-	request := audit.Request{Only: scope.Only, Skip: scope.Skip, FailOn: failOn, Baseline: baseline, Now: a.deps.Now(), CheckTimeout: scope.CheckTimeout}
+	request.Only, request.Skip, request.Now, request.CheckTimeout = scope.Only, scope.Skip, a.deps.Now(), scope.CheckTimeout
 	if _, _, err := request.Select(); err != nil {
-		return nil, none, err
+		return nil, extras, err
 	}
 	deployment, err := a.openAudit(ctx, settings, scope)
 	if err != nil {
-		return nil, none, causeOf(ctx, err)
+		return nil, extras, causeOf(ctx, err)
 	}
 	defer deployment.close()
 	progress := a.printer.Progress("checking", "checks")
 	defer progress.End()
-	found, err := audit.Run(ctx, &deployment.sources, request, checkProgress{progress})
-	if err != nil {
-		return nil, none, causeOf(ctx, err)
+	if found, err = audit.Run(ctx, &deployment.sources, request, checkProgress{progress}); err != nil {
+		return nil, extras, causeOf(ctx, err)
 	}
 	found.Inputs = deployment.inputs
-	return found, deployment.extras(ctx), nil
+	if page {
+		extras = deployment.extras(ctx)
+	}
+	return found, extras, nil
 }
 
 // checkProgress shows which check is at work.
@@ -263,7 +265,7 @@ func (a *App) readBaseline(name string) (*audit.Baseline, error) {
 	if asked == "" {
 		asked = audit.BaselineFile
 	}
-	text, err := readRegular(a.path(asked), maxBaseline)
+	text, err := files.ReadRegular(a.path(asked), maxBaseline)
 	if name == "" && errors.Is(err, os.ErrNotExist) {
 		return nil, nil //nolint:nilnil // no baseline accepts nothing
 	}
@@ -280,28 +282,7 @@ func (a *App) readBaseline(name string) (*audit.Baseline, error) {
 // maxBaseline is how many bytes a baseline may have.
 const maxBaseline = 8 << 20
 
-// errNotRegular says that a file is a pipe, a device or a folder, which could keep the program for ever.
-var errNotRegular = errors.New("it is no regular file")
-
-// readRegular reads a regular file of at most so many bytes.
-func readRegular(path string, most int64) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	switch info, err := file.Stat(); {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errNotRegular
-	case info.Size() > most:
-		return nil, errors.New("it has more than " + ui.Number(most) + " bytes")
-	}
-	return io.ReadAll(io.LimitReader(file, most))
-}
-
-// withoutPath returns the cause of an error about a file, which repeats the path.
+// withoutPath returns the cause of an error about a file, which repeats the path: that could be a secret.
 func withoutPath(err error) error {
 	var about *fs.PathError
 	if errors.As(err, &about) {

@@ -84,7 +84,11 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 	if !a.deps.Now().Before(expires.AddDate(0, 0, 1)) {
 		return &ui.Error{Message: "the last day of --expires is over", Code: ui.ExitUsage}
 	}
-	found, _, err := a.audit(ctx, settings, &options.auditScope, audit.Medium)
+	baseline, err := a.readBaseline(options.Baseline)
+	if err != nil {
+		return err
+	}
+	found, _, err := a.audit(ctx, settings, &options.auditScope, audit.Request{Baseline: baseline}, false)
 	if err != nil {
 		return err
 	}
@@ -92,10 +96,6 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 		a.printGaps(found, true)
 		return &ui.Error{Message: "the baseline was not written, because " + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
 			Hints: []string{"give the rights that are named above, or name what to accept with --only", "--allow-unchecked writes it all the same"}, Code: ui.ExitFailed}
-	}
-	baseline, err := a.readBaseline(options.Baseline)
-	if err != nil {
-		return err
 	}
 	text, err := baseline.Accept(found, options.Owner, options.Reason, expires)
 	if err != nil {

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 
 	"github.com/ocmt/ocmt/internal/migrate"
@@ -33,11 +31,7 @@ func (a *App) writePlan(options *planOptions, written planDocument) error {
 func (a *App) readPlan(name string) (*migrate.Outline, error) {
 	text, err := os.ReadFile(a.path(name))
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err // without the path, which could be a secret
-		}
-		return nil, &ui.Error{Message: "reading the plan file " + shownName(name) + ": " + err.Error(), Code: ui.ExitUsage,
+		return nil, &ui.Error{Message: "reading the plan file " + shownName(name) + ": " + withoutPath(err).Error(), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate plan --out writes one"}}
 	}
 	var document struct {

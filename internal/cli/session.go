@@ -272,16 +272,9 @@ func (a *App) openAccess(settings *config.Settings, plainDelete bool) (*access, 
 
 // openRedis adds the Redis of each address in REDIS_URL. It dials nothing.
 func (a *App) openRedis(settings *config.Settings, found *access, how redissession.Options) error {
-	var options redis.Options
-	for _, file := range []struct {
-		name    string
-		content *[]byte
-	}{{settings.Access.RedisCA, &options.CA}, {settings.Access.RedisCertificate, &options.Certificate}, {settings.Access.RedisKey, &options.Key}} {
-		text, err := a.readCertificates(file.name)
-		if err != nil {
-			return fmt.Errorf("reading a certificate for Redis: %w", err)
-		}
-		*file.content = text
+	options, err := a.redisOptions(settings)
+	if err != nil {
+		return err
 	}
 	for _, address := range strings.Fields(settings.RedisURL.Reveal()) {
 		client, err := redis.New(address, options)
@@ -291,6 +284,19 @@ func (a *App) openRedis(settings *config.Settings, found *access, how redissessi
 		found.cache = append(found.cache, redissession.New(client, how))
 	}
 	return nil
+}
+
+// redisOptions reads the certificates for Redis.
+func (a *App) redisOptions(settings *config.Settings) (options redis.Options, err error) {
+	for _, file := range []struct {
+		name    string
+		content *[]byte
+	}{{settings.Access.RedisCA, &options.CA}, {settings.Access.RedisCertificate, &options.Certificate}, {settings.Access.RedisKey, &options.Key}} {
+		if *file.content, err = a.readCertificates(file.name); err != nil {
+			return options, fmt.Errorf("reading a certificate for Redis: %w", err)
+		}
+	}
+	return options, nil
 }
 
 // readCertificates reads a file of certificates or of their key; of no file, nothing.

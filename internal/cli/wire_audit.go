@@ -25,7 +25,6 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres/pgaudit"
 	"github.com/ocmt/ocmt/internal/probe"
 	"github.com/ocmt/ocmt/internal/processes"
-	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/redis/redisaudit"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -287,33 +286,13 @@ func (d *auditDeployment) endpointToken(setting string) string {
 	return text
 }
 
-// redisOptions reads the certificates for Redis.
-func (a *App) redisOptions(settings *config.Settings) (options redis.Options, err error) {
-	for _, file := range []struct {
-		name    string
-		content *[]byte
-	}{{settings.Access.RedisCA, &options.CA}, {settings.Access.RedisCertificate, &options.Certificate}, {settings.Access.RedisKey, &options.Key}} {
-		if file.name == "" {
-			continue
-		}
-		if *file.content, err = os.ReadFile(a.path(file.name)); err != nil {
-			return options, err
-		}
-	}
-	return options, nil
-}
-
 // extras are what the page of an audit shows besides the report.
 func (d *auditDeployment) extras(ctx context.Context) (extras report.Extras) {
 	events, err := audit.Events(ctx, &d.sources)
 	if err != nil {
 		d.app.printer.Note("the page has no timeline: %s", ui.Clean(err.Error()))
 	}
-	kinds := map[audit.EventKind]report.EventKind{audit.KeyEvent: report.KeyEvent, audit.RotationEvent: report.RotationEvent,
-		audit.IncidentEvent: report.IncidentEvent, audit.DueEvent: report.DueEvent}
-	for _, one := range events {
-		extras.Events = append(extras.Events, report.Event{At: one.At, Kind: kinds[one.Kind], Label: one.Label})
-	}
+	extras.Events = events
 	current, _ := strconv.Atoi(d.deployment.Text("ENCRYPTION_KEY_VERSION"))
 	for _, count := range d.encryption.VersionCounts() {
 		last := len(extras.Columns) - 1

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -88,28 +87,21 @@ func (s *Source) addFile(folder files.Folder, file files.Entry) {
 }
 
 var (
-	errLarge     = errors.New("it is larger than 4 MiB")
-	errNoRegular = errors.New("it is no regular file")
-	errNoRead    = errors.New("this account may not read it")
-	errUnread    = errors.New("it cannot be read")
+	errLarge  = errors.New("it is larger than 4 MiB")
+	errNoRead = errors.New("this account may not read it")
+	errUnread = errors.New("it cannot be read")
 )
 
 // readFile reads a regular file whole. Its errors do not repeat the path.
 func readFile(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+	text, err := files.ReadRegular(name, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fs.ErrNotExist
-	case err == nil && !info.Mode().IsRegular():
-		return nil, errNoRegular
-	case err == nil && info.Size() > maxFile:
+	case errors.Is(err, files.ErrNotRegular):
+		return nil, files.ErrNotRegular
+	case errors.Is(err, files.ErrTooLarge):
 		return nil, errLarge
-	}
-	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(name)
-	}
-	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, errNoRead
 	case err != nil:

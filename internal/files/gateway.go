@@ -159,14 +159,12 @@ var errLarge = errors.New("it is larger than 16 MiB")
 
 // readText reads a regular file whole.
 func readText(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	text, err := ReadRegular(path, maxText)
 	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is no regular file")}
-	case info.Size() > maxText:
+	case errors.Is(err, ErrNotRegular):
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	case errors.Is(err, ErrTooLarge):
 		return nil, &fs.PathError{Op: "read", Path: path, Err: errLarge}
 	}
-	return os.ReadFile(path)
+	return text, err
 }

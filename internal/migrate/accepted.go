@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -111,12 +110,9 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 		Digest: digestOf(row.Values[0]), Operator: request.Operator, Reason: request.Reason, At: sources.Clock()}, nil
 }
 
-// uuidForm matches a UUID, which names a row and opens nothing.
-var uuidForm = regexp.MustCompile("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
-
 // shownKey returns a row key, hidden where it could be a secret.
 func shownKey(key string) string {
-	if !uuidForm.MatchString(key) && secret.Resembles(key) {
+	if secret.ResemblesAsKey(key) {
 		return hiddenKey
 	}
 	return key

@@ -1,6 +1,10 @@
 package ocmt
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ocmt/ocmt/pkg/secret"
+)
 
 // Component is a program of an OCMT deployment.
 type Component string
@@ -55,17 +59,10 @@ func Settings() []Setting {
 	}
 }
 
-// placeholders are the example values of the documents and of .env.example (contract, section 2).
-var placeholders = []string{
-	"a1b2c3d4e5f6789012345678901234567890abcdef1234567890abcdef123456", "YourSecureRandomToken123456789",
-	"generate-a-secure-token-here", "change-this-to-something-secure", "generate-64-hex-chars-32-bytes-key",
-	"your-google-client-id", "your-google-client-secret", "your-secret-token-here", "change-me-to-a-long-random-token",
-}
-
 // IsPlaceholder reports whether a text is an example of the documents, or has one in it.
 func IsPlaceholder(text string) bool {
 	lower := strings.ToLower(text)
-	for _, example := range placeholders {
+	for _, example := range secret.Examples() {
 		if strings.Contains(lower, strings.ToLower(example)) {
 			return true
 		}

@@ -9,6 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// OwnPath is the search path on which every name without a schema is one of PostgreSQL's own. On the path of an
+// account, whoever may make objects in a schema could put operators and functions before those that are meant,
+// and they would run with the rights of the account.
+const OwnPath = "pg_catalog, pg_temp"
+
 // QueryRows runs a statement and returns its rows as texts, "" for NULL.
 func QueryRows(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) ([][]string, error) {
 	params := make([][]byte, len(args))

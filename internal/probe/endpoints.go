@@ -9,10 +9,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/netconn"
 )
 
 // Endpoints asks the endpoints of a deployment for the checks of internal/audit. It implements
@@ -81,8 +83,7 @@ func (e *Endpoints) Ask(ctx context.Context, endpoint audit.Endpoint, probe audi
 	if err != nil {
 		return audit.Answer{}, ErrAddress
 	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("X-Forwarded-Proto", "https")
+	setClientHeaders(request)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -99,8 +100,7 @@ func (e *Endpoints) Ask(ctx context.Context, endpoint audit.Endpoint, probe audi
 		}
 		return audit.Answer{Reason: explainWithoutURL(ctx, err)}, nil
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // so that the connection can be used again
-	_ = answer.Body.Close()
+	finish(answer)
 	return audit.Answer{Status: answer.StatusCode}, nil
 }
 
@@ -181,24 +181,15 @@ const ownTimeout = time.Second
 // of the machine's own.
 func (e *Endpoints) Reach(ctx context.Context, endpoint audit.Endpoint) (reached []string, here bool, err error) {
 	base := e.server[endpoint.Address].base
-	own, err := net.InterfaceAddrs()
+	own, err := netconn.OwnAddresses()
 	if err != nil {
 		return nil, false, err
 	}
-	here = endpoint.Loopback
-	var others []net.IP
-	for _, one := range own {
-		network, ok := one.(*net.IPNet)
-		if !ok || network.IP.IsLoopback() || network.IP.IsLinkLocalUnicast() {
-			continue
-		}
-		others = append(others, network.IP)
-		here = here || network.IP.Equal(net.ParseIP(base.Hostname()))
-	}
+	here = endpoint.Loopback || slices.ContainsFunc(own, net.ParseIP(base.Hostname()).Equal)
 	if !here {
 		return nil, false, nil
 	}
-	for _, address := range others {
+	for _, address := range own {
 		target := net.JoinHostPort(address.String(), portOf(base))
 		conn, err := (&net.Dialer{Timeout: ownTimeout}).DialContext(ctx, "tcp", target)
 		if ctx.Err() != nil {

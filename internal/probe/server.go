@@ -62,8 +62,7 @@ func (s *Server) Address() string { return s.base.String() }
 // IsExposed reports whether what is sent can be read on its way: the address is not of this machine,
 // and has no TLS.
 func (s *Server) IsExposed() bool {
-	address := net.ParseIP(s.base.Hostname())
-	return s.base.Scheme == "http" && s.base.Hostname() != "localhost" && (address == nil || !address.IsLoopback())
+	return s.base.Scheme == "http" && !isLoopback(s.base.Hostname())
 }
 
 // StatusError says that a server answered otherwise than was asked for.
@@ -125,21 +124,30 @@ func (s *Server) ask(ctx context.Context, method, path string, bearer func() str
 	if header != nil {
 		request.Header = header
 	}
-	// Without the first the admin UI answers with its log-in page, without the second the management
-	// server sends plain HTTP to HTTPS.
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("X-Forwarded-Proto", "https")
+	setClientHeaders(request)
 	request.Header.Set("Authorization", "Bearer "+bearer())
 	answer, err := s.client.Do(request)
 	if err != nil {
 		return 0, explain(ctx, err)
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // so that the connection can be used again
-	_ = answer.Body.Close()
+	finish(answer)
 	if answer.StatusCode != http.StatusOK {
 		err = &StatusError{Request: method + " " + path, Status: answer.StatusCode, RetryAfter: retryAfter(answer.Header)}
 	}
 	return answer.StatusCode, err
+}
+
+// setClientHeaders sets what the servers expect of a client. Without the first header the admin UI answers with its
+// log-in page, without the second the management server sends plain HTTP to HTTPS.
+func setClientHeaders(request *http.Request) {
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("X-Forwarded-Proto", "https")
+}
+
+// finish reads an answer to its end, so that the connection can be used again, and closes it.
+func finish(answer *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20))
+	_ = answer.Body.Close()
 }
 
 // explain says why there is no answer. The address is known, and the error of the library names it

@@ -2,36 +2,13 @@ package ui
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/ocmt/ocmt/internal/visible"
 )
 
 // Clean makes control characters visible, so that text from a database or a
 // file cannot move the cursor, change colours or fake lines.
-func Clean(text string) string {
-	if strings.IndexFunc(text, isUnprintable) < 0 && utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case !isUnprintable(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
-
-// isUnprintable reports whether a character is a control character, or an invisible one that
-// reorders text.
-func isUnprintable(r rune) bool {
-	return r != ' ' && !unicode.IsGraphic(r)
-}
+func Clean(text string) string { return visible.Text(text) }
 
 // Tone is the meaning of a piece of text, which a terminal shows by colour. The words must
 // say it too, because colour reaches neither a pipe nor every reader.

@@ -22,6 +22,9 @@ var placeholders = [...]string{
 	"change-me-to-a-long-random-token",
 }
 
+// Examples returns the texts that stand for a secret in OCMT's documents and .env.example files.
+func Examples() []string { return append([]string{exampleKey}, placeholders[:]...) }
+
 // isExample reports whether text is an example of the documents, in either case, with or
 // without white space and quotes around it.
 func isExample(text string) bool {

@@ -1,43 +1,18 @@
 package report
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/visible"
 )
 
-// clean makes control characters and invisible characters visible, among them those that reorder text
-// (Unicode category Cf) and line breaks.
-func clean(text string) string { return escape(text, isHidden) }
+// clean makes invisible characters visible, line breaks too.
+func clean(text string) string { return visible.Text(text) }
 
 // cleanLines does the same, and keeps line breaks. It is for deeds: a fix may be several commands.
-func cleanLines(text string) string {
-	return escape(text, func(r rune) bool { return r != '\n' && isHidden(r) })
-}
-
-func isHidden(r rune) bool { return !unicode.IsGraphic(r) }
-
-func escape(text string, hidden func(rune) bool) string {
-	if strings.IndexFunc(text, hidden) < 0 && utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case !hidden(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
+func cleanLines(text string) string { return visible.Lines(text) }
 
 // cleanAll cleans each text of a list. It returns an empty list for none, never nil.
 func cleanAll(list []string) []string { return mapAll(list, clean) }

@@ -105,13 +105,13 @@ func sampleExtras() report.Extras {
 			{Column: "public.group_secrets.encrypted_value", Versions: []report.VersionCount{version("v2", 200), version("v3", 1400)}},
 			{Column: "public.users.gateway_token", Versions: []report.VersionCount{version("v3", 1388), version("in clear", 12)}},
 		},
-		Events: []report.Event{
-			{At: day("2026-05-02"), Kind: report.KeyEvent, Label: "Key version 2 made"},
-			{At: day("2026-11-19"), Kind: report.IncidentEvent, Label: "Laptop of an administrator lost"},
-			{At: day("2026-11-20"), Kind: report.KeyEvent, Label: "Key version 3 made"},
-			{At: day("2026-11-21"), Kind: report.RotationEvent, Label: "Rotation to version 3"},
-			{At: day("2027-02-20"), Kind: report.DueEvent, Label: "ENCRYPTION_KEY is due"},
-			{At: day("2027-06-30"), Kind: report.DueEvent, Label: "Accepted: keys of the old partner"},
+		Events: []audit.Event{
+			{At: day("2026-05-02"), Kind: audit.KeyEvent, Label: "Key version 2 made"},
+			{At: day("2026-11-19"), Kind: audit.IncidentEvent, Label: "Laptop of an administrator lost"},
+			{At: day("2026-11-20"), Kind: audit.KeyEvent, Label: "Key version 3 made"},
+			{At: day("2026-11-21"), Kind: audit.RotationEvent, Label: "Rotation to version 3"},
+			{At: day("2027-02-20"), Kind: audit.DueEvent, Label: "ENCRYPTION_KEY is due"},
+			{At: day("2027-06-30"), Kind: audit.DueEvent, Label: "Accepted: keys of the old partner"},
 		},
 	}
 }
@@ -139,7 +139,7 @@ func hostileReport(text string) *audit.Report {
 func hostileExtras(text string) report.Extras {
 	return report.Extras{
 		Columns: []report.ColumnVersions{{Column: text, Versions: []report.VersionCount{{Label: text, Current: true, Values: 3}}}},
-		Events:  []report.Event{{At: now, Kind: report.EventKind(text), Label: text}},
+		Events:  []audit.Event{{At: now, Kind: audit.EventKind(text), Label: text}},
 	}
 }
 

@@ -25,7 +25,7 @@ var pageTemplate = template.Must(template.New("").Funcs(template.FuncMap{"number
 // Extras has what the pictures of a page show besides the report. What is empty is told in words.
 type Extras struct {
 	Columns []ColumnVersions
-	Events  []Event
+	Events  []audit.Event
 }
 
 // view is what the template of the page reads. All texts in it are clean.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/audit/report"
 )
 
@@ -86,7 +87,7 @@ func TestPicturesSayWhatTheyLeaveOut(t *testing.T) {
 	var extras report.Extras
 	for i := range 33 {
 		extras.Columns = append(extras.Columns, report.ColumnVersions{Column: fmt.Sprintf("public.t%d.x", i), Versions: []report.VersionCount{{Label: "v1", Values: 1}}})
-		extras.Events = append(extras.Events, report.Event{At: now.AddDate(0, -i, 0), Kind: report.KeyEvent, Label: fmt.Sprintf("key %d", i)})
+		extras.Events = append(extras.Events, audit.Event{At: now.AddDate(0, -i, 0), Kind: audit.KeyEvent, Label: fmt.Sprintf("key %d", i)})
 	}
 	page := htmlOf(t, sampleReport(), extras)
 	versions, timeline := figure(t, page, "picture-versions"), figure(t, page, "picture-timeline")
@@ -101,9 +102,9 @@ func TestPicturesSayWhatTheyLeaveOut(t *testing.T) {
 // If this fails, a due date that is over looks as if it were to come.
 func TestTimeline(t *testing.T) {
 	t.Parallel()
-	extras := report.Extras{Events: []report.Event{
-		{At: now.Add(100 * time.Hour), Kind: report.DueEvent, Label: "to come"},
-		{At: now.Add(-100 * time.Hour), Kind: report.IncidentEvent, Label: "over"},
+	extras := report.Extras{Events: []audit.Event{
+		{At: now.Add(100 * time.Hour), Kind: audit.DueEvent, Label: "to come"},
+		{At: now.Add(-100 * time.Hour), Kind: audit.IncidentEvent, Label: "over"},
 	}}
 	picture := figure(t, htmlOf(t, sampleReport(), extras), "picture-timeline")
 	places := regexp.MustCompile(`<svg x="([0-9.]+)%"[^>]*><path class="([a-z]+)"|<line class="now" x1="([0-9.]+)%"`).FindAllStringSubmatch(picture, -1)

@@ -5,25 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/audit"
 )
-
-// EventKind is what kind of event stands on the timeline.
-type EventKind string
-
-// The kinds of events.
-const (
-	KeyEvent      EventKind = "key"      // a key was made, or retired
-	RotationEvent EventKind = "rotation" // a rotation began, or ended
-	IncidentEvent EventKind = "incident"
-	DueEvent      EventKind = "due" // something is to be done by then
-)
-
-// Event is something on the timeline.
-type Event struct {
-	At    time.Time
-	Kind  EventKind
-	Label string
-}
 
 // timeline has a row for each event, the earliest first.
 type timeline struct {
@@ -61,12 +45,12 @@ const (
 )
 
 // drawTimeline draws events, and where the audit stands among them.
-func drawTimeline(events []Event, now time.Time) timeline {
+func drawTimeline(events []audit.Event, now time.Time) timeline {
 	if len(events) == 0 {
 		return timeline{Text: "There is nothing to show: no key, rotation, incident or due date is recorded."}
 	}
 	sorted := slices.Clone(events)
-	slices.SortStableFunc(sorted, func(a, b Event) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(sorted, func(a, b audit.Event) int { return a.At.Compare(b.At) })
 	shown := sorted[max(len(sorted)-lastEvents, 0):]
 	first, last := shown[0].At, shown[len(shown)-1].At
 	if now.Before(first) {
@@ -101,7 +85,7 @@ func drawTimeline(events []Event, now time.Time) timeline {
 }
 
 // newEventRow returns the row of an event. A kind that is not known is drawn as a key is.
-func newEventRow(one Event) eventRow {
+func newEventRow(one audit.Event) eventRow {
 	at := max(slices.IndexFunc(eventMarks, func(mark eventMark) bool { return mark.Class == string(one.Kind) }), 0)
 	label := clean(one.Label)
 	return eventRow{Day: one.At.UTC().Format(time.DateOnly), Kind: eventMarks[at].Class, Label: label, Short: abbreviate(label), Shape: eventMarks[at].Shape}

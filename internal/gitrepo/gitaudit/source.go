@@ -31,18 +31,6 @@ type source struct {
 	unopened     []audit.Gap
 }
 
-// Open is OpenFolders for the paths of folders, without a current folder.
-func Open(ctx context.Context, paths []string, matcher *leak.Matcher, getenv func(string) string) audit.Source[audit.GitSource] {
-	absolute := make([]string, len(paths))
-	for i, path := range paths {
-		absolute[i] = path
-		if whole, err := filepath.Abs(path); err == nil {
-			absolute[i] = whole
-		}
-	}
-	return OpenFolders(ctx, files.NameFolders("", absolute), matcher, getenv)
-}
-
 // OpenFolders looks for the repositories that folders are in, with their submodules. The folders are those of
 // files.NameFolders: a repository is known by where it is, and not by how its path is spelled. getenv is asked
 // for PATH and HOME. Where there is no repository, the source is absent.

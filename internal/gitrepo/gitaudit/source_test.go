@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/gitrepo/gitaudit"
 	"github.com/ocmt/ocmt/internal/leak"
 )
@@ -79,7 +80,7 @@ func (silent) Checking(string, int, int) {}
 // ask runs one check on the repositories of folders, and fails if its result has a secret.
 func ask(t *testing.T, id string, matcher *leak.Matcher, folders ...string) audit.Result {
 	t.Helper()
-	sources := &audit.Sources{Git: gitaudit.Open(t.Context(), folders, matcher, os.Getenv)}
+	sources := &audit.Sources{Git: gitaudit.OpenFolders(t.Context(), files.NameFolders("", folders), matcher, os.Getenv)}
 	report, err := audit.Run(t.Context(), sources, audit.Request{Only: []string{id}, Now: time.Unix(0, 0)}, silent{})
 	if err != nil {
 		t.Fatal(err)

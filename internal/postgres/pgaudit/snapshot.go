@@ -29,11 +29,6 @@ type Snapshot struct {
 // neither waits for a migration nor stands in line before the servers.
 const lockLimit = 2 * time.Second
 
-// pinnedPath makes every name without a schema one of PostgreSQL's own. On the account's search path,
-// whoever may make objects in a schema could put operators and functions before those that the audit means,
-// and they would run with the rights of the auditor.
-const pinnedPath = "set local search_path = pg_catalog, pg_temp"
-
 // Open takes a snapshot. A question of it may take as long as limit. Errors: those of the connection.
 func Open(ctx context.Context, db *postgres.DB, limit time.Duration) (*Snapshot, error) {
 	conn, err := db.AcquireSnapshot(ctx)
@@ -63,7 +58,7 @@ func (s *Snapshot) begin(ctx context.Context) error {
 	if err := json.Unmarshal([]byte(rows[0][1]), &s.schemas); err != nil {
 		return fmt.Errorf("reading the search path: %w", err)
 	}
-	_, err = conn.Exec(ctx, pinnedPath).ReadAll()
+	_, err = conn.Exec(ctx, "set local search_path = "+postgres.OwnPath).ReadAll()
 	return err
 }
 

@@ -43,7 +43,7 @@ func (t *Timeline) read(ctx context.Context, limit time.Duration, work func(*pgc
 // list; within it the path has those of the server only. An operator or a function that somebody has put
 // into another schema would run with the rights of this account, and could hide rows.
 func (t *Timeline) readFrom(ctx context.Context, limit time.Duration, work func(conn *pgconn.PgConn, schemas string) error) error {
-	begin := "begin isolation level repeatable read read only; select pg_catalog.current_schemas(false); set local search_path = pg_catalog, pg_temp; " +
+	begin := "begin isolation level repeatable read read only; select pg_catalog.current_schemas(false); set local search_path = " + postgres.OwnPath + "; " +
 		"set local row_security = off; set local datestyle = 'ISO, YMD'; set local standard_conforming_strings = on; set local jit = off; " +
 		"set local idle_in_transaction_session_timeout = 0; set local statement_timeout = " + strconv.FormatInt(limit.Milliseconds(), 10)
 	return t.db.With(ctx, func(conn *pgconn.PgConn) error {

@@ -49,7 +49,7 @@ func (p place) table() string { return postgres.Quote(p.schema, tableName) }
 func (p place) name() string { return p.schema + "." + tableName }
 
 // findPlace returns where the table is. Where it is not there, it returns where it would be: in the
-// first schema that is there already, or that is no account's name. The search path is ownPath, and
+// first schema that is there already, or that is no account's name. The search path is postgres.OwnPath, and
 // callers is the one before.
 func findPlace(ctx context.Context, conn *pgconn.PgConn, callers string) (place, error) {
 	rows, err := postgres.QueryRows(ctx, conn, placeSQL, callers)

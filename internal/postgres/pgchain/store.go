@@ -62,7 +62,7 @@ func (s *Store) SQL(ctx context.Context) (statements string, err error) {
 	return statements, err
 }
 
-// read does work in a transaction of its own, with ownPath. The work gets the search path before it.
+// read does work in a transaction of its own, with postgres.OwnPath. The work gets the search path before it.
 func (s *Store) read(ctx context.Context, work func(conn *pgconn.PgConn, callers string) error) error {
 	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return postgres.InTransaction(ctx, conn, func() error {
@@ -75,13 +75,13 @@ func (s *Store) read(ctx context.Context, work func(conn *pgconn.PgConn, callers
 	})
 }
 
-// takePath makes ownPath the search path of a transaction, and returns the one before.
+// takePath makes postgres.OwnPath the search path of a transaction, and returns the one before.
 func takePath(ctx context.Context, conn *pgconn.PgConn) (callers string, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, "select pg_catalog.current_setting('search_path')")
 	if err != nil {
 		return "", err
 	}
-	_, err = conn.Exec(ctx, "set local search_path = "+ownPath).ReadAll()
+	_, err = conn.Exec(ctx, "set local search_path = "+postgres.OwnPath).ReadAll()
 	return rows[0][0], postgres.ExplainError(err)
 }
 

@@ -1,9 +1,5 @@
 package pgchain
 
-// ownPath is the search path of every statement on the record. What the account's own path names
-// can hold functions and operators of others, which would be called in place of the server's.
-const ownPath = "pg_catalog, pg_temp"
-
 // rowSQL is the check that the tool makes, as the server spells it.
 const rowSQL = "CHECK ((sequence > 0))"
 

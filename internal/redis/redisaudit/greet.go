@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/netconn"
 )
 
 // Greet implements audit.RedisServer.
@@ -63,17 +64,13 @@ func (s *server) GreetOutside(ctx context.Context) (greeting audit.RedisGreeting
 	if err != nil || s.place.Reach != audit.RedisLoopback {
 		return "", false, nil
 	}
-	addresses, err := net.InterfaceAddrs()
+	own, err := netconn.OwnAddresses()
 	if err != nil {
 		return "", false, nil
 	}
-	for _, one := range addresses {
-		network, is := one.(*net.IPNet)
-		if !is || network.IP.IsLoopback() || network.IP.IsLinkLocalUnicast() {
-			continue
-		}
+	for _, address := range own {
 		ok = true
-		greeting, err := s.greetAt(ctx, net.JoinHostPort(network.IP.String(), port))
+		greeting, err := s.greetAt(ctx, net.JoinHostPort(address.String(), port))
 		var refused *net.OpError
 		switch {
 		case ctx.Err() != nil:
