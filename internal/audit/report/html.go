@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/audit"
@@ -19,8 +20,11 @@ import (
 //go:embed page/report.html page/pictures.html page/report.css
 var pageFiles embed.FS
 
-// pageTemplate is the page. A fault in it shows at the start of the program, and in each of its tests.
-var pageTemplate = template.Must(template.New("").Funcs(template.FuncMap{"number": formatNumber}).ParseFS(pageFiles, "page/*.html"))
+// pageTemplate parses the page when the first one is written: no other command waits for it. A fault in it shows
+// in each of its tests.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"number": formatNumber}).ParseFS(pageFiles, "page/*.html"))
+})
 
 // Extras has what the pictures of a page show besides the report. What is empty is told in words.
 type Extras struct {
@@ -77,7 +81,7 @@ func WriteHTML(w io.Writer, report *audit.Report, version string, extras Extras)
 		return err
 	}
 	var text bytes.Buffer
-	if err := pageTemplate.ExecuteTemplate(&text, "page", page); err != nil {
+	if err := pageTemplate().ExecuteTemplate(&text, "page", page); err != nil {
 		return fmt.Errorf("making the page: %w", err)
 	}
 	if _, err := text.WriteTo(w); err != nil {
