@@ -22,6 +22,9 @@ const lockPeriod = 2 * time.Second
 // system does, which is hours.
 const lockTimeout = 30 * time.Second
 
+// releaseTimeout bounds how long the end of the lock is waited for.
+const releaseTimeout = 2 * time.Second
+
 // Lock takes the one lock of the database, and reports whether it could. The context
 // that it returns ends when the lock is lost; its cause wraps lost. The lock belongs to
 // an open transaction, so that it holds behind a pool that hands out transactions. The
@@ -51,7 +54,12 @@ func (db *DB) Lock(ctx context.Context, lost error) (held context.Context, relea
 	release = func() {
 		end(context.Canceled)
 		<-watched
-		conn.Close(context.WithoutCancel(ctx))
+		// The server takes a moment to notice that a connection has ended, and the next command would find the
+		// lock taken.
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		_, _ = conn.pg.Exec(ending, "rollback").ReadAll() // where it fails, the end of the connection does the same
+		conn.Close(ending)
 	}
 	return held, release, true, nil
 }
