@@ -23,7 +23,7 @@ var safeSettings = []string{
 // smallMemory bounds what git maps and keeps of packs. Without it, git maps whole packs. A blob of more
 // than the threshold is passed on in pieces, unless it is a delta.
 var smallMemory = []string{
-	"core.packedGitWindowSize=1m", "core.packedGitLimit=16m", "core.deltaBaseCacheLimit=12m", "core.bigFileThreshold=1m",
+	"core.packedGitWindowSize=1m", "core.packedGitLimit=8m", "core.deltaBaseCacheLimit=8m", "core.bigFileThreshold=1m",
 }
 
 // maxStderr bounds how much is kept of what git writes to standard error, in bytes.

@@ -60,11 +60,9 @@ func (r *Repository) Scan(ctx context.Context) (*Scan, error) {
 	// The walk that looks for gaps needs a fraction of the time, and runs beside the search.
 	gaps := make(chan []error, 1)
 	go func() { gaps <- r.findGaps(ctx) }()
-	s := newScanner(r.matcher)
 	limited, cancel := r.searching(ctx)
 	defer cancel()
-	complaint, err := r.stream(limited, r.Dir, nil, smallMemory, s.readAll,
-		"cat-file", "--batch-all-objects", "--batch", "--unordered", "--buffer")
+	s, complaint, err := r.searchObjects(limited)
 	incomplete = append(incomplete, <-gaps...)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -155,6 +153,34 @@ func (s *scanner) add(o object, hits []leak.Hit) {
 		counted = hit.Name
 		f.Count++
 		f.Objects = keepSmallest(f.Objects, Object{o.id, o.kind})
+	}
+}
+
+// merge adds what another scanner has collected from other objects.
+func (s *scanner) merge(other *scanner) {
+	s.scan.Objects += other.scan.Objects
+	s.scan.Bytes += other.scan.Bytes
+	s.missing += other.missing
+	for name, found := range other.finds {
+		f := s.finds[name]
+		if f == nil {
+			s.finds[name] = found
+			continue
+		}
+		f.Count += found.Count
+		for _, form := range found.Forms {
+			if !slices.Contains(f.Forms, form) {
+				f.Forms = append(f.Forms, form)
+			}
+		}
+		for _, o := range found.Objects {
+			f.Objects = keepSmallest(f.Objects, o)
+		}
+	}
+	for name, blobs := range other.names {
+		for blob := range blobs {
+			s.addEnvFile(name, blob)
+		}
 	}
 }
 
