@@ -63,7 +63,7 @@ func (o *keygenOptions) Validate() error {
 // kindNames returns the kinds of secret that keygen can make.
 func kindNames() []string {
 	var names []string
-	for _, kind := range secret.Kinds() {
+	for _, kind := range secret.MadeKinds() {
 		names = append(names, kind.Name)
 	}
 	return names
@@ -88,7 +88,7 @@ func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error)
 		Short: "Make a secret",
 		Long: `Make a secret from the system's random source. KIND is ` + strings.Join(kindNames(), ", ") + `.
 
-` + describeKinds(secret.Kinds()) + `
+` + describeKinds(secret.MadeKinds()) + `
 Without --out the secret goes to standard output and nowhere else. ocmt.yaml,
 .env and OCMT_OUTPUT do not change what keygen writes: scripts take its output
 as it is.

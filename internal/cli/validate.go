@@ -64,7 +64,7 @@ func (a *App) runValidate(_ context.Context, settings *config.Settings, options 
 func newValidateReport(settings *config.Settings, strict bool) validateDocument {
 	report := validateDocument{Settings: []validateSetting{}, Problems: []validateProblem{}}
 	var found []finding.Finding
-	for _, kind := range secret.Kinds() {
+	for _, kind := range secret.VersionedKinds() {
 		report.Settings = append(report.Settings, describeSettings(settings, kind)...)
 		found = append(found, kind.CheckSettings(settings)...)
 	}

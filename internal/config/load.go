@@ -131,7 +131,7 @@ func holdsSecret(name string) bool {
 	if strings.HasSuffix(upper, "_FILE") {
 		return false
 	}
-	for _, kind := range secret.Kinds() {
+	for _, kind := range secret.VersionedKinds() {
 		if upper == kind.VersionSetting {
 			return false
 		}

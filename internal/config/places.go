@@ -19,7 +19,7 @@ func (s *Settings) CheckKeyPlaces() []finding.Finding {
 			Message: fmt.Sprintf("is set to one value (%s) and to another one (%s), which is not used", s.sources[name], s.shadowed[name]),
 			Fix:     "unset the one that the servers do not use"})
 	}
-	for _, kind := range secret.Kinds() {
+	for _, kind := range secret.VersionedKinds() {
 		key, version := s.sources[kind.Setting], s.sources[kind.VersionSetting]
 		if key.isSet() && version.isSet() && key.isInEnvFile() != version.isInEnvFile() {
 			found = append(found, finding.Finding{Where: kind.Setting, Code: finding.TwoPlaces, Severity: finding.Warning,

@@ -12,7 +12,7 @@ import (
 // like one by chance, but not those with a misspelt version, because validate reports them.
 func (s *Settings) readSecrets(r *resolver) error {
 	s.secrets, s.shadowed = map[string]Secret{}, map[string]Source{}
-	for _, kind := range secret.Kinds() {
+	for _, kind := range secret.VersionedKinds() {
 		for _, name := range kind.SettingNames(r.listNames) {
 			text, err := r.lookup(name, "")
 			if err != nil {

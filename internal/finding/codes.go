@@ -115,4 +115,5 @@ const (
 	DuplicateKey      Code = "duplicate_key"
 	Gap               Code = "gap"
 	FileMode          Code = "file_mode"
+	PairDiffers       Code = "pair_differs"
 )

@@ -28,6 +28,10 @@ const (
 func encryption() Kind {
 	return Kind{Name: "encryption", Label: "encryption key",
 		Setting: NameEncryptionKey, VersionSetting: NameEncryptionKeyVersion, OlderPrefix: NameOlderEncryptionKey,
+		Places: []Place{{Component: Management, Setting: NameEncryptionKey, Needed: true}},
+		Change: Change{Ends: "values under the old key stay under it until they are moved", Restart: []Component{Management},
+			Why: "a server reads its keys once, at its start, and opens no value of a newer version than its own"},
+		AfterIncident: true, Proof: "values of the database open with it",
 		Form:     "32 random bytes as 64 lowercase hexadecimal characters",
 		Next:     "set it as ENCRYPTION_KEY on every OCMT server, and keep an offline copy: what it encrypts cannot be read without it",
 		Generate: generateEncryptionKey, Check: CheckEncryptionKey, Fingerprint: fingerprintEncryptionKey,

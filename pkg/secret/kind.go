@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -8,22 +9,66 @@ import (
 	"github.com/ocmt/ocmt/internal/finding"
 )
 
+// Component is a program of an OCMT deployment.
+type Component string
+
+// The components (contract, section 2).
+const (
+	Management Component = "management"
+	AdminUI    Component = "admin-ui"
+	Agent      Component = "agent"
+	GroupVault Component = "group-vault"
+	Gateway    Component = "gateway"
+)
+
+// Place is a setting of a component that holds a secret. All places of a kind hold the same secret, and
+// no two kinds may have the same.
+type Place struct {
+	Component Component
+	Setting   string
+	// Needed says that the component does not start, or does not do its work, without it.
+	Needed bool
+	// NotFromFile says that the component reads it from its environment alone, and never from an env file.
+	NotFromFile bool
+}
+
+// Change is what a new secret costs.
+type Change struct {
+	Ends    string      // what ends with the old one, as a sentence
+	Restart []Component // the components that must restart
+	Why     string      // why they must, as a sentence
+}
+
 // Kind is one kind of secret.
 type Kind struct {
 	Name    string // what an operator calls it, such as "encryption"
 	Label   string // what reports call it, such as "encryption key"
-	Setting string // the setting that it stands in
+	Setting string // the setting that it stands in; the first of Places
 	// VersionSetting holds the version of the secret in Setting, and OlderPrefix with a
 	// version number behind it is the setting of an older one. Both are empty where a kind
 	// has no versions.
 	VersionSetting, OlderPrefix string
+	// Places are the settings of each component that hold it.
+	Places []Place
+	// Address says that the setting is an address, and the secret is the password in it.
+	Address bool
+	// Path says that the setting is the path of a file, and the secret is in the file.
+	Path bool
+	// Maker is who makes it, such as "Google"; "" where the operator does, with Generate.
+	Maker string
+	// Change is what a new one costs.
+	Change Change
+	// Quarterly and AfterIncident say when a new one is due (contract, section 7).
+	Quarterly, AfterIncident bool
+	// Proof says what shows that a new one is live, as a sentence.
+	Proof string
 	// Form says what a new one is made of, such as "32 random bytes".
 	Form string
 	// Next says what to do with a new one.
 	Next string
 
 	// Generate makes a new one from random, which must be a cryptographic source. What it
-	// makes passes Check.
+	// makes passes Check. It is nil where Maker makes them.
 	Generate func(random io.Reader) (string, error)
 	// Check returns what is wrong with a text as a secret of this kind, worst first;
 	// nothing where it is sound. The findings name no place.
@@ -32,7 +77,7 @@ type Kind struct {
 	// its setting.
 	CheckSettings func(settings Settings) []finding.Finding
 	// Fingerprint names a secret without giving it away; "" where the text is no secret of
-	// this kind.
+	// this kind, or one that could be guessed and then found by its fingerprint.
 	Fingerprint func(text string) string
 }
 
@@ -93,9 +138,44 @@ func (k Kind) ShownName(name string) string {
 	return name
 }
 
-// Kinds returns every kind, in the order in which help pages show them.
+// Kinds returns every kind, in the order in which help pages and reports show them.
 func Kinds() []Kind {
-	return []Kind{encryption()}
+	list := slices.Concat([]Kind{encryption(), adminToken(), internalAdminToken(), adminPassword(), agentToken(), groupVaultToken(), gatewayToken(),
+		userGatewayToken(), sessionSecret(), csrfSecret(), signingKey(), databasePassword(), redisPassword()}, issuedKinds())
+	for i := range list {
+		if list[i].CheckSettings == nil {
+			list[i].CheckSettings = list[i].checkPlaces
+		}
+	}
+	return list
+}
+
+// checkPlaces checks the settings of a kind: each by itself, and that they have the same text.
+func (k Kind) checkPlaces(settings Settings) (list []finding.Finding) {
+	first := ""
+	for _, place := range k.Places {
+		text := settings.Text(place.Setting)
+		if text == "" || k.Address || k.Path || place.Setting == first {
+			continue
+		}
+		if first != "" && settings.Text(first) != text {
+			list = append(list, finding.Finding{Where: place.Setting, Code: finding.PairDiffers, Severity: finding.Error,
+				Message: "is another text than " + first + ", and both must be the same", Fix: "ocmt rotate " + k.Name + " gives both a new one"})
+		}
+		first = cmp.Or(first, place.Setting)
+		list = append(list, named(place.Setting, k.Check(text))...)
+	}
+	return list
+}
+
+// VersionedKinds returns the kinds whose secrets have versions.
+func VersionedKinds() []Kind {
+	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.VersionSetting == "" })
+}
+
+// MadeKinds returns the kinds that keygen makes.
+func MadeKinds() []Kind {
+	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.Generate == nil })
 }
 
 // Lookup returns the kind of a name, and whether there is one.
