@@ -116,4 +116,8 @@ const (
 	Gap               Code = "gap"
 	FileMode          Code = "file_mode"
 	PairDiffers       Code = "pair_differs"
+	SharedSecret      Code = "shared_secret"
+	Guessable         Code = "guessable"
+	Alphabet          Code = "alphabet"
+	OtherForm         Code = "other_form"
 )

@@ -38,9 +38,13 @@ func encryption() Kind {
 		CheckSettings: func(settings Settings) []finding.Finding { return CheckEncryptionKeys(EncryptionKeySet(settings)) }}
 }
 
+// fingerprintEncryptionKey returns the fingerprint of a key that cannot be guessed, and "" for another text.
 func fingerprintEncryptionKey(text string) string {
 	key, err := crypto.ParseKey(text)
-	if err != nil {
+	if err != nil || IsPlaceholder(text) {
+		return ""
+	}
+	if _, weak := findWeakness(text); weak {
 		return ""
 	}
 	return key.Fingerprint()
@@ -63,7 +67,7 @@ func generateEncryptionKey(random io.Reader) (string, error) {
 // reported for at most one weakness, as an error. A random key is reported less than once
 // in 10^11 times; the bound of each rule stands beside the rule.
 func CheckEncryptionKey(text string) []finding.Finding {
-	if isExample(text) {
+	if IsPlaceholder(text) {
 		return []finding.Finding{{Code: finding.DocumentedExample, Severity: finding.Error,
 			Message: "is an example from the documentation, which everybody can read", Fix: fixMakeKey}}
 	}

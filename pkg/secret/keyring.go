@@ -71,11 +71,11 @@ func (s KeySet) Keyring(to *int) (*crypto.Keyring, error) {
 
 // parseKeys returns the keys of the set by version.
 func (s KeySet) parseKeys(configured int) (map[int]crypto.Key, error) {
-	if s.current.reveal() == "" {
+	if s.current.Reveal() == "" {
 		return nil, &SettingError{Name: NameEncryptionKey, Missing: true,
 			Advice: "set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION as the OCMT server has them, in the environment, in .env, or in a file named by ENCRYPTION_KEY_FILE"}
 	}
-	current, err := parseKey(NameEncryptionKey, s.current.reveal())
+	current, err := parseKey(NameEncryptionKey, s.current.Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (s KeySet) parseKeys(configured int) (map[int]crypto.Key, error) {
 			return nil, &SettingError{Name: name, Reason: "has no plain version number behind its V",
 				Advice: "rename it to ENCRYPTION_KEY_V and the number, such as ENCRYPTION_KEY_V0"}
 		}
-		key, err := parseKey(name, s.older[suffix].reveal())
+		key, err := parseKey(name, s.older[suffix].Reveal())
 		if err != nil {
 			return nil, err
 		}

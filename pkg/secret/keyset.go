@@ -17,18 +17,18 @@ import (
 // KeySet holds the encryption keys of a server as their settings spell them. It does not
 // print. The zero KeySet has no key.
 type KeySet struct {
-	current hidden            // ENCRYPTION_KEY
-	version string            // ENCRYPTION_KEY_VERSION; empty is 0
-	older   map[string]hidden // ENCRYPTION_KEY_V{n} by what stands behind the V
+	current Value            // ENCRYPTION_KEY
+	version string           // ENCRYPTION_KEY_VERSION; empty is 0
+	older   map[string]Value // ENCRYPTION_KEY_V{n} by what stands behind the V
 }
 
 // NewKeySet returns the set of the key in ENCRYPTION_KEY, its version as
 // ENCRYPTION_KEY_VERSION spells it, and the older keys by what stands behind the V of
 // their settings.
 func NewKeySet(current, version string, older map[string]string) KeySet {
-	set := KeySet{current: hide(current), version: version, older: make(map[string]hidden, len(older))}
+	set := KeySet{current: NewValue(current), version: version, older: make(map[string]Value, len(older))}
 	for suffix, text := range older {
-		set.older[suffix] = hide(text)
+		set.older[suffix] = NewValue(text)
 	}
 	return set
 }
@@ -44,7 +44,7 @@ func EncryptionKeySet(settings Settings) KeySet {
 }
 
 // IsEmpty reports whether no key is set.
-func (s KeySet) IsEmpty() bool { return s.current.reveal() == "" && len(s.older) == 0 }
+func (s KeySet) IsEmpty() bool { return s.current.Reveal() == "" && len(s.older) == 0 }
 
 // Format writes "[redacted]" for every verb.
 func (KeySet) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
@@ -65,7 +65,7 @@ func (KeySet) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 func CheckEncryptionKeys(set KeySet) []finding.Finding {
 	current, known := currentVersion(set.version)
 	older := olderKeys(set.older)
-	text := set.current.reveal()
+	text := set.current.Reveal()
 
 	list := checkCurrentKey(text)
 	if !known {
@@ -98,13 +98,13 @@ func checkCurrentKey(text string) []finding.Finding {
 // olderKey is one ENCRYPTION_KEY_V… setting.
 type olderKey struct {
 	name    string
-	text    hidden
+	text    Value
 	version int
 	plain   bool // whether its name ends with a plain number
 }
 
 // olderKeys returns the older keys by version. Those without a version number come last.
-func olderKeys(texts map[string]hidden) []olderKey {
+func olderKeys(texts map[string]Value) []olderKey {
 	keys := make([]olderKey, 0, len(texts))
 	for _, suffix := range slices.Sorted(maps.Keys(texts)) {
 		version, plain := plainVersion(suffix)
@@ -124,7 +124,7 @@ func olderKeys(texts map[string]hidden) []olderKey {
 
 // check returns what is wrong with the key and its name, without regard to other keys.
 func (k olderKey) check() []finding.Finding {
-	list := named(k.name, CheckEncryptionKey(k.text.reveal()))
+	list := named(k.name, CheckEncryptionKey(k.text.Reveal()))
 	for i := range list {
 		switch {
 		case list[i].Code == finding.Length:
@@ -151,7 +151,7 @@ func (k olderKey) checkAgainst(current int, currentText string) []finding.Findin
 	case k.version > current:
 		found.Message = fmt.Sprintf("is ignored by the server, whose current version is %d; perhaps %s was not raised", current, NameEncryptionKeyVersion)
 		found.Fix = fmt.Sprintf("raise %s if a newer key is in use, or remove this one once no value is under version %d", NameEncryptionKeyVersion, k.version)
-	case sameKey(k.text.reveal(), currentText):
+	case sameKey(k.text.Reveal(), currentText):
 		found.Message = fmt.Sprintf("repeats %s, which is version %d already; the server ignores it", NameEncryptionKey, current)
 		found.Fix = "remove it"
 	default:
@@ -163,13 +163,13 @@ func (k olderKey) checkAgainst(current int, currentText string) []finding.Findin
 }
 
 // findDuplicates names each older key that repeats a key of another version.
-func findDuplicates(currentText hidden, current int, known bool, older []olderKey) []finding.Finding {
+func findDuplicates(currentText Value, current int, known bool, older []olderKey) []finding.Finding {
 	seen := []olderKey{{name: NameEncryptionKey, text: currentText, version: current, plain: known}}
 	var list []finding.Finding
 	for _, key := range older {
 		first := slices.IndexFunc(seen, func(other olderKey) bool {
 			sameVersion := key.plain && other.plain && key.version == other.version
-			return !sameVersion && sameKey(key.text.reveal(), other.text.reveal())
+			return !sameVersion && sameKey(key.text.Reveal(), other.text.Reveal())
 		})
 		if first >= 0 {
 			list = append(list, finding.Finding{Where: key.name, Code: finding.DuplicateKey, Severity: finding.Error,
@@ -188,7 +188,7 @@ func findGaps(current int, older []olderKey) []finding.Finding {
 	var list []finding.Finding
 	next := -1 // the version that should come now, once there is an oldest
 	for _, key := range slices.Concat(older, []olderKey{{version: current, plain: true}}) {
-		if !key.plain || key.version > current || key.text.reveal() == "" && key.version < current {
+		if !key.plain || key.version > current || key.text.Reveal() == "" && key.version < current {
 			continue
 		}
 		if next >= 0 && key.version > next {

@@ -19,31 +19,37 @@ const (
 	Agent      Component = "agent"
 	GroupVault Component = "group-vault"
 	Gateway    Component = "gateway"
+	Relay      Component = "relay"
 )
 
 // Place is a setting of a component that holds a secret. All places of a kind hold the same secret, and
-// no two kinds may have the same.
+// no two kinds may have the same: CheckShared looks for that.
 type Place struct {
 	Component Component
 	Setting   string
+	// File is the file of the component that has the setting, and Setting the path of a member in it; ""
+	// where Setting is a variable of the environment. A file is read before the environment.
+	File string
 	// Needed says that the component does not start, or does not do its work, without it.
 	Needed bool
 	// NotFromFile says that the component reads it from its environment alone, and never from an env file.
 	NotFromFile bool
+	// Unset says what the component does without it, to be read behind its name; "" where nothing is known.
+	Unset string
 }
 
 // Change is what a new secret costs.
 type Change struct {
 	Ends    string      // what ends with the old one, as a sentence
-	Restart []Component // the components that must restart
-	Why     string      // why they must, as a sentence
+	Restart []Component // the components that must restart; none where a restart changes nothing
+	Why     string      // why they must, or need not, as a sentence
 }
 
 // Kind is one kind of secret.
 type Kind struct {
 	Name    string // what an operator calls it, such as "encryption"
 	Label   string // what reports call it, such as "encryption key"
-	Setting string // the setting that it stands in; the first of Places
+	Setting string // the setting that it stands in; the first of Places, and "" where it stands in Column
 	// VersionSetting holds the version of the secret in Setting, and OlderPrefix with a
 	// version number behind it is the setting of an older one. Both are empty where a kind
 	// has no versions.
@@ -54,8 +60,15 @@ type Kind struct {
 	Address bool
 	// Path says that the setting is the path of a file, and the secret is in the file.
 	Path bool
+	// Column is where the database has it, as table and column, one for each user; "" for a setting.
+	Column string
 	// Maker is who makes it, such as "Google"; "" where the operator does, with Generate.
 	Maker string
+	// Issued says that Maker is no part of the deployment. A new one is had there, and the old one ended there.
+	Issued bool
+	// Base64 makes one of all the characters of Base64, whose +, / and = need care in addresses. It is nil
+	// where the form has another alphabet.
+	Base64 func(random io.Reader) (string, error)
 	// Change is what a new one costs.
 	Change Change
 	// Quarterly and AfterIncident say when a new one is due (contract, section 7).
@@ -140,32 +153,68 @@ func (k Kind) ShownName(name string) string {
 
 // Kinds returns every kind, in the order in which help pages and reports show them.
 func Kinds() []Kind {
-	list := slices.Concat([]Kind{encryption(), adminToken(), internalAdminToken(), adminPassword(), agentToken(), groupVaultToken(), gatewayToken(),
-		userGatewayToken(), sessionSecret(), csrfSecret(), signingKey(), databasePassword(), redisPassword()}, issuedKinds())
+	list := slices.Concat([]Kind{encryption(), adminToken(), internalAdminToken(), adminPassword(), agentToken(), groupVaultToken(),
+		sessionSecret(), csrfSecret(), signingKey(), gatewayToken(), userGatewayToken(), databasePassword(), redisPassword()}, issuedKinds())
 	for i := range list {
-		if list[i].CheckSettings == nil {
-			list[i].CheckSettings = list[i].checkPlaces
-		}
+		list[i] = list[i].complete()
 	}
 	return list
 }
 
-// checkPlaces checks the settings of a kind: each by itself, and that they have the same text.
-func (k Kind) checkPlaces(settings Settings) (list []finding.Finding) {
-	first := ""
-	for _, place := range k.Places {
-		text := settings.Text(place.Setting)
-		if text == "" || k.Address || k.Path || place.Setting == first {
-			continue
-		}
-		if first != "" && settings.Text(first) != text {
-			list = append(list, finding.Finding{Where: place.Setting, Code: finding.PairDiffers, Severity: finding.Error,
-				Message: "is another text than " + first + ", and both must be the same", Fix: "ocmt rotate " + k.Name + " gives both a new one"})
-		}
-		first = cmp.Or(first, place.Setting)
-		list = append(list, named(place.Setting, k.Check(text))...)
+// complete gives each kind what all of them have.
+func (k Kind) complete() Kind {
+	if k.CheckSettings == nil {
+		check, fix := k.Check, k.fix()
+		k.Check = func(text string) []finding.Finding { return withFix(check(text), fix) }
+		k.CheckSettings = k.checkPlaces
+	}
+	return k
+}
+
+// fix says how a secret that is no good is replaced.
+func (k Kind) fix() string {
+	switch {
+	case k.VersionSetting != "":
+		return fixMakeKey
+	case k.Column != "":
+		return "make new ones with ocmt rotate " + k.Name
+	case k.Issued:
+		return "make a new one at " + k.Maker + ", and set it"
+	case k.Generate == nil:
+		return k.Next
+	case k.Address:
+		return "make a new one with ocmt keygen " + k.Name + ", and change it at the server and in " + k.Setting + " together"
+	}
+	return "make a new one with ocmt keygen " + k.Name + ", and set it in " + strings.Join(k.Names(), " and ")
+}
+
+// withFix puts what to do into the findings that do not say it.
+func withFix(list []finding.Finding, fix string) []finding.Finding {
+	for i := range list {
+		list[i].Fix = cmp.Or(list[i].Fix, fix)
 	}
 	return list
+}
+
+// Names returns the names of the settings that hold the secret, each once, without those in other files
+// than env files.
+func (k Kind) Names() (names []string) {
+	for _, place := range k.Places {
+		if place.File == "" && !slices.Contains(names, place.Setting) {
+			names = append(names, place.Setting)
+		}
+	}
+	return names
+}
+
+// EqualTo returns the setting that must have the same text as one of the kind's; "" where it has one alone.
+func (k Kind) EqualTo(setting string) string {
+	for _, name := range k.Names() {
+		if name != setting {
+			return name
+		}
+	}
+	return ""
 }
 
 // VersionedKinds returns the kinds whose secrets have versions.
@@ -173,9 +222,9 @@ func VersionedKinds() []Kind {
 	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.VersionSetting == "" })
 }
 
-// MadeKinds returns the kinds that keygen makes.
+// MadeKinds returns the kinds that keygen makes: those that OCMT's operator makes, and a setting holds.
 func MadeKinds() []Kind {
-	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.Generate == nil })
+	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.Generate == nil || k.Setting == "" })
 }
 
 // Lookup returns the kind of a name, and whether there is one.

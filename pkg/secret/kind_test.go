@@ -33,7 +33,7 @@ func TestKinds(t *testing.T) {
 		if !ok || found.Name != kind.Name || seen[kind.Name] || kind.Setting != "" && seen[kind.Setting] {
 			t.Errorf("%s: not found by its name, or listed twice", kind.Name)
 		}
-		if (kind.Generate == nil) != (kind.Maker != "" || kind.Setting == "") || kind.Check == nil || kind.CheckSettings == nil || kind.Fingerprint == nil {
+		if (kind.Generate == nil) != (kind.Maker != "") || (kind.Setting == "") != (kind.Column != "") || kind.Check == nil || kind.CheckSettings == nil || kind.Fingerprint == nil {
 			t.Errorf("%s: lacks a function", kind.Name)
 		}
 		if kind.Name == "" || kind.Label == "" || kind.Form == "" || kind.Next == "" {

@@ -92,14 +92,16 @@ func repeated(_ []byte, digits string) bool {
 
 // readable finds text: at least 31 of the 32 bytes are printable ASCII, white
 // space, or a zero to fill up. Random: 4 * 10^-12.
-func readable(key []byte, _ string) bool {
-	text := 0
-	for _, b := range key {
+func readable(key []byte, _ string) bool { return countText(key) >= len(key)-1 }
+
+// countText counts the bytes that are printable ASCII, white space, or a zero to fill up.
+func countText(data []byte) (text int) {
+	for _, b := range data {
 		if b >= ' ' && b <= '~' || b == '\t' || b == '\n' || b == '\r' || b == 0 {
 			text++
 		}
 	}
-	return text >= len(key)-1
+	return text
 }
 
 // words are English ones that can be spelt in hexadecimal digits, and the
@@ -114,14 +116,16 @@ var words = [...]string{
 
 // wordy finds keys at least half of which are words. Random: 2^-65 (eight of
 // four digits, out of some 2^4 words, in 2^27 places).
-func wordy(_ []byte, digits string) bool {
-	covered := 0
+func wordy(_ []byte, digits string) bool { return coveredByWords(digits) >= len(digits)/2 }
+
+// coveredByWords counts the digits that are part of words.
+func coveredByWords(digits string) (covered int) {
 	for rest := digits; rest != ""; {
 		length := wordAt(rest)
 		covered += length
 		rest = rest[max(length, 1):]
 	}
-	return covered >= len(digits)/2
+	return covered
 }
 
 func wordAt(digits string) int {

@@ -1,0 +1,189 @@
+package secret
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/trustelem/zxcvbn"
+
+	"github.com/ocmt/ocmt/internal/finding"
+)
+
+// The bits of the words of Estimate. zxcvbn has the same limits for its scores: 10^6, 10^8 and 10^10 guesses.
+const (
+	weakBits   = 20
+	fairBits   = 27
+	goodBits   = 34
+	strongBits = 64
+)
+
+const (
+	// shortestRandom is how many characters a text needs at least to be judged by its alphabet. zxcvbn
+	// knows nothing in a shorter text either, and its count is the lower one.
+	shortestRandom = 16
+	// judgedCharacters is how much of a text zxcvbn looks at. Its time grows faster than the text: 64
+	// characters take some 4 ms, and with many digits that could stand for letters some 100 ms.
+	judgedCharacters = 64
+	// nearlyAll is the share of what a text without any pattern has, from which on zxcvbn has found none.
+	// It counts 10 guesses for each character of such a text, and at least 0.93 of that for random ones.
+	nearlyAll = 0.85
+)
+
+// Estimate says how hard a secret is to guess.
+type Estimate struct {
+	// Bits is the logarithm to the base 2 of the number of guesses.
+	Bits int
+	// Random says that the text looks random. Bits is then counted from its length and its alphabet.
+	// Otherwise it is an estimate of what somebody tries who knows words, names, dates and keyboards.
+	Random bool
+}
+
+// String returns the bits of a random text, as in "256 bits", and otherwise a word.
+func (e Estimate) String() string {
+	switch {
+	case e.Random:
+		return strconv.Itoa(e.Bits) + " bits"
+	case e.Bits < weakBits:
+		return "very weak"
+	case e.Bits < fairBits:
+		return "weak"
+	case e.Bits < goodBits:
+		return "fair"
+	case e.Bits < strongBits:
+		return "good"
+	}
+	return "strong"
+}
+
+// Strength estimates how hard a text is to guess. It does not say how the text was made: one that was
+// copied from elsewhere may look random and be known to all. Placeholders, and texts that repeat or count,
+// have 0 bits.
+func Strength(text string) Estimate {
+	if text == "" || IsPlaceholder(text) {
+		return Estimate{}
+	}
+	if len(text) >= shortestRandom {
+		if _, weak := findTokenWeakness(text); weak {
+			return Estimate{}
+		}
+	}
+	if looksRandom(text) {
+		return Estimate{Bits: alphabetBits(text), Random: true}
+	}
+	return estimateGuesses(text)
+}
+
+// estimateGuesses asks zxcvbn. What stands behind judgedCharacters is taken as known.
+func estimateGuesses(text string) Estimate {
+	judged := text[:min(len(text), judgedCharacters)]
+	guesses := math.Log10(max(1, zxcvbn.PasswordStrength(judged, []string{"ocmt", "openclaw", "gateway"}).Guesses))
+	if len(text) >= shortestRandom && guesses >= nearlyAll*float64(len(judged)) {
+		return Estimate{Bits: alphabetBits(text), Random: true}
+	}
+	return Estimate{Bits: int(guesses * math.Log2(10))}
+}
+
+// findGuessable returns why a text of a token can be guessed, and whether it can.
+func findGuessable(text string) (finding.Finding, bool) {
+	if weakness, ok := findTokenWeakness(text); ok {
+		return weakness, true
+	}
+	if !looksRandom(text) && estimateGuesses(text).Bits < strongBits {
+		return guessable(finding.Error, "can be guessed: it is short, or made of what people choose"), true
+	}
+	return finding.Finding{}, false
+}
+
+func guessable(severity finding.Severity, message string) finding.Finding {
+	return finding.Finding{Code: finding.Guessable, Severity: severity, Message: message}
+}
+
+// alphabets are those that random sources make texts of, the smaller first, with how many of their
+// characters a text can have. Padding is none of them, and adds nothing.
+var alphabets = [...]struct {
+	characters string
+	size       float64
+}{
+	{"0123456789", 10},
+	{"0123456789abcdef", 16},
+	{"0123456789ABCDEF", 16},
+	{"abcdefghijklmnopqrstuvwxyz", 26},
+	{"ABCDEFGHIJKLMNOPQRSTUVWXYZ", 26},
+	{"0123456789abcdefghijklmnopqrstuvwxyz", 36},
+	{"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", 36},
+	{alphabet, 62},
+	{alphabet + "+/", 64},
+	{alphabet + "-_", 64},
+}
+
+// printable is how many characters a keyboard writes.
+const printable = 95
+
+// alphabetBits returns the bits of a random text: for each character those of the smallest alphabet that
+// has all of them.
+func alphabetBits(text string) int {
+	text = strings.TrimRight(text, "=")
+	size := float64(printable)
+	for _, known := range alphabets {
+		if isOf(text, known.characters) {
+			size = known.size
+			break
+		}
+	}
+	bits := int(float64(len(text)) * math.Log2(size))
+	if size == 64 { // Base64 has whole bytes, and its last character is not a free one
+		return bits / 8 * 8
+	}
+	return bits
+}
+
+// looksRandom reports whether a text that no weakness was found in is random beyond doubt. It is quick, and
+// says no where it is in doubt: of random texts that keygen makes, to one in a hundred.
+func looksRandom(text string) bool {
+	if bad, _ := countNotHex(text); bad == 0 && len(text) >= longHex {
+		return looksRandomHex(text)
+	}
+	return len(text) >= shortestRandom && looksRandomMixed(text)
+}
+
+// looksRandomHex wants letters of one case, digits and letters mixed as a random source does: of every 16
+// characters 10 are digits. Less than a third or more than nine tenths is 5 deviations off in 64.
+func looksRandomHex(text string) bool {
+	digits := 0
+	for i := range len(text) {
+		if text[i] <= '9' {
+			digits++
+		}
+	}
+	oneCase := strings.ToLower(text) == text || strings.ToUpper(text) == text
+	return oneCase && digits*3 >= len(text) && digits*10 <= len(text)*9 && changes(text)*4 >= len(text)
+}
+
+// letterWeights are the natural logarithms of how often English has a letter, as a multiple of 1/26, times 100.
+var letterWeights = [26]int{75, -106, -32, 10, 119, -55, -65, 46, 60, -320, -160, 5, -47, 56, 67, -70, -330, 44, 50, 86, -33, -136, -49, -320, -66, -360}
+
+// looksRandomMixed wants what texts of words do not have together: capitals among small letters, both often
+// and in no order, and rare letters as often as frequent ones. The sum of the weights is some 36 a letter
+// for English and -59 for random letters.
+func looksRandomMixed(text string) bool {
+	letters, capitals, turns, weight := 0, 0, 0, 0
+	wasCapital := false
+	for i := range len(text) {
+		c := text[i]
+		isCapital := 'A' <= c && c <= 'Z'
+		if !isCapital && (c < 'a' || c > 'z') {
+			continue
+		}
+		if letters > 0 && isCapital != wasCapital {
+			turns++
+		}
+		if isCapital {
+			capitals++
+		}
+		letters++
+		wasCapital = isCapital
+		weight += letterWeights[(c|0x20)-'a']
+	}
+	return letters*2 >= len(text) && capitals*5 >= letters && (letters-capitals)*5 >= letters && turns*5 >= letters && weight < 0
+}
