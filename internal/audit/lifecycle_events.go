@@ -33,6 +33,10 @@ var eventLabels = map[string]struct {
 	label string
 }{
 	chain.ActionKeyRetired:     {KeyEvent, "key retired"},
+	chain.ActionKeyBegun:       {KeyEvent, "key made"},
+	chain.ActionKeyInPlace:     {KeyEvent, "key in place"},
+	chain.ActionKeyAbandoned:   {KeyEvent, "key given up"},
+	chain.ActionKeyPutBack:     {KeyEvent, "key back in place"},
 	chain.ActionBackupVerified: {KeyEvent, "backup verified"},
 	chain.ActionRunBegun:       {RotationEvent, "run begun"},
 	chain.ActionRunEnded:       {RotationEvent, "run ended"},

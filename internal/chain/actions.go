@@ -16,10 +16,16 @@ const (
 	ActionRunSet         = "run.set"
 
 	// Keys and values. The subject of the first is a key version, of the others a column.
-	ActionKeyRetired     = "key.retired"
+	ActionKeyRetired     = "key.retired" // a run proved that nothing in the database is under it any more
 	ActionValueAccepted  = "value.accepted"
 	ActionValueWithdrawn = "value.withdrawn"
 	ActionColumnEmpty    = "column.accepted_empty"
+
+	// The story of a key. The subject is a key version.
+	ActionKeyBegun     = "key.begun"     // it was made, and is to be put in place
+	ActionKeyInPlace   = "key.in_place"  // a store has it, as the one to write with
+	ActionKeyAbandoned = "key.abandoned" // it is given up before it was in place
+	ActionKeyPutBack   = "key.put_back"  // a store has it again, after a rollback
 
 	// Live access. The subject is SubjectEverybody or SubjectSelection.
 	ActionAccessEnding      = "access.ending" // before the first is ended

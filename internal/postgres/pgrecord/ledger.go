@@ -104,18 +104,28 @@ func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprin
 		return err
 	}
 	_, err = postgres.QueryRows(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
-		values ($1, $2, 'aes-256-gcm', 'retiring', '{"recorded_by": "ocmt"}') on conflict do nothing`,
+		values ($1, $2, 'aes-256-gcm', 'decrypt-only', '{"recorded_by": "ocmt"}') on conflict do nothing`,
 		strconv.Itoa(version), fingerprint)
 	return err
 }
 
-// activate makes one version the active one. The one before it is retiring: values may still
-// need it.
+// activate makes one version the active one, but for a compromised one, which keeps its state. The one
+// before it is only read with: values may still need it.
 func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
-	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = case when version = $1 then 'active' else 'retiring' end,
+	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = case when version = $1 then 'active' else 'decrypt-only' end,
 		rotated_at = case when version = $1 then null else rotated_at end
-		where version = $1 and status::text is distinct from 'active' or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
+		where version = $1 and coalesce(status::text, '') not in ('active', 'compromised') or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
 	return err
+}
+
+// activateKnown makes a version the active one after a run that had nothing to move, where the record has
+// the version at all.
+func activateKnown(ctx context.Context, conn *pgconn.PgConn, version int) error {
+	known, err := postgres.QueryRows(ctx, conn, "select exists (select from encryption_keys where version = $1)", strconv.Itoa(version))
+	if err != nil || known[0][0] != "t" {
+		return err
+	}
+	return activate(ctx, conn, version)
 }
 
 // createTables creates those of the two tables that are not there.
@@ -183,7 +193,12 @@ func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome 
 		if err != nil || there[0][0] != "t" {
 			return err
 		}
-		return l.record.change(ctx, conn, func() ([]chain.Event, error) { return l.settle(ctx, conn, entry, outcome) })
+		return l.record.change(ctx, conn, func() ([]chain.Event, error) {
+			if err := activateKnown(ctx, conn, entry.To); err != nil {
+				return nil, fmt.Errorf("recording that key version %d is the active one: %w", entry.To, err)
+			}
+			return l.settle(ctx, conn, entry, outcome)
+		})
 	})
 }
 

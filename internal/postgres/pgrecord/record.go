@@ -51,18 +51,19 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 	return recorded, nil
 }
 
-// Retire implements rotation.Retirer: it records that nothing in the database is under
-// these versions any more.
+// Retire implements rotation.Retirer: it records that nothing in the database is under these versions any
+// more, and when that was proven last. The chain gets an entry for the first proof only.
 func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
 			for _, version := range versions {
-				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'rotated', rotated_at = now()
-					where version = $1 and status::text in ('active', 'retiring') returning key_id`, strconv.Itoa(version))
+				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys k set status = 'decrypt-only', rotated_at = now()
+					from (select version, status::text <> 'active' and rotated_at is not null as proven from encryption_keys where version = $1 for update) before
+					where k.version = before.version and (k.status::text = 'active' or k.status::text in `+decryptOnly+`) returning before.proven`, strconv.Itoa(version))
 				if err != nil {
 					return nil, fmt.Errorf("recording key version %d: %w", version, err)
 				}
-				if len(rows) > 0 {
+				if len(rows) > 0 && rows[0][0] != "t" {
 					events = append(events, chain.Event{Action: chain.ActionKeyRetired, Subject: chain.VersionSubject(version)})
 				}
 			}

@@ -1,0 +1,131 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+)
+
+// KeyState is where a key version is in its life, as the record has it.
+type KeyState string
+
+// The states of a key version. One is active. The others that values may still be under are decrypt-only.
+const (
+	Pending     KeyState = "pending"      // made, and not known to be in place
+	Active      KeyState = "active"       // new values are written under it
+	DecryptOnly KeyState = "decrypt-only" // only read with; values may still be under it
+	Retired     KeyState = "retired"      // no server has it, or it was never in place
+	Compromised KeyState = "compromised"  // somebody else may have it
+)
+
+// RecordedKey is a key version as the record has it.
+type RecordedKey struct {
+	Version     int
+	Fingerprint string    // "" where another tool made the entry
+	State       KeyState  // a word of another tool stays as it is
+	Created     time.Time // the zero time where the record does not say
+	// Proven is when a run last proved that nothing in the database was under the version; the zero time
+	// where none has since it was active.
+	Proven time.Time
+	Begun  *Begun // nil where ocmt rotate begin did not make it
+}
+
+// Begun is how a key version came to be.
+type Begun struct {
+	From     int    `json:"from_version"` // the version before it
+	Operator string `json:"operator"`
+	Host     string `json:"host"`
+	Store    string `json:"store"`  // the place that the key was to be put in
+	Escrow   string `json:"escrow"` // the file of the offline copy, EscrowOutput, or "" for none
+	// Baseline is what stood in the database before the key was in place.
+	Baseline Look `json:"baseline"`
+}
+
+// EscrowOutput stands for an offline copy that went to standard output.
+const EscrowOutput = "-"
+
+// Look is one look at the labels of the encrypted values of a database. All of it is of one snapshot.
+type Look struct {
+	At       time.Time        `json:"at"` // by the clock of the server
+	Database migrate.Identity `json:"database"`
+	Standby  bool             `json:"standby"`
+	// Oldest is the oldest transaction that was running, and Next the one to come, as numbers of 32 bits.
+	// What Next and later ones write, the look has not seen.
+	Oldest  uint32       `json:"oldest_transaction"`
+	Next    uint32       `json:"next_transaction"`
+	WAL     string       `json:"wal"` // position in the log
+	Columns []LabelCount `json:"columns"`
+	Gaps    []Gap        `json:"gaps"`
+}
+
+// LabelCount counts the values of a column by the version that their label names.
+type LabelCount struct {
+	migrate.Place
+	Labels map[int]int64 `json:"versions"`
+	Other  int64         `json:"unlabelled"` // plaintext, and what is no ciphertext
+}
+
+// Gap is what could not be looked at, and why.
+type Gap struct {
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+}
+
+// Labels returns how many values are labelled with each version.
+func (l Look) Labels() map[int]int64 {
+	sum := map[int]int64{}
+	for _, column := range l.Columns {
+		for version, values := range column.Labels {
+			sum[version] += values
+		}
+	}
+	return sum
+}
+
+// LabelReader looks at the labels of the values of a database.
+type LabelReader interface {
+	Look(ctx context.Context, tables []migrate.Table) (*Look, error)
+}
+
+// KeyRecord is the record of key versions. A version that it has keeps its number for ever. Each change
+// also makes an entry in the tool's own record.
+type KeyRecord interface {
+	// KeyStates returns the versions in their order; none where there is no record yet.
+	KeyStates(ctx context.Context) ([]RecordedKey, error)
+	// RecordPending records a version that was made, and the one before it as active. The error is
+	// ErrNotExpected where the record has the version, or another pending one.
+	RecordPending(ctx context.Context, made, before RecordedKey) error
+	// RecordInPlace records that a pending version is active. The error is ErrNotExpected where it is not
+	// pending.
+	RecordInPlace(ctx context.Context, version int) error
+	// RecordAbandoned records that a pending version is given up. The error is ErrNotExpected where it is
+	// not pending.
+	RecordAbandoned(ctx context.Context, version int) error
+	// RecordPutBack records that a place has an older version again as the one to write with.
+	RecordPutBack(ctx context.Context, version int, place string) error
+}
+
+// ErrNotExpected says that the record of key versions is not as it was a moment ago: somebody else has
+// changed it.
+var ErrNotExpected = errors.New("the record of key versions has changed meanwhile")
+
+// KeyOf returns the key of a version, or nil.
+func KeyOf(keys []RecordedKey, version int) *RecordedKey {
+	if at := slices.IndexFunc(keys, func(k RecordedKey) bool { return k.Version == version }); at >= 0 {
+		return &keys[at]
+	}
+	return nil
+}
+
+// NewestIn returns the newest key in a state, or nil.
+func NewestIn(keys []RecordedKey, state KeyState) *RecordedKey {
+	for _, key := range slices.Backward(keys) {
+		if key.State == state {
+			return &key
+		}
+	}
+	return nil
+}
