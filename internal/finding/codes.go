@@ -92,6 +92,14 @@ const (
 	KnownColumnUntried Code = "known_column_untried"
 )
 
+// Codes about the story of a key.
+const (
+	PendingKey         Code = "pending_key"
+	UnfinishedRotation Code = "unfinished_rotation"
+	StoreDiffers       Code = "store_differs"
+	NotRolledBack      Code = "not_rolled_back"
+)
+
 // Codes about settings, secrets and the files they stand in.
 const (
 	TwoValues         Code = "two_values"

@@ -98,9 +98,9 @@ type KeyRecord interface {
 	// RecordPending records a version that was made, and the one before it as active. The error is
 	// ErrNotExpected where the record has the version, or another pending one.
 	RecordPending(ctx context.Context, made, before RecordedKey) error
-	// RecordInPlace records that a pending version is active. The error is ErrNotExpected where it is not
-	// pending.
-	RecordInPlace(ctx context.Context, version int) error
+	// RecordInPlace records that a place has the key of a version, and that the version is active. The error
+	// is ErrNotExpected where the version is neither pending nor active.
+	RecordInPlace(ctx context.Context, version int, place string) error
 	// RecordAbandoned records that a pending version is given up. The error is ErrNotExpected where it is
 	// not pending.
 	RecordAbandoned(ctx context.Context, version int) error

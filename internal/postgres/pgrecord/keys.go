@@ -123,11 +123,11 @@ func countLabels(look rotation.Look) (values int64) {
 }
 
 // RecordInPlace implements rotation.KeyRecord.
-func (r *Record) RecordInPlace(ctx context.Context, version int) error {
-	event := chain.Event{Action: chain.ActionKeyInPlace, Subject: chain.VersionSubject(version)}
+func (r *Record) RecordInPlace(ctx context.Context, version int, place string) error {
+	event := chain.Event{Action: chain.ActionKeyInPlace, Subject: chain.VersionSubject(version), Details: map[string]any{"store": place}}
 	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is in place", version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
-		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{in_place}', to_jsonb(now()))
-			where version = $1 and status::text = 'pending' returning version`, strconv.Itoa(version))
+		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = metadata || jsonb_build_object('in_place', coalesce(metadata->'in_place', to_jsonb(now())))
+			where version = $1 and status::text in ('pending', 'active') returning version`, strconv.Itoa(version))
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected
 		}

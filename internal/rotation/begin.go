@@ -1,0 +1,260 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// ErrEscrowUndecided says that a new key would be made, and nobody has said whether there is to be an
+// offline copy of it.
+var ErrEscrowUndecided = errors.New("nobody has said whether an offline copy of the new key is to be made")
+
+// Escrow is where the offline copy of a new key goes.
+type Escrow interface {
+	// Write writes a key, and reads it back where that is possible. It never replaces what is there.
+	Write(ctx context.Context, key secret.Value) error
+	// Where is the file, or EscrowOutput.
+	Where() string
+}
+
+// Beginner begins a rotation: it makes a new key and puts it in place. Whatever ends it between two steps,
+// another process can go on from the record and the store.
+type Beginner struct {
+	Record KeyRecord
+	Store  secretstore.Store
+	// Look looks at the labels of all encrypted values.
+	Look func(context.Context) (*Look, error)
+	// CheckKeys refuses where a run could not be made with the keys that are set: the current key opens
+	// nothing, the server is a standby, the record cannot be written.
+	CheckKeys func(context.Context) error
+	// Make makes a key from a cryptographic source.
+	Make   func() (secret.Value, error)
+	Escrow Escrow       // nil for none
+	Known  secret.Value // the key that an earlier begin has written to its escrow; not set for none
+}
+
+// BeginRequest says what is to be begun.
+type BeginRequest struct {
+	Settings       Placement // as this process has them
+	EscrowDecided  bool      // it is said whether there is to be an offline copy
+	Operator, Host string
+}
+
+// BeginPlan is what Begin would do.
+type BeginPlan struct {
+	From, To   int
+	Before     string // fingerprint of the key of From
+	Made       string // fingerprint of the key of To; "" where it is still to be made
+	Store      Placement
+	Look       *Look        // nil where the version is recorded already
+	TakenUp    *RecordedKey // the version that an earlier begin has recorded; nil for a new one
+	Placed     bool         // the store has the key already
+	request    BeginRequest
+	key, older secret.Value
+}
+
+// Recorded reports whether the record has the new version as active already: what is left is to put its key
+// into one more store.
+func (p *BeginPlan) Recorded() bool { return p.TakenUp != nil && p.TakenUp.State == Active }
+
+// Plan looks at the record, the store and the database, and writes nothing. Errors: a *RefusedError,
+// ErrEscrowUndecided, those of CheckKeys, and those of the record, the store and the database.
+func (b Beginner) Plan(ctx context.Context, request BeginRequest) (*BeginPlan, error) {
+	keys, err := b.Record.KeyStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := ReadPlacement(ctx, b.Store)
+	if err != nil {
+		return nil, err
+	}
+	if store.Problem != "" {
+		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
+	}
+	if pending := NewestIn(keys, Pending); pending != nil {
+		return b.takeUp(keys, pending, store)
+	}
+	if active := NewestIn(keys, Active); active != nil && b.Known.IsSet() && active.Fingerprint == FingerprintOf(b.Known) {
+		return b.takeUp(keys, active, store)
+	}
+	if !request.EscrowDecided && !b.Known.IsSet() {
+		return nil, ErrEscrowUndecided
+	}
+	return b.planNew(ctx, keys, store, request)
+}
+
+// planNew plans a new version.
+func (b Beginner) planNew(ctx context.Context, keys []RecordedKey, store Placement, request BeginRequest) (*BeginPlan, error) {
+	if err := checkAgreement(store, request.Settings); err != nil {
+		return nil, err
+	}
+	plan := &BeginPlan{From: store.Version, Before: store.Keys[store.Version], Store: store, request: request,
+		older: store.texts[secret.NameEncryptionKey], key: b.Known, Made: FingerprintOf(b.Known)}
+	if err := checkRecord(keys, plan); err != nil {
+		return nil, err
+	}
+	var err error
+	if plan.Look, err = b.Look(ctx); err != nil {
+		return nil, err
+	}
+	if err := checkFinished(keys, plan); err != nil {
+		return nil, err
+	}
+	if err := b.CheckKeys(ctx); err != nil {
+		return nil, err
+	}
+	if len(plan.Look.Gaps) > 0 {
+		return nil, refuseGap(plan.From, plan.Look.Gaps[0])
+	}
+	plan.To, err = nextVersion(keys, plan)
+	return plan, err
+}
+
+// nextVersion returns the version that nothing has had yet.
+func nextVersion(keys []RecordedKey, plan *BeginPlan) (int, error) {
+	highest := plan.From
+	for _, key := range keys {
+		highest = max(highest, key.Version)
+	}
+	for version := range plan.Store.Keys {
+		highest = max(highest, version)
+	}
+	for version := range plan.Look.Labels() {
+		highest = max(highest, version)
+	}
+	if highest >= math.MaxInt32-1 {
+		return 0, fmt.Errorf("choosing the next version: there is none above %d", highest)
+	}
+	return highest + 1, nil
+}
+
+// takeUp plans to go on with a version that the record has, as pending or as active.
+func (b Beginner) takeUp(keys []RecordedKey, found *RecordedKey, store Placement) (*BeginPlan, error) {
+	plan := &BeginPlan{To: found.Version, Made: found.Fingerprint, Store: store, TakenUp: found}
+	if found.Begun == nil {
+		return nil, refusePending(found, store, "another tool has made its entry: find out which, and what for")
+	}
+	plan.From = found.Begun.From
+	if before := KeyOf(keys, plan.From); before != nil {
+		plan.Before = before.Fingerprint
+	}
+	plan.Placed = store.has(plan.To, plan.Made) && store.Keys[plan.From] == plan.Before
+	plan.older = store.find(plan.Before)
+	switch plan.key = store.find(plan.Made); {
+	case plan.Placed:
+		return plan, nil
+	case b.Known.IsSet() && FingerprintOf(b.Known) != plan.Made:
+		return nil, refuseEscrow(found, FingerprintOf(b.Known))
+	case !plan.key.IsSet() && !b.Known.IsSet():
+		return nil, refusePending(found, store, adviseEscrow(found))
+	case !plan.older.IsSet():
+		return nil, refuseStore(store, fmt.Sprintf("it does not have the key of version %d, fingerprint %s", plan.From, plan.Before),
+			fmt.Sprintf("put the key of version %d back there, as %s, then run this again", plan.From, secret.NameEncryptionKey))
+	case !plan.key.IsSet():
+		plan.key = b.Known
+	}
+	return plan, nil
+}
+
+// BeginStep is a step of Begin.
+type BeginStep string
+
+// The steps of Begin, in their order.
+const (
+	StepEscrow BeginStep = "escrow" // the offline copy is written
+	StepRecord BeginStep = "record" // the version is recorded as pending
+	StepPlace  BeginStep = "place"  // the store is changed and read back
+	StepActive BeginStep = "active" // the version is recorded as active
+)
+
+// BeginError says at which step Begin failed. What came before is done.
+type BeginError struct {
+	Step BeginStep
+	Plan *BeginPlan // with the fingerprint of the key, where one was made
+	Err  error
+}
+
+// Error says why the step failed.
+func (e *BeginError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why the step failed.
+func (e *BeginError) Unwrap() error { return e.Err }
+
+// Begin does what a plan says, and fills in the fingerprint of the key that it makes. The error is a
+// *BeginError.
+func (b Beginner) Begin(ctx context.Context, plan *BeginPlan) error {
+	if plan.TakenUp == nil {
+		if err := b.make(ctx, plan); err != nil {
+			return err
+		}
+	}
+	if !plan.Placed {
+		if err := b.place(ctx, plan); err != nil {
+			return &BeginError{StepPlace, plan, err}
+		}
+		plan.Placed = true
+	}
+	if err := b.Record.RecordInPlace(ctx, plan.To, b.Store.Place()); err != nil {
+		return &BeginError{StepActive, plan, err}
+	}
+	return nil
+}
+
+// make makes the key, writes its offline copy, and records it as pending.
+func (b Beginner) make(ctx context.Context, plan *BeginPlan) (err error) {
+	escrow := ""
+	if !plan.key.IsSet() {
+		if plan.key, err = b.Make(); err != nil {
+			return &BeginError{StepEscrow, plan, err}
+		}
+		plan.Made = FingerprintOf(plan.key)
+		if b.Escrow != nil {
+			if err := b.Escrow.Write(ctx, plan.key); err != nil {
+				return &BeginError{StepEscrow, plan, fmt.Errorf("writing the offline copy: %w", err)}
+			}
+		}
+	}
+	if b.Escrow != nil {
+		escrow = b.Escrow.Where()
+	}
+	begun := &Begun{From: plan.From, Operator: plan.request.Operator, Host: plan.request.Host, Store: b.Store.Place(), Escrow: escrow, Baseline: *plan.Look}
+	made := RecordedKey{Version: plan.To, Fingerprint: plan.Made, State: Pending, Begun: begun}
+	if err := b.Record.RecordPending(ctx, made, RecordedKey{Version: plan.From, Fingerprint: plan.Before}); err != nil {
+		return &BeginError{StepRecord, plan, err}
+	}
+	return nil
+}
+
+// place puts the key in place with one write of the store, and looks what the store has then.
+func (b Beginner) place(ctx context.Context, plan *BeginPlan) error {
+	older := SettingOf(plan.From)
+	names := []string{older, secret.NameEncryptionKey, secret.NameEncryptionKeyVersion}
+	changes := plan.Store.changes(names, map[string]secret.Value{
+		older: plan.older, secret.NameEncryptionKey: plan.key, secret.NameEncryptionKeyVersion: secret.NewValue(strconv.Itoa(plan.To))})
+	if err := b.Store.Apply(ctx, changes...); err != nil {
+		return fmt.Errorf("changing %s: %w", b.Store.Place(), err)
+	}
+	return checkPlaced(ctx, b.Store, map[int]string{plan.To: plan.Made, plan.From: plan.Before}, plan.To)
+}
+
+// checkPlaced reads a store back: it must write with a version, and have keys with these fingerprints.
+func checkPlaced(ctx context.Context, store secretstore.Store, fingerprints map[int]string, version int) error {
+	found, err := ReadPlacement(ctx, store)
+	if err != nil {
+		return err
+	}
+	for _, one := range slices.Sorted(maps.Keys(fingerprints)) {
+		if !found.has(version, fingerprints[version]) || found.Keys[one] != fingerprints[one] {
+			return fmt.Errorf("reading %s back: it does not have the keys that were put there", store.Place())
+		}
+	}
+	return nil
+}

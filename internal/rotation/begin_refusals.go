@@ -1,0 +1,147 @@
+package rotation
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// refuse returns a *RefusedError about a key version.
+func refuse(code finding.Code, version int, message, fix string) error {
+	return &RefusedError{Finding: finding.Finding{Code: code, Severity: finding.Error, Where: versionName(version), Message: message, Fix: fix}}
+}
+
+// refuseStore refuses because of what a store has.
+func refuseStore(store Placement, what, fix string) error {
+	return &RefusedError{Finding: finding.Finding{Code: finding.StoreDiffers, Severity: finding.Error, Where: store.Place, Message: store.Place + ": " + what, Fix: fix}}
+}
+
+// checkAgreement refuses where the store and the settings of this process do not write with the same key.
+func checkAgreement(store, settings Placement) error {
+	switch {
+	case settings.Problem != "":
+		return refuseStore(settings, settings.Problem, "mend it; ocmt validate says more")
+	case store.Keys[store.Version] == "":
+		return refuseStore(store, "it has no "+secret.NameEncryptionKey, "name the place that has the key of the servers with --store; the first key of a new deployment comes from ocmt keygen encryption")
+	case settings.Version != store.Version:
+		return refuseStore(store, fmt.Sprintf("its %s is %d, and the settings of this process say %d", secret.NameEncryptionKeyVersion, store.Version, settings.Version),
+			"take the keys out of the environment of this process, so that they come from the store, or name the store that belongs to them")
+	case settings.Keys[settings.Version] != store.Keys[store.Version]:
+		return refuseStore(store, fmt.Sprintf("its %s has the fingerprint %s, and that of this process %s", secret.NameEncryptionKey, store.Keys[store.Version], settings.Keys[settings.Version]),
+			"take the keys out of the environment of this process, so that they come from the store, or name the store that belongs to them")
+	case store.texts[SettingOf(store.Version)].IsSet() && store.texts[SettingOf(store.Version)].Reveal() != store.texts[secret.NameEncryptionKey].Reveal():
+		return refuseStore(store, SettingOf(store.Version)+" and "+secret.NameEncryptionKey+" are spelt in two ways", "take "+SettingOf(store.Version)+" out: no server reads it")
+	}
+	return nil
+}
+
+// checkRecord refuses where the record has a newer version as the active one.
+func checkRecord(keys []RecordedKey, plan *BeginPlan) error {
+	active := NewestIn(keys, Active)
+	if active == nil || active.Version <= plan.From {
+		return nil
+	}
+	return refuse(finding.UnfinishedRotation, active.Version,
+		fmt.Sprintf("the record has version %d as the active one, and %s has version %d", active.Version, plan.Store.Place, plan.From),
+		fmt.Sprintf("bring its key to this place: %s", adviseActive(active)))
+}
+
+// adviseActive says how the key of the active version comes into one more store.
+func adviseActive(active *RecordedKey) string {
+	if active.Begun == nil {
+		return fmt.Sprintf("set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION=%d and the older keys as the other servers have them", active.Version)
+	}
+	return "ocmt rotate begin --from-escrow " + cmp.Or(escrowFile(active), "FILE") + ", with the offline copy of fingerprint " + active.Fingerprint
+}
+
+// checkFinished refuses while an earlier rotation is unfinished: an older key is in the store or may still be
+// needed, or values are under a version that was rolled back.
+func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
+	labels := plan.Look.Labels()
+	versions := map[int]bool{}
+	for _, key := range keys {
+		versions[key.Version] = key.State == DecryptOnly && key.Version < plan.From
+	}
+	for version := range plan.Store.Keys {
+		versions[version] = versions[version] || version < plan.From
+	}
+	for version, values := range labels {
+		versions[version] = versions[version] || values > 0 && version != plan.From
+	}
+	for _, version := range slices.Sorted(maps.Keys(versions)) {
+		if !versions[version] {
+			continue
+		}
+		var reasons []string
+		if labels[version] > 0 {
+			reasons = append(reasons, fmt.Sprintf("%d values are labelled with it", labels[version]))
+		}
+		if plan.Store.Keys[version] != "" && version < plan.From {
+			reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))
+		}
+		if key := KeyOf(keys, version); key != nil && key.State == DecryptOnly {
+			reasons = append(reasons, "the record has it as decrypt-only")
+		}
+		next := nextForOlder(KeyOf(keys, version), version, labels[version])
+		if version > plan.From {
+			next = Step{fmt.Sprintf("bring its values back to version %d", plan.From), rollbackCommand(plan.From)}
+		}
+		return refuse(finding.UnfinishedRotation, version, fmt.Sprintf("an earlier rotation is not finished: version %d is still there: %s", version, strings.Join(reasons, ", ")), next.String())
+	}
+	return nil
+}
+
+// refusePending refuses because a version was begun, and its key is not to be had here.
+func refusePending(pending *RecordedKey, store Placement, fix string) error {
+	who := ""
+	if begun := pending.Begun; begun != nil {
+		who = fmt.Sprintf(" by %s on %s, for %s", begun.Operator, begun.Host, begun.Store)
+	}
+	return refuse(finding.PendingKey, pending.Version, fmt.Sprintf("version %d was begun at %s%s, and %s does not have its key, fingerprint %s",
+		pending.Version, pending.Created.UTC().Format(time.DateTime+" UTC"), who, store.Place, pending.Fingerprint), fix)
+}
+
+// adviseEscrow says how to go on with a pending version whose key is in no store that is known.
+func adviseEscrow(pending *RecordedKey) string {
+	abandon := abandonCommand + " gives the version up, where its key is lost"
+	switch file := escrowFile(pending); {
+	case file != "":
+		return "ocmt rotate begin --from-escrow " + file + " goes on with its offline copy; " + abandon
+	case pending.Begun.Escrow == EscrowOutput:
+		return "ocmt rotate begin --from-escrow FILE goes on with the offline copy, which went to standard output; " + abandon
+	}
+	return "it was begun without an offline copy: look into " + pending.Begun.Store + " on " + pending.Begun.Host + " for it; " + abandon
+}
+
+// escrowFile returns the file of the offline copy as a shell takes it, "" where there is none.
+func escrowFile(key *RecordedKey) string {
+	if key.Begun == nil || key.Begun.Escrow == EscrowOutput {
+		return ""
+	}
+	return shellWord(key.Begun.Escrow)
+}
+
+// refuseEscrow refuses a key that is not that of the version.
+func refuseEscrow(found *RecordedKey, fingerprint string) error {
+	return refuse(finding.OtherKey, found.Version, fmt.Sprintf("the key in the file has the fingerprint %s, and that of version %d has %s", fingerprint, found.Version, found.Fingerprint),
+		"name the file with the offline copy of that version")
+}
+
+// refuseGap refuses because not everything could be looked at.
+func refuseGap(version int, gap Gap) error {
+	return refuse(finding.Unreadable, version, "could not look at "+gap.What+": "+gap.Reason, "give the account the right to read it, then run this again")
+}
+
+// shellWord returns a text as a shell takes it for one word, "" for "".
+func shellWord(text string) string {
+	if text == "" || strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

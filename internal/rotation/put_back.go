@@ -1,0 +1,86 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// PutBacker puts an older key back in place after a rollback, as the one that servers write with.
+type PutBacker struct {
+	Record KeyRecord
+	Store  secretstore.Store
+	Look   func(context.Context) (*Look, error)
+}
+
+// PutBackPlan is what PutBack would do.
+type PutBackPlan struct {
+	To, From int // the version that the store is to write with, and the one that it does now
+	Store    Placement
+	Newer    int64 // values that are labelled with a newer version
+	Done     bool  // the store writes with the version already
+	changes  []secretstore.Change
+	wanted   map[int]string // fingerprints by version that the store must have then
+}
+
+// Plan looks at the record, the store and the database, and writes nothing. It refuses a version that no
+// rollback has made the active one: servers on it could not read the others' values. Errors: a
+// *RefusedError, and those of the record, the store and the database.
+func (p PutBacker) Plan(ctx context.Context, to int) (*PutBackPlan, error) {
+	keys, err := p.Record.KeyStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	active := KeyOf(keys, to)
+	if active == nil || active.State != Active {
+		return nil, refuse(finding.NotRolledBack, to, fmt.Sprintf("the record does not have version %d as the active one, so the values were not brought back to it", to), rollbackCommand(to))
+	}
+	store, err := ReadPlacement(ctx, p.Store)
+	if err != nil {
+		return nil, err
+	}
+	plan := &PutBackPlan{To: to, From: store.Version, Store: store, Done: store.has(to, active.Fingerprint)}
+	switch {
+	case store.Problem != "":
+		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
+	case plan.Done:
+		return plan, nil
+	case store.Keys[to] == "" || active.Fingerprint != "" && store.Keys[to] != active.Fingerprint:
+		return nil, refuseStore(store, fmt.Sprintf("it does not have the key of version %d, fingerprint %s", to, active.Fingerprint),
+			fmt.Sprintf("put that key there as %s, from its offline copy, then run this again", SettingOf(to)))
+	case store.Version < to:
+		return nil, refuseStore(store, fmt.Sprintf("its %s is %d, which is older than %d", secret.NameEncryptionKeyVersion, store.Version, to),
+			fmt.Sprintf("put the key of version %d there as %s, with %s=%d", to, secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, to))
+	}
+	look, err := p.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for version, values := range look.Labels() {
+		if version > to {
+			plan.Newer += values
+		}
+	}
+	plan.wanted = map[int]string{to: store.Keys[to], store.Version: store.Keys[store.Version]}
+	names := []string{SettingOf(store.Version), secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, SettingOf(to)}
+	plan.changes = store.changes(names, map[string]secret.Value{SettingOf(store.Version): store.texts[secret.NameEncryptionKey],
+		secret.NameEncryptionKey: store.find(store.Keys[to]), secret.NameEncryptionKeyVersion: secret.NewValue(strconv.Itoa(to))})
+	return plan, nil
+}
+
+// PutBack changes the store with one write, reads it back, and records it.
+func (p PutBacker) PutBack(ctx context.Context, plan *PutBackPlan) error {
+	if !plan.Done {
+		if err := p.Store.Apply(ctx, plan.changes...); err != nil {
+			return fmt.Errorf("changing %s: %w", p.Store.Place(), err)
+		}
+		if err := checkPlaced(ctx, p.Store, plan.wanted, plan.To); err != nil {
+			return err
+		}
+	}
+	return p.Record.RecordPutBack(ctx, plan.To, p.Store.Place())
+}

@@ -1,0 +1,306 @@
+package rotation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Phase is where a deployment is in the story of its key.
+type Phase string
+
+// The phases. All but PhaseSettled and PhaseNoKey have a next step.
+const (
+	PhaseNoKey      Phase = "no_key"      // no key was found anywhere
+	PhaseSettled    Phase = "settled"     // one key, and nothing to do
+	PhaseRunning    Phase = "running"     // a run is at work
+	PhasePending    Phase = "pending"     // a key was made, and is not known to be in place
+	PhaseBehind     Phase = "behind"      // the store has an older version than the record
+	PhaseMoving     Phase = "moving"      // values are to be moved to the new key
+	PhaseUnproven   Phase = "unproven"    // no value has the old label, and that is not proven
+	PhaseProven     Phase = "proven"      // the old key may be taken away
+	PhaseRolledBack Phase = "rolled_back" // the values went back, and not everything has followed
+)
+
+// View is what is known of a key's story.
+type View struct {
+	Keys     []RecordedKey
+	Look     *Look      // nil where the database was not looked at
+	Store    *Placement // nil where there is no store, or it could not be read
+	Settings *Placement // of this process; nil where they could not be read
+	Running  bool
+	Due      []DueItem
+	Gaps     []Gap
+}
+
+// DueItem is a secret that is to be changed.
+type DueItem struct {
+	Name    string    `json:"name"`
+	Since   time.Time `json:"since"` // when it is due, or was
+	Reason  string    `json:"reason"`
+	Command string    `json:"command"`
+}
+
+// Status says where a deployment is in the story of its key, and what is next.
+type Status struct {
+	Phase    Phase           `json:"phase"`
+	Summary  string          `json:"summary"` // a sentence
+	Versions []VersionStatus `json:"versions"`
+	Next     []Step          `json:"next"` // in their order
+	Due      []DueItem       `json:"due"`
+	Gaps     []Gap           `json:"gaps"`
+}
+
+// VersionStatus is what is known of one key version.
+type VersionStatus struct {
+	Version     int        `json:"version"`
+	Fingerprint string     `json:"fingerprint"` // of the record, or else of the store or the settings
+	State       KeyState   `json:"state"`       // "" where the record does not have it
+	Created     *time.Time `json:"created"`
+	Proven      *time.Time `json:"proven"`
+	Values      *int64     `json:"values"`   // labelled with it; null where the database was not looked at
+	Store       string     `json:"store"`    // the setting that has its key; "" for none
+	Settings    string     `json:"settings"` // likewise, in this process
+	// Differs says that record, store and settings do not have one and the same key for it.
+	Differs bool `json:"differs"`
+}
+
+// Step is something to do, and the command for it, if there is one.
+type Step struct {
+	Text    string `json:"text"`
+	Command string `json:"command"`
+}
+
+// String returns both in one line.
+func (s Step) String() string {
+	if s.Command == "" {
+		return s.Text
+	}
+	return s.Text + ": " + s.Command
+}
+
+// Assess says where a deployment is, by what is known of it. It decides nothing about keys: each next step
+// looks again.
+func Assess(view View) Status {
+	a := assessment{View: view, labels: map[int]int64{}}
+	if view.Look != nil {
+		a.labels = view.Look.Labels()
+		a.Gaps = append(slices.Clone(a.Gaps), view.Look.Gaps...)
+	}
+	a.current = a.findCurrent()
+	status := a.decide()
+	status.Versions = a.versions()
+	status.Due, status.Gaps = append([]DueItem{}, view.Due...), append([]Gap{}, a.Gaps...)
+	if status.Next == nil {
+		status.Next = []Step{}
+	}
+	return status
+}
+
+// assessment is the state of one Assess.
+type assessment struct {
+	View
+	labels  map[int]int64
+	current int // the version that new values are to be written under
+}
+
+// place returns the keys of the store, or else of the settings; nil for none.
+func (a *assessment) place() *Placement {
+	for _, place := range []*Placement{a.Store, a.Settings} {
+		if place != nil && place.Keys[place.Version] != "" {
+			return place
+		}
+	}
+	return nil
+}
+
+// findCurrent returns the version that is active in the record. A newer one of the store that the record
+// does not have was put there by hand.
+func (a *assessment) findCurrent() int {
+	active, place := NewestIn(a.Keys, Active), a.place()
+	switch {
+	case active == nil && place == nil:
+		return 0
+	case active == nil, place != nil && place.Version > active.Version && KeyOf(a.Keys, place.Version) == nil:
+		return place.Version
+	}
+	return active.Version
+}
+
+// decide returns phase, summary and next steps.
+func (a *assessment) decide() Status {
+	place, pending := a.place(), NewestIn(a.Keys, Pending)
+	switch {
+	case a.Running:
+		return Status{Phase: PhaseRunning, Summary: "A run is at work.", Next: []Step{{"watch it", "ocmt migrate status --watch"}}}
+	case pending != nil:
+		return a.decidePending(pending)
+	case place == nil && len(a.Keys) == 0:
+		return Status{Phase: PhaseNoKey, Summary: "No key is set here, and none is recorded.", Next: []Step{{"make the first key", "ocmt keygen encryption"}}}
+	case a.isRolledBack():
+		return a.decideRolledBack()
+	case place != nil && place.Version < a.current:
+		active := NewestIn(a.Keys, Active)
+		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("The record has version %d as the active one, and %s has version %d.", a.current, place.Place, place.Version),
+			Next: []Step{{"bring the new key to this place", adviseActive(active)}}}
+	}
+	for _, version := range a.known() {
+		if version < a.current && a.isThere(version) {
+			return a.decideOlder(version)
+		}
+	}
+	return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use.", a.current),
+		Next: []Step{{"a new key, when one is wanted", "ocmt rotate begin --escrow FILE"}}}
+}
+
+func (a *assessment) decidePending(pending *RecordedKey) Status {
+	status := Status{Phase: PhasePending, Summary: fmt.Sprintf("Version %d was begun, and is not known to be in place.", pending.Version)}
+	switch place := a.place(); {
+	case place != nil && place.has(pending.Version, pending.Fingerprint):
+		status.Summary = fmt.Sprintf("Version %d is in place in %s, and not yet recorded so.", pending.Version, place.Place)
+		status.Next = []Step{{"record it", "ocmt rotate begin"}}
+	case escrowFile(pending) != "":
+		status.Next = []Step{{"go on with its offline copy", "ocmt rotate begin --from-escrow " + escrowFile(pending)}, {"or give it up, where its key is lost", abandonCommand}}
+	case pending.Begun != nil && pending.Begun.Escrow == EscrowOutput:
+		status.Next = []Step{{"go on with its offline copy", "ocmt rotate begin --from-escrow FILE"}, {"or give it up, where its key is lost", abandonCommand}}
+	default:
+		status.Next = []Step{{"there is no offline copy of it: give it up", abandonCommand}}
+	}
+	return status
+}
+
+// isRolledBack reports whether something is still with a version that is newer than the active one.
+func (a *assessment) isRolledBack() bool {
+	for version, values := range a.labels {
+		if version > a.current && values > 0 {
+			return true
+		}
+	}
+	place := a.place()
+	return place != nil && place.Version > a.current
+}
+
+func (a *assessment) decideRolledBack() Status {
+	status := Status{Phase: PhaseRolledBack, Summary: fmt.Sprintf("Version %d is active again, and a newer one is still there.", a.current)}
+	newer := int64(0)
+	for version, values := range a.labels {
+		if version > a.current {
+			newer += values
+		}
+	}
+	if newer > 0 {
+		status.Next = append(status.Next, Step{fmt.Sprintf("bring %d values back that are labelled with a newer version", newer), rollbackCommand(a.current)})
+	}
+	if place := a.place(); place != nil && place.Version > a.current {
+		status.Next = append(status.Next, Step{"put the older key back, then restart every server", putBackCommand(a.current)},
+			Step{"after the restart, once more", rollbackCommand(a.current)})
+	}
+	return status
+}
+
+// decideOlder says what is next for a version that is older than the current one.
+func (a *assessment) decideOlder(version int) Status {
+	key, values := KeyOf(a.Keys, version), a.labels[version]
+	next := nextForOlder(key, version, values)
+	status := Status{Next: []Step{next}}
+	switch {
+	case values > 0:
+		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %d values are still labelled with version %d.", a.current, values, version)
+		status.Next = append([]Step{restartStep(a.current)}, next)
+	case a.Look == nil:
+		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished; the values were not looked at.", a.current, version)
+	case key == nil || key.State == DecryptOnly && key.Proven.IsZero():
+		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
+	default:
+		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("Nothing in the database was under version %d when that was proven last.", version)
+	}
+	return status
+}
+
+// nextForOlder returns the step that brings an older version further.
+func nextForOlder(key *RecordedKey, version int, values int64) Step {
+	if values > 0 || key == nil || key.State != Retired && key.Proven.IsZero() {
+		return Step{"bring every value to the new key, and prove it", fmt.Sprintf("ocmt rotate --from-version %d", version)}
+	}
+	return Step{"take the old key away", fmt.Sprintf("ocmt rotate finish --from-version %d --backups-until DATE", version)}
+}
+
+// restartStep says that every server must have the new key before values are moved.
+func restartStep(version int) Step {
+	return Step{fmt.Sprintf("see that every server writes version %d", version), "ocmt rotate readiness"}
+}
+
+func rollbackCommand(version int) string {
+	return fmt.Sprintf("ocmt rotate rollback --to-version %d", version)
+}
+
+func putBackCommand(version int) string {
+	return fmt.Sprintf("ocmt rotate put-back --to-version %d", version)
+}
+
+// isThere reports whether a version is still in the record as one to read with, in a place, or in a label.
+func (a *assessment) isThere(version int) bool {
+	key := KeyOf(a.Keys, version)
+	inPlace := a.place() != nil && a.place().Keys[version] != ""
+	return key != nil && key.State == DecryptOnly || inPlace || a.labels[version] > 0
+}
+
+// known returns every version that anything knows of.
+func (a *assessment) known() []int {
+	all := map[int]bool{}
+	for _, key := range a.Keys {
+		all[key.Version] = true
+	}
+	for version, values := range a.labels {
+		all[version] = all[version] || values > 0
+	}
+	for _, place := range []*Placement{a.Store, a.Settings} {
+		if place == nil {
+			continue
+		}
+		for version := range place.Keys {
+			all[version] = true
+		}
+	}
+	maps.DeleteFunc(all, func(_ int, there bool) bool { return !there })
+	return slices.Sorted(maps.Keys(all))
+}
+
+// versions describes every version.
+func (a *assessment) versions() []VersionStatus {
+	list := []VersionStatus{}
+	for _, version := range a.known() {
+		one := VersionStatus{Version: version}
+		if key := KeyOf(a.Keys, version); key != nil {
+			one.Fingerprint, one.State, one.Created, one.Proven = key.Fingerprint, key.State, timeOrNil(key.Created), timeOrNil(key.Proven)
+		}
+		if a.Look != nil {
+			values := a.labels[version]
+			one.Values = &values
+		}
+		one.Store, one.Settings = one.place(a.Store), one.place(a.Settings)
+		list = append(list, one)
+	}
+	return list
+}
+
+// place returns the setting that a place has the key in, and compares the key.
+func (v *VersionStatus) place(place *Placement) (setting string) {
+	if place == nil || place.Keys[v.Version] == "" {
+		return ""
+	}
+	fingerprint := place.Keys[v.Version]
+	if v.Fingerprint == "" {
+		v.Fingerprint = fingerprint
+	}
+	v.Differs = v.Differs || v.Fingerprint != fingerprint
+	return place.settingOf(v.Version)
+}
+
+func timeOrNil(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
