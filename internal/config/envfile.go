@@ -1,6 +1,10 @@
 package config
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/dotenv"
+)
 
 // envFile is a parsed env file: its settings and the line of each.
 type envFile struct {
@@ -26,20 +30,20 @@ func (f *envFile) parse(path, text string) error {
 	if strings.ContainsRune(text, 0) {
 		return &FileError{Path: path, Reason: "holds a NUL byte: it is not a text file"}
 	}
-	list := parseDotenv(text)
-	text = normaliseLineEnds(text)
+	list := dotenv.Parse(text)
+	text = dotenv.NormaliseLineEnds(text)
 	if line := firstSkippedLine(text, list); line > 0 {
 		return &FileError{Path: path, Line: line,
 			Reason: "a line is not NAME=value",
 			Advice: "write one NAME=value a line; comments begin with #"}
 	}
 	for _, found := range list {
-		line := lineOf(text, found.start)
-		if found.unclosed {
+		line := lineOf(text, found.Start)
+		if found.Unclosed {
 			return &FileError{Path: path, Line: line, Reason: "a quoted value is not closed",
 				Advice: "close the quotation mark, or write the value without quotes"}
 		}
-		f.values[found.name], f.lines[found.name] = found.value, line
+		f.values[found.Name], f.lines[found.Name] = found.Value, line
 	}
 	return nil
 }
@@ -49,14 +53,14 @@ func lineOf(text string, position int) int { return 1 + strings.Count(text[:posi
 
 // firstSkippedLine returns the first line that is neither empty, nor a comment, nor a part
 // of an assignment; 0 if there is none.
-func firstSkippedLine(text string, list []assignment) int {
+func firstSkippedLine(text string, list []dotenv.Assignment) int {
 	position := 0
 	for i, line := range strings.Split(text, "\n") {
-		for len(list) > 0 && list[0].end < position {
+		for len(list) > 0 && list[0].End < position {
 			list = list[1:]
 		}
-		covered := len(list) > 0 && list[0].start <= position+len(line)
-		trimmed := strings.TrimFunc(line, isJSSpace)
+		covered := len(list) > 0 && list[0].Start <= position+len(line)
+		trimmed := strings.TrimFunc(line, dotenv.IsSpace)
 		if !covered && trimmed != "" && !strings.HasPrefix(trimmed, "#") {
 			return i + 1
 		}

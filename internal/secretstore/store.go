@@ -6,7 +6,9 @@ package secretstore
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -17,13 +19,23 @@ type Store interface {
 	Place() string
 	// Names returns the names that are set, in order.
 	Names(ctx context.Context) ([]string, error)
-	// Get returns the secret of a name. It is not set where the store has none.
+	// Get returns the secret of a name. It is not set where the store has none. An empty text is none.
 	Get(ctx context.Context, name string) (secret.Value, error)
 	// Apply makes changes, in their order, and reads back what it wrote. Where the place can, it makes all of
 	// them in one write. Where a name does not hold what its change expects, nothing is changed, and the
-	// error wraps ErrChanged. Other errors: ErrReadOnly, ErrForeign, ErrLocked; a *PartialError where some
-	// were made and the rest failed.
+	// error wraps ErrChanged. Other errors: ErrReadOnly, ErrForeign, ErrLocked, ErrMoved, ErrNoPlainFile,
+	// ErrName, ErrValue, ErrTwice, nearly all in a *PlaceError; a *PartialError where some were made and the
+	// rest failed.
 	Apply(ctx context.Context, changes ...Change) error
+}
+
+// Reporter is a store that has something to tell about what Apply did beside the changes.
+type Reporter interface {
+	// Notes returns, in sentences for people, what else was changed or could not be kept, such as a mode that
+	// was open to others. None has a secret in it.
+	Notes() []string
+	// Backups returns the paths of the copies that were made of what was there before.
+	Backups() []string
 }
 
 // Change is a new secret for a name. The texts do not print.
@@ -47,7 +59,62 @@ var (
 	ErrName = errors.New("it cannot have this name")
 	// ErrValue says that a text cannot stand in the place so that it is read back as it is.
 	ErrValue = errors.New("it cannot hold this text")
+	// ErrMoved says that the path led to another file or folder at the end than at the beginning.
+	ErrMoved = errors.New("its path leads to something else now")
+	// ErrNoPlainFile says that there is no file with text that can be read: a device, a pipe, UTF-16.
+	ErrNoPlainFile = errors.New("it is no plain text file")
+	// ErrTwice says that one name stands twice with different texts, and one of them could not be had back.
+	ErrTwice = errors.New("a name stands twice with different texts")
 )
+
+// PlaceError says why a place does not do what it was asked for. It has no secret in it.
+type PlaceError struct {
+	Place  string // as Store.Place has it
+	Reason string // "the folder is writable by others"; "" where Err says it
+	Fix    string // what to do, in a sentence
+	Err    error  // one of the errors above, or that of the operating system
+}
+
+// Error names the place and the reason.
+func (e *PlaceError) Error() string {
+	if e.Reason == "" {
+		return e.Place + ": " + e.Err.Error()
+	}
+	return e.Place + ": " + e.Reason
+}
+
+// Unwrap returns the error that a caller decides by.
+func (e *PlaceError) Unwrap() error { return e.Err }
+
+// nameForm is what the name of a setting looks like. A name that is one variable of a shell is one
+// everywhere.
+var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// CheckName refuses a name that is no name of a setting, with ErrName. It does not repeat the name: what
+// stands in its place can be a secret.
+func CheckName(place, name string) error {
+	if nameForm.MatchString(name) {
+		return nil
+	}
+	return &PlaceError{Place: place, Err: ErrName, Reason: "a name is letters, digits and _, begins with no digit, and has 128 characters at most",
+		Fix: "give the name of a setting, such as ADMIN_TOKEN"}
+}
+
+// CheckValue refuses a text that no setting can have, with ErrValue: with a NUL byte, or not in UTF-8. A
+// server would read another text.
+func CheckValue(place, name string, value secret.Value) error {
+	text := value.Reveal()
+	if !strings.ContainsRune(text, 0) && utf8.ValidString(text) {
+		return nil
+	}
+	return &PlaceError{Place: place, Err: ErrValue, Reason: "the new text of " + name + " has a NUL byte or is not in UTF-8", Fix: "make another one with ocmt keygen"}
+}
+
+// Changed says that a name does not hold what was expected of it.
+func Changed(place, name string) error {
+	return &PlaceError{Place: place, Err: ErrChanged, Reason: name + " holds another secret than was expected, so somebody has changed it; nothing was written",
+		Fix: "find out who changed it, then run this again: it reads it anew"}
+}
 
 // PartialError says which changes were made before one failed.
 type PartialError struct {

@@ -1,4 +1,6 @@
-package config
+// Package dotenv reads the text of an env file exactly as Node's dotenv does, which the OCMT servers read
+// their .env with, and says where in the text each value stands.
+package dotenv
 
 import (
 	"regexp"
@@ -10,44 +12,50 @@ import (
 // LineTerminator), which has more members than that of Go.
 const jsSpace = `[\t\n\v\f\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]`
 
-// dotenvAssignment is one assignment in the grammar of Node's dotenv, which the OCMT
+// grammar is one assignment in the grammar of Node's dotenv, which the OCMT
 // servers read their .env with: a name, = or a colon with white space, and a value in one
 // of three kinds of quotes or up to a # or the end of the line. A value in quotes may take
 // several lines. RE2 and JavaScript prefer the same alternative of a match, and the grammar
 // has no look-around, so that both find the same matches.
-var dotenvAssignment = regexp.MustCompile(strings.ReplaceAll(
-	`(?m)^\s*(?:export\s+)?([0-9A-Za-z_.-]+)(?:\s*=\s*?|:\s+?)`+
+var grammar = regexp.MustCompile(strings.ReplaceAll(
+	`(?m)^\s*(?:export\s+)?([0-9A-Za-z_.-]+)(\s*=\s*?|:\s+?)`+
 		`(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`+"`(?:\\\\`|[^`])*`"+`|[^#\r\n]+)?\s*(?:#.*)?$`, `\s`, jsSpace))
 
-// assignment is one NAME=value of an env file.
-type assignment struct {
-	name, value string
-	// start and end are the bytes of the text that the assignment takes, from the line of
-	// its name to the end of its last line.
-	start, end int
-	// unclosed says that the value begins with a quotation mark that nothing closes. The
-	// servers take it as a part of the value.
-	unclosed bool
+// Assignment is one NAME=value of an env file. Positions are bytes of the text with \n in place of every
+// kind of line end.
+type Assignment struct {
+	Name, Value string
+	// Begin is where the line of the assignment, or the word export before it, begins: the first byte that
+	// is no white space. Start is where the name begins. End is behind the last byte, a comment included.
+	Begin, Start, End int
+	// RawStart and RawEnd are the text between the separator and the comment, with white space and
+	// quotation marks. Both are behind the separator where there is none.
+	RawStart, RawEnd int
+	// Unclosed says that the value begins with a quotation mark that nothing closes. The servers take it as
+	// a part of the value.
+	Unclosed bool
 }
 
-// parseDotenv reads the text of an env file exactly as Node's dotenv does (versions 16 to
-// 18). The last assignment of a name counts. Text that is no assignment is skipped. A line
-// may end with \n, \r\n or \r; positions are those of the text with \n in place of these.
-func parseDotenv(text string) []assignment {
-	text = normaliseLineEnds(text)
-	var list []assignment
-	for _, at := range dotenvAssignment.FindAllStringSubmatchIndex(text, -1) {
-		found := assignment{name: text[at[2]:at[3]], start: at[2], end: at[1]}
-		if at[4] >= 0 {
-			found.value, found.unclosed = unquote(text[at[4]:at[5]])
+// Parse reads the text of an env file exactly as Node's dotenv does (versions 16 to 18). The last
+// assignment of a name counts. Text that is no assignment is skipped. A line may end with \n, \r\n or \r.
+func Parse(text string) []Assignment {
+	text = NormaliseLineEnds(text)
+	var list []Assignment
+	for _, at := range grammar.FindAllStringSubmatchIndex(text, -1) {
+		white := text[at[0]:at[1]]
+		found := Assignment{Name: text[at[2]:at[3]], Start: at[2], End: at[1], RawStart: at[5], RawEnd: at[5]}
+		found.Begin = at[0] + len(white) - len(strings.TrimLeftFunc(white, IsSpace))
+		if at[6] >= 0 {
+			found.RawStart, found.RawEnd = at[6], at[7]
+			found.Value, found.Unclosed = unquote(text[at[6]:at[7]])
 		}
 		list = append(list, found)
 	}
 	return list
 }
 
-// normaliseLineEnds turns every kind of line end into \n.
-func normaliseLineEnds(text string) string {
+// NormaliseLineEnds turns every kind of line end into \n.
+func NormaliseLineEnds(text string) string {
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
@@ -55,7 +63,7 @@ func normaliseLineEnds(text string) string {
 // quotation marks, and in double quotes with \n and \r as line ends. It reports whether the
 // text begins with a quotation mark that nothing closes.
 func unquote(raw string) (value string, unclosed bool) {
-	value = strings.TrimFunc(raw, isJSSpace)
+	value = strings.TrimFunc(raw, IsSpace)
 	if value == "" || !isQuote(value[0]) {
 		return value, false
 	}
@@ -102,7 +110,7 @@ func isQuote(b byte) bool { return b == '\'' || b == '"' || b == '`' }
 // jsSpaceRune matches one character of jsSpace.
 var jsSpaceRune = regexp.MustCompile(`^` + jsSpace + `$`)
 
-// isJSSpace reports whether JavaScript takes a character for white space.
-func isJSSpace(r rune) bool {
+// IsSpace reports whether JavaScript takes a character for white space.
+func IsSpace(r rune) bool {
 	return r != utf8.RuneError && jsSpaceRune.MatchString(string(r))
 }

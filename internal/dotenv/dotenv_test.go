@@ -1,4 +1,4 @@
-package config
+package dotenv_test
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/ocmt/ocmt/internal/dotenv"
 )
 
 // dotenvCase is a text, and what Node's dotenv reads from it.
@@ -29,10 +31,10 @@ func dotenvCases(t testing.TB) []dotenvCase {
 	return vectors.Cases
 }
 
-func valuesOf(list []assignment) map[string]string {
+func valuesOf(list []dotenv.Assignment) map[string]string {
 	values := map[string]string{}
 	for _, found := range list {
-		values[found.name] = found.value
+		values[found.Name] = found.Value
 	}
 	return values
 }
@@ -46,7 +48,7 @@ func TestReadsEnvFilesAsNodeDoes(t *testing.T) {
 		t.Fatalf("only %d cases", len(cases))
 	}
 	for _, c := range cases {
-		if got := valuesOf(parseDotenv(c.Text)); !maps.Equal(got, c.Values) {
+		if got := valuesOf(dotenv.Parse(c.Text)); !maps.Equal(got, c.Values) {
 			t.Errorf("%q reads as %q, and Node reads %q", c.Text, got, c.Values)
 		}
 	}
@@ -59,17 +61,17 @@ func FuzzDotenv(f *testing.F) {
 		f.Add(c.Text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		list := parseDotenv(text)
-		if got := valuesOf(parseDotenv(normaliseLineEnds(text))); !maps.Equal(got, valuesOf(list)) {
+		list := dotenv.Parse(text)
+		if got := valuesOf(dotenv.Parse(dotenv.NormaliseLineEnds(text))); !maps.Equal(got, valuesOf(list)) {
 			t.Errorf("%q reads differently with other line ends", text)
 		}
-		normal, last := normaliseLineEnds(text), 0
+		normal, last := dotenv.NormaliseLineEnds(text), 0
 		for _, found := range list {
-			if found.start < last || found.end < found.start || found.end > len(normal) || !strings.HasPrefix(normal[found.start:], found.name) {
-				t.Fatalf("%q: the assignment of %q is at %d to %d", text, found.name, found.start, found.end)
+			if found.Start < last || found.End < found.Start || found.End > len(normal) || !strings.HasPrefix(normal[found.Start:], found.Name) ||
+				found.Begin > found.Start || found.RawStart < found.Start || found.RawEnd < found.RawStart || found.RawEnd > found.End {
+				t.Fatalf("%q: the assignment of %q is at %d to %d", text, found.Name, found.Start, found.End)
 			}
-			last = found.end
+			last = found.End
 		}
-		firstSkippedLine(normal, list)
 	})
 }
