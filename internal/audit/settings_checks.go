@@ -43,7 +43,7 @@ func heldSecrets(settings Settings) (list []heldSecret) {
 		switch {
 		case text == "" || known.Path:
 		case known.Address:
-			for _, password := range addressPasswords(text) {
+			for _, password := range secret.AddressPasswords(text) {
 				list = append(list, heldSecret{name: "password of " + known.Name, setting: known.Name, text: password, made: true, password: true})
 			}
 		default:
@@ -54,21 +54,6 @@ func heldSecrets(settings Settings) (list []heldSecret) {
 		list = append(list, heldSecret{name: name, setting: name, text: strings.ToLower(settings.Text(name)), made: true, key: true})
 	}
 	return list
-}
-
-// addressPasswords returns the passwords inside addresses. There may be several URLs, with spaces between; the
-// form of libpq has spaces within.
-func addressPasswords(text string) (passwords []string) {
-	addresses := []string{text}
-	if strings.Contains(text, "://") {
-		addresses = strings.Fields(text)
-	}
-	for _, address := range addresses {
-		if password := ocmt.AddressPassword(address); password != "" && !slices.Contains(passwords, password) {
-			passwords = append(passwords, password)
-		}
-	}
-	return passwords
 }
 
 // keyNames returns the names of the encryption keys that are set.

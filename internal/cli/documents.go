@@ -58,27 +58,6 @@ type keygenDocument struct {
 	File        string `json:"file,omitempty"`
 }
 
-// validateDocument is what ocmt validate writes.
-type validateDocument struct {
-	OK       bool              `json:"ok"`
-	Errors   int               `json:"errors"`
-	Warnings int               `json:"warnings"`
-	Settings []validateSetting `json:"settings"`
-	Problems []validateProblem `json:"problems"`
-}
-
-type validateSetting struct {
-	Name        string `json:"name"`
-	Source      string `json:"source"`
-	Fingerprint string `json:"fingerprint,omitempty"` // of a well-formed secret
-}
-
-// validateProblem is a finding. Name is Where once more, as scripts know it.
-type validateProblem struct {
-	Name string `json:"name"`
-	finding.Finding
-}
-
 // planDocument is what ocmt migrate plan writes, also into the file of --out.
 type planDocument struct {
 	migrate.Outline

@@ -308,19 +308,6 @@ func explainDatabase(err error) *ui.Error {
 	return nil
 }
 
-// foundProblems explains what is wrong with the configured secrets.
-func foundProblems(report validateDocument) error {
-	explained := &ui.Error{
-		Message: "the configured secrets have " + countProblems(report),
-		Hints:   []string{"mend what is listed, then run ocmt validate again"},
-		Code:    ui.ExitFound,
-	}
-	for _, problem := range report.Problems {
-		explained.Findings = append(explained.Findings, problem.Finding)
-	}
-	return explained
-}
-
 // foundObstacles explains what would keep a run from starting; nil where nothing would.
 func foundObstacles(list []finding.Finding) error {
 	if len(list) == 0 {

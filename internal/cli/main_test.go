@@ -120,7 +120,8 @@ func TestKeygenOnTerminal(t *testing.T) {
 // TestValidateOptions: --strict that is lost lets a pipeline pass over warnings.
 func TestValidateOptions(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]validateOptions{"": {}, "--strict": {Strict: true}} {
+	for args, want := range map[string]validateOptions{"": {}, "--strict": {Strict: true}, "--fail-on warning": {FailOn: "warning"},
+		"--component group-vault --agent-env-file a --admin-env-file b --gateway-config c": {Component: "group-vault", AgentFile: "a", AdminFile: "b", GatewayFile: "c"}} {
 		var got validateOptions
 		parse(t, "validate", args, func(app *App) *cobra.Command {
 			return newValidateCommand(app, func(_ context.Context, _ *config.Settings, options *validateOptions) error {

@@ -2,24 +2,71 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"strconv"
+	"errors"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/internal/validation"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // validateOptions are the flags of ocmt validate.
 type validateOptions struct {
-	Strict bool
+	Component                         componentFlag
+	AgentFile, AdminFile, GatewayFile inputFlag
+	FailOn                            string // "" for error
+	Strict                            bool
 }
 
-// Validate finds nothing wrong.
-func (o *validateOptions) Validate() error { return nil }
+// components are the values of --component.
+var components = []secret.Component{secret.Management, secret.AdminUI, secret.Agent, secret.Gateway, secret.GroupVault}
+
+// componentFlag is a flag that names a component, or none.
+type componentFlag secret.Component
+
+// Set takes the name of a component.
+func (f *componentFlag) Set(text string) error {
+	for _, component := range components {
+		if string(component) == text {
+			*f = componentFlag(component)
+			return nil
+		}
+	}
+	return errors.New("it must be management, admin-ui, agent, gateway or group-vault")
+}
+
+// String returns the name.
+func (f *componentFlag) String() string { return string(*f) }
+
+// Type names the kind of value in help texts.
+func (f *componentFlag) Type() string { return "component" }
+
+// Validate refuses an unknown --fail-on, and two that contradict each other.
+func (o *validateOptions) Validate() error {
+	switch {
+	case o.FailOn != "" && o.FailOn != finding.Error.String() && o.FailOn != finding.Warning.String():
+		return errors.New("--fail-on must be error or warning")
+	case o.Strict && o.FailOn == finding.Error.String():
+		return errors.New("--strict is the same as --fail-on warning, and --fail-on error contradicts it")
+	case o.Component == componentFlag(secret.Agent) && o.AgentFile != "", o.Component == componentFlag(secret.AdminUI) && o.AdminFile != "":
+		return errors.New("--component says that the settings here are those of the component whose file another flag brings; leave one of the two out")
+	}
+	return nil
+}
+
+// failOn returns the severity from which on a finding fails the check.
+func (o *validateOptions) failOn() finding.Severity {
+	if o.Strict || o.FailOn == finding.Warning.String() {
+		return finding.Warning
+	}
+	return finding.Error
+}
 
 func newValidateCommand(app *App, run func(context.Context, *config.Settings, *validateOptions) error) *cobra.Command {
 	if run == nil {
@@ -29,118 +76,153 @@ func newValidateCommand(app *App, run func(context.Context, *config.Settings, *v
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check the configured secrets",
-		Long: `Check the secrets as they are configured here: their form and strength,
-placeholders from the documentation, two versions with one secret, gaps in the
-versions, parts that come from two places, and whether others can read the
-files they stand in. It changes nothing, asks no server and shows no secret; a
-fingerprint tells two secrets apart without giving either away.
+		Long: `Check the secrets as they are configured here, in one table, worst first: their
+form and strength, placeholders from the documentation, one secret under two
+names, pairs that must be equal and differ, gaps in the versions of the key,
+names that are nearly a setting, settings that their component never reads, and
+files that others can read. It changes nothing, asks no server and shows no
+secret; a fingerprint tells two secrets apart without giving either away.
+
+Without --component the settings may be those of any component: what is set is
+judged. With it, what the component needs and lacks is an error too. The other
+side of a pair comes with --agent-env-file, --admin-env-file and
+--gateway-config; a pair without it is not compared, and the report says so.
 
 ` + describeDocument("validate"),
 		Example: `  ocmt validate
-  ocmt validate --env-file /etc/ocmt/.env --strict
+  ocmt validate --component management --agent-env-file ../agent/.env
+  ocmt validate --env-file /etc/ocmt/.env --fail-on warning
   ocmt validate --output json`,
 		Args: noArgs,
 	}
-	cmd.Flags().BoolVar(&options.Strict, "strict", false, "warnings count as found problems")
+	cmd.Flags().Var(&options.Component, "component", "whose settings these are: management, admin-ui, agent, gateway, group-vault")
+	cmd.Flags().Var(&options.AgentFile, "agent-env-file", "the env file of the agent server")
+	cmd.Flags().Var(&options.AdminFile, "admin-env-file", "the file from which the environment of the admin UI is filled")
+	cmd.Flags().Var(&options.GatewayFile, "gateway-config", "the openclaw.json of the gateway")
+	cmd.Flags().StringVar(&options.FailOn, "fail-on", "", "end with exit status 3 from this severity on: error, warning (default error)")
+	cmd.Flags().BoolVar(&options.Strict, "strict", false, "the same as --fail-on warning")
+	// They fail only for a flag that is not there.
+	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{finding.Error.String(), finding.Warning.String()}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("component", cobra.FixedCompletions(componentNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound)
 	return cmd
 }
 
-func (a *App) runValidate(_ context.Context, settings *config.Settings, options *validateOptions) error {
-	report := newValidateReport(settings, options.Strict)
-	printValidateReport(a.printer, report)
-	if err := a.printer.Document("validate", report); err != nil {
+// componentNames returns the values of --component.
+func componentNames() (names []string) {
+	for _, component := range components {
+		names = append(names, string(component))
+	}
+	return names
+}
+
+func (a *App) runValidate(ctx context.Context, settings *config.Settings, options *validateOptions) error {
+	input, err := a.validationInput(ctx, settings, options)
+	if err != nil {
 		return err
 	}
-	if report.OK {
-		return nil
+	report := validation.Check(input)
+	printValidation(a.printer, report, options.failOn())
+	if err := a.printer.Document("validate", newValidateDocument(report, options)); err != nil {
+		return err
 	}
-	return foundProblems(report)
+	if report.Fails(options.failOn()) {
+		return foundProblems(report)
+	}
+	if failed := report.Failed(); len(failed) > 0 {
+		return failedToCompare(failed)
+	}
+	return nil
 }
 
-// newValidateReport checks the settings of every kind of secret, and the files that they
-// stand in.
-func newValidateReport(settings *config.Settings, strict bool) validateDocument {
-	report := validateDocument{Settings: []validateSetting{}, Problems: []validateProblem{}}
-	var found []finding.Finding
-	for _, kind := range secret.VersionedKinds() {
-		report.Settings = append(report.Settings, describeSettings(settings, kind)...)
-		found = append(found, kind.CheckSettings(settings)...)
-	}
-	found = append(found, settings.CheckKeyPlaces()...)
-	for _, file := range settings.Files {
-		found = append(found, checkFileMode(file)...)
-	}
-	for _, one := range found {
-		report.Problems = append(report.Problems, validateProblem{Name: one.Where, Finding: one})
-		if one.Severity == finding.Error {
-			report.Errors++
-		} else {
-			report.Warnings++
+// validationInput reads what is to be checked: the settings of this run, and the files that flags bring.
+func (a *App) validationInput(ctx context.Context, settings *config.Settings, options *validateOptions) (input validation.Input, err error) {
+	input.Own = newSide(secret.Component(options.Component), settings)
+	seen := settings.Files
+	input.Places = settings.CheckKeyPlaces()
+	for _, other := range []struct {
+		component secret.Component
+		file      inputFlag
+	}{{secret.Agent, options.AgentFile}, {secret.AdminUI, options.AdminFile}} {
+		if other.file == "" {
+			continue
 		}
+		ctx, cancel := a.stop.Context(ctx)
+		read, err := config.Load(ctx, config.Request{Dir: a.deps.Dir, EnvFile: string(other.file), ConfigFile: a.globals.configFile})
+		cancel()
+		if err != nil {
+			return input, err
+		}
+		input.Others = append(input.Others, newSide(other.component, read))
+		seen = append(seen, read.Files...)
 	}
-	report.OK = report.Errors == 0 && (!strict || report.Warnings == 0)
-	return report
+	if options.GatewayFile != "" {
+		gateway, file, err := a.readGateway(string(options.GatewayFile))
+		if err != nil {
+			return input, err
+		}
+		input.Gateway, seen = gateway, append(seen, file)
+	}
+	input.Files = validationFiles(seen)
+	return input, nil
 }
 
-// describeSettings lists the settings of a kind with where each was found.
-func describeSettings(settings *config.Settings, kind secret.Kind) (list []validateSetting) {
-	for _, name := range kind.SettingNames(settings.Names) {
-		list = append(list, validateSetting{Name: kind.ShownName(name), Source: settings.Source(name).String(),
-			Fingerprint: kind.Fingerprint(settings.Text(name))})
+// newSide returns the settings of a component as validation takes them.
+func newSide(component secret.Component, settings *config.Settings) validation.Side {
+	deployment, file := settings.Deployment(), settings.EnvFile()
+	side := validation.Side{Component: component, File: file.Path, Settings: deployment, Unread: map[string]string{}}
+	if file.Path != "" {
+		side.EnvFile = file
+	}
+	for name, err := range deployment.Unread {
+		side.Unread[name] = err.Error()
+	}
+	return side
+}
+
+// readGateway reads the configuration of the gateway. A file that is not there is a slip of the command line; one
+// that cannot be understood is told in the report.
+func (a *App) readGateway(path string) (*validation.Gateway, config.File, error) {
+	full := path
+	if !filepath.IsAbs(path) {
+		full = filepath.Join(a.deps.Dir, path)
+	}
+	mode, err := files.ModeOf(full)
+	if err != nil {
+		return nil, config.File{}, &config.FileError{Path: path, Cause: systemReason(err), Advice: "name the openclaw.json of the gateway, which this account must be able to read"}
+	}
+	gateway := &validation.Gateway{File: path}
+	gateway.Token, gateway.Set, err = files.ReadGatewayToken(full)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, config.File{}, &config.FileError{Path: path, Cause: systemReason(err), Advice: "name the openclaw.json of the gateway, which this account must be able to read"}
+	}
+	if err != nil {
+		gateway.Unread = systemReason(err).Error()
+	}
+	return gateway, config.File{Path: path, Mode: mode, Secret: gateway.Token.IsSet()}, nil
+}
+
+// systemReason returns the reason of an error without the path that it repeats.
+func systemReason(err error) error {
+	var withPath *fs.PathError
+	if errors.As(err, &withPath) {
+		return withPath.Err
+	}
+	return err
+}
+
+// validationFiles returns each file once.
+func validationFiles(seen []config.File) (list []validation.File) {
+	known := map[string]int{}
+	for _, file := range seen {
+		at, there := known[file.Path]
+		if !there {
+			known[file.Path] = len(list)
+			list = append(list, validation.File{Path: file.Path, Mode: file.Mode, Secret: file.Secret, Mounted: file.Mounted})
+			continue
+		}
+		list[at].Secret = list[at].Secret || file.Secret
 	}
 	return list
-}
-
-// checkFileMode finds files with secrets that others can read. Docker and Kubernetes mount secrets
-// readable by every account of the container, which has one account as a rule: there it
-// is only worth a warning.
-func checkFileMode(file config.File) []finding.Finding {
-	if !file.Secret || !file.ReadableByOthers() && !file.ReadableByGroup() {
-		return nil
-	}
-	found := finding.Finding{
-		Where: file.Path, Code: finding.FileMode, Severity: finding.Error,
-		Message: fmt.Sprintf("holds secrets and every account of this machine can read it (mode %04o)", file.Mode),
-		Fix:     "chmod 600 " + strconv.Quote(file.Path),
-	}
-	if !file.ReadableByOthers() {
-		found.Severity = finding.Warning
-		found.Message = fmt.Sprintf("holds secrets and its group can read it (mode %04o)", file.Mode)
-	}
-	if file.Mounted {
-		found.Severity = finding.Warning
-		found.Fix = "give the secret a mode of 0400 where it is mounted"
-	}
-	return []finding.Finding{found}
-}
-
-func printValidateReport(printer *ui.Printer, report validateDocument) {
-	table := ui.Table{Columns: []ui.Column{{Title: "SETTING"}, {Title: "FOUND IN", Flexible: true}, {Title: "FINGERPRINT"}}}
-	for _, setting := range report.Settings {
-		table.Rows = append(table.Rows, ui.Row(setting.Name, setting.Source, setting.Fingerprint))
-	}
-	printer.Table(table)
-	for _, problem := range report.Problems {
-		tone := ui.Caution
-		if problem.Severity == finding.Error {
-			tone = ui.Bad
-		}
-		printer.Line("\n%s %s %s", printer.Paint(tone, problem.Severity.String()+":"), ui.Clean(problem.Where), ui.Clean(problem.Message))
-		if problem.Fix != "" {
-			printer.Line("  fix: %s", ui.Clean(problem.Fix))
-		}
-	}
-	switch {
-	case len(report.Problems) == 0:
-		printer.Line("\n%s", printer.Paint(ui.Good, "No problem found."))
-	case report.OK: // otherwise the error that follows counts them
-		printer.Line("\nFound %s.", countProblems(report))
-	}
-}
-
-// countProblems says how many errors and warnings there are.
-func countProblems(report validateDocument) string {
-	return ui.Count(int64(report.Errors), "error", "errors") + " and " + ui.Count(int64(report.Warnings), "warning", "warnings")
 }

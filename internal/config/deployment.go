@@ -71,3 +71,6 @@ func (d *Deployment) Place(name string) string { return d.sources[name].String()
 
 // File returns the path of the file that has a setting; "" where it is from no file.
 func (d *Deployment) File(name string) string { return d.sources[name].Path }
+
+// InEnvFile reports whether a setting was found in the env file, or in a file that the env file names for it.
+func (d *Deployment) InEnvFile(name string) bool { return d.sources[name].isInEnvFile() }

@@ -89,6 +89,9 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 	}
 	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
 	settings.resolve, settings.inEnvFile = r.find, r.findInEnvFile
+	if r.envFile != nil {
+		settings.envFile = r.envFile.view
+	}
 	return settings, nil
 }
 

@@ -31,6 +31,7 @@ type Settings struct {
 	resolve  func(name string) (string, Source, error) // finds a setting that Load has not read
 	// inEnvFile finds a setting in the env file alone.
 	inEnvFile func(name string) (string, Source, error)
+	envFile   func() EnvFile // what stands in the env file; nil for none
 }
 
 // Engine limits the load that a re-encryption puts on the database.

@@ -128,4 +128,6 @@ const (
 	Guessable         Code = "guessable"
 	Alphabet          Code = "alphabet"
 	OtherForm         Code = "other_form"
+	NeverRead         Code = "never_read"
+	NearName          Code = "near_name"
 )

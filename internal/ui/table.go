@@ -9,6 +9,9 @@ import (
 type Table struct {
 	Columns []Column
 	Rows    [][]Cell
+	// Notes are lines that stand under a row, by its index. They are no part of the columns, and are painted and
+	// made clean already.
+	Notes map[int][]string
 }
 
 // Column is one column of a table.
@@ -40,6 +43,9 @@ const minCellWidth = 12
 
 const gap = "  "
 
+// noteIndent stands before a note, so that it is not taken for a row.
+const noteIndent = "       "
+
 // render returns the lines of the table. A width of 0 means no limit.
 func (t Table) render(width int, colour bool) []string {
 	widths := t.measureColumns()
@@ -49,8 +55,11 @@ func (t Table) render(width int, colour bool) []string {
 		title[i] = Cell{Text: column.Title, Tone: Faint}
 	}
 	lines := []string{t.renderLine(title, widths, colour)}
-	for _, row := range t.Rows {
+	for i, row := range t.Rows {
 		lines = append(lines, t.renderLine(row, widths, colour))
+		for _, note := range t.Notes[i] {
+			lines = append(lines, noteIndent+note)
+		}
 	}
 	return lines
 }

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/validation"
+)
+
+// validateDocument is what ocmt validate writes.
+type validateDocument struct {
+	OK        bool              `json:"ok"`
+	Component string            `json:"component"`
+	FailOn    string            `json:"fail_on"`
+	Errors    int               `json:"errors"`
+	Warnings  int               `json:"warnings"`
+	Settings  []validateSetting `json:"settings"`
+	Problems  []validateProblem `json:"problems"`
+	Unasked   []validateUnasked `json:"unasked"`
+}
+
+// validateSetting is a setting that is a secret, or holds one.
+type validateSetting struct {
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`
+	Component   string `json:"component"`
+	State       string `json:"state"`
+	Source      string `json:"source"`
+	Form        string `json:"form,omitempty"`
+	Strength    string `json:"strength,omitempty"`
+	Bits        int    `json:"bits,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"` // of a well-formed secret
+}
+
+// validateProblem is a finding. Name is Where once more, as scripts know it.
+type validateProblem struct {
+	Name string `json:"name"`
+	finding.Finding
+}
+
+// validateUnasked is what could not be compared or looked at.
+type validateUnasked struct {
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+	Needs  string `json:"needs"`
+	Asked  bool   `json:"asked"`
+}
+
+// newValidateDocument puts a report into the form of the document.
+func newValidateDocument(report validation.Report, options *validateOptions) validateDocument {
+	written := validateDocument{Component: string(options.Component), FailOn: options.failOn().String(),
+		Settings: []validateSetting{}, Problems: []validateProblem{}, Unasked: []validateUnasked{}}
+	written.Errors, written.Warnings = report.Count()
+	written.OK = !report.Fails(options.failOn()) && len(report.Failed()) == 0
+	for _, row := range report.Rows {
+		written.Settings = append(written.Settings, validateSetting{Name: row.Name, Kind: row.Kind, Component: string(row.Component), State: string(row.State),
+			Source: row.Source, Form: row.Form, Strength: row.Strength, Bits: row.Bits, Fingerprint: row.Fingerprint})
+	}
+	for _, found := range report.Findings() {
+		written.Problems = append(written.Problems, validateProblem{Name: found.Where, Finding: found})
+	}
+	for _, one := range report.Unasked {
+		written.Unasked = append(written.Unasked, validateUnasked(one))
+	}
+	return written
+}

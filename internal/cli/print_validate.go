@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/internal/validation"
+)
+
+// stateWords are the states as the table has them, with their tones.
+var stateWords = map[validation.State]ui.Cell{
+	validation.StateError:   {Text: "error", Tone: ui.Bad},
+	validation.StateWarning: {Text: "warn", Tone: ui.Caution},
+	validation.StateUnasked: {Text: "?", Tone: ui.Caution},
+	validation.StateOK:      {Text: "ok", Tone: ui.Good},
+	validation.StateNotSet:  {Text: "-", Tone: ui.Faint},
+}
+
+// printValidation writes one table, worst first, with what is wrong under each setting, and then what is about
+// files and other names.
+func printValidation(printer *ui.Printer, report validation.Report, failOn finding.Severity) {
+	table := ui.Table{Columns: []ui.Column{{}, {Title: "SETTING", Flexible: true}, {Title: "FOUND IN", Flexible: true},
+		{Title: "FINGERPRINT"}, {Title: "FORM"}, {Title: "STRENGTH"}}, Notes: map[int][]string{}}
+	var absent []string
+	for _, row := range report.Rows {
+		if row.State == validation.StateNotSet && row.Issued {
+			absent = append(absent, row.Name)
+			continue
+		}
+		at := len(table.Rows)
+		table.Rows = append(table.Rows, append([]ui.Cell{stateWords[row.State]}, ui.Row(row.Name, row.Source, row.Fingerprint, row.Form, row.Strength)...))
+		for _, found := range row.Findings {
+			table.Notes[at] = append(table.Notes[at], problemLines(printer, found)...)
+		}
+	}
+	printer.Table(table)
+	if len(absent) > 0 {
+		printer.Line("\n%s", wrapText("Not set, and made by others: "+strings.Join(absent, ", ")+".", helpWidth))
+	}
+	for _, found := range report.Others {
+		printer.Line("")
+		for _, line := range problemLines(printer, found) {
+			printer.Line("%s", line)
+		}
+	}
+	printUnasked(printer, report.Unasked)
+	switch {
+	case len(report.Findings()) == 0 && len(report.Unasked) == 0:
+		printer.Line("\n%s", printer.Paint(ui.Good, "No problem found."))
+	case len(report.Findings()) == 0:
+		printer.Line("\n%s", printer.Paint(ui.Good, "No problem found in what could be looked at."))
+	case !report.Fails(failOn): // otherwise the error that follows counts them
+		printer.Line("\nFound %s.", countProblems(report))
+	}
+}
+
+// problemLines returns a finding and its fix.
+func problemLines(printer *ui.Printer, found finding.Finding) []string {
+	tone := ui.Caution
+	if found.Severity == finding.Error {
+		tone = ui.Bad
+	}
+	lines := []string{printer.Paint(tone, found.Severity.String()+":") + " " + ui.Clean(found.Where) + " " + ui.Clean(found.Message)}
+	if found.Fix != "" {
+		lines = append(lines, "  fix: "+ui.Clean(found.Fix))
+	}
+	return lines
+}
+
+// printUnasked lists what could not be compared or looked at, which is neither a finding nor a pass.
+func printUnasked(printer *ui.Printer, list []validation.Unasked) {
+	if len(list) == 0 {
+		return
+	}
+	printer.Line("\nCould not be compared or looked at:")
+	for _, one := range list {
+		printer.Line("  %s: %s", ui.Clean(one.What), ui.Clean(one.Reason))
+		if one.Needs != "" {
+			printer.Line("    %s", ui.Clean(one.Needs))
+		}
+	}
+}
+
+// countProblems says how many errors and warnings there are.
+func countProblems(report validation.Report) string {
+	errors, warnings := report.Count()
+	return ui.Count(int64(errors), "error", "errors") + " and " + ui.Count(int64(warnings), "warning", "warnings")
+}
