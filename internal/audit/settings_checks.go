@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 const (

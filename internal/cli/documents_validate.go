@@ -28,6 +28,7 @@ type validateSetting struct {
 	Strength    string `json:"strength,omitempty"`
 	Bits        int    `json:"bits,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"` // of a well-formed secret
+	Note        string `json:"note,omitempty"`
 }
 
 // validateProblem is a finding. Name is Where once more, as scripts know it.
@@ -52,7 +53,7 @@ func newValidateDocument(report validation.Report, options *validateOptions) val
 	written.OK = !report.Fails(options.failOn()) && len(report.Failed()) == 0
 	for _, row := range report.Rows {
 		written.Settings = append(written.Settings, validateSetting{Name: row.Name, Kind: row.Kind, Component: string(row.Component), State: string(row.State),
-			Source: row.Source, Form: row.Form, Strength: row.Strength, Bits: row.Bits, Fingerprint: row.Fingerprint})
+			Source: row.Source, Form: row.Form, Strength: row.Strength, Bits: row.Bits, Fingerprint: row.Fingerprint, Note: row.Note})
 	}
 	for _, found := range report.Findings() {
 		written.Problems = append(written.Problems, validateProblem{Name: found.Where, Finding: found})

@@ -21,7 +21,7 @@ var stateWords = map[validation.State]ui.Cell{
 // files and other names.
 func printValidation(printer *ui.Printer, report validation.Report, failOn finding.Severity) {
 	table := ui.Table{Columns: []ui.Column{{}, {Title: "SETTING", Flexible: true}, {Title: "FOUND IN", Flexible: true},
-		{Title: "FINGERPRINT"}, {Title: "FORM"}, {Title: "STRENGTH"}}, Notes: map[int][]string{}}
+		{Title: "FINGERPRINT"}, {Title: "FORM"}, {Title: "STRENGTH"}}, Notes: map[int][]ui.Note{}}
 	var absent []string
 	for _, row := range report.Rows {
 		if row.State == validation.StateNotSet && row.Issued {
@@ -30,18 +30,16 @@ func printValidation(printer *ui.Printer, report validation.Report, failOn findi
 		}
 		at := len(table.Rows)
 		table.Rows = append(table.Rows, append([]ui.Cell{stateWords[row.State]}, ui.Row(row.Name, row.Source, row.Fingerprint, row.Form, row.Strength)...))
-		for _, found := range row.Findings {
-			table.Notes[at] = append(table.Notes[at], problemLines(printer, found)...)
-		}
+		table.Notes[at] = rowNotes(row)
 	}
 	printer.Table(table)
 	if len(absent) > 0 {
 		printer.Line("\n%s", wrapText("Not set, and made by others: "+strings.Join(absent, ", ")+".", helpWidth))
 	}
 	for _, found := range report.Others {
-		printer.Line("")
-		for _, line := range problemLines(printer, found) {
-			printer.Line("%s", line)
+		printer.Line("\n%s %s %s", printer.Paint(toneOf(found), found.Severity.String()+":"), ui.Clean(found.Where), ui.Clean(found.Message))
+		if found.Fix != "" {
+			printer.Line("  fix: %s", ui.Clean(found.Fix))
 		}
 	}
 	printUnasked(printer, report.Unasked)
@@ -55,17 +53,27 @@ func printValidation(printer *ui.Printer, report validation.Report, failOn findi
 	}
 }
 
-// problemLines returns a finding and its fix.
-func problemLines(printer *ui.Printer, found finding.Finding) []string {
-	tone := ui.Caution
+// rowNotes returns what stands under a setting: what is wrong with it and what mends that, or what the component
+// does without it.
+func rowNotes(row validation.Row) (notes []ui.Note) {
+	if row.Note != "" {
+		notes = append(notes, ui.Note{Head: ui.Cell{Text: "note:", Tone: ui.Faint}, Text: row.Note})
+	}
+	for _, found := range row.Findings {
+		notes = append(notes, ui.Note{Head: ui.Cell{Text: found.Severity.String() + ":", Tone: toneOf(found)}, Text: found.Where + " " + found.Message})
+		if found.Fix != "" {
+			notes = append(notes, ui.Note{Head: ui.Cell{Text: "  fix:"}, Text: found.Fix})
+		}
+	}
+	return notes
+}
+
+// toneOf returns the tone of a finding.
+func toneOf(found finding.Finding) ui.Tone {
 	if found.Severity == finding.Error {
-		tone = ui.Bad
+		return ui.Bad
 	}
-	lines := []string{printer.Paint(tone, found.Severity.String()+":") + " " + ui.Clean(found.Where) + " " + ui.Clean(found.Message)}
-	if found.Fix != "" {
-		lines = append(lines, "  fix: "+ui.Clean(found.Fix))
-	}
-	return lines
+	return ui.Caution
 }
 
 // printUnasked lists what could not be compared or looked at, which is neither a finding nor a pass.

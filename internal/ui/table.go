@@ -9,9 +9,14 @@ import (
 type Table struct {
 	Columns []Column
 	Rows    [][]Cell
-	// Notes are lines that stand under a row, by its index. They are no part of the columns, and are painted and
-	// made clean already.
-	Notes map[int][]string
+	// Notes stand under a row, by its index. They are no part of the columns.
+	Notes map[int][]Note
+}
+
+// Note is a sentence under a row of a table.
+type Note struct {
+	Head Cell // its first word, such as "error:"
+	Text string
 }
 
 // Column is one column of a table.
@@ -58,9 +63,24 @@ func (t Table) render(width int, colour bool) []string {
 	for i, row := range t.Rows {
 		lines = append(lines, t.renderLine(row, widths, colour))
 		for _, note := range t.Notes[i] {
-			lines = append(lines, noteIndent+note)
+			lines = append(lines, note.render(width, colour)...)
 		}
 	}
+	return lines
+}
+
+// render returns the lines of a note. Where the width is limited they break between words.
+func (n Note) render(width int, colour bool) (lines []string) {
+	line := noteIndent + Clean(n.Head.Text)
+	for _, word := range strings.Split(Clean(n.Text), " ") {
+		if width > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width && strings.TrimSpace(line) != "" {
+			lines, line = append(lines, line), noteIndent+gap+gap+word
+			continue
+		}
+		line += " " + word
+	}
+	lines = append(lines, line)
+	lines[0] = noteIndent + paint(colour, n.Head.Tone, Clean(n.Head.Text)) + strings.TrimPrefix(lines[0], noteIndent+Clean(n.Head.Text))
 	return lines
 }
 

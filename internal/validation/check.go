@@ -3,10 +3,8 @@ package validation
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
-	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -78,7 +76,7 @@ func (c *checker) collect() {
 				continue
 			}
 			for _, place := range kind.Places {
-				if c.belongs(side, place) && c.find(side, place.Setting) == nil {
+				if place.File == "" && c.belongs(side, place) && c.find(side, place.Setting) == nil {
 					c.add(side, kindOf(side, place.Setting, kind), place)
 				}
 			}
@@ -112,10 +110,11 @@ func (c *checker) mayNeed(side *Side, kind secret.Kind) bool {
 }
 
 // belongs reports whether a place is to be looked at on a side: its component is that of the side, or it is set
-// there although another component reads it.
+// there although another component reads it. What the file of another component can have and has not is left out
+// where that component does without it.
 func (c *checker) belongs(side *Side, place secret.Place) bool {
 	if side.Component == "" || place.Component == side.Component {
-		return true
+		return side == c.sides[0] || place.Needed || side.Settings.Text(place.Setting) != "" || side.Unread[place.Setting] != ""
 	}
 	return side.Settings.Text(place.Setting) != "" && !isReadBy(side.Component, place.Setting)
 }
@@ -151,7 +150,7 @@ func kindOf(side *Side, setting string, first secret.Kind) secret.Kind {
 func (c *checker) add(side *Side, kind secret.Kind, place secret.Place) {
 	text := side.Settings.Text(place.Setting)
 	one := &item{side: side, kind: kind, name: place.Setting, place: place, text: secret.NewValue(text)}
-	one.row = Row{Name: kind.ShownName(place.Setting), Kind: kind.Name, Issued: kind.Maker != "", Component: side.Component, State: StateNotSet, Source: "not set"}
+	one.row = Row{Name: kind.ShownName(place.Setting), Kind: kind.Name, Issued: kind.Issued, Component: side.Component, State: StateNotSet, Source: "not set"}
 	if _, unread := side.Unread[place.Setting]; unread {
 		one.row.State, one.row.Source = StateUnasked, "cannot be read"
 	}
@@ -159,7 +158,7 @@ func (c *checker) add(side *Side, kind secret.Kind, place secret.Place) {
 		one.row.State, one.row.Source = StateOK, side.Settings.Place(place.Setting)
 		switch {
 		case kind.Address:
-			for _, password := range ocmt.AddressPasswords(text) {
+			for _, password := range secret.AddressPasswords(text) {
 				one.secrets = append(one.secrets, secret.NewValue(password))
 			}
 		case !kind.Path && !one.isVersion():
@@ -233,13 +232,24 @@ func (c *checker) foundAt(side *Side, found finding.Finding) {
 	c.report.Others = append(c.report.Others, found)
 }
 
-// findMissing finds what a component needs and does not have.
+// findMissing finds what a component needs and does not have, and tells what it does without the rest.
 func (c *checker) findMissing() {
 	for _, one := range c.items {
-		needed := one.place.Needed && one.place.Component == one.side.Component && one.kind.VersionSetting == ""
-		if needed && one.row.State == StateNotSet {
-			c.found(one, finding.Finding{Code: finding.Missing, Severity: finding.Error,
-				Message: "is not set, and " + nameOf(one.side.Component) + " needs it", Fix: fixFor(one.kind)})
+		if one.row.State != StateNotSet || one.place.Component != one.side.Component || one.kind.VersionSetting != "" {
+			continue
+		}
+		without := ""
+		if one.place.Unset != "" {
+			without = "without it " + nameOf(one.side.Component) + " " + one.place.Unset
+		}
+		switch {
+		case !one.place.Needed:
+			one.row.Note = without
+		case without == "":
+			without = nameOf(one.side.Component) + " needs it"
+			fallthrough
+		default:
+			c.found(one, finding.Finding{Code: finding.Missing, Severity: finding.Error, Message: "is not set; " + without, Fix: fixFor(one.kind)})
 		}
 	}
 }
@@ -262,10 +272,10 @@ func nameOf(component secret.Component) string {
 	}
 }
 
-// fixFor says how a secret gets a new text: the command that makes one, and what to do with it.
+// fixFor says how a secret gets a new text, as the kind says it of one that is not there.
 func fixFor(kind secret.Kind) string {
-	if kind.Generate == nil || strings.HasPrefix(kind.Next, "ocmt ") {
-		return kind.Next
+	for _, found := range kind.Check("") {
+		return found.Fix
 	}
-	return "ocmt keygen " + kind.Name + "   # " + kind.Next
+	return kind.Next
 }

@@ -62,10 +62,10 @@ var plants = map[string]plant{
 	"an example for the client of Google": {in: set("MICROSOFT_CLIENT_SECRET", "your-google-client-secret"), want: []string{"documented_example MICROSOFT_CLIENT_SECRET"}, with: true},
 
 	"one secret for two things": {in: set("OPENCLAW_GATEWAY_TOKEN", ""), want: nil},
-	"a token that is a key":     {in: set("CSRF_SECRET", strings.ToUpper(marked("key 0"))), want: []string{"used_twice CSRF_SECRET"}},
+	"a token that is a key":     {in: set("CSRF_SECRET", strings.ToUpper(marked("key 0"))), want: []string{"shared_secret CSRF_SECRET"}},
 	"a password that is a token": {in: set("REDIS_URL", "redis://:"+marked("csrf")+"@redis:6379"),
-		want: []string{"used_twice REDIS_URL"}},
-	"a secret of the agent for the admin": {want: []string{"used_twice ADMIN_TOKEN in admin/environment"},
+		want: []string{"shared_secret REDIS_URL"}},
+	"a secret of the agent for the admin": {want: []string{"shared_secret ADMIN_TOKEN in admin/environment"},
 		in: func(d *deployment) validation.Input {
 			d.admin.texts["ADMIN_TOKEN"] = marked("agent")
 			return d.asManagement()
@@ -86,7 +86,7 @@ var plants = map[string]plant{
 	"the token of the vault is not that of the agent": {in: own("", envFile{".env", map[string]string{"AGENT_SERVER_TOKEN": marked("a"), "GROUP_VAULT_AUTH_TOKEN": marked("b"),
 		"AUTH_TOKEN": marked("b"), "ENCRYPTION_KEY": marked("k")}}), want: nil},
 	"agent and vault have one token": {in: own("", envFile{".env", map[string]string{"AGENT_SERVER_TOKEN": marked("a"), "GROUP_VAULT_AUTH_TOKEN": marked("a"),
-		"AUTH_TOKEN": marked("a"), "ENCRYPTION_KEY": marked("k")}}), want: []string{"used_twice GROUP_VAULT_AUTH_TOKEN"}},
+		"AUTH_TOKEN": marked("a"), "ENCRYPTION_KEY": marked("k")}}), want: []string{"shared_secret GROUP_VAULT_AUTH_TOKEN"}},
 	"the file of the gateway hides its variable": {want: []string{"pair_differs gateway.auth.token in openclaw.json"},
 		in: func(d *deployment) validation.Input {
 			d.openclaw = marked("x")

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
-	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -21,43 +20,29 @@ func (c *checker) judge(one *item) {
 	if one.kind.VersionSetting != "" {
 		return
 	}
-	where := c.where(one.side, one.row.Name)
-	if one.kind.Address {
-		where = "the password of " + where
-		if ocmt.IsPlaceholder(one.text.Reveal()) {
-			c.found(one, exampleFinding(where, one.kind))
-			return
-		}
+	where := c.secretName(one)
+	if one.kind.Address && secret.IsPlaceholder(one.text.Reveal()) {
+		c.found(one, finding.Finding{Where: where, Code: finding.DocumentedExample, Severity: finding.Error,
+			Message: "is an example from the documentation, which everybody can read", Fix: fixFor(one.kind)})
+		return
 	}
 	for _, text := range one.secrets {
-		if ocmt.IsPlaceholder(text.Reveal()) {
-			c.found(one, exampleFinding(where, one.kind))
-			continue
-		}
 		for _, found := range one.kind.Check(text.Reveal()) {
 			found.Where = where
-			if found.Fix == "" {
-				found.Fix = fixFor(one.kind)
-			}
 			c.found(one, found)
 		}
 	}
 }
 
-// exampleFinding is about an example of the documents.
-func exampleFinding(where string, kind secret.Kind) finding.Finding {
-	return finding.Finding{Where: where, Code: finding.DocumentedExample, Severity: finding.Error,
-		Message: "is an example from the documentation, which everybody can read", Fix: fixFor(kind)}
-}
-
-// describe adds strength and fingerprint of a secret to its row. An address with several passwords has those
-// of the first.
+// describe adds strength and fingerprint of a secret to its row. One that is no good has no fingerprint, because
+// it could be found by it. An address with several passwords has those of the first.
 func (c *checker) describe(one *item, text string) {
 	if one.row.Strength != "" {
 		return
 	}
-	one.row.Bits, one.row.Strength = strengthOf(one.kind, text)
-	if !ocmt.IsPlaceholder(text) {
+	one.row.Bits, one.row.Strength = strengthOf(text)
+	isBad := slices.ContainsFunc(one.kind.Check(text), func(f finding.Finding) bool { return f.Severity == finding.Error })
+	if !isBad {
 		one.row.Fingerprint = one.kind.Fingerprint(text)
 	}
 }
@@ -101,19 +86,20 @@ func (c *checker) findReused() {
 	for i, one := range c.items {
 		for _, text := range one.secrets {
 			first := slices.IndexFunc(c.items[:i], func(other *item) bool { return !maySame(one, other) && holds(other, one, text.Reveal()) })
-			if first < 0 || ocmt.IsPlaceholder(text.Reveal()) {
+			if first < 0 || secret.IsPlaceholder(text.Reveal()) {
 				continue
 			}
 			other := c.items[first]
-			c.found(one, finding.Finding{Code: finding.UsedTwice, Severity: finding.Error,
+			c.found(one, finding.Finding{Code: finding.SharedSecret, Severity: finding.Error,
 				Message: "is the same secret as " + c.secretName(other) + "; each must have its own", Fix: fixFor(c.newer(one, other))})
 		}
 	}
 }
 
-// newer returns the kind of two that is to be made anew: one that the operator makes.
+// newer returns the kind of two that is to be made anew: one that the operator makes, and that no value of the
+// database needs.
 func (c *checker) newer(one, other *item) secret.Kind {
-	if one.kind.Generate == nil && other.kind.Generate != nil {
+	if one.kind.Generate == nil || one.kind.VersionSetting != "" {
 		return other.kind
 	}
 	return one.kind
@@ -142,5 +128,5 @@ func holds(one, other *item, text string) bool {
 // maySame reports whether two settings may have one secret: those of one kind, which are compared elsewhere, and
 // those that others make, which may be those of one account.
 func maySame(one, other *item) bool {
-	return one.kind.Name == other.kind.Name || one.kind.Maker != "" && other.kind.Maker != ""
+	return one.kind.Name == other.kind.Name || one.kind.Issued && other.kind.Issued
 }

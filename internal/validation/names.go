@@ -36,7 +36,7 @@ func (c *checker) findPlaceholders() {
 			}
 		}
 		for _, name := range otherSettings {
-			if text := side.Settings.Text(name); ocmt.IsPlaceholder(text) && !side.Settings.InEnvFile(name) {
+			if text := side.Settings.Text(name); secret.IsPlaceholder(text) && !side.Settings.InEnvFile(name) {
 				c.exampleAt(c.where(side, name))
 			}
 		}
@@ -49,7 +49,7 @@ func isExampleIn(name, text string) bool {
 	if strings.EqualFold(strings.TrimSpace(text), "password") && !ocmt.IsSecretName(name) {
 		return false
 	}
-	return ocmt.IsPlaceholder(text)
+	return secret.IsPlaceholder(text)
 }
 
 // exampleAt adds the finding of an example in a setting that is no secret.
@@ -112,9 +112,7 @@ func nearFinding(place, name, near string, isSet bool) finding.Finding {
 // others of OCMT.
 func (c *checker) knownNames(side *Side) (names []string) {
 	for _, kind := range secret.Kinds() {
-		for _, place := range kind.Places {
-			names = append(names, place.Setting)
-		}
+		names = append(names, kind.Names()...)
 		if kind.VersionSetting != "" {
 			names = append(names, kind.VersionSetting)
 			for version := range likelyVersions {

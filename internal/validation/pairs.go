@@ -2,7 +2,6 @@ package validation
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -15,15 +14,23 @@ func (c *checker) comparePairs() {
 		if kind.Address || kind.Path {
 			continue
 		}
-		for i, place := range kind.Places {
+		places := placesByName(kind)
+		for i, place := range places {
 			c.compareSame(kind, place.Setting)
-			for _, other := range kind.Places[i+1:] {
-				if other.Setting != place.Setting {
-					c.comparePair(kind, place, other)
-				}
+			for _, other := range places[i+1:] {
+				c.comparePair(kind, place, other)
 			}
 		}
 	}
+}
+
+// placesByName returns the first place of each name of a kind, without those in other files than env files.
+func placesByName(kind secret.Kind) (places []secret.Place) {
+	for _, name := range kind.Names() {
+		at := slices.IndexFunc(kind.Places, func(p secret.Place) bool { return p.Setting == name })
+		places = append(places, kind.Places[at])
+	}
+	return places
 }
 
 // textsOf returns the items that hold a place of a kind: those of the component's own file, and those of
@@ -73,7 +80,7 @@ func (c *checker) comparePair(kind secret.Kind, place, other secret.Place) {
 
 // pairFix says how both sides of a pair get one secret.
 func pairFix(kind secret.Kind) string {
-	return "copy the one that is right into the other place and restart, or give both a new one: " + fixFor(kind)
+	return "copy the right one into the other place and restart, or " + fixFor(kind)
 }
 
 // notCompared notes that one side of a pair is not there. A side whose file was given has been asked for.
@@ -101,7 +108,7 @@ var bringing = map[secret.Component]string{
 // checkGateway judges gateway.auth.token of openclaw.json, and compares it with the variable of the gateway. The
 // file goes before the environment.
 func (c *checker) checkGateway() {
-	kind, place, known := gatewayKind()
+	kind, place, member, known := gatewayKind()
 	if !known {
 		return
 	}
@@ -109,59 +116,58 @@ func (c *checker) checkGateway() {
 	config := c.input.Gateway
 	if config == nil {
 		if variable != nil && !variable.isSet() && variable.side.Component == secret.Gateway {
-			c.report.Unasked = append(c.report.Unasked, Unasked{What: place.Setting, Reason: "it is not set here, and " + gatewayToken + " of openclaw.json may have the token instead",
+			c.report.Unasked = append(c.report.Unasked, Unasked{What: place.Setting, Reason: "it is not set here, and " + member.Setting + " of openclaw.json may have the token instead",
 				Needs: bringing[secret.Gateway]})
 		}
 		return
 	}
-	side := &Side{Component: secret.Gateway, File: config.File, Settings: &gatewaySettings{config}}
-	one := &item{side: side, kind: kind, name: gatewayToken, place: secret.Place{Component: secret.Gateway, Setting: gatewayToken}, text: config.Token}
-	one.row = Row{Name: gatewayToken, Kind: kind.Name, Component: secret.Gateway, State: StateNotSet, Source: config.File}
+	side := &Side{Component: secret.Gateway, File: config.File, Settings: &gatewaySettings{config, member.Setting}}
+	one := &item{side: side, kind: kind, name: member.Setting, place: member, text: config.Token}
+	one.row = Row{Name: member.Setting, Kind: kind.Name, Component: secret.Gateway, State: StateNotSet, Source: config.File}
 	c.items = append(c.items, one)
 	isVariable := variable != nil && variable.isSet()
 	switch {
 	case config.Unread != "":
 		one.row.State = StateUnasked
-		c.report.Unasked = append(c.report.Unasked, Unasked{What: gatewayToken + " in " + config.File, Reason: config.Unread, Needs: "a file of JSON5 that has the token itself", Asked: true})
+		c.report.Unasked = append(c.report.Unasked, Unasked{What: member.Setting + " in " + config.File, Reason: config.Unread, Needs: "a file of JSON5 that has the token itself", Asked: true})
 	case config.Token.IsSet():
 		one.row.State, one.secrets = StateOK, []secret.Value{config.Token}
 		c.judge(one)
 		if isVariable && variable.text.Reveal() != config.Token.Reveal() {
 			c.found(one, finding.Finding{Code: finding.PairDiffers, Severity: finding.Error,
-				Message: "is another token than " + place.Setting + ", and the gateway takes the one in the file", Fix: "take " + gatewayToken + " out of the file or give both one token, and restart the gateway"})
+				Message: "is another token than " + place.Setting + ", and the gateway takes the one in the file", Fix: "take " + member.Setting + " out of the file or give both one token, and restart the gateway"})
 		}
 	case config.Set:
 		c.found(one, finding.Finding{Code: finding.Missing, Severity: finding.Error,
-			Message: "is set to nothing, and that goes before " + place.Setting, Fix: "take " + gatewayToken + " out of the file, set " + place.Setting + ", and restart the gateway"})
+			Message: "is set to nothing, and that goes before " + place.Setting, Fix: "take " + member.Setting + " out of the file, set " + place.Setting + ", and restart the gateway"})
 	case !isVariable && c.sides[0].Component == secret.Gateway:
 		c.found(one, finding.Finding{Code: finding.Missing, Severity: finding.Error, Message: "is not set, and " + place.Setting + " is not either", Fix: fixFor(kind)})
 	case !isVariable:
-		c.report.Unasked = append(c.report.Unasked, Unasked{What: "the token of the gateway", Reason: gatewayToken + " is not set in " + config.File + ", and " + place.Setting + " is not set here",
+		c.report.Unasked = append(c.report.Unasked, Unasked{What: "the token of the gateway", Reason: member.Setting + " is not set in " + config.File + ", and " + place.Setting + " is not set here",
 			Needs: "run this where " + place.Setting + " of the gateway is set", Asked: true})
 	}
 }
 
-// gatewayToken is where the token stands in openclaw.json.
-const gatewayToken = "gateway.auth.token"
-
-// gatewayKind returns the kind of the gateway's token, and the variable that holds it.
-func gatewayKind() (secret.Kind, secret.Place, bool) {
+// gatewayKind returns the kind of the gateway's token, the variable that holds it, and the member of its file.
+func gatewayKind() (kind secret.Kind, variable, member secret.Place, known bool) {
 	for _, kind := range secret.Kinds() {
-		for _, place := range kind.Places {
-			if place.Component == secret.Gateway && !strings.Contains(place.Setting, ".") {
-				return kind, place, true
-			}
+		at := slices.IndexFunc(kind.Places, func(p secret.Place) bool { return p.Component == secret.Gateway && p.File != "" })
+		if at >= 0 {
+			return kind, placesByName(kind)[0], kind.Places[at], true
 		}
 	}
-	return secret.Kind{}, secret.Place{}, false
+	return kind, variable, member, false
 }
 
 // gatewaySettings are the settings of an openclaw.json.
-type gatewaySettings struct{ config *Gateway }
+type gatewaySettings struct {
+	config *Gateway
+	member string
+}
 
 // Text implements Settings.
 func (g *gatewaySettings) Text(name string) string {
-	if name == gatewayToken {
+	if name == g.member {
 		return g.config.Token.Reveal()
 	}
 	return ""

@@ -19,7 +19,6 @@ func (c *checker) findNeverRead() {
 		}
 		readers := readersOf(one.name)
 		switch {
-		case one.kind.Address:
 		case one.side.Component != "" && len(readers) > 0 && !slices.Contains(readers, one.side.Component):
 			c.found(one, finding.Finding{Code: finding.NeverRead, Severity: finding.Warning,
 				Message: "stands in the file of " + nameOf(one.side.Component) + ", which never reads it; " + joinNames(readers) + " does",

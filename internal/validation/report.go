@@ -44,6 +44,8 @@ type Row struct {
 	Bits int
 	// Fingerprint names the secret without giving it away; "" where it could be guessed by it.
 	Fingerprint string
+	// Note says what the component does without a setting that it does not need; "" where nothing is known.
+	Note string
 	// Findings are what is wrong, the errors first.
 	Findings []finding.Finding
 }
