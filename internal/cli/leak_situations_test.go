@@ -77,6 +77,17 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "key as a setting in ocmt.yaml", files: map[string]string{"ocmt.yaml": current + ": 1\n"}, want: settings(2)},
 		{name: "unknown TLS mode", environ: []string{"DATABASE_URL=" + away + "?sslmode=" + l.slip}, want: fromDatabase(2)},
 
+		{name: "secrets of other components", args: []string{"--component", "management", "--agent-env-file", "agent.env", "--admin-env-file", "admin.env", "--gateway-config", "gateway.json"},
+			only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 3},
+			files: map[string]string{".env": "CSRF_SECRET=" + older + "\nADMIN_PASSWORD=" + l.slip + "\nAGENT_SERVER_TOKEN=" + l.apiKey + "\nADMIN_TOKN=" + l.slip + "\n",
+				"agent.env": "AUTH_TOKEN=" + older + "\nREDIS_URL=redis://:" + escaped + "@r\n", "admin.env": "ADMIN_TOKEN='" + l.slip + "'\n" + "X" + older + "=your-secret-token-here\n",
+				"gateway.json": "{gateway: {auth: {token: '" + l.slip + "'}}}"}},
+		{name: "secret in place of an env file of another component", args: []string{"--agent-env-file", "agent.env"}, files: map[string]string{"agent.env": l.slip},
+			only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 2}},
+		{name: "broken configuration of a gateway", args: []string{"--gateway-config", "gateway.json"}, files: map[string]string{"gateway.json": "{gateway: '" + l.slip},
+			only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 1}},
+		{name: "key as the path of a configuration", args: []string{"--gateway-config", current}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 2}},
+
 		{name: "unknown flag with a value", args: []string{"--bogus=" + l.slip}, want: nowhere},
 		{name: "unknown flag", args: []string{"--" + l.slip}, want: nowhere},
 		{name: "unknown short flag", args: []string{"-" + current}, want: nowhere},

@@ -171,7 +171,7 @@ func (a *App) validationInput(ctx context.Context, settings *config.Settings, op
 // newSide returns the settings of a component as validation takes them.
 func newSide(component secret.Component, settings *config.Settings) validation.Side {
 	deployment, file := settings.Deployment(), settings.EnvFile()
-	side := validation.Side{Component: component, File: file.Path, Settings: deployment, Unread: map[string]string{}}
+	side := validation.Side{Component: component, File: cleanPath(file.Path), Settings: deployment, Unread: map[string]string{}}
 	if file.Path != "" {
 		side.EnvFile = file
 	}
@@ -179,6 +179,14 @@ func newSide(component secret.Component, settings *config.Settings) validation.S
 		side.Unread[name] = err.Error()
 	}
 	return side
+}
+
+// cleanPath returns a path in its shortest form; "" for none.
+func cleanPath(path string) string {
+	if path == "" {
+		return ""
+	}
+	return filepath.Clean(path)
 }
 
 // readGateway reads the configuration of the gateway. A file that is not there is a slip of the command line; one
@@ -216,9 +224,9 @@ func systemReason(err error) error {
 func validationFiles(seen []config.File) (list []validation.File) {
 	known := map[string]int{}
 	for _, file := range seen {
-		at, there := known[file.Path]
+		at, there := known[cleanPath(file.Path)]
 		if !there {
-			known[file.Path] = len(list)
+			known[cleanPath(file.Path)] = len(list)
 			list = append(list, validation.File{Path: file.Path, Mode: file.Mode, Secret: file.Secret, Mounted: file.Mounted})
 			continue
 		}

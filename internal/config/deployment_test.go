@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -65,5 +66,31 @@ func TestAuditSettings(t *testing.T) {
 	}
 	if !slices.Equal(known, told) {
 		t.Errorf("docs/settings.md tells %v, and %v can be set", told, known)
+	}
+}
+
+// If this fails, an operator is not told what stands in the env file behind a stronger setting, or a secret is
+// taken for one of the file that is from the environment.
+func TestEnvFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, ".env", "ADMIN_TOKEN=in the file\nCSRF_SECRET=c\n")
+	settings, err := config.Load(t.Context(), config.Request{Dir: dir, Environ: []string{"ADMIN_TOKEN=in the environment"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, deployment := settings.EnvFile(), settings.Deployment()
+	if file.Path != ".env" || file.Text("ADMIN_TOKEN") != "in the file" || file.Place("CSRF_SECRET") != ".env:2" || !slices.Equal(file.Names(), []string{"ADMIN_TOKEN", "CSRF_SECRET"}) {
+		t.Errorf("%s: %q", file.Path, file.Names())
+	}
+	if deployment.InEnvFile("ADMIN_TOKEN") || !deployment.InEnvFile("CSRF_SECRET") || deployment.InEnvFile("SESSION_SECRET") {
+		t.Error("the place of a setting is taken for another one")
+	}
+	if text := fmt.Sprintf("%+v %#v %v", file, file, settings); strings.Contains(text, "in the file") {
+		t.Error("the text of a secret prints")
+	}
+	none, err := config.Load(t.Context(), config.Request{Dir: t.TempDir()})
+	if err != nil || none.EnvFile().Path != "" || len(none.EnvFile().Names()) > 0 {
+		t.Errorf("without a file: %v, %+v", err, none.EnvFile())
 	}
 }

@@ -76,7 +76,7 @@ func (c *checker) collect() {
 				continue
 			}
 			for _, place := range kind.Places {
-				if place.File == "" && c.belongs(side, place) && c.find(side, place.Setting) == nil {
+				if place.File == "" && c.belongs(side, place) && c.find(side, place.Setting) == nil && !c.isThere(side, place.Setting) {
 					c.add(side, kindOf(side, place.Setting, kind), place)
 				}
 			}
@@ -92,7 +92,7 @@ func (c *checker) collect() {
 func (c *checker) collectVersions(side *Side, kind secret.Kind) {
 	names := kind.SettingNames(side.Settings.Names)
 	isSet := slices.ContainsFunc(names, func(name string) bool { return side.Settings.Text(name) != "" })
-	if !isSet && !c.mayNeed(side, kind) {
+	if !isSet && !c.mayNeed(side, kind) || c.isShared(side) {
 		return
 	}
 	for _, name := range names {
@@ -102,6 +102,20 @@ func (c *checker) collectVersions(side *Side, kind secret.Kind) {
 		}
 		c.add(side, kind, place)
 	}
+}
+
+// isShared reports whether a side is another one's reading of the own env file.
+func (c *checker) isShared(side *Side) bool {
+	return side != c.sides[0] && side.File != "" && side.File == c.sides[0].File
+}
+
+// isThere reports whether a setting of a shared file was taken from the own side.
+func (c *checker) isThere(side *Side, name string) bool {
+	if !c.isShared(side) {
+		return false
+	}
+	one := c.find(c.sides[0], name)
+	return one != nil && one.isSet()
 }
 
 // mayNeed reports whether a side is that of a component which reads a kind of secret, or of any.

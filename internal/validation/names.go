@@ -23,7 +23,7 @@ var namesOfOthers = []string{"DATABASE_URI", "REDIS_URI", "OAUTH_TOKEN"}
 func (c *checker) findPlaceholders() {
 	for _, side := range c.sides {
 		var names []string
-		if side.EnvFile != nil {
+		if side.EnvFile != nil && !c.isShared(side) {
 			names = side.EnvFile.Names()
 		}
 		for _, name := range names {
@@ -71,7 +71,7 @@ func shownName(name string) string {
 // is one letter off, has two letters exchanged, or is in small letters is near.
 func (c *checker) findNearNames() {
 	for _, side := range c.sides {
-		if side.EnvFile == nil {
+		if side.EnvFile == nil || c.isShared(side) {
 			continue
 		}
 		known := c.knownNames(side)
@@ -154,7 +154,7 @@ const longName = 13
 // exchanged (optimal string alignment distance of 1). Digits at the end tell two names apart that belong to a row,
 // and are no slip.
 func isNear(name, known string) bool {
-	if name[:1] != known[:1] && len(known) < longName {
+	if name == "" || name[0] != known[0] && len(known) < longName {
 		return false
 	}
 	if strings.TrimRight(name, "0123456789") == strings.TrimRight(known, "0123456789") {

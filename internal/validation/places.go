@@ -19,11 +19,11 @@ func (c *checker) findNeverRead() {
 		}
 		readers := readersOf(one.name)
 		switch {
-		case one.side.Component != "" && len(readers) > 0 && !slices.Contains(readers, one.side.Component):
+		case one.side.Component != "" && len(readers) > 0 && !slices.ContainsFunc(readers, func(r secret.Component) bool { return c.hasFile(r, one.side) }):
 			c.found(one, finding.Finding{Code: finding.NeverRead, Severity: finding.Warning,
 				Message: "stands in the file of " + nameOf(one.side.Component) + ", which never reads it; " + joinNames(readers) + " does",
 				Fix:     "take it out of this file: whoever reads the file has the secret"})
-		case one.place.NotFromFile && one.side == c.sides[0] && !c.isLoadedElsewhere(one):
+		case one.place.NotFromFile && one.side == c.sides[0] && !c.isLoadedFor(one):
 			c.found(one, finding.Finding{Code: finding.NeverRead, Severity: finding.Warning,
 				Message: "stands in an env file, and " + nameOf(one.place.Component) + " loads none",
 				Fix: "put it into the environment of " + nameOf(one.place.Component) +
@@ -32,11 +32,18 @@ func (c *checker) findNeverRead() {
 	}
 }
 
-// isLoadedElsewhere reports whether the operator has said that something else loads the env file of this run into
-// the environment of the setting's component.
-func (c *checker) isLoadedElsewhere(one *item) bool {
-	side, given := c.input.other(one.place.Component)
-	return given && side.File == one.side.File
+// isLoadedFor reports whether the operator has said that something else loads the own env file into the environment
+// of a setting's component.
+func (c *checker) isLoadedFor(one *item) bool {
+	other, given := c.input.other(one.place.Component)
+	return given && other.File == one.side.File
+}
+
+// hasFile reports whether the env file of a side is that of a component, or something else loads it into the
+// environment of that component, as the operator has said.
+func (c *checker) hasFile(component secret.Component, side *Side) bool {
+	other, given := c.input.other(component)
+	return side.Component == component || given && other.File == side.File
 }
 
 // readersOf returns the components that read a setting.
