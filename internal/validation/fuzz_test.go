@@ -56,7 +56,7 @@ func checkSlip(t *testing.T, name, slip string) {
 	}
 	file := envFile{".env", map[string]string{slip: marked("x"), "ENCRYPTION_KEY": marked("k")}}
 	for _, found := range validation.Check(validation.Input{Own: file.side(secret.Management)}).Findings() {
-		if found.Code == finding.NearName && found.Where == slip && strings.HasSuffix(found.Fix, name) {
+		if found.Code == finding.NearName && found.Where == slip && strings.Contains(found.Fix, " "+name) {
 			return
 		}
 	}
