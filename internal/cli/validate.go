@@ -139,7 +139,7 @@ func (a *App) runValidate(ctx context.Context, settings *config.Settings, option
 // validationInput reads what is to be checked: the settings of this run, and the files that flags bring.
 func (a *App) validationInput(ctx context.Context, settings *config.Settings, options *validateOptions) (input validation.Input, err error) {
 	input.Own = newSide(secret.Component(options.Component), settings)
-	seen := settings.Files
+	seen := settings.FilesRead() // with those that newSide has read
 	input.Places = settings.CheckKeyPlaces()
 	for _, other := range []struct {
 		component secret.Component
@@ -155,7 +155,7 @@ func (a *App) validationInput(ctx context.Context, settings *config.Settings, op
 			return input, err
 		}
 		input.Others = append(input.Others, newSide(other.component, read))
-		seen = append(seen, read.Files...)
+		seen = append(seen, read.FilesRead()...)
 	}
 	if options.GatewayFile != "" {
 		gateway, file, err := a.readGateway(string(options.GatewayFile))

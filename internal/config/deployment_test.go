@@ -94,3 +94,25 @@ func TestEnvFile(t *testing.T) {
 		t.Errorf("without a file: %v, %+v", err, none.EnvFile())
 	}
 }
+
+// If this fails, the secrets that stand in files of their own are not looked at, because the reading of the
+// settings is over by then.
+func TestDeploymentReadsFilesAfterLoad(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	request := config.Request{Dir: t.TempDir(), Environ: []string{"CSRF_SECRET_FILE=csrf"}}
+	write(t, request.Dir, "csrf", "of the file")
+	settings, err := config.Load(ctx, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	for range 20 { // two things that are both done are taken in no order
+		if deployment := settings.Deployment(); deployment.Text("CSRF_SECRET") != "of the file" || len(deployment.Unread) > 0 {
+			t.Fatalf("it was not read: %v", deployment.Unread)
+		}
+	}
+	if read := settings.FilesRead(); len(read) != 1 || read[0].Path != "csrf" || !read[0].Secret || len(settings.Files) > 0 {
+		t.Errorf("the files that were read are %+v", read)
+	}
+}

@@ -40,3 +40,12 @@ func (f EnvFile) Text(name string) string { return f.texts[name].Reveal() }
 
 // Place names where a setting stands, for people.
 func (f EnvFile) Place(name string) string { return f.places[name].String() }
+
+// FilesRead returns every file that settings were read from until now: those of Files, and those that a Deployment
+// has read since.
+func (s *Settings) FilesRead() []File {
+	if s.filesRead == nil {
+		return s.Files
+	}
+	return s.filesRead()
+}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,10 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 		}
 	}
 	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
+	// What is looked up later is read when ctx may have ended, because its caller ends it with Load.
+	r.read = newFileReader(context.WithoutCancel(ctx), request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout))
 	settings.resolve, settings.inEnvFile = r.find, r.findInEnvFile
+	settings.filesRead = func() []File { return slices.Clone(r.files) }
 	if r.envFile != nil {
 		settings.envFile = r.envFile.view
 	}

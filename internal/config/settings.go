@@ -32,6 +32,7 @@ type Settings struct {
 	// inEnvFile finds a setting in the env file alone.
 	inEnvFile func(name string) (string, Source, error)
 	envFile   func() EnvFile // what stands in the env file; nil for none
+	filesRead func() []File  // the files of Files, and those that were read since
 }
 
 // Engine limits the load that a re-encryption puts on the database.

@@ -3,6 +3,7 @@ package validation
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -27,6 +28,9 @@ func (i *item) isSet() bool { return i.text.IsSet() }
 func (i *item) isVersion() bool {
 	return i.kind.VersionSetting != "" && i.name == i.kind.VersionSetting
 }
+
+// allKinds has the kinds, which are made once: each setting is compared with all of them.
+var allKinds = sync.OnceValue(secret.Kinds)
 
 // checker collects what is found.
 type checker struct {
@@ -70,7 +74,7 @@ func Check(input Input) Report {
 // collect makes an item of each setting that a side has or could have.
 func (c *checker) collect() {
 	for _, side := range c.sides {
-		for _, kind := range secret.Kinds() {
+		for _, kind := range allKinds() {
 			if kind.VersionSetting != "" {
 				c.collectVersions(side, kind)
 				continue
@@ -135,7 +139,7 @@ func (c *checker) belongs(side *Side, place secret.Place) bool {
 
 // isReadBy reports whether a component reads a setting as a secret. All components read addresses.
 func isReadBy(component secret.Component, setting string) bool {
-	return slices.ContainsFunc(secret.Kinds(), func(kind secret.Kind) bool {
+	return slices.ContainsFunc(allKinds(), func(kind secret.Kind) bool {
 		return slices.ContainsFunc(kind.Places, func(p secret.Place) bool {
 			return p.Setting == setting && p.Component == component
 		})
@@ -146,7 +150,7 @@ func isReadBy(component secret.Component, setting string) bool {
 // secrets, the one counts whose other setting has the same text.
 func kindOf(side *Side, setting string, first secret.Kind) secret.Kind {
 	text := side.Settings.Text(setting)
-	for _, kind := range secret.Kinds() {
+	for _, kind := range allKinds() {
 		reads := slices.ContainsFunc(kind.Places, func(p secret.Place) bool {
 			return p.Setting == setting && (side.Component == "" || p.Component == side.Component)
 		})
@@ -281,6 +285,8 @@ func nameOf(component secret.Component) string {
 		return "a group-vault container"
 	case secret.Gateway:
 		return "the gateway"
+	case secret.Relay:
+		return "the relay"
 	default:
 		return string(component)
 	}

@@ -111,7 +111,7 @@ func nearFinding(place, name, near string, isSet bool) finding.Finding {
 // knownNames returns the names of settings: those of all kinds, those of versions that the side may have, and
 // others of OCMT.
 func (c *checker) knownNames(side *Side) (names []string) {
-	for _, kind := range secret.Kinds() {
+	for _, kind := range allKinds() {
 		names = append(names, kind.Names()...)
 		if kind.VersionSetting != "" {
 			names = append(names, kind.VersionSetting)

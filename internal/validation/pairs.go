@@ -10,7 +10,7 @@ import (
 // comparePairs compares the settings of each kind that must have the same secret, between components and
 // between the files that have one setting.
 func (c *checker) comparePairs() {
-	for _, kind := range secret.Kinds() {
+	for _, kind := range allKinds() {
 		if kind.Address || kind.Path {
 			continue
 		}
@@ -150,7 +150,7 @@ func (c *checker) checkGateway() {
 
 // gatewayKind returns the kind of the gateway's token, the variable that holds it, and the member of its file.
 func gatewayKind() (kind secret.Kind, variable, member secret.Place, known bool) {
-	for _, kind := range secret.Kinds() {
+	for _, kind := range allKinds() {
 		at := slices.IndexFunc(kind.Places, func(p secret.Place) bool { return p.Component == secret.Gateway && p.File != "" })
 		if at >= 0 {
 			return kind, placesByName(kind)[0], kind.Places[at], true

@@ -14,7 +14,7 @@ import (
 // file that it never loads, or in that of another component.
 func (c *checker) findNeverRead() {
 	for _, one := range c.items {
-		if one.side != c.sides[0] && one.side.Component == secret.Gateway || !one.isSet() || !one.side.Settings.InEnvFile(one.name) {
+		if one.side != c.sides[0] && one.side.Component == secret.Gateway || !one.isSet() || one.isVersion() || !one.side.Settings.InEnvFile(one.name) {
 			continue
 		}
 		readers := readersOf(one.name)
@@ -48,7 +48,7 @@ func (c *checker) hasFile(component secret.Component, side *Side) bool {
 
 // readersOf returns the components that read a setting.
 func readersOf(setting string) (readers []secret.Component) {
-	for _, kind := range secret.Kinds() {
+	for _, kind := range allKinds() {
 		isVersion := kind.VersionSetting != "" && (setting == kind.VersionSetting || strings.HasPrefix(setting, kind.OlderPrefix))
 		for _, place := range kind.Places {
 			if (place.Setting == setting || isVersion) && !slices.Contains(readers, place.Component) {
