@@ -32,6 +32,10 @@ const (
 	ActionAccessEnded       = "access.ended"  // sessions, vaults and what is like them, with their counts
 	ActionTombstonesRemoved = "vaults.tombstones_removed"
 
+	// Gateway tokens of users. The subject is SubjectEverybody or SubjectSelection.
+	ActionTokensRenewing = "tokens.renewing" // before the first is written
+	ActionTokensRenewed  = "tokens.renewed"  // with the counts
+
 	// What operators report: ocmt audit record.
 	ActionSecretRotated  = "secret.rotated" // the subject is the name of the secret's setting
 	ActionBackupVerified = "backup.verified"
@@ -42,7 +46,7 @@ const (
 	actionClosedOff = "record.closed_off"
 )
 
-// The subjects of ActionAccessEnding and ActionAccessEnded.
+// The subjects of ActionAccessEnding, ActionAccessEnded, ActionTokensRenewing and ActionTokensRenewed.
 const (
 	SubjectEverybody = "everybody"
 	SubjectSelection = "a selection"

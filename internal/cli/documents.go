@@ -26,6 +26,7 @@ func documents() []document {
 		{"migrate-run", runDocument{}},
 		{"migrate-verify", verifyDocument{}},
 		{"rotate", rotateDocument{}},
+		{"rotate-gateway-tokens", gatewayTokensDocument{}},
 		{"migrate-status", statusDocument{}},
 		{"migrate-pause", steerDocument{}},
 		{"migrate-resume", steerDocument{}},

@@ -57,6 +57,7 @@ no key: --search full looks at everything.
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	cmd.AddCommand(newRotateRollbackCommand(app, nil))
+	cmd.AddCommand(newRotateGatewayTokensCommand(app, nil))
 	return cmd
 }
 
