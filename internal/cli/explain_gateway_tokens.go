@@ -42,22 +42,15 @@ func explainLeftTokens(left *usertoken.LeftError) *ui.Error {
 	}
 	unknown, strange := countLeftAlone(left.Plan)
 	if unknown > 0 {
-		parts = append(parts, fmt.Sprintf("%s the text %q, and %s left so", ui.Count(unknown, "row has", "rows have"), usertoken.Unknown, isAre(unknown)))
+		parts = append(parts, fmt.Sprintf("%s the text %q and kept it", ui.Count(unknown, "row has", "rows have"), usertoken.Unknown))
 		explained.Hints = append(explained.Hints, "a user without a token gets one when the server makes the container of that user")
 	}
 	if strange > 0 {
-		parts = append(parts, fmt.Sprintf("%s not understood, and %s left as it was", ui.Count(strange, "text is", "texts are"), isAre(strange)))
+		parts = append(parts, fmt.Sprintf("%s not understood and left so", ui.Count(strange, "text is", "texts are")))
 		explained.Hints = append(explained.Hints, "the same command with --dry-run --output json lists the users and the reasons; where a key is missing, set it as ENCRYPTION_KEY_Vn and renew their tokens with --user")
 	}
 	explained.Message = strings.Join(parts, "; ")
 	return explained
-}
-
-func isAre(n int64) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // countLeftAlone counts what a plan leaves alone: rows without a token, and texts that are not understood.

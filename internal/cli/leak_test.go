@@ -54,6 +54,7 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate run":              {args: []string{"migrate", "run"}, reach: toKeys},
 	"ocmt migrate verify":           {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
+	"ocmt rotate gateway-tokens":    {args: []string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, reach: toKeys, code: 5},
 	"ocmt migrate pause":            {args: []string{"migrate", "pause"}, reach: toDatabase, code: 1},
 	"ocmt migrate resume":           {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},
 	"ocmt migrate set":              {args: []string{"migrate", "set", "rate=5"}, reach: toDatabase, code: 1},
@@ -77,7 +78,7 @@ var leakCommands = map[string]leakCommand{
 // namingFlags take a name or a path, which any text can be.
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
 	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
-	"baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
+	"list", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
 
 // situation is one way to run every command.
 type situation struct {

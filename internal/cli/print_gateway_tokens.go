@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/chain"
@@ -50,6 +51,10 @@ func (t *tokenRenewal) printDryRun(plan *usertoken.Plan, result *usertoken.Resul
 // printResult says what was done, and what the last look saw.
 func (t *tokenRenewal) printResult(plan *usertoken.Plan, result *usertoken.Result) {
 	printer := t.app.printer
+	if plan.Renewable() == 0 {
+		printer.Line("There is nothing to renew.")
+		return
+	}
 	printer.Heading("Renewed")
 	printer.Line("%s.", ui.Count(result.Renewed, "token", "tokens"))
 	if result.ByServer > 0 {
@@ -67,15 +72,30 @@ func (t *tokenRenewal) printResult(plan *usertoken.Plan, result *usertoken.Resul
 // maxListed is how many users are listed on the screen.
 const maxListed = 20
 
+// concernedUsers returns the users who have a container, or all where the database does not tell.
+func concernedUsers(containers bool, users []usertoken.Owner) []usertoken.Owner {
+	if !containers {
+		return users
+	}
+	return slices.DeleteFunc(slices.Clone(users), func(user usertoken.Owner) bool { return user.Container == "" })
+}
+
 // printUsers lists whose containers are to be made anew.
-func (t *tokenRenewal) printUsers(containers bool, users []usertoken.Owner) {
-	if len(users) == 0 {
+func (t *tokenRenewal) printUsers(containers bool, all []usertoken.Owner) {
+	if len(all) == 0 {
 		return
 	}
 	printer := t.app.printer
 	printer.Heading("Containers to be made anew")
-	if !containers {
+	users := concernedUsers(containers, all)
+	switch without := int64(len(all) - len(users)); {
+	case !containers:
 		printer.Line("The database does not say who has a container: these are all users concerned.")
+	case without > 0:
+		printer.Line("%s no container in the database.", ui.Count(without, "user has", "users have"))
+	}
+	if len(users) == 0 {
+		return
 	}
 	table := ui.Table{Columns: []ui.Column{{Title: "USER"}, {Title: "E-MAIL", Flexible: true}, {Title: "CONTAINER", Flexible: true}}}
 	for _, user := range users[:min(len(users), maxListed)] {
@@ -90,7 +110,7 @@ func (t *tokenRenewal) printUsers(containers bool, users []usertoken.Owner) {
 	}
 }
 
-// writeList writes users into the file of --list, as CSV with a header.
+// writeList writes users whose containers are to be made anew into the file of --list, as CSV with a header.
 func (t *tokenRenewal) writeList(users []usertoken.Owner) error {
 	var text strings.Builder
 	writer := csv.NewWriter(&text)

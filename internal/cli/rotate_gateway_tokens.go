@@ -146,10 +146,10 @@ func (t *tokenRenewal) run(ctx context.Context) error {
 		sources.Store = usertoken.NewDryRun(store)
 		return t.renew(ctx, sources, plan, t.printDryRun)
 	}
-	if err := t.app.tellRecord(asking, t.db.chain); err != nil {
-		return causeOf(asking, err)
-	}
 	if plan.Renewable() > 0 {
+		if err := t.app.tellRecord(asking, t.db.chain); err != nil {
+			return causeOf(asking, err)
+		}
 		if err := t.app.printer.Confirm(asking, t.question(plan)); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (t *tokenRenewal) renew(ctx context.Context, sources usertoken.Sources, pla
 	stopWatching()
 	err = joinErrors(withoutResuming(causeOf(ctx, err)), tell(plan, result))
 	if t.options.List != "" {
-		err = joinErrors(err, t.writeList(result.Users))
+		err = joinErrors(err, t.writeList(concernedUsers(plan.Table.Containers, result.Users)))
 	}
 	return joinErrors(err, t.app.printer.Document("rotate-gateway-tokens", newGatewayTokensDocument(t.options.DryRun, plan, result)))
 }

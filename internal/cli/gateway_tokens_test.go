@@ -1,0 +1,182 @@
+package cli_test
+
+import (
+	"context"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ocmt/ocmt/internal/testenv"
+	"github.com/ocmt/ocmt/pkg/crypto"
+)
+
+// addTokens adds users whose tokens are by turns in the clear and sealed.
+func (d *deployment) addTokens(t *testing.T, count int) {
+	t.Helper()
+	_, err := d.conn.CopyFrom(context.Background(), pgx.Identifier{"users"}, []string{"email", "gateway_token"}, pgx.CopyFromSlice(count, func(n int) ([]any, error) {
+		token := random() + random()
+		if n%2 == 0 {
+			token = d.seal(t, 1, token)
+		}
+		return []any{fmt.Sprintf("user%d@example.org", n), token}, nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tokens returns what stands in each row, and the token in it. It checks that what was sealed is sealed, and opens.
+func (d *deployment) tokens(t *testing.T) (stored, opened map[string]string) {
+	t.Helper()
+	ring, err := crypto.NewKeyring(1, map[int]crypto.Key{1: d.keys[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := d.conn.Query(context.Background(), "select email, gateway_token from users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, opened = map[string]string{}, map[string]string{}
+	var email, text string
+	if _, err := pgx.ForEachRow(rows, []any{&email, &text}, func() error {
+		var n int
+		if _, err := fmt.Sscanf(email, "user%d@", &n); err != nil {
+			return err
+		}
+		stored[email], opened[email] = text, text
+		if n%2 == 0 {
+			ciphertext, err := crypto.Parse(text)
+			if err != nil {
+				return fmt.Errorf("the sealed token of user %d: %w", n, err)
+			}
+			plaintext, err := ring.Open(ciphertext)
+			if err != nil {
+				return fmt.Errorf("the sealed token of user %d: %w", n, err)
+			}
+			opened[email] = string(plaintext)
+		}
+		if len(opened[email]) != 64 {
+			return fmt.Errorf("the token of user %d has %d characters", n, len(opened[email]))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return stored, opened
+}
+
+// If this fails, a token of a user stands on a screen, in a file, in the process list or in a record.
+func TestGatewayTokensAreSeenNowhere(t *testing.T) {
+	t.Parallel()
+	for _, form := range forms {
+		d := newDeployment(t)
+		d.addTokens(t, 60)
+		marks := needles{}
+		mark := func() {
+			stored, opened := d.tokens(t)
+			for email := range stored {
+				marks.add("a stored token", stored[email])
+				marks.add("a token", opened[email])
+			}
+		}
+		mark()
+		p := d.start(t, d.environ(), append([]string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, form...)...)
+		lines, others := watchArguments(p)
+		mark()
+		list, err := os.ReadFile(filepath.Join(d.dir, "l"))
+		if p.code != 0 || err != nil || strings.Count(string(list), "\n") != 61 {
+			t.Fatalf("exit code %d, and a list with %d lines: %v\n%s", p.code, strings.Count(string(list), "\n"), err, p.errors.String())
+		}
+		texts := map[string]string{"standard output": p.out.String(), "standard error": p.errors.String(), "the list": string(list), "the process list": strings.Join(append(lines, others...), "\n")}
+		for _, table := range []string{"audit_log", "ocmt.record"} {
+			var text string
+			if err := d.conn.QueryRow(context.Background(), "select string_agg(t::text, chr(10)) from "+table+" t").Scan(&text); err != nil {
+				t.Fatal(err)
+			}
+			texts[table] = text
+		}
+		for place, text := range texts {
+			for _, found := range marks.in(text) {
+				t.Errorf("%v: %s holds %s", form, place, found)
+			}
+		}
+	}
+}
+
+// If this fails, an operator whose machine dies in the middle has users with no token at all, or with one that is not
+// in the form that the servers read.
+func TestGatewayTokensKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	const users, kills = 4000, 12
+	d := newDeployment(t)
+	d.addTokens(t, users)
+	_, first := d.tokens(t)
+	renew := func() *exec.Cmd {
+		command := exec.Command("ocmt", "rotate", "gateway-tokens", "--all", "--yes", "--quiet", "--pace", "gentle")
+		command.Env, command.Dir = d.environ(), d.dir
+		return command
+	}
+	between, ended, complete, window := 0, 0, 0, 400*time.Millisecond
+	last := first
+	for range kills {
+		d.waitForIdle(t)
+		command := renew()
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// The moment is what is tested: it must fall anywhere.
+		time.AfterFunc(time.Duration(mathrand.Int64N(int64(window))), func() { _ = command.Process.Kill() })
+		if command.Wait() == nil {
+			ended++
+		}
+		d.waitForIdle(t)
+		_, now := d.tokens(t)
+		changed := 0
+		for email, token := range now {
+			if token != last[email] {
+				changed++
+			}
+		}
+		if len(now) != users {
+			t.Fatalf("%d users are there, of %d", len(now), users)
+		}
+		switch {
+		case changed == users:
+			complete++ // perhaps recorded, and then killed
+		case changed > 0:
+			between++
+		}
+		if changed == 0 {
+			window += window / 2
+		} else {
+			window -= window / 5
+		}
+		last = now
+	}
+	if t.Logf("%d of %d were killed while they wrote", between, kills); between == 0 {
+		t.Error("none was killed while it wrote: the test proves nothing")
+	}
+	d.waitForIdle(t)
+	output := testenv.Output{}
+	command := renew()
+	command.Stdout, command.Stderr = &output, &output
+	if err := command.Run(); err != nil {
+		t.Fatalf("running again: %v\n%s", err, output.String())
+	}
+	_, now := d.tokens(t)
+	for email, token := range now {
+		if token == last[email] || token == first[email] {
+			t.Fatal("a token of before is there")
+		}
+	}
+	if recorded := d.number(t, "select count(*) from ocmt.record where action = 'secret.rotated'"); recorded < ended+1 || recorded > complete+1 {
+		t.Errorf("%d rotations are recorded, and %d to %d were whole", recorded, ended+1, complete+1)
+	}
+}
