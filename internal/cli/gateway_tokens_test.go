@@ -110,6 +110,31 @@ func TestGatewayTokensAreSeenNowhere(t *testing.T) {
 	}
 }
 
+// If this fails, tokens are sealed with a key that the servers may not have, or an operator who has compared the keys
+// cannot say so.
+func TestGatewayTokensKeyIsNamed(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	d.exec(t, "insert into users (email, gateway_token) values ('user1@example.org', $1)", d.seal(t, 0, random()+random()))
+	before := d.number(t, "select count(*) from users where gateway_token like 'v0:%'")
+	for _, c := range []struct {
+		key  string
+		code int
+		said string
+	}{
+		{"", 5, "--expect-key"},
+		{d.keys[0].Fingerprint(), 5, "--expect-key says another one"},
+		{d.keys[1].Fingerprint(), 0, ""},
+	} {
+		if p := d.run(t, "rotate", "gateway-tokens", "--all", "--yes", "--expect-key", c.key); p.code != c.code || !strings.Contains(p.errors.String(), c.said) {
+			t.Errorf("with %q it came to %d: %s", c.key, p.code, p.errors.String())
+		}
+	}
+	if left := d.number(t, "select count(*) from users where gateway_token like 'v0:%'"); before != 1 || left != 0 {
+		t.Errorf("%d tokens are under the older key", left)
+	}
+}
+
 // If this fails, an operator whose machine dies in the middle has users with no token at all, or with one that is not
 // in the form that the servers read.
 func TestGatewayTokensKilledAtAnyMoment(t *testing.T) {
