@@ -56,6 +56,7 @@ var rules = []struct {
 	{"internal/dotenv", "what reads settings and what edits an env file read it alike", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
 	{"internal/session", domain, domainForbids},
 	{"internal/validation", domain, append([]string{module + "internal/audit", module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
+	{"internal/due", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
 	{"internal/usertoken", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
 	{"internal/chain", domain, domainForbids},
 	{"internal/postgres", "what every adapter needs knows no domain", []string{module + "internal/migrate", module + "internal/discover", module + "internal/rotation",

@@ -140,44 +140,56 @@ func (a *App) runAuditRecord(ctx context.Context, settings *config.Settings, opt
 	defer done()
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	prospect, err := record.Prospect(ctx)
-	switch {
-	case err != nil:
+	written, err := a.announceReported(ctx, record, options)
+	if err != nil {
 		return causeOf(ctx, err)
-	case prospect.Reason != "":
-		return &ui.Error{Message: "the entry cannot be made: " + prospect.Reason, Hints: []string{prospect.Fix}, Code: ui.ExitFailed}
-	case prospect.Made:
-		a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
 	}
-	event := options.event()
-	written := auditRecordDocument{DryRun: options.DryRun, Place: prospect.Place, Action: event.Action, Subject: event.Subject, Note: options.Note}
-	a.printer.Line("Entry: %s", ui.Clean(strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " ")))
 	if options.DryRun {
 		return a.printer.Document("audit-record", written)
 	}
 	if err := a.printer.Confirm(ctx, ui.Question{Reversible: true, Text: "Add the entry? It can be added to, and not undone."}); err != nil {
 		return err
 	}
-	return causeOf(ctx, a.addReported(ctx, record, event, written))
+	if written, err = a.addReported(ctx, record, options.event(), written); err != nil {
+		return causeOf(ctx, err)
+	}
+	return a.printer.Document("audit-record", written)
+}
+
+// announceReported says what entry is to be added, and where. An entry that cannot be made is a failure here,
+// because nothing else is to be done.
+func (a *App) announceReported(ctx context.Context, record recordStore, options *auditRecordOptions) (written auditRecordDocument, err error) {
+	prospect, err := record.Prospect(ctx)
+	switch {
+	case err != nil:
+		return written, err
+	case prospect.Reason != "":
+		return written, &ui.Error{Message: "the entry cannot be made: " + prospect.Reason, Hints: []string{prospect.Fix}, Code: ui.ExitFailed}
+	case prospect.Made:
+		a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+	}
+	event := options.event()
+	a.printer.Line("Entry: %s", ui.Clean(strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " ")))
+	return auditRecordDocument{DryRun: options.DryRun, Place: prospect.Place, Action: event.Action, Subject: event.Subject, Note: options.Note}, nil
 }
 
 // addReported adds an entry, and says where it stands. An entry that the server refuses is a
 // failure here, because nothing else was to be done.
-func (a *App) addReported(ctx context.Context, record recordStore, event chain.Event, written auditRecordDocument) error {
+func (a *App) addReported(ctx context.Context, record recordStore, event chain.Event, written auditRecordDocument) (auditRecordDocument, error) {
 	if err := record.Add(ctx, event); err != nil {
-		return err
+		return written, err
 	}
 	entries, _, err := record.Entries(ctx, chain.Query{Actions: []string{event.Action}, Subject: event.Subject, Limit: 1})
 	if err != nil {
-		return err
+		return written, err
 	}
 	if a.isUnrecorded || len(entries) == 0 {
-		return &ui.Error{Message: "the entry was not made", Code: ui.ExitFailed}
+		return written, &ui.Error{Message: "the entry was not made", Code: ui.ExitFailed}
 	}
 	link := entries[0].Link()
 	written.Sequence, written.Hash, written.Happened = link.Sequence, link.Hash, chain.FormatTime(entries[0].Happened())
 	a.printer.Line("Added to %s as entry %s. Head: %s", ui.Clean(written.Place), ui.Number(link.Sequence), link.Hash)
-	return a.printer.Document("audit-record", written)
+	return written, nil
 }
 
 // checkReported refuses a time to come, and a secret.

@@ -27,6 +27,7 @@ func documents() []document {
 		{"migrate-verify", verifyDocument{}},
 		{"rotate", rotateDocument{}},
 		{"rotate-gateway-tokens", gatewayTokensDocument{}},
+		{"rotate-mark-done", markDoneDocument{}},
 		{"migrate-status", statusDocument{}},
 		{"migrate-pause", steerDocument{}},
 		{"migrate-resume", steerDocument{}},

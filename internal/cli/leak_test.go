@@ -54,6 +54,7 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate run":              {args: []string{"migrate", "run"}, reach: toKeys},
 	"ocmt migrate verify":           {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
+	"ocmt rotate mark-done":         {args: []string{"rotate", "mark-done", "github-client-secret"}, reach: toDatabase},
 	"ocmt rotate gateway-tokens":    {args: []string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, reach: toKeys, code: 5},
 	"ocmt migrate pause":            {args: []string{"migrate", "pause"}, reach: toDatabase, code: 1},
 	"ocmt migrate resume":           {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},

@@ -58,6 +58,7 @@ no key: --search full looks at everything.
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	cmd.AddCommand(newRotateRollbackCommand(app, nil))
 	cmd.AddCommand(newRotateGatewayTokensCommand(app, nil))
+	cmd.AddCommand(newRotateMarkDoneCommand(app, nil))
 	return cmd
 }
 
