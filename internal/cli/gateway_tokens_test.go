@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,6 +133,41 @@ func TestGatewayTokensKeyIsNamed(t *testing.T) {
 	}
 	if left := d.number(t, "select count(*) from users where gateway_token like 'v0:%'"); before != 1 || left != 0 {
 		t.Errorf("%d tokens are under the older key", left)
+	}
+}
+
+// If this fails, an operator who stops a run believes that the same command goes on where it was, or has no list of those
+// whose containers refuse the relay already.
+func TestGatewayTokensInterrupted(t *testing.T) {
+	t.Parallel()
+	const users = 8000
+	d := newDeployment(t)
+	d.addTokens(t, users)
+	_, before := d.tokens(t)
+	p := d.start(t, d.environ(), "rotate", "gateway-tokens", "--all", "--yes", "--pace", "gentle", "--list", "l")
+	eventually(t, "the first tokens to be written", func() bool {
+		return d.number(t, "select count(*) from users where xmin::text <> (select xmin::text from users order by xmin::text::bigint limit 1)") > 0
+	})
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-p.ended
+	if p.code != 130 || !strings.Contains(p.errors.String(), "it makes all tokens of the selection anew") {
+		t.Errorf("it came to %d: %s", p.code, p.errors.String())
+	}
+	_, after := d.tokens(t)
+	changed := 0
+	for email, token := range after {
+		if token != before[email] {
+			changed++
+		}
+	}
+	list, err := os.ReadFile(filepath.Join(d.dir, "l"))
+	if lines := strings.Count(string(list), "\n") - 1; err != nil || changed == 0 || changed == users || lines != changed {
+		t.Errorf("%d tokens have changed, and %d users are in the list: %v", changed, lines, err)
+	}
+	if d.number(t, "select count(*) from ocmt.record where action = 'secret.rotated'") != 0 || d.number(t, "select count(*) from ocmt.record where action = 'tokens.renewed'") != 1 {
+		t.Error("the record takes it for a whole run, or has no end of it")
 	}
 }
 
