@@ -56,6 +56,7 @@ type keygenDocument struct {
 	Kind        string `json:"kind"`
 	Key         string `json:"key,omitempty"`
 	KeyVersion  *int   `json:"key_version,omitempty"`
+	Setting     string `json:"setting,omitempty"`
 	Fingerprint string `json:"fingerprint"`
 	File        string `json:"file,omitempty"`
 }

@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,20 +16,19 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// The forms that keygen writes a secret in.
-const (
-	formatRaw  = "raw"
-	formatEnv  = "env"
-	formatJSON = "json"
-)
+// mostSecrets is how many secrets one call makes at most. More are a slip of the keyboard.
+const mostSecrets = 10_000
 
 // keygenOptions are the flags and arguments of ocmt keygen.
 type keygenOptions struct {
 	Kind       string
-	Format     string      // raw, env or json
+	Format     string      // one of formats
 	Out        fileFlag    // file to write; empty for standard output
 	Force      bool        // replace the file
 	KeyVersion versionFlag // version to write beside the secret
+	Count      int         // how many to make
+	Setting    string      // name of the secret in the forms that have one; empty for the first of the kind
+	Base64     bool        // of all characters of Base64
 	JSON       bool        // the result on standard output is a document
 }
 
@@ -46,18 +46,61 @@ func (o *keygenOptions) setDefaults() {
 func (o *keygenOptions) Validate() error {
 	kind, _ := secret.Lookup(o.Kind)
 	switch {
-	case o.Format != formatRaw && o.Format != formatEnv && o.Format != formatJSON:
-		return errors.New("--format must be raw, env or json")
+	case !slices.Contains(formats, o.Format):
+		return errors.New("--format must be " + listWords(formats))
 	case o.JSON && o.Out == "" && o.Format != formatJSON:
 		return errors.New("--output json and --format " + o.Format + " ask for two forms of one output")
 	case o.Force && o.Out == "":
 		return errors.New("--force is for --out, and there is none")
-	case o.KeyVersion.set && kind.VersionSetting == "":
-		return errors.New("--key-version is for secrets that have versions, and this kind has none")
-	case o.KeyVersion.set && o.Format == formatRaw:
-		return errors.New("--key-version has no place in the raw form; add --format env or json")
+	}
+	return cmp.Or(o.validateVersion(kind), o.validateCount(kind), o.validateName(kind))
+}
+
+// validateCount refuses numbers and forms that make no sense together.
+func (o *keygenOptions) validateCount(kind secret.Kind) error {
+	switch {
+	case o.Base64 && kind.Base64 == nil:
+		return errors.New("--base64 is for secrets that may be Base64, and this kind may not")
+	case o.Count < 1 || o.Count > mostSecrets:
+		return fmt.Errorf("--count must be from 1 to %d", mostSecrets)
+	case o.Count > 1 && o.Format != formatRaw && o.Format != formatJSON:
+		return errors.New("--count is for --format raw and json; the " + o.Format + " form is that of one secret")
 	}
 	return nil
+}
+
+// validateVersion refuses a version where there is no place for one.
+func (o *keygenOptions) validateVersion(kind secret.Kind) error {
+	switch {
+	case o.KeyVersion.set && kind.VersionSetting == "":
+		return errors.New("--key-version is for secrets that have versions, and this kind has none")
+	case o.KeyVersion.set && !slices.Contains(versionedFormats, o.Format):
+		return errors.New("--key-version has no place in the " + o.Format + " form; add --format " + listWords(versionedFormats))
+	}
+	return nil
+}
+
+// validateName refuses names that the secret does not have.
+func (o *keygenOptions) validateName(kind secret.Kind) error {
+	switch {
+	case kind.Address && (o.Format == formatEnv || o.Format == formatKubernetes):
+		return errors.New(kind.Setting + " is an address, and this secret is only the password in it; a line with the password alone would be wrong: take --format raw, json or docker")
+	case o.Setting == "":
+		return nil
+	case kind.Address || o.Format == formatRaw:
+		return errors.New("--setting is for forms that name the secret, and this one does not")
+	case !slices.Contains(kind.Names(), o.Setting):
+		return errors.New("--setting must be " + listWords(kind.Names()))
+	}
+	return nil
+}
+
+// listWords joins words as "a, b or c".
+func listWords(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
 // kindNames returns the kinds of secret that keygen can make.
@@ -73,7 +116,11 @@ func kindNames() []string {
 func describeKinds(kinds []secret.Kind) string {
 	var b strings.Builder
 	for _, kind := range kinds {
-		fmt.Fprintf(&b, "%s makes a value for %s:\n  %s\n", kind.Name, kind.Setting, kind.Form)
+		place := "a value for " + strings.Join(kind.Names(), " and ")
+		if kind.Address {
+			place = "the password in " + kind.Setting
+		}
+		fmt.Fprintf(&b, "%s makes %s:\n  %s\n", kind.Name, place, kind.Form)
 	}
 	return b.String()
 }
@@ -86,9 +133,16 @@ func newKeygenCommand(app *App, run func(context.Context, *keygenOptions) error)
 	cmd := &cobra.Command{
 		Use:   "keygen KIND",
 		Short: "Make a secret",
-		Long: `Make a secret from the system's random source. KIND is ` + strings.Join(kindNames(), ", ") + `.
+		Long: `Make a secret from the system's random source.
 
 ` + describeKinds(secret.MadeKinds()) + `
+A secret that two settings hold must be the same in both: make it once. The form
+raw is the secret and a line end. docker is the secret alone, for docker secret
+create NAME -. kubernetes is the manifest of a Secret, for kubectl apply -f -. A
+password of an address has no env and no kubernetes form: the setting holds the
+whole address, and a line with the password alone would be wrong. With --count
+there is a line for each.
+
 Without --out the secret goes to standard output and nowhere else. ocmt.yaml,
 .env and OCMT_OUTPUT do not change what keygen writes: scripts take its output
 as it is.
@@ -96,14 +150,19 @@ as it is.
 ` + describeDocument("keygen"),
 		Example: `  ocmt keygen encryption
   ocmt keygen encryption --out /etc/ocmt/encryption.key
-  ocmt keygen encryption --format env --key-version 1`,
+  ocmt keygen encryption --format env --key-version 1
+  ocmt keygen agent-token --format env --setting AUTH_TOKEN
+  ocmt keygen csrf-secret --format kubernetes`,
 		ValidArgs: kindNames(),
 		Args:      oneKind,
 	}
-	cmd.Flags().StringVar(&options.Format, "format", "", "form of the secret: raw, env (NAME=value lines) or json (default raw)")
+	cmd.Flags().StringVar(&options.Format, "format", "", "form of the secret: raw, env (NAME=value lines), json, docker or kubernetes (default raw)")
 	cmd.Flags().Var(&options.Out, "out", "write the secret into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file; the secret in it is lost")
-	cmd.Flags().Var(&options.KeyVersion, "key-version", "version `number` to write beside the secret, in env and json")
+	cmd.Flags().Var(&options.KeyVersion, "key-version", "version `number` to write beside the secret, in env, json and kubernetes")
+	cmd.Flags().IntVar(&options.Count, "count", 1, "make so many, in raw and json")
+	cmd.Flags().StringVar(&options.Setting, "setting", "", "`name` of the secret in env, json, docker and kubernetes, where two settings hold it")
+	cmd.Flags().BoolVar(&options.Base64, "base64", false, "make it of all characters of Base64; +, / and = need care in addresses")
 	body := runWithFlags(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := app.useFlagsOnly(cmd); err != nil {
@@ -122,7 +181,7 @@ func oneKind(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usageError(cmd, "one kind of secret is needed; "+known)
 	}
-	if _, found := secret.Lookup(args[0]); found {
+	if slices.Contains(kindNames(), args[0]) {
 		return nil
 	}
 	return usageError(cmd, "unknown kind "+shown(args[0])+"; "+known)
@@ -131,13 +190,20 @@ func oneKind(cmd *cobra.Command, args []string) error {
 func (a *App) runKeygen(ctx context.Context, options *keygenOptions) error {
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	kind, _ := secret.Lookup(options.Kind) // the arguments were checked
-	made, err := makeSecret(kind, a.deps.Random)
-	if err != nil {
-		return err
+	if options.Base64 {
+		kind.Generate = kind.Base64
+	}
+	var made []config.Secret
+	for range options.Count {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		one, err := makeSecret(kind, a.deps.Random)
+		if err != nil {
+			return err
+		}
+		made = append(made, one)
 	}
 	text, err := options.render(kind, made)
 	if err != nil {
@@ -148,8 +214,8 @@ func (a *App) runKeygen(ctx context.Context, options *keygenOptions) error {
 	}
 	a.printer.Raw(text)
 	if a.deps.Streams.ErrTTY {
-		a.printer.Note("key fingerprint %s", kind.Fingerprint(made.Reveal()))
-		a.printer.Note("next: %s", kind.Next)
+		a.printer.Note("%s", describeMade(kind, made))
+		a.printer.Note("next: %s", options.next(kind))
 	}
 	return nil
 }
@@ -167,36 +233,34 @@ func makeSecret(kind secret.Kind, random io.Reader) (config.Secret, error) {
 	return config.NewSecret(text), nil
 }
 
-// render gives the secret the form of the options.
-func (o *keygenOptions) render(kind secret.Kind, made config.Secret) (string, error) {
-	switch o.Format {
-	case formatEnv:
-		text := kind.Setting + "=" + made.Reveal() + "\n"
-		if o.KeyVersion.set {
-			text += kind.VersionSetting + "=" + strconv.Itoa(o.KeyVersion.number) + "\n"
-		}
-		return text, nil
-	case formatJSON:
-		written := o.document(kind, made)
-		written.Key = made.Reveal()
-		return ui.EncodeDocument("keygen", written)
-	default:
-		return made.Reveal() + "\n", nil
+// describeMade names what was made, without the secrets.
+func describeMade(kind secret.Kind, made []config.Secret) string {
+	if len(made) == 1 {
+		return kind.Label + " fingerprint " + kind.Fingerprint(made[0].Reveal())
 	}
+	return fmt.Sprintf("%s, %d of them", kind.Label, len(made))
 }
 
-// document returns the document of a secret without the secret itself.
-func (o *keygenOptions) document(kind secret.Kind, made config.Secret) keygenDocument {
-	return keygenDocument{Kind: kind.Name, Fingerprint: kind.Fingerprint(made.Reveal()), KeyVersion: o.KeyVersion.pointer()}
-}
-
-func (a *App) keygenToFile(options *keygenOptions, kind secret.Kind, made config.Secret, text string) error {
+func (a *App) keygenToFile(options *keygenOptions, kind secret.Kind, made []config.Secret, text string) error {
 	path := a.path(string(options.Out))
 	if err := writeSecretFile(path, text, options.Force); err != nil {
 		return err
 	}
-	a.printer.Line("wrote %s (mode 0600): %s, fingerprint %s", ui.Clean(string(options.Out)), kind.Label, kind.Fingerprint(made.Reveal()))
-	written := options.document(kind, made)
-	written.File = string(options.Out)
-	return a.printer.Document("keygen", written)
+	what := kind.Label + ", fingerprint " + kind.Fingerprint(made[0].Reveal())
+	if len(made) > 1 {
+		what = describeMade(kind, made)
+	}
+	a.printer.Line("wrote %s (mode 0600): %s", ui.Clean(string(options.Out)), what)
+	for _, one := range made {
+		written := options.document(kind, one)
+		written.File = string(options.Out)
+		write := a.printer.Document
+		if len(made) > 1 {
+			write = a.printer.DocumentLine
+		}
+		if err := write("keygen", written); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // otherKind is a kind that pkg/secret does not list and that has no versions.
 func otherKind(text string) secret.Kind {
-	return secret.Kind{Name: "other", Label: "other token", Setting: "OTHER_TOKEN", Form: "the word that a test gives", Next: "use it",
+	return secret.Kind{Name: "other", Label: "other token", Setting: "OTHER_TOKEN", Places: []secret.Place{{Setting: "OTHER_TOKEN"}}, Form: "the word that a test gives", Next: "use it",
 		Generate: func(io.Reader) (string, error) {
 			if text == "" {
 				return "", errors.New("no entropy")
@@ -40,12 +41,21 @@ func TestKeygenMakesAnyKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for format, want := range map[string]string{
-		formatRaw:  "hello\n",
-		formatEnv:  "OTHER_TOKEN=hello\n",
-		formatJSON: `"kind": "other"`,
+		formatRaw:    "hello\n",
+		formatEnv:    "OTHER_TOKEN=hello\n",
+		formatJSON:   `"kind": "other"`,
+		formatDocker: "hello",
+		formatKubernetes: `apiVersion: v1
+kind: Secret
+metadata:
+  name: ocmt-other
+type: Opaque
+data:
+  OTHER_TOKEN: aGVsbG8=
+`,
 	} {
 		options := keygenOptions{Kind: kind.Name, Format: format}
-		if text, err := options.render(kind, made); err != nil || !strings.Contains(text, want) || strings.Contains(text, "ENCRYPTION") {
+		if text, err := options.render(kind, []config.Secret{made}); err != nil || !strings.Contains(text, want) || strings.Contains(text, "ENCRYPTION") {
 			t.Errorf("%s: %v, %q does not hold %q", format, err, text, want)
 		}
 	}
@@ -72,14 +82,14 @@ func TestKeygenRefusesWhatTheKindRefuses(t *testing.T) {
 // forgotten is neither made nor checked.
 func TestCommandsKnowNoKindByName(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"keygen.go", "validate.go"} {
+	for _, file := range []string{"keygen.go", "keygen_forms.go", "validate.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, kind := range secret.Kinds() {
 			for _, word := range []string{kind.Setting, kind.Label, kind.Form, `"` + kind.Name + `"`} {
-				if strings.Contains(string(source), word) {
+				if word != "" && strings.Contains(string(source), word) {
 					t.Errorf("%s names %s, which is for pkg/secret to say", file, word)
 				}
 			}

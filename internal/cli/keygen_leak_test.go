@@ -22,6 +22,9 @@ func TestKeygenShowsItsKeyOnlyWhereAsked(t *testing.T) {
 		{args: "encryption --verbose --out key --force --format env", file: "key"},
 		{args: "encryption --verbose --out key --output json", file: "key"},
 		{args: "encryption --quiet --out key --format json", file: "key"},
+		{args: "agent-token --verbose --format docker --setting AUTH_TOKEN"},
+		{args: "agent-token --verbose --out key --format docker", file: "key"},
+		{args: "csrf-secret --verbose --out key --count 3", file: "key"},
 	} {
 		l.dir = t.TempDir()
 		if strings.Contains(test.args, "--force") {

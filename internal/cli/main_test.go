@@ -75,13 +75,16 @@ func TestKeygenOptions(t *testing.T) {
 		args string
 		want keygenOptions
 	}{
-		{"encryption", keygenOptions{Kind: "encryption", Format: "raw"}},
-		{"encryption --format env --key-version 0", keygenOptions{Kind: "encryption", Format: "env", KeyVersion: versionFlag{set: true}}},
-		{"encryption --format json", keygenOptions{Kind: "encryption", Format: "json"}},
-		{"encryption --output json", keygenOptions{Kind: "encryption", Format: "json", JSON: true}},
-		{"encryption -o json --out f", keygenOptions{Kind: "encryption", Format: "raw", Out: "f", JSON: true}},
+		{"encryption", keygenOptions{Kind: "encryption", Count: 1, Format: "raw"}},
+		{"encryption --format env --key-version 0", keygenOptions{Kind: "encryption", Count: 1, Format: "env", KeyVersion: versionFlag{set: true}}},
+		{"encryption --format json", keygenOptions{Kind: "encryption", Count: 1, Format: "json"}},
+		{"encryption --output json", keygenOptions{Kind: "encryption", Count: 1, Format: "json", JSON: true}},
+		{"agent-token --count 3 --setting AUTH_TOKEN --format json",
+			keygenOptions{Kind: "agent-token", Count: 3, Setting: "AUTH_TOKEN", Format: "json"}},
+		{"admin-token --base64", keygenOptions{Kind: "admin-token", Count: 1, Base64: true, Format: "raw"}},
+		{"encryption -o json --out f", keygenOptions{Kind: "encryption", Count: 1, Format: "raw", Out: "f", JSON: true}},
 		{"--output human encryption --out f --force --format env --key-version 7",
-			keygenOptions{Kind: "encryption", Format: "env", Out: "f", Force: true, KeyVersion: versionFlag{set: true, number: 7}}},
+			keygenOptions{Kind: "encryption", Count: 1, Format: "env", Out: "f", Force: true, KeyVersion: versionFlag{set: true, number: 7}}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			t.Parallel()
@@ -173,11 +176,14 @@ func TestUsageErrors(t *testing.T) {
 		{"keygen", "known kinds: encryption"},
 		{"keygen " + secret, "known kinds: encryption"},
 		{"keygen encryption " + secret, "one kind"},
-		{"keygen encryption --format " + secret, "must be raw, env or json"},
+		{"keygen encryption --format " + secret, "must be raw, env, json, docker or kubernetes"},
 		{"keygen encryption --format raw --output json", "two forms of one output"},
 		{"keygen encryption --force", "--force is for --out"},
 		{"keygen encryption --key-version 1", "no place in the raw form"},
 		{"keygen encryption --format env --key-version -1", "0 or more"},
+		{"keygen encryption --setting " + secret + " --format env", "--setting must be ENCRYPTION_KEY"},
+		{"keygen gateway-tokens", "known kinds: encryption"},
+		{"keygen stripe-secret-key", "known kinds: encryption"},
 		{"keygen encryption --format env --key-version " + secret, "--key-version has a value"},
 		{"completion", "one shell"},
 		{"completion " + secret, "unknown shell"},

@@ -22,9 +22,9 @@ const (
 	// shortestRandom is how many characters a text needs at least to be judged by its alphabet. zxcvbn
 	// knows nothing in a shorter text either, and its count is the lower one.
 	shortestRandom = 16
-	// judgedCharacters is how much of a text zxcvbn looks at. Its time grows faster than the text: 64
-	// characters take some 4 ms, and with many digits that could stand for letters some 100 ms.
-	judgedCharacters = 64
+	// judgedCharacters is how much of a text zxcvbn looks at. Its time grows with the square of the text: 32
+	// characters take some 2 ms, and with many digits that could stand for letters some 20 ms.
+	judgedCharacters = 32
 	// nearlyAll is the share of what a text without any pattern has, from which on zxcvbn has found none.
 	// It counts 10 guesses for each character of such a text, and at least 0.93 of that for random ones.
 	nearlyAll = 0.85
@@ -139,7 +139,7 @@ func alphabetBits(text string) int {
 }
 
 // looksRandom reports whether a text that no weakness was found in is random beyond doubt. It is quick, and
-// says no where it is in doubt: of random texts that keygen makes, to one in a hundred.
+// says no where it is in doubt: of random texts that keygen makes, to one in some 500.
 func looksRandom(text string) bool {
 	if bad, _ := countNotHex(text); bad == 0 && len(text) >= longHex {
 		return looksRandomHex(text)
@@ -165,7 +165,7 @@ var letterWeights = [26]int{75, -106, -32, 10, 119, -55, -65, 46, 60, -320, -160
 
 // looksRandomMixed wants what texts of words do not have together: capitals among small letters, both often
 // and in no order, and rare letters as often as frequent ones. The sum of the weights is some 36 a letter
-// for English and -59 for random letters.
+// for English and -59 for random letters. zxcvbn is asked about the others.
 func looksRandomMixed(text string) bool {
 	letters, capitals, turns, weight := 0, 0, 0, 0
 	wasCapital := false
@@ -185,5 +185,5 @@ func looksRandomMixed(text string) bool {
 		wasCapital = isCapital
 		weight += letterWeights[(c|0x20)-'a']
 	}
-	return letters*2 >= len(text) && capitals*5 >= letters && (letters-capitals)*5 >= letters && turns*5 >= letters && weight < 0
+	return letters*2 >= len(text) && capitals*5 >= letters && (letters-capitals)*5 >= letters && turns*5 >= letters && weight < 5*letters
 }

@@ -114,6 +114,9 @@ var words = [...]string{
 	"dead", "beef", "cafe", "babe", "face", "feed", "fade", "bead", "deed", "f00b",
 }
 
+// wordStarts are the digits that words begin with.
+const wordStarts = "8bcdf"
+
 // wordy finds keys at least half of which are words. Random: 2^-65 (eight of
 // four digits, out of some 2^4 words, in 2^27 places).
 func wordy(_ []byte, digits string) bool { return coveredByWords(digits) >= len(digits)/2 }
@@ -129,6 +132,9 @@ func coveredByWords(digits string) (covered int) {
 }
 
 func wordAt(digits string) int {
+	if strings.IndexByte(wordStarts, digits[0]) < 0 {
+		return 0
+	}
 	for _, word := range words {
 		if strings.HasPrefix(digits, word) {
 			return len(word)
