@@ -102,38 +102,48 @@ func (d document) put(name, value string) (document, bool) {
 	if isForeign(value) != "" {
 		return document{}, false
 	}
-	for _, style := range d.styles(name) {
-		quoted, can := quote(value, style)
+	for _, choose := range d.styles(name) {
+		spans, can := d.spansOf(name, value, choose)
 		if !can {
 			continue
 		}
-		quoted = strings.ReplaceAll(quoted, "\n", d.lineEnd())
-		changed := parse(d.splice(d.spansOf(name, quoted)))
-		if changed.reads(d, name, value) {
+		if changed := parse(d.splice(spans)); changed.reads(d, name, value) {
 			return changed, true
 		}
 	}
 	return document{}, false
 }
 
-// spansOf returns where a value is to be written.
-func (d document) spansOf(name, quoted string) (spans []span) {
+// spansOf returns where a value is to be written, and how. It reports false where a style cannot hold it.
+func (d document) spansOf(name, value string, choose func(dotenv.Assignment) style) (spans []span, can bool) {
 	for _, one := range d.list {
-		if one.Name == name {
-			start, end := d.coreOf(one)
-			spans = append(spans, span{start, end, quoted})
+		if one.Name != name {
+			continue
 		}
+		quoted, can := d.quote(value, choose(one))
+		if !can {
+			return nil, false
+		}
+		start, end := d.coreOf(one)
+		spans = append(spans, span{start, end, quoted})
 	}
 	if len(spans) > 0 {
-		return spans
+		return spans, true
 	}
+	quoted, can := d.quote(value, choose(dotenv.Assignment{}))
 	line, end := name+"="+quoted, d.lineEnd()
 	if blank := strings.TrimPrefix(d.text, byteOrderMark); blank == "" || strings.HasSuffix(d.normal, "\n") {
 		line += end
 	} else {
 		line = end + line // the file has no line end at its end, and gets none
 	}
-	return []span{{len(d.normal), len(d.normal), line}}
+	return []span{{len(d.normal), len(d.normal), line}}, can
+}
+
+// quote writes a value in a style, with the line ends of the file.
+func (d document) quote(value string, as style) (string, bool) {
+	quoted, can := quote(value, as)
+	return strings.ReplaceAll(quoted, "\n", d.lineEnd()), can
 }
 
 // coreOf returns where the value of an assignment stands, its quotation marks included, and the white space

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +98,7 @@ func (s *Store) open() (*securefile.File, error) {
 	file, err := securefile.Open(s.Place(), s.path, false)
 	var problem *secretstore.PlaceError
 	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &problem) {
-		problem.Fix = "check that the path is right, or make the file first: install -m 600 /dev/null " + filepath.Base(s.path)
+		problem.Fix = "check that the path is right, or make the file first: install -m 600 /dev/null " + securefile.ShellQuote(s.path)
 	}
 	return file, err
 }

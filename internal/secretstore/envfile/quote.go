@@ -2,6 +2,8 @@ package envfile
 
 import (
 	"strings"
+
+	"github.com/ocmt/ocmt/internal/dotenv"
 )
 
 // style is a way to write a value.
@@ -23,25 +25,33 @@ const (
 	looseDouble style = 'D'
 )
 
-// styles returns the ways in which a value of a name may be written, best first. The way that it is written
-// in now comes first. Else a value without quotes is what every program reads alike, and single quotes are
-// what a shell, compose and systemd take as it stands.
-func (d document) styles(name string) []style {
-	all := []style{plain, single, double, backtick, escaped, loose, looseSingle, looseDouble}
-	for i := len(d.list) - 1; i >= 0; i-- {
-		if d.list[i].Name != name {
-			continue
-		}
-		start, end := d.coreOf(d.list[i])
-		switch {
-		case start == end:
-			return all
-		case end-start > 1 && !d.list[i].Unclosed && d.normal[start] == d.normal[end-1] && strings.IndexByte("'\"`", d.normal[start]) >= 0:
-			return append([]style{style(d.normal[start])}, all...)
-		}
-		return append([]style{bare}, all...)
+// everywhere are the styles for a value that has none yet, or cannot keep its own, best first. A value without
+// quotes is what every program reads alike, and single quotes are what a shell, compose and systemd take as
+// it stands.
+var everywhere = []style{plain, single, double, backtick, escaped, loose, looseSingle, looseDouble}
+
+// styles returns ways to choose a style for each assignment of a name, best first: each as it is now, then
+// all alike.
+func (d document) styles(name string) (ways []func(dotenv.Assignment) style) {
+	if d.lines(name) != nil {
+		ways = append(ways, d.styleOf)
 	}
-	return all
+	for _, as := range everywhere {
+		ways = append(ways, func(dotenv.Assignment) style { return as })
+	}
+	return ways
+}
+
+// styleOf returns the style of an assignment as it is now.
+func (d document) styleOf(one dotenv.Assignment) style {
+	start, end := d.coreOf(one)
+	switch {
+	case start == end:
+		return plain
+	case end-start > 1 && !one.Unclosed && d.normal[start] == d.normal[end-1] && strings.IndexByte("'\"`", d.normal[start]) >= 0:
+		return style(d.normal[start])
+	}
+	return bare
 }
 
 // quote writes a value in a style. It reports false where the style cannot hold it, or where other readers

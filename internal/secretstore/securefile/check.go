@@ -69,7 +69,7 @@ func (f *File) checkFolder(path string, info fs.FileInfo) error {
 	if err := f.checkOwner(path, info); err != nil {
 		return err
 	}
-	fix := "take the right away: chmod go-w " + shellQuote(path)
+	fix := "take the right away: chmod go-w " + ShellQuote(path)
 	if info.Mode()&othersWrite != 0 {
 		return f.problem(secretstore.ErrForeign, fmt.Sprintf("its folder %q can be written by every account, who could replace the file; nothing was written", path), fix)
 	}
@@ -80,8 +80,8 @@ func (f *File) checkFolder(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// shellQuote writes a path as a shell takes it.
-func shellQuote(text string) string {
+// ShellQuote writes a path as a shell takes it.
+func ShellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
