@@ -20,6 +20,8 @@ type App struct {
 
 	unrecorded   sync.Once // warns that there is no entry in the tool's own record
 	isUnrecorded bool
+
+	isOutputTaken bool // standard output is for a key, and for nothing else
 }
 
 // globals are the flags that every command has.

@@ -56,9 +56,9 @@ func (a *App) tellRecord(ctx context.Context, record recordStore) error {
 	return nil
 }
 
-// tell writes a line of the result, or a note where the result is a document.
+// tell writes a line of the result, or a note where standard output is for a document or a key.
 func (a *App) tell(line string) {
-	if a.printer.JSON() {
+	if a.printer.JSON() || a.isOutputTaken {
 		a.printer.Note("%s", line)
 		return
 	}

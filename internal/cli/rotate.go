@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -34,9 +35,10 @@ func newRotateCommand(app *App, run func(context.Context, *config.Settings, *rot
 	}
 	options := &rotateOptions{}
 	cmd := &cobra.Command{
-		Use:   "rotate --from-version N",
+		Use:   "rotate [--from-version N]",
 		Short: "Bring every secret in the database under the new key, and prove it",
-		Long: `Show the plan, ask, move every value from version N to the version of
+		Long: `Without a flag, say where the rotation of the encryption key is and what is next,
+as ocmt rotate status does. With --from-version, show the plan, ask, move every value from version N to the version of
 ENCRYPTION_KEY (or --to-version), then open every value with the new key alone
 and say which key may be retired. The servers keep running: each must have both
 keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on
@@ -47,19 +49,36 @@ Of tables above 256 MiB, or 1 GiB in all, it takes a sample, and then it names
 no key: --search full looks at everything.
 
 ` + describeDocument("rotate"),
-		Example: `  ocmt rotate --from-version 0
+		Example: `  ocmt rotate
+  ocmt rotate --from-version 0
   ocmt rotate --from-version 0 --dry-run
   ocmt rotate --from-version 1 --to-version 2 --yes --output json`,
 		Args: noArgs,
 	}
 	options.runOptions.addFlags(cmd)
 	options.proofOptions.addFlags(cmd)
-	cmd.RunE = runWithSettings(app, options, run)
+	move, status := runWithSettings(app, options, run), runWithSettings(app, &rotateStatusOptions{}, app.runRotateStatus)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if isBare(cmd) {
+			return status(cmd, args)
+		}
+		return move(cmd, args)
+	}
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	cmd.AddCommand(newRotateRollbackCommand(app, nil))
 	cmd.AddCommand(newRotateGatewayTokensCommand(app, nil))
 	cmd.AddCommand(newRotateMarkDoneCommand(app, nil))
+	cmd.AddCommand(newRotateBeginCommand(app, nil))
+	cmd.AddCommand(newRotateStatusCommand(app, nil))
+	cmd.AddCommand(newRotatePutBackCommand(app, nil))
 	return cmd
+}
+
+// isBare reports whether a command was given none of its own flags.
+func isBare(cmd *cobra.Command) bool {
+	bare := true
+	cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { bare = bare && !flag.Changed })
+	return bare
 }
 
 func (a *App) runRotate(ctx context.Context, settings *config.Settings, options *rotateOptions) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/ocmt/ocmt/internal/postgres/pgdiscover"
 	"github.com/ocmt/ocmt/internal/postgres/pgmigrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/postgres/pgrotation"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -24,6 +25,7 @@ type database struct {
 	*postgres.DB
 	tables    *pgmigrate.Store
 	record    *pgrecord.Record
+	labels    *pgrotation.Store
 	searchers *pgdiscover.Opener
 	chain     recordStore // the tool's own record
 }
@@ -45,7 +47,7 @@ func (a *App) openDatabase(settings *config.Settings) (*database, error) {
 		a.printer.Note("DATABASE_URL: passed over, as it means nothing here: %s", ui.Clean(strings.Join(names, ", ")))
 	}
 	own := a.openRecord(settings, db)
-	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator).WithChain(own), searchers: pgdiscover.New(db), chain: own}, nil
+	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator).WithChain(own), labels: pgrotation.New(db), searchers: pgdiscover.New(db), chain: own}, nil
 }
 
 // fullCatalogue returns the tables that every OCMT release encrypts, and those that
@@ -117,14 +119,28 @@ func (a *App) newEngine(settings *config.Settings, asked engineRequest) (*engine
 	if err != nil {
 		return nil, err
 	}
-	return &engine{app: a, settings: settings, db: db, ring: ring, planned: planned, pacing: a.newPacing(settings), request: migrate.Request{
-		From: asked.From.pointer(), To: ring.Current(), Tables: asked.Tables, Columns: asked.Columns,
+	made := a.newEngineOn(settings, db, asked)
+	made.useKeys(ring, configured)
+	made.planned = planned
+	return made, nil
+}
+
+// newEngineOn puts the engine together for a database, without keys.
+func (a *App) newEngineOn(settings *config.Settings, db *database, asked engineRequest) *engine {
+	return &engine{app: a, settings: settings, db: db, pacing: a.newPacing(settings), request: migrate.Request{
+		From: asked.From.pointer(), Tables: asked.Tables, Columns: asked.Columns,
 		Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Workers: cmp.Or(settings.Engine.Workers, migrate.DefaultWorkers(a.deps.Cores)),
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderTimeout: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
-		Configured: configured, Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
+		Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
 		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, RepairLabels: asked.RepairLabels, Search: asked.Search,
-	}}, nil
+	}}
+}
+
+// useKeys gives the engine its keys: values are brought to the current version of the ring. The servers
+// write the version that is configured.
+func (e *engine) useKeys(ring *crypto.Keyring, configured int) {
+	e.ring, e.request.To, e.request.Configured = ring, ring.Current(), configured
 }
 
 // targetKeyring returns the keyring that seals under the version to reach, once the

@@ -19,6 +19,8 @@ var ErrEscrowUndecided = errors.New("nobody has said whether an offline copy of 
 
 // Escrow is where the offline copy of a new key goes.
 type Escrow interface {
+	// Check refuses a place that cannot take a key, such as a file that is there.
+	Check() error
 	// Write writes a key, and reads it back where that is possible. It never replaces what is there.
 	Write(ctx context.Context, key secret.Value) error
 	// Where is the file, or EscrowOutput.
@@ -32,9 +34,9 @@ type Beginner struct {
 	Store  secretstore.Store
 	// Look looks at the labels of all encrypted values.
 	Look func(context.Context) (*Look, error)
-	// CheckKeys refuses where a run could not be made with the keys that are set: the current key opens
-	// nothing, the server is a standby, the record cannot be written.
-	CheckKeys func(context.Context) error
+	// CheckKeys refuses where a run from one version to the next could not be made: the current key does not
+	// open what it should, the server is a standby, the record cannot be written.
+	CheckKeys func(ctx context.Context, from, to int) error
 	// Make makes a key from a cryptographic source.
 	Make   func() (secret.Value, error)
 	Escrow Escrow       // nil for none
@@ -88,6 +90,11 @@ func (b Beginner) Plan(ctx context.Context, request BeginRequest) (*BeginPlan, e
 	if !request.EscrowDecided && !b.Known.IsSet() {
 		return nil, ErrEscrowUndecided
 	}
+	if b.Escrow != nil {
+		if err := b.Escrow.Check(); err != nil {
+			return nil, err
+		}
+	}
 	return b.planNew(ctx, keys, store, request)
 }
 
@@ -108,14 +115,16 @@ func (b Beginner) planNew(ctx context.Context, keys []RecordedKey, store Placeme
 	if err := checkFinished(keys, plan); err != nil {
 		return nil, err
 	}
-	if err := b.CheckKeys(ctx); err != nil {
+	if plan.To, err = nextVersion(keys, plan); err != nil {
+		return nil, err
+	}
+	if err := b.CheckKeys(ctx, plan.From, plan.To); err != nil {
 		return nil, err
 	}
 	if len(plan.Look.Gaps) > 0 {
 		return nil, refuseGap(plan.From, plan.Look.Gaps[0])
 	}
-	plan.To, err = nextVersion(keys, plan)
-	return plan, err
+	return plan, nil
 }
 
 // nextVersion returns the version that nothing has had yet.
@@ -140,7 +149,7 @@ func nextVersion(keys []RecordedKey, plan *BeginPlan) (int, error) {
 func (b Beginner) takeUp(keys []RecordedKey, found *RecordedKey, store Placement) (*BeginPlan, error) {
 	plan := &BeginPlan{To: found.Version, Made: found.Fingerprint, Store: store, TakenUp: found}
 	if found.Begun == nil {
-		return nil, refusePending(found, store, "another tool has made its entry: find out which, and what for")
+		return nil, refuseForeign(found)
 	}
 	plan.From = found.Begun.From
 	if before := KeyOf(keys, plan.From); before != nil {
@@ -154,7 +163,7 @@ func (b Beginner) takeUp(keys []RecordedKey, found *RecordedKey, store Placement
 	case b.Known.IsSet() && FingerprintOf(b.Known) != plan.Made:
 		return nil, refuseEscrow(found, FingerprintOf(b.Known))
 	case !plan.key.IsSet() && !b.Known.IsSet():
-		return nil, refusePending(found, store, adviseEscrow(found))
+		return nil, refusePending(found, store)
 	case !plan.older.IsSet():
 		return nil, refuseStore(store, fmt.Sprintf("it does not have the key of version %d, fingerprint %s", plan.From, plan.Before),
 			fmt.Sprintf("put the key of version %d back there, as %s, then run this again", plan.From, secret.NameEncryptionKey))
@@ -257,4 +266,9 @@ func checkPlaced(ctx context.Context, store secretstore.Store, fingerprints map[
 		}
 	}
 	return nil
+}
+
+// Next returns what is to be done when the key is in place.
+func (p *BeginPlan) Next() []Step {
+	return []Step{restartStep(p.To), nextForOlder(nil, p.From, 0)}
 }

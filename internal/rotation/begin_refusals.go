@@ -98,13 +98,16 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 }
 
 // refusePending refuses because a version was begun, and its key is not to be had here.
-func refusePending(pending *RecordedKey, store Placement, fix string) error {
-	who := ""
-	if begun := pending.Begun; begun != nil {
-		who = fmt.Sprintf(" by %s on %s, for %s", begun.Operator, begun.Host, begun.Store)
-	}
-	return refuse(finding.PendingKey, pending.Version, fmt.Sprintf("version %d was begun at %s%s, and %s does not have its key, fingerprint %s",
-		pending.Version, pending.Created.UTC().Format(time.DateTime+" UTC"), who, store.Place, pending.Fingerprint), fix)
+func refusePending(pending *RecordedKey, store Placement) error {
+	begun := pending.Begun
+	return refuse(finding.PendingKey, pending.Version, fmt.Sprintf("version %d was begun at %s by %s on %s, for %s, and %s does not have its key, fingerprint %s",
+		pending.Version, pending.Created.UTC().Format(time.DateTime+" UTC"), begun.Operator, begun.Host, begun.Store, store.Place, pending.Fingerprint), adviseEscrow(pending))
+}
+
+// refuseForeign refuses to go on with a version that ocmt rotate begin has not begun.
+func refuseForeign(key *RecordedKey) error {
+	return refuse(finding.PendingKey, key.Version, fmt.Sprintf("the record has version %d as %s, and ocmt rotate begin has not made it", key.Version, key.State),
+		"find out which tool has made its entry in encryption_keys, and what for")
 }
 
 // adviseEscrow says how to go on with a pending version whose key is in no store that is known.

@@ -84,3 +84,8 @@ func (p PutBacker) PutBack(ctx context.Context, plan *PutBackPlan) error {
 	}
 	return p.Record.RecordPutBack(ctx, plan.To, p.Store.Place())
 }
+
+// Next returns what is to be done when the key is back in place.
+func (p *PutBackPlan) Next() []Step {
+	return []Step{{"after the restart of every server, bring back what was written meanwhile", rollbackCommand(p.To)}}
+}

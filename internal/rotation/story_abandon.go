@@ -26,6 +26,9 @@ func (b Beginner) PlanAbandon(ctx context.Context) (*RecordedKey, *Look, error) 
 	if pending == nil {
 		return nil, nil, ErrNothingPending
 	}
+	if pending.Begun == nil {
+		return nil, nil, refuseForeign(pending)
+	}
 	store, err := ReadPlacement(ctx, b.Store)
 	if err != nil {
 		return nil, nil, err

@@ -26,6 +26,15 @@ type RecordedMove struct {
 	Reason    string `json:"reason"` // why it is not completed; "" where it is
 }
 
+// IsRunning reports whether a run holds the lock of the database.
+func (r *Record) IsRunning(ctx context.Context) (running bool, err error) {
+	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
+		running, err = postgres.IsLocked(ctx, conn)
+		return err
+	})
+	return running, err
+}
+
 // recordedMoves is how many entries Status returns.
 const recordedMoves = "30"
 

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// printRotateStatus shows where the story of the key is, on one screen.
+func printRotateStatus(printer *ui.Printer, status rotation.Status) {
+	printer.Line("%s", printer.Paint(ui.Strong, ui.Clean(status.Summary)))
+	if len(status.Versions) > 0 {
+		printer.Table(versionsTable(status.Versions))
+	}
+	for _, version := range status.Versions {
+		if version.Differs {
+			printer.Line("%s record, store and settings do not have one and the same key for version %d.", printer.Paint(ui.Bad, "error:"), version.Version)
+		}
+	}
+	for _, gap := range status.Gaps {
+		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), ui.Clean(gap.What), ui.Clean(gap.Reason))
+	}
+	for _, item := range status.Due {
+		printer.Line("due: %s since %s (%s): %s", ui.Clean(item.Name), item.Since.UTC().Format(time.DateOnly), ui.Clean(item.Reason), ui.Clean(item.Command))
+	}
+	for _, step := range status.Next {
+		printer.Line("%s", stepText(step))
+	}
+}
+
+// versionsTable shows the key versions, one a line.
+func versionsTable(versions []rotation.VersionStatus) ui.Table {
+	table := ui.Table{Columns: []ui.Column{{Title: "VERSION"}, {Title: "STATE"}, {Title: "FINGERPRINT"}, {Title: "VALUES"},
+		{Title: "IN THE STORE"}, {Title: "IN THIS PROCESS"}, {Title: "PROVEN UNUSED"}}}
+	for _, one := range versions {
+		values, proven := "?", ""
+		if one.Values != nil {
+			values = ui.Number(*one.Values)
+		}
+		if one.Proven != nil {
+			proven = one.Proven.UTC().Format(time.DateTime + " UTC")
+		}
+		state := string(one.State)
+		if state == "" {
+			state = "not recorded"
+		}
+		table.Rows = append(table.Rows, ui.Row(strconv.Itoa(one.Version), state, one.Fingerprint, values, one.Store, one.Settings, proven))
+	}
+	return table
+}

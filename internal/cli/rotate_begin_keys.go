@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// versionText returns a version for a sentence.
+func versionText(version int) string { return strconv.Itoa(version) }
+
+// placementOf returns the encryption keys of the settings of this process.
+func placementOf(settings *config.Settings) rotation.Placement {
+	texts := map[string]secret.Value{}
+	kind, _ := secret.Lookup("encryption")
+	for _, name := range kind.SettingNames(settings.Names) {
+		texts[name] = secret.NewValue(settings.Text(name))
+	}
+	return rotation.NewPlacement("the settings of this process", texts)
+}
+
+// openKeyStore returns the store of the keys, as openStore does, by its absolute path: the record names it
+// for processes that run elsewhere.
+func (a *App) openKeyStore(settings *config.Settings, flag storeFlag) (secretstore.Store, error) {
+	if flag.path == "" && envFileOf(settings) != "" {
+		flag.kind, flag.path = storeEnvFile, envFileOf(settings)
+	}
+	if absolute, err := filepath.Abs(a.path(flag.path)); err == nil && flag.path != "" {
+		flag.path = absolute
+	}
+	return a.openStore(settings, flag)
+}
+
+// lookAtLabels looks at the labels of every encrypted column of the database.
+func (e *engine) lookAtLabels(ctx context.Context) (*rotation.Look, error) {
+	found, err := e.db.tables.Describe(ctx, fullCatalogue(e.settings))
+	if err != nil {
+		return nil, err
+	}
+	return e.db.labels.Look(ctx, found.Tables)
+}
+
+// checkKeys makes the plan of a run from the current key to the next one, and refuses where that would be
+// refused. The next key is one for the trial alone: the older one may be a key that must not be sealed with.
+func (b *beginning) checkKeys(ctx context.Context, from, to int) error {
+	kind, _ := secret.Lookup("encryption")
+	trial, err := makeSecret(kind, b.app.deps.Random)
+	if err != nil {
+		return err
+	}
+	set := secret.NewKeySet(trial.Reveal(), strconv.Itoa(to), map[string]string{strconv.Itoa(from): b.settings.Text(kind.Setting)})
+	ring, err := set.Keyring(nil)
+	if err != nil {
+		return err
+	}
+	b.engine.request.From = &from
+	b.engine.useKeys(ring, to)
+	plan, err := b.engine.plan(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range plan.Findings {
+		adviseToBegin(&plan.Findings[i])
+	}
+	return plan.Refusal()
+}
+
+// keyCodes are the codes about a key that a run can be told to go on with, and a beginning cannot.
+var keyCodes = []finding.Code{finding.WrongKey, finding.MixedKeys, finding.Mislabelled, finding.SwappedKeys, finding.RecordedKey}
+
+// adviseToBegin gives a finding of a run the advice that is right before a rotation.
+func adviseToBegin(found *finding.Finding) {
+	if slices.Contains(keyCodes, found.Code) {
+		found.Fix = "compare the fingerprint that ocmt validate shows here with that on a server; a rotation begins with the key that opens the values, and ocmt migrate plan says more of them"
+	}
+}
+
+// escrowFile is a file for the offline copy of a key.
+type escrowFile struct {
+	app   *App
+	name  string // as the operator gave it
+	there bool   // an earlier begin has written it
+}
+
+// advice says what to do about a file that is there.
+func (e *escrowFile) advice() string {
+	return "name another file: an offline copy is never replaced; --from-escrow goes on with the key that is in it"
+}
+
+// Check implements rotation.Escrow.
+func (e *escrowFile) Check() error {
+	if e.there {
+		return nil
+	}
+	path := e.app.path(e.name)
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return &ui.Error{Message: fmt.Sprintf("there is no folder %q", filepath.Dir(path)), Hints: []string{"make it first, with mode 0700"}, Code: ui.ExitFailed}
+	}
+	return checkTarget(path, false, e.advice())
+}
+
+// Write implements rotation.Escrow.
+func (e *escrowFile) Write(_ context.Context, key secret.Value) error {
+	return writePrivateFile(e.app.path(e.name), key.Reveal()+"\n", false, e.advice())
+}
+
+// Where implements rotation.Escrow. Another process may run in another folder.
+func (e *escrowFile) Where() string {
+	path := e.app.path(e.name)
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute
+	}
+	return path
+}
+
+// escrowOutput is standard output for the offline copy of a key.
+type escrowOutput struct{ app *App }
+
+// Check implements rotation.Escrow.
+func (*escrowOutput) Check() error { return nil }
+
+// Write implements rotation.Escrow. An output that nobody reads any more has kept no copy.
+func (e *escrowOutput) Write(_ context.Context, key secret.Value) error {
+	output := e.app.deps.Streams.Out
+	if _, err := io.WriteString(output, key.Reveal()+"\n"); err != nil {
+		return withoutPath(err)
+	}
+	if closable, ok := output.(*closableOutput); ok && closable.closed.Load() {
+		return errors.New("nobody reads standard output any more")
+	}
+	return nil
+}
+
+// Where implements rotation.Escrow.
+func (*escrowOutput) Where() string { return rotation.EscrowOutput }
+
+// maxEscrow is how many bytes of the file of an offline copy are read.
+const maxEscrow = 4 << 10
+
+// readEscrow reads the offline copy of a key. Its errors repeat nothing of the file.
+func (a *App) readEscrow(name string) (secret.Value, error) {
+	file, err := os.Open(a.path(name))
+	if err != nil {
+		return secret.Value{}, &ui.Error{Message: "reading the offline copy " + shownName(name) + ": " + withoutPath(err).Error(), Code: ui.ExitUsage,
+			Hints: []string{"name the file that ocmt rotate begin --escrow has written"}}
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, maxEscrow))
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("reading the offline copy %s: %w", shownName(name), withoutPath(err))
+	}
+	key := secret.NewValue(strings.TrimSpace(string(text)))
+	if rotation.FingerprintOf(key) == "" {
+		return secret.Value{}, &ui.Error{Message: "the file " + shownName(name) + " holds no encryption key", Code: ui.ExitUsage,
+			Hints: []string{"name the file that ocmt rotate begin --escrow has written: it has 64 hexadecimal characters and nothing else"}}
+	}
+	return key, nil
+}

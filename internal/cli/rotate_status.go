@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// rotateStatusOptions are the flags of ocmt rotate status.
+type rotateStatusOptions struct{ Store storeFlag }
+
+// Validate finds nothing wrong.
+func (o *rotateStatusOptions) Validate() error { return nil }
+
+func newRotateStatusCommand(app *App, run func(context.Context, *config.Settings, *rotateStatusOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runRotateStatus
+	}
+	options := &rotateStatusOptions{}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say where the rotation of the encryption key is, and what is next",
+		Long: `Say which key versions there are, in what state the record has each, how many
+values of the database are labelled with it, and where its key stands here; then
+what is next, as a command. It reads the labels of the values and opens none. It
+changes nothing, needs no right to write, and says what it could not look at.
+
+` + describeDocument("rotate-status"),
+		Example: `  ocmt rotate status
+  ocmt rotate status --output json`,
+		Args: noArgs,
+	}
+	cmd.Flags().Var(&options.Store, "store", "where the secrets are kept: envfile:PATH, dir:PATH, or the path of an env file or a folder (default: the env file that is read)")
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	return cmd
+}
+
+func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, options *rotateStatusOptions) error {
+	db, err := a.openDatabase(settings)
+	if err != nil {
+		return err
+	}
+	engine := a.newEngineOn(settings, db, engineRequest{})
+	defer engine.close()
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	view := rotation.View{}
+	place := placementOf(settings)
+	view.Settings = &place
+	if err := a.viewStore(ctx, settings, options.Store, &view); err != nil {
+		return err
+	}
+	failure := engine.viewDatabase(ctx, &view)
+	if ctx.Err() != nil {
+		return causeOf(ctx, ctx.Err())
+	}
+	status := rotation.Assess(view)
+	printRotateStatus(a.printer, status)
+	if err := a.printer.Document("rotate-status", status); err != nil {
+		return err
+	}
+	return failure
+}
+
+// viewStore fills in what the store has. The error is about a store that the operator has named.
+func (a *App) viewStore(ctx context.Context, settings *config.Settings, flag storeFlag, view *rotation.View) error {
+	store, err := a.openKeyStore(settings, flag)
+	if err == nil {
+		var place rotation.Placement
+		if place, err = rotation.ReadPlacement(ctx, store); err == nil {
+			view.Store = &place
+			if place.Problem != "" {
+				view.Gaps = append(view.Gaps, rotation.Gap{What: place.Place, Reason: place.Problem})
+			}
+			return nil
+		}
+	}
+	if flag.path != "" {
+		return err
+	}
+	view.Gaps = append(view.Gaps, rotation.Gap{What: "the store", Reason: err.Error()})
+	return nil
+}
+
+// viewDatabase fills in what the database has. What one question could not look at is a gap; the error says
+// that the database did not answer at all.
+func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure error) {
+	ask := func(what string, question func() error) {
+		if failure != nil {
+			return
+		}
+		err := question()
+		var connect *postgres.ConnectError
+		if errors.As(err, &connect) {
+			failure = err
+		}
+		if err != nil {
+			view.Gaps = append(view.Gaps, rotation.Gap{What: what, Reason: err.Error()})
+		}
+	}
+	ask("the record of key versions", func() (err error) {
+		view.Keys, err = e.db.record.KeyStates(ctx)
+		return err
+	})
+	ask("whether a run is at work", func() (err error) {
+		view.Running, err = e.db.record.IsRunning(ctx)
+		return err
+	})
+	ask("the values of the database", func() (err error) {
+		view.Look, err = e.lookAtLabels(ctx)
+		return err
+	})
+	return failure
+}
