@@ -49,15 +49,23 @@ func checkRecord(keys []RecordedKey, plan *BeginPlan) error {
 	}
 	return refuse(finding.UnfinishedRotation, active.Version,
 		fmt.Sprintf("the record has version %d as the active one, and %s has version %d", active.Version, plan.Store.Place, plan.From),
-		fmt.Sprintf("bring its key to this place: %s", adviseActive(active)))
+		stepToActive(active).String())
 }
 
-// adviseActive says how the key of the active version comes into one more store.
-func adviseActive(active *RecordedKey) string {
+// stepToActive says how the key of the active version comes into one more store.
+func stepToActive(active *RecordedKey) Step {
 	if active.Begun == nil {
-		return fmt.Sprintf("set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION=%d and the older keys as the other servers have them", active.Version)
+		return Step{Text: fmt.Sprintf("set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION=%d and the older keys here as the other servers have them", active.Version)}
 	}
-	return "ocmt rotate begin --from-escrow " + cmp.Or(escrowFile(active), "FILE") + ", with the offline copy of fingerprint " + active.Fingerprint
+	return Step{"bring the key of fingerprint " + active.Fingerprint + " to this place, from its offline copy", "ocmt rotate begin --from-escrow " + cmp.Or(escrowFile(active), "FILE")}
+}
+
+// labelledText says how many values are labelled with something.
+func labelledText(values int64) string {
+	if values == 1 {
+		return "1 value is labelled with"
+	}
+	return fmt.Sprintf("%d values are labelled with", values)
 }
 
 // checkFinished refuses while an earlier rotation is unfinished: an older key is in the store or may still be
@@ -80,7 +88,7 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 		}
 		var reasons []string
 		if labels[version] > 0 {
-			reasons = append(reasons, fmt.Sprintf("%d values are labelled with it", labels[version]))
+			reasons = append(reasons, labelledText(labels[version])+" it")
 		}
 		if plan.Store.Keys[version] != "" && version < plan.From {
 			reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))

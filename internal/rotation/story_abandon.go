@@ -42,7 +42,7 @@ func (b Beginner) PlanAbandon(ctx context.Context) (*RecordedKey, *Look, error) 
 	}
 	if values := look.Labels()[pending.Version]; values > 0 {
 		return nil, nil, refuse(finding.UnfinishedRotation, pending.Version,
-			fmt.Sprintf("%d values are labelled with version %d: a server has its key", values, pending.Version), adviseEscrow(pending))
+			fmt.Sprintf("%s version %d: a server has its key", labelledText(values), pending.Version), adviseEscrow(pending))
 	}
 	if len(look.Gaps) > 0 {
 		return nil, nil, refuseGap(pending.Version, look.Gaps[0])

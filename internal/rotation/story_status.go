@@ -143,7 +143,7 @@ func (a *assessment) decide() Status {
 	case place != nil && place.Version < a.current:
 		active := NewestIn(a.Keys, Active)
 		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("The record has version %d as the active one, and %s has version %d.", a.current, place.Place, place.Version),
-			Next: []Step{{"bring the new key to this place", adviseActive(active)}}}
+			Next: []Step{stepToActive(active)}}
 	}
 	for _, version := range a.known() {
 		if version < a.current && a.isThere(version) {
@@ -190,7 +190,7 @@ func (a *assessment) decideRolledBack() Status {
 		}
 	}
 	if newer > 0 {
-		status.Next = append(status.Next, Step{fmt.Sprintf("bring %d values back that are labelled with a newer version", newer), rollbackCommand(a.current)})
+		status.Next = append(status.Next, Step{labelledText(newer) + " a newer version: bring them back", rollbackCommand(a.current)})
 	}
 	if place := a.place(); place != nil && place.Version > a.current {
 		status.Next = append(status.Next, Step{"put the older key back, then restart every server", putBackCommand(a.current)},
@@ -206,7 +206,7 @@ func (a *assessment) decideOlder(version int) Status {
 	status := Status{Next: []Step{next}}
 	switch {
 	case values > 0:
-		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %d values are still labelled with version %d.", a.current, values, version)
+		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %s version %d.", a.current, labelledText(values), version)
 		status.Next = append([]Step{restartStep(a.current)}, next)
 	case a.Look == nil:
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished; the values were not looked at.", a.current, version)
