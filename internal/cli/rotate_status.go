@@ -107,6 +107,7 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 	}
 	ask("the record of key versions", func() (err error) {
 		view.Keys, err = e.db.record.KeyStates(ctx)
+		view.Unread = err != nil
 		return err
 	})
 	ask("whether a run is at work", func() (err error) {

@@ -49,6 +49,7 @@ func makeDatabase(server *testenv.Postgres, ts *testscript.TestScript, negated b
 	ts.Check(err)
 	ts.Setenv("DATABASE_URL", server.URL("postgres", name))
 	ts.Setenv("READER_URL", server.URL("reader", name))
+	ts.Setenv("VIEWER_URL", server.URL("viewer", name))
 	ts.Setenv("ADVISED_URL", server.URL("advised", name))
 	ts.Setenv("CHAINLESS_URL", server.URL("chainless", name))
 }

@@ -10,10 +10,11 @@ import (
 // Phase is where a deployment is in the story of its key.
 type Phase string
 
-// The phases. All but PhaseSettled and PhaseNoKey have a next step.
+// The phases.
 const (
 	PhaseNoKey      Phase = "no_key"      // no key was found anywhere
 	PhaseSettled    Phase = "settled"     // one key, and nothing to do
+	PhaseUnknown    Phase = "unknown"     // not everything could be looked at, and nothing was found to do
 	PhaseRunning    Phase = "running"     // a run is at work
 	PhasePending    Phase = "pending"     // a key was made, and is not known to be in place
 	PhaseBehind     Phase = "behind"      // the store has an older version than the record
@@ -32,6 +33,8 @@ type View struct {
 	Running  bool
 	Due      []DueItem
 	Gaps     []Gap
+	// Unread says that the record could not be read; Keys is empty then.
+	Unread bool
 }
 
 // DueItem is a secret that is to be changed.
@@ -59,7 +62,9 @@ type VersionStatus struct {
 	State       KeyState   `json:"state"`       // "" where the record does not have it
 	Created     *time.Time `json:"created"`
 	Proven      *time.Time `json:"proven"`
-	Values      *int64     `json:"values"`   // labelled with it; null where the database was not looked at
+	// Values is how many are labelled with it, of what was looked at; null where none was seen and not
+	// everything was looked at.
+	Values   *int64 `json:"values"`
 	Store       string     `json:"store"`    // the setting that has its key; "" for none
 	Settings    string     `json:"settings"` // likewise, in this process
 	// Differs says that record, store and settings do not have one and the same key for it.
@@ -136,7 +141,7 @@ func (a *assessment) decide() Status {
 		return Status{Phase: PhaseRunning, Summary: "A run is at work.", Next: []Step{{"watch it", "ocmt migrate status --watch"}}}
 	case pending != nil:
 		return a.decidePending(pending)
-	case place == nil && len(a.Keys) == 0:
+	case place == nil && len(a.Keys) == 0 && !a.Unread:
 		return Status{Phase: PhaseNoKey, Summary: "No key is set here, and none is recorded.", Next: []Step{{"make the first key", "ocmt keygen encryption"}}}
 	case a.isRolledBack():
 		return a.decideRolledBack()
@@ -150,8 +155,17 @@ func (a *assessment) decide() Status {
 			return a.decideOlder(version)
 		}
 	}
+	if a.isPartial() {
+		return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at.", a.current),
+			Next: []Step{{Text: "see what was not looked at, and run this again where it can be"}}}
+	}
 	return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use.", a.current),
 		Next: []Step{{"a new key, when one is wanted", "ocmt rotate begin --escrow FILE"}}}
+}
+
+// isPartial reports whether something could not be looked at that would say more.
+func (a *assessment) isPartial() bool {
+	return a.Unread || a.Look == nil || len(a.Look.Gaps) > 0
 }
 
 func (a *assessment) decidePending(pending *RecordedKey) Status {
@@ -208,8 +222,8 @@ func (a *assessment) decideOlder(version int) Status {
 	case values > 0:
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %s version %d.", a.current, labelledText(values), version)
 		status.Next = append([]Step{restartStep(a.current)}, next)
-	case a.Look == nil:
-		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished; the values were not looked at.", a.current, version)
+	case a.isPartial():
+		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished. Not everything was looked at.", a.current, version)
 	case key == nil || key.State == DecryptOnly && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
 	default:
@@ -275,8 +289,7 @@ func (a *assessment) versions() []VersionStatus {
 		if key := KeyOf(a.Keys, version); key != nil {
 			one.Fingerprint, one.State, one.Created, one.Proven = key.Fingerprint, key.State, timeOrNil(key.Created), timeOrNil(key.Proven)
 		}
-		if a.Look != nil {
-			values := a.labels[version]
+		if values := a.labels[version]; a.Look != nil && (values > 0 || len(a.Look.Gaps) == 0) {
 			one.Values = &values
 		}
 		one.Store, one.Settings = one.place(a.Store), one.place(a.Settings)

@@ -48,6 +48,9 @@ func stories() []story {
 		{"one key", func(old, _ string) rotation.View {
 			return rotation.View{Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Look: labelled(map[int]int64{0: 1})}
 		}, rotation.PhaseSettled, "ocmt rotate begin --escrow FILE", "Version 0 is the only key"},
+		{"one key, and no look", func(old, _ string) rotation.View {
+			return rotation.View{Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Unread: true}
+		}, rotation.PhaseUnknown, "", "Not everything was looked at"},
 		{"a run", func(old, fresh string) rotation.View { return rotation.View{Running: true, Store: both(old, fresh)} }, rotation.PhaseRunning, "ocmt migrate status --watch", ""},
 		{"pending", func(old, _ string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Active, rotation.Pending), Store: placed(map[string]string{"ENCRYPTION_KEY": old})}
