@@ -73,6 +73,9 @@ var leakCommands = map[string]leakCommand{
 	"ocmt audit log":          {args: []string{"audit", "log"}, reach: toDatabase},
 	"ocmt audit verify-chain": {args: []string{"audit", "verify-chain"}, reach: toDatabase, code: 1},
 	"ocmt audit record":       {args: []string{"audit", "record", "backup-verified"}, reach: toDatabase},
+	"ocmt rotate begin":       {args: []string{"rotate", "begin", "--no-escrow", "--store", "dir:."}, reach: toDatabase, code: 5},
+	"ocmt rotate status":      {args: []string{"rotate", "status"}, reach: toDatabase},
+	"ocmt rotate put-back":    {args: []string{"rotate", "put-back", "--to-version", "0", "--store", "dir:."}, reach: toDatabase, code: 5},
 	"ocmt rotate":             {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
 }
 
@@ -80,6 +83,7 @@ var leakCommands = map[string]leakCommand{
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
 	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
 	"list", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
+	"store", "escrow", "from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
 
 // situation is one way to run every command.
 type situation struct {

@@ -37,12 +37,14 @@ func newRotateCommand(app *App, run func(context.Context, *config.Settings, *rot
 	cmd := &cobra.Command{
 		Use:   "rotate [--from-version N]",
 		Short: "Bring every secret in the database under the new key, and prove it",
-		Long: `Without a flag, say where the rotation of the encryption key is and what is next,
-as ocmt rotate status does. With --from-version, show the plan, ask, move every value from version N to the version of
-ENCRYPTION_KEY (or --to-version), then open every value with the new key alone
-and say which key may be retired. The servers keep running: each must have both
-keys and the new ENCRYPTION_KEY_VERSION before this begins, since a server on
-the old version cannot read the new values.
+		Long: `Without a flag, say where the rotation of the encryption key is and what is
+next, as ocmt rotate status does.
+
+With --from-version, show the plan, ask, move every value from version N to the
+version of ENCRYPTION_KEY (or --to-version), then open every value with the new
+key alone and say which key may be retired. The servers keep running: each must
+have both keys and the new ENCRYPTION_KEY_VERSION before this begins, since a
+server on the old version cannot read the new values.
 
 At the end it looks through every other column for values that nothing lists.
 Of tables above 256 MiB, or 1 GiB in all, it takes a sample, and then it names
