@@ -72,20 +72,7 @@ func labelledText(values int64) string {
 // needed, or values are under a version that was rolled back.
 func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 	labels := plan.Look.Labels()
-	versions := map[int]bool{}
-	for _, key := range keys {
-		versions[key.Version] = key.State == DecryptOnly && key.Version < plan.From
-	}
-	for version := range plan.Store.Keys {
-		versions[version] = versions[version] || version < plan.From
-	}
-	for version, values := range labels {
-		versions[version] = versions[version] || values > 0 && version != plan.From
-	}
-	for _, version := range slices.Sorted(maps.Keys(versions)) {
-		if !versions[version] {
-			continue
-		}
+	for _, version := range findUnfinishedVersions(keys, plan, labels) {
 		var reasons []string
 		if labels[version] > 0 {
 			reasons = append(reasons, labelledText(labels[version])+" it")
@@ -93,16 +80,39 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 		if plan.Store.Keys[version] != "" && version < plan.From {
 			reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))
 		}
-		if key := KeyOf(keys, version); key != nil && key.State == DecryptOnly {
+		key := KeyOf(keys, version)
+		if key != nil && key.State == DecryptOnly {
 			reasons = append(reasons, "the record has it as decrypt-only")
 		}
-		next := nextForOlder(KeyOf(keys, version), version, labels[version])
+		next := nextForOlder(key, version, labels[version])
 		if version > plan.From {
 			next = Step{fmt.Sprintf("bring its values back to version %d", plan.From), rollbackCommand(plan.From)}
 		}
 		return refuse(finding.UnfinishedRotation, version, fmt.Sprintf("an earlier rotation is not finished: version %d is still there: %s", version, strings.Join(reasons, ", ")), next.String())
 	}
 	return nil
+}
+
+// findUnfinishedVersions returns the versions, in their order, that are still there beside the current one.
+// A newer one without values is a rollback that has ended.
+func findUnfinishedVersions(keys []RecordedKey, plan *BeginPlan, labels map[int]int64) []int {
+	there := map[int]bool{}
+	for _, key := range keys {
+		if key.State == DecryptOnly && key.Version < plan.From {
+			there[key.Version] = true
+		}
+	}
+	for version := range plan.Store.Keys {
+		if version < plan.From {
+			there[version] = true
+		}
+	}
+	for version, values := range labels {
+		if values > 0 && version != plan.From {
+			there[version] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(there))
 }
 
 // refusePending refuses because a version was begun, and its key is not to be had here.

@@ -118,9 +118,6 @@ func (p *Placement) find(fingerprint string) secret.Value {
 	return secret.Value{}
 }
 
-// isEmpty reports whether the place has no key.
-func (p *Placement) isEmpty() bool { return len(p.Keys) == 0 && p.Problem == "" }
-
 // changeTo returns the change of a setting, and whether it is one. The store must still hold what the
 // placement was read with.
 func (p *Placement) changeTo(name string, text secret.Value) (secretstore.Change, bool) {

@@ -65,8 +65,8 @@ type VersionStatus struct {
 	// Values is how many are labelled with it, of what was looked at; null where none was seen and not
 	// everything was looked at.
 	Values   *int64 `json:"values"`
-	Store       string     `json:"store"`    // the setting that has its key; "" for none
-	Settings    string     `json:"settings"` // likewise, in this process
+	Store    string `json:"store"`    // the setting that has its key; "" for none
+	Settings string `json:"settings"` // likewise, in this process
 	// Differs says that record, store and settings do not have one and the same key for it.
 	Differs bool `json:"differs"`
 }
