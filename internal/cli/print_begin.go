@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -71,6 +72,11 @@ func (b *beginning) printBegun(plan *rotation.BeginPlan) {
 	kind, _ := secret.Lookup("encryption")
 	b.say("\nRestart every %s server that shares the database, close together: %s. One on version %d cannot read what another writes under version %d.",
 		strings.Join(componentNames(kind.Change.Restart), " and "), kind.Change.Why, plan.From, plan.To)
+	for _, name := range []string{secret.NameEncryptionKey, secret.NameEncryptionKeyVersion} {
+		if source := b.settings.Source(name); source.Kind == config.FromEnvironment || source.Kind == config.FromSecretFile {
+			b.app.printer.Warn("%s comes from the %s here, which goes before the store: take it out, or this process goes on with the old one", name, ui.Clean(source.String()))
+		}
+	}
 	if file := b.escrowName(plan); file != "" {
 		b.say("A server with a store of its own needs the key there too: run ocmt rotate begin --from-escrow %s on its machine.", ui.Clean(file))
 	}

@@ -177,10 +177,19 @@ func (b *beginning) begin(ctx context.Context) error {
 	err = b.beginner.Begin(ctx, plan)
 	b.app.tellStore(b.beginner.Store)
 	if err != nil {
-		return causeOf(ctx, err)
+		return withCause(ctx, err)
 	}
 	b.printBegun(plan)
 	return b.app.printer.Document("rotate-begin", newBeginDocument(plan, b))
+}
+
+// withCause says why the work was cut off, where it was, and keeps the step that it came to.
+func withCause(ctx context.Context, err error) error {
+	var failed *rotation.BeginError
+	if !errors.As(err, &failed) {
+		return causeOf(ctx, err)
+	}
+	return &rotation.BeginError{Step: failed.Step, Plan: failed.Plan, Err: causeOf(ctx, failed.Err)}
 }
 
 // abandon gives up the version that was begun and is not in place.

@@ -78,11 +78,12 @@ func (b Beginner) Plan(ctx context.Context, request BeginRequest) (*BeginPlan, e
 	if err != nil {
 		return nil, err
 	}
-	if store.Problem != "" {
-		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
-	}
+	// A store that was changed in part is one that the version can still be taken up with.
 	if pending := NewestIn(keys, Pending); pending != nil {
 		return b.takeUp(keys, pending, store)
+	}
+	if store.Problem != "" {
+		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
 	}
 	if active := NewestIn(keys, Active); active != nil && b.Known.IsSet() && active.Fingerprint == FingerprintOf(b.Known) {
 		return b.takeUp(keys, active, store)
@@ -249,7 +250,7 @@ func (b Beginner) place(ctx context.Context, plan *BeginPlan) error {
 	changes := plan.Store.changes(names, map[string]secret.Value{
 		older: plan.older, secret.NameEncryptionKey: plan.key, secret.NameEncryptionKeyVersion: secret.NewValue(strconv.Itoa(plan.To))})
 	if err := b.Store.Apply(ctx, changes...); err != nil {
-		return fmt.Errorf("changing %s: %w", b.Store.Place(), err)
+		return fmt.Errorf("putting the key in place: %w", err)
 	}
 	return checkPlaced(ctx, b.Store, map[int]string{plan.To: plan.Made, plan.From: plan.Before}, plan.To)
 }

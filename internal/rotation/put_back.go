@@ -76,7 +76,7 @@ func (p PutBacker) Plan(ctx context.Context, to int) (*PutBackPlan, error) {
 func (p PutBacker) PutBack(ctx context.Context, plan *PutBackPlan) error {
 	if !plan.Done {
 		if err := p.Store.Apply(ctx, plan.changes...); err != nil {
-			return fmt.Errorf("changing %s: %w", p.Store.Place(), err)
+			return fmt.Errorf("putting the key back in place: %w", err)
 		}
 		if err := checkPlaced(ctx, p.Store, plan.wanted, plan.To); err != nil {
 			return err

@@ -75,7 +75,7 @@ func countLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) 
 	if _, err := conn.Exec(ctx, "savepoint table_look").ReadAll(); err != nil {
 		return nil, "", postgres.ExplainError(err)
 	}
-	rows, err := postgres.QueryRows(ctx, conn, countingSQL(table))
+	refused, rows, err := queryLabels(ctx, conn, table)
 	var failure *postgres.FailureError
 	if errors.As(err, &failure) && failure.Kind.IsRefusal() {
 		refused, err = failure.Error(), nil
@@ -102,6 +102,22 @@ func countLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) 
 		}
 	}
 	return counts, "", nil
+}
+
+// hiddenRows says why the counts of a table would be too low.
+const hiddenRows = "row-level security may hide rows from the account"
+
+// queryLabels asks for the counts of a table. It asks for nothing, and says why, where rows may be hidden.
+func queryLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (refused string, rows [][]string, err error) {
+	hidden, err := postgres.QueryRows(ctx, conn, "select row_security_active($1::text::regclass)", postgres.Quote(table.Schema, table.Name))
+	if err != nil {
+		return "", nil, err
+	}
+	if hidden[0][0] == "t" {
+		return hiddenRows, nil, nil
+	}
+	rows, err = postgres.QueryRows(ctx, conn, countingSQL(table))
+	return "", rows, err
 }
 
 // countingSQL returns the statement that counts the values of each column of a table by their label. Only
