@@ -71,7 +71,7 @@ func (b *beginning) printBegun(plan *rotation.BeginPlan) {
 	b.say("\nVersion %d, fingerprint %s, is in place in %s, which was read back.", plan.To, plan.Made, ui.Clean(plan.Store.Place))
 	kind, _ := secret.Lookup("encryption")
 	b.say("\nRestart every %s server that shares the database, close together: %s. One on version %d cannot read what another writes under version %d.",
-		strings.Join(componentNames(kind.Change.Restart), " and "), kind.Change.Why, plan.From, plan.To)
+		strings.Join(restartNames(kind.Change), " and "), kind.Change.Why, plan.From, plan.To)
 	for _, name := range []string{secret.NameEncryptionKey, secret.NameEncryptionKeyVersion} {
 		if source := b.settings.Source(name); source.Kind == config.FromEnvironment || source.Kind == config.FromSecretFile {
 			b.app.printer.Warn("%s comes from the %s here, which goes before the store: take it out, or this process goes on with the old one", name, ui.Clean(source.String()))
@@ -118,10 +118,10 @@ func stepText(step rotation.Step) string {
 	return "next: " + ui.Clean(step.Command) + "   (" + ui.Clean(step.Text) + ")"
 }
 
-// componentNames returns the names of components.
-func componentNames(components []secret.Component) []string {
-	names := make([]string, 0, len(components))
-	for _, one := range components {
+// restartNames returns the names of the components that must restart after a change.
+func restartNames(change secret.Change) []string {
+	names := make([]string, 0, len(change.Restart))
+	for _, one := range change.Restart {
 		names = append(names, string(one))
 	}
 	return slices.Compact(names)

@@ -138,6 +138,7 @@ remove the key.`, joinVersions(retirable), request.To, keyNames(retirable)))
 func printRollback(printer *ui.Printer, request migrate.Request) {
 	printer.Line("Switch every server back to ENCRYPTION_KEY_VERSION=%d, with the key of that version as", request.To)
 	printer.Line("ENCRYPTION_KEY and the newer one as ENCRYPTION_KEY_V%d, and run this once more with these", request.Configured)
-	printer.Line("settings: until then they write under the newer version. Keep the newer key until that run")
+	printer.Line("settings: until then they write under the newer version. In the store of a machine, ocmt rotate")
+	printer.Line("put-back --to-version %d changes the settings so. Keep the newer key until that run", request.To)
 	printer.Line("has proven every value: ocmt rotate rollback --to-version %d", request.To)
 }

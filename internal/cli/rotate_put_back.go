@@ -79,7 +79,7 @@ func (e *engine) putBack(ctx context.Context, putter rotation.PutBacker, options
 	e.printPutBack(plan)
 	kind, _ := secret.Lookup("encryption")
 	written := putBackDocument{DryRun: options.DryRun, To: plan.To, From: plan.From, Store: plan.Store.Place, Placed: plan.Done, Newer: plan.Newer,
-		Restart: componentNames(kind.Change.Restart), Next: plan.Next()}
+		Restart: restartNames(kind.Change), Next: plan.Next()}
 	if plan.Done || options.DryRun {
 		return e.app.printer.Document("rotate-put-back", written)
 	}

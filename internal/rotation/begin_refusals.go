@@ -72,25 +72,27 @@ func labelledText(values int64) string {
 // needed, or values are under a version that was rolled back.
 func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 	labels := plan.Look.Labels()
-	for _, version := range findUnfinishedVersions(keys, plan, labels) {
-		var reasons []string
-		if labels[version] > 0 {
-			reasons = append(reasons, labelledText(labels[version])+" it")
-		}
-		if plan.Store.Keys[version] != "" && version < plan.From {
-			reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))
-		}
-		key := KeyOf(keys, version)
-		if key != nil && key.State == DecryptOnly {
-			reasons = append(reasons, "the record has it as decrypt-only")
-		}
-		next := nextForOlder(key, version, labels[version])
-		if version > plan.From {
-			next = Step{fmt.Sprintf("bring its values back to version %d", plan.From), rollbackCommand(plan.From)}
-		}
-		return refuse(finding.UnfinishedRotation, version, fmt.Sprintf("an earlier rotation is not finished: version %d is still there: %s", version, strings.Join(reasons, ", ")), next.String())
+	versions := findUnfinishedVersions(keys, plan, labels)
+	if len(versions) == 0 {
+		return nil
 	}
-	return nil
+	version := versions[0] // the others are told when this one is finished
+	var reasons []string
+	if labels[version] > 0 {
+		reasons = append(reasons, labelledText(labels[version])+" it")
+	}
+	if plan.Store.Keys[version] != "" && version < plan.From {
+		reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))
+	}
+	key := KeyOf(keys, version)
+	if key != nil && key.State == DecryptOnly {
+		reasons = append(reasons, "the record has it as decrypt-only")
+	}
+	next := nextForOlder(key, version, labels[version])
+	if version > plan.From {
+		next = Step{fmt.Sprintf("bring its values back to version %d", plan.From), rollbackCommand(plan.From)}
+	}
+	return refuse(finding.UnfinishedRotation, version, fmt.Sprintf("an earlier rotation is not finished: version %d is still there: %s", version, strings.Join(reasons, ", ")), next.String())
 }
 
 // findUnfinishedVersions returns the versions, in their order, that are still there beside the current one.

@@ -33,7 +33,7 @@ type world struct {
 	killAfter bool
 	// inPart is how many changes of a write the store makes before the process ends; 0 for all or none.
 	inPart int
-	backs     int
+	backs  int
 }
 
 // change counts a change, and makes it unless the process ends before.
