@@ -23,7 +23,10 @@ func (b *beginning) say(format string, args ...any) {
 func (b *beginning) printPlan(plan *rotation.BeginPlan) {
 	place := ui.Clean(plan.Store.Place)
 	switch {
-	case plan.TakenUp != nil && plan.Recorded():
+	case plan.Placed && plan.Recorded():
+		b.say("Nothing to do: version %d, fingerprint %s, is active, and in place in %s.", plan.To, plan.Made, place)
+		return
+	case plan.Recorded():
 		b.say("Version %d, fingerprint %s, is active already. Its key goes into %s.", plan.To, plan.Made, place)
 		return
 	case plan.Placed:

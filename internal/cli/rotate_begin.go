@@ -164,11 +164,11 @@ func (b *beginning) begin(ctx context.Context) error {
 		return causeOf(asking, err)
 	}
 	b.printPlan(plan)
+	if b.options.DryRun || plan.Placed && plan.Recorded() {
+		return b.app.printer.Document("rotate-begin", newBeginDocument(plan, b))
+	}
 	if err := b.app.tellRecord(asking, b.engine.db.chain); err != nil {
 		return causeOf(asking, err)
-	}
-	if b.options.DryRun {
-		return b.app.printer.Document("rotate-begin", newBeginDocument(plan, b))
 	}
 	question := ui.Question{Text: "Put the key of version " + versionText(plan.To) + " in place?", Reversible: true}
 	if err := b.app.printer.Confirm(asking, question); err != nil {
@@ -196,7 +196,7 @@ func withCause(ctx context.Context, err error) error {
 func (b *beginning) abandon(ctx context.Context) error {
 	asking, answered := b.app.stop.Context(ctx)
 	defer answered()
-	pending, look, err := b.beginner.PlanAbandon(asking)
+	pending, look, err := b.beginner.PlanAbandon(asking, placementOf(b.settings))
 	if err != nil {
 		return causeOf(asking, err)
 	}
@@ -213,7 +213,7 @@ func (b *beginning) abandon(ctx context.Context) error {
 	if err := b.app.printer.Confirm(asking, question); err != nil {
 		return err
 	}
-	if err := b.beginner.Abandon(ctx, pending); err != nil {
+	if err := b.beginner.Abandon(ctx, placementOf(b.settings), pending); err != nil {
 		return causeOf(ctx, err)
 	}
 	b.say("Version %d is given up.", pending.Version)

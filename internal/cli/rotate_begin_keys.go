@@ -168,5 +168,12 @@ func (a *App) readEscrow(name string) (secret.Value, error) {
 		return secret.Value{}, &ui.Error{Message: "the file " + shownName(name) + " holds no encryption key", Code: ui.ExitUsage,
 			Hints: []string{"name the file that ocmt rotate begin --escrow has written: it has 64 hexadecimal characters and nothing else"}}
 	}
+	kind, _ := secret.Lookup("encryption")
+	for _, found := range kind.Check(key.Reveal()) {
+		if found.Severity == finding.Error {
+			return secret.Value{}, &ui.Error{Message: "the key in " + shownName(name) + " must not be sealed with: it " + found.Message, Code: ui.ExitRefused,
+				Hints: []string{"make a new one with --escrow"}}
+		}
+	}
 	return key, nil
 }

@@ -80,13 +80,13 @@ func (b Beginner) Plan(ctx context.Context, request BeginRequest) (*BeginPlan, e
 	}
 	// A store that was changed in part is one that the version can still be taken up with.
 	if pending := NewestIn(keys, Pending); pending != nil {
-		return b.takeUp(keys, pending, store)
+		return b.takeUp(pending, store)
 	}
 	if store.Problem != "" {
 		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
 	}
 	if active := NewestIn(keys, Active); active != nil && b.Known.IsSet() && active.Fingerprint == FingerprintOf(b.Known) {
-		return b.takeUp(keys, active, store)
+		return b.takeUp(active, store)
 	}
 	if !request.EscrowDecided && !b.Known.IsSet() {
 		return nil, ErrEscrowUndecided
@@ -107,6 +107,9 @@ func (b Beginner) planNew(ctx context.Context, keys []RecordedKey, store Placeme
 	plan := &BeginPlan{From: store.Version, Before: store.Keys[store.Version], Store: store, request: request,
 		older: store.texts[secret.NameEncryptionKey], key: b.Known, Made: FingerprintOf(b.Known)}
 	if err := checkRecord(keys, plan); err != nil {
+		return nil, err
+	}
+	if err := checkUnused(keys, plan); err != nil {
 		return nil, err
 	}
 	var err error
@@ -147,15 +150,12 @@ func nextVersion(keys []RecordedKey, plan *BeginPlan) (int, error) {
 }
 
 // takeUp plans to go on with a version that the record has, as pending or as active.
-func (b Beginner) takeUp(keys []RecordedKey, found *RecordedKey, store Placement) (*BeginPlan, error) {
+func (b Beginner) takeUp(found *RecordedKey, store Placement) (*BeginPlan, error) {
 	plan := &BeginPlan{To: found.Version, Made: found.Fingerprint, Store: store, TakenUp: found}
 	if found.Begun == nil {
 		return nil, refuseForeign(found)
 	}
-	plan.From = found.Begun.From
-	if before := KeyOf(keys, plan.From); before != nil {
-		plan.Before = before.Fingerprint
-	}
+	plan.From, plan.Before = found.Begun.From, found.Begun.FromFingerprint
 	plan.Placed = store.has(plan.To, plan.Made) && store.Keys[plan.From] == plan.Before
 	plan.older = store.find(plan.Before)
 	switch plan.key = store.find(plan.Made); {
@@ -235,7 +235,7 @@ func (b Beginner) make(ctx context.Context, plan *BeginPlan) (err error) {
 	if b.Escrow != nil {
 		escrow = b.Escrow.Where()
 	}
-	begun := &Begun{From: plan.From, Operator: plan.request.Operator, Host: plan.request.Host, Store: b.Store.Place(), Escrow: escrow, Baseline: *plan.Look}
+	begun := &Begun{From: plan.From, FromFingerprint: plan.Before, Operator: plan.request.Operator, Host: plan.request.Host, Store: b.Store.Place(), Escrow: escrow, Baseline: *plan.Look}
 	made := RecordedKey{Version: plan.To, Fingerprint: plan.Made, State: Pending, Begun: begun}
 	if err := b.Record.RecordPending(ctx, made, RecordedKey{Version: plan.From, Fingerprint: plan.Before}); err != nil {
 		return &BeginError{StepRecord, plan, err}

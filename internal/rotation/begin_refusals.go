@@ -52,6 +52,27 @@ func checkRecord(keys []RecordedKey, plan *BeginPlan) error {
 		stepToActive(active).String())
 }
 
+// checkUnused refuses a key from an offline copy that another version has.
+func checkUnused(keys []RecordedKey, plan *BeginPlan) error {
+	if plan.Made == "" {
+		return nil
+	}
+	taken := func(version int) error {
+		return refuse(finding.OtherKey, version, fmt.Sprintf("the key in the file is that of version %d", version), "name the file of a key that was not in use yet, or make one with --escrow")
+	}
+	for _, key := range keys {
+		if key.Fingerprint == plan.Made {
+			return taken(key.Version)
+		}
+	}
+	for version, fingerprint := range plan.Store.Keys {
+		if fingerprint == plan.Made {
+			return taken(version)
+		}
+	}
+	return nil
+}
+
 // stepToActive says how the key of the active version comes into one more store.
 func stepToActive(active *RecordedKey) Step {
 	if active.Begun == nil {

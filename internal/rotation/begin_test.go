@@ -285,17 +285,21 @@ func TestAbandonedNumberIsNotUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.killAt = 0
-	pending, _, err := w.beginner().PlanAbandon(context.Background())
+	pending, _, err := w.beginner().PlanAbandon(context.Background(), w.request().Settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.labels[1] = 1
+	here := rotation.NewPlacement("settings", map[string]secret.Value{"ENCRYPTION_KEY": secret.NewValue(w.escrow[0])})
+	if _, _, err := w.beginner().PlanAbandon(context.Background(), here); err == nil {
+		t.Error("a version is given up whose key this process has")
+	}
 	var refused *rotation.RefusedError
-	if err := w.beginner().Abandon(context.Background(), pending); !errors.As(err, &refused) {
+	if err := w.beginner().Abandon(context.Background(), w.request().Settings, pending); !errors.As(err, &refused) {
 		t.Errorf("a version is given up that a value is labelled with: %v", err)
 	}
 	delete(w.labels, 1)
-	if err := w.beginner().Abandon(context.Background(), pending); err != nil {
+	if err := w.beginner().Abandon(context.Background(), w.request().Settings, pending); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.begin(w.beginner()); err != nil {

@@ -35,11 +35,13 @@ type RecordedKey struct {
 
 // Begun is how a key version came to be.
 type Begun struct {
-	From     int    `json:"from_version"` // the version before it
-	Operator string `json:"operator"`
-	Host     string `json:"host"`
-	Store    string `json:"store"`  // the place that the key was to be put in
-	Escrow   string `json:"escrow"` // the file of the offline copy, EscrowOutput, or "" for none
+	From int `json:"from_version"` // the version before it
+	// FromFingerprint is of the key of that version, whatever the record calls it.
+	FromFingerprint string `json:"from_fingerprint"`
+	Operator        string `json:"operator"`
+	Host            string `json:"host"`
+	Store           string `json:"store"`  // the place that the key was to be put in
+	Escrow          string `json:"escrow"` // the file of the offline copy, EscrowOutput, or "" for none
 	// Baseline is what stood in the database before the key was in place.
 	Baseline Look `json:"baseline"`
 }

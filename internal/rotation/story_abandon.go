@@ -14,10 +14,10 @@ var ErrNothingPending = errors.New("no key version is pending")
 // abandonCommand gives a pending version up.
 const abandonCommand = "ocmt rotate begin --abandon"
 
-// PlanAbandon returns the pending version, where it may be given up: the store does not have its key, and no
-// value of the encrypted columns has its label. The number stays taken, in case that another place has the
+// PlanAbandon returns the pending version, where it may be given up: neither the store nor the settings of
+// this process have its key, and no value of the encrypted columns has its label. The number stays taken, in case that another place has the
 // key. Errors: a *RefusedError, ErrNothingPending, and those of the record, the store and the database.
-func (b Beginner) PlanAbandon(ctx context.Context) (*RecordedKey, *Look, error) {
+func (b Beginner) PlanAbandon(ctx context.Context, settings Placement) (*RecordedKey, *Look, error) {
 	keys, err := b.Record.KeyStates(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -36,6 +36,9 @@ func (b Beginner) PlanAbandon(ctx context.Context) (*RecordedKey, *Look, error) 
 	if store.find(pending.Fingerprint).IsSet() {
 		return nil, nil, refuseStore(store, fmt.Sprintf("it has the key of version %d", pending.Version), "ocmt rotate begin goes on with it")
 	}
+	if settings.find(pending.Fingerprint).IsSet() {
+		return nil, nil, refuseStore(settings, fmt.Sprintf("they have the key of version %d", pending.Version), "find out whether a server has it too, and name its place with --store")
+	}
 	look, err := b.Look(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -51,8 +54,8 @@ func (b Beginner) PlanAbandon(ctx context.Context) (*RecordedKey, *Look, error) 
 }
 
 // Abandon gives a version up that PlanAbandon has returned. It looks once more before.
-func (b Beginner) Abandon(ctx context.Context, pending *RecordedKey) error {
-	again, _, err := b.PlanAbandon(ctx)
+func (b Beginner) Abandon(ctx context.Context, settings Placement, pending *RecordedKey) error {
+	again, _, err := b.PlanAbandon(ctx, settings)
 	if err != nil {
 		return err
 	}

@@ -143,6 +143,9 @@ func (a *assessment) decide() Status {
 		return a.decidePending(pending)
 	case place == nil && len(a.Keys) == 0 && !a.Unread:
 		return Status{Phase: PhaseNoKey, Summary: "No key is set here, and none is recorded.", Next: []Step{{"make the first key", "ocmt keygen encryption"}}}
+	case a.hasForeignValues():
+		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("Values are labelled with a newer version than %d, which neither the record nor this place has.", a.current),
+			Next: []Step{{Text: "find the server that has it, and set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION and the older keys here as it has them"}}}
 	case a.isRolledBack():
 		return a.decideRolledBack()
 	case place != nil && place.Version < a.current:
@@ -182,6 +185,16 @@ func (a *assessment) decidePending(pending *RecordedKey) Status {
 		status.Next = []Step{{"there is no offline copy of it: give it up", abandonCommand}}
 	}
 	return status
+}
+
+// hasForeignValues reports whether values are labelled with a newer version that nothing here knows.
+func (a *assessment) hasForeignValues() bool {
+	for version, values := range a.labels {
+		if version > a.current && values > 0 && KeyOf(a.Keys, version) == nil && (a.place() == nil || a.place().Keys[version] == "") {
+			return true
+		}
+	}
+	return false
 }
 
 // isRolledBack reports whether something is still with a version that is newer than the active one.

@@ -82,6 +82,9 @@ func stories() []story {
 		{"this store is behind", func(old, _ string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.DecryptOnly, rotation.Active), Store: placed(map[string]string{"ENCRYPTION_KEY": old})}
 		}, rotation.PhaseBehind, "ocmt rotate begin --from-escrow /copy", "has version 0"},
+		{"a server is ahead by hand", func(old, _ string) rotation.View {
+			return rotation.View{Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Look: labelled(map[int]int64{0: 4, 1: 1})}
+		}, rotation.PhaseBehind, "", "neither the record nor this place has"},
 		{"rolled back, and the store is not", func(old, fresh string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Active, rotation.DecryptOnly), Store: both(old, fresh), Look: labelled(map[int]int64{0: 4})}
 		}, rotation.PhaseRolledBack, "ocmt rotate put-back --to-version 0", "Version 0 is active again"},

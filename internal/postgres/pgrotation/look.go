@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,11 @@ func (s *Store) Look(ctx context.Context, tables []migrate.Table) (*rotation.Loo
 	look := &rotation.Look{Columns: []rotation.LabelCount{}, Gaps: []rotation.Gap{}}
 	if err := readMoment(ctx, conn.PgConn(), look); err != nil {
 		return nil, fmt.Errorf("asking for the moment of the database: %w", err)
+	}
+	// Who waits to alter a table is not waited for.
+	wait := "set local lock_timeout = " + strconv.FormatInt(s.db.LockTimeout().Milliseconds(), 10)
+	if _, err := conn.PgConn().Exec(ctx, wait).ReadAll(); err != nil {
+		return nil, fmt.Errorf("limiting the wait for a table: %w", postgres.ExplainError(err))
 	}
 	for _, table := range tables {
 		counts, refused, err := countLabels(ctx, conn.PgConn(), table)
@@ -77,7 +83,7 @@ func countLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) 
 	}
 	refused, rows, err := queryLabels(ctx, conn, table)
 	var failure *postgres.FailureError
-	if errors.As(err, &failure) && failure.Kind.IsRefusal() {
+	if errors.As(err, &failure) && (failure.Kind.IsRefusal() || failure.Kind == postgres.InTheWay) {
 		refused, err = failure.Error(), nil
 	}
 	if err != nil {
