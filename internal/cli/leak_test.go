@@ -82,8 +82,7 @@ var leakCommands = map[string]leakCommand{
 // namingFlags take a name or a path, which any text can be.
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
 	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
-	"list", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
-	"store", "escrow", "from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
+	"list", "store", "escrow", "from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
 
 // situation is one way to run every command.
 type situation struct {

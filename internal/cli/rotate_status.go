@@ -114,6 +114,10 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 		view.Running, err = e.db.record.IsRunning(ctx)
 		return err
 	})
+	ask("the tool's own record", func() (err error) {
+		view.Due, err = e.app.findDue(ctx, e.settings, e.db.chain)
+		return err
+	})
 	ask("the values of the database", func() (err error) {
 		view.Look, err = e.lookAtLabels(ctx)
 		return err

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/due"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// findDue returns the secrets that are to be changed by what the tool's own record has. A kind that the
+// record has never seen changed, and that is not set here, is left out: the deployment may not have it.
+func (a *App) findDue(ctx context.Context, settings *config.Settings, record due.Record) ([]rotation.DueItem, error) {
+	report, err := due.Look(ctx, record, secret.Kinds(), a.deps.Now())
+	if err != nil {
+		return nil, err
+	}
+	deployment := settings.Deployment()
+	var list []rotation.DueItem
+	for _, status := range report.Kinds {
+		if !status.State.IsDue() || status.Changed.IsZero() && deployment.Text(status.Kind.Setting) == "" {
+			continue
+		}
+		list = append(list, rotation.DueItem{Name: status.Kind.Name, Since: status.Due, Reason: dueReason(status), Command: a.dueCommand(status.Kind)})
+	}
+	return list, nil
+}
+
+// dueReason says why a secret is to be changed.
+func dueReason(status due.Status) string {
+	last := "no change of it is recorded"
+	if !status.Changed.IsZero() {
+		last = "the last change that is recorded is of " + status.Changed.UTC().Format(time.DateOnly)
+	}
+	if status.State == due.AfterIncident {
+		return "an incident was opened since; " + last
+	}
+	return last
+}
+
+// dueCommand returns the command that changes a secret of a kind, or that records its change.
+func (a *App) dueCommand(kind secret.Kind) string {
+	switch {
+	case kind.VersionSetting != "":
+		return "ocmt rotate begin --escrow FILE"
+	case kind.Maker != "":
+		return "ocmt rotate mark-done " + kind.Name
+	case slices.ContainsFunc(newRotateCommand(a, nil).Commands(), func(cmd *cobra.Command) bool { return cmd.Name() == kind.Name }):
+		return "ocmt rotate " + kind.Name
+	}
+	return "ocmt audit record secret-rotated --secret " + kind.Setting
+}
