@@ -1,0 +1,212 @@
+package redispassword
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// Begin brings a change to Switched: a new password is made and kept in the store, every server accepts it,
+// and the store has it in REDIS_URL. A change that was cut off goes on. The result says what was done, also beside
+// an error. Errors: *RefusedError, *StepError, and those of the store.
+func Begin(ctx context.Context, sources Sources, plan *Plan) (*Result, error) {
+	r := plan.begin(sources)
+	if err := plan.Check(); err != nil {
+		return r.result, err
+	}
+	return r.result, r.toSwitched(ctx)
+}
+
+func (r *run) toSwitched(ctx context.Context) error {
+	if r.Stage == Idle {
+		made, err := newPassword(r.sources.Generate)
+		if err != nil {
+			return err
+		}
+		if err := putPending(ctx, r.sources.Store, made); err != nil {
+			return err
+		}
+		r.did(r.Place, "a new password was made, and is kept as "+NamePending)
+		if err := r.reread(ctx); err != nil {
+			return err
+		}
+	}
+	settled := false
+	if r.Stage == Pending {
+		if r.Mode == Overlap {
+			if err := r.settle(ctx, r.stored.other()); err != nil {
+				return err
+			}
+			settled = true
+		}
+		if err := r.stored.switchTo(ctx, r.sources.Store, r.stored.rest, sinceText(time.Time{}, false)); err != nil {
+			return err
+		}
+		if err := r.reread(ctx); err != nil {
+			return err
+		}
+	}
+	// Also where it was Switched before: a server may have been added, or restarted without a file.
+	if !settled {
+		if err := r.settle(ctx, r.stored.current()); err != nil {
+			return err
+		}
+	}
+	if r.stored.switchedAt().IsZero() {
+		return r.noteMoment(ctx, r.stored.isBack())
+	}
+	return nil
+}
+
+// Finish takes the other password away, once no connection is left from before the change, and proves at
+// every server that it is refused and the one in REDIS_URL accepted. Errors: ErrIdle, *LeftError,
+// *RefusedError, *StepError, and those of the store.
+func Finish(ctx context.Context, sources Sources, options Options) (*Result, error) {
+	plan, err := MakePlan(ctx, sources, options)
+	if err != nil {
+		return &Result{}, err
+	}
+	r := plan.begin(sources)
+	switch {
+	case plan.Stage != Switched:
+		return r.result, ErrIdle
+	case plan.Check() != nil:
+		return r.result, plan.Check()
+	}
+	if err := r.toSwitched(ctx); err != nil {
+		return r.result, err
+	}
+	if len(plan.Clients) > 0 && !options.OldClients {
+		return r.result, &LeftError{Since: plan.Since, Clients: plan.Clients}
+	}
+	return r.result, r.finish(ctx)
+}
+
+// finish takes the other password away.
+func (r *run) finish(ctx context.Context) error {
+	current, other := r.stored.current(), r.stored.other()
+	for i := range r.Nodes {
+		node := &r.Nodes[i]
+		if err := r.take(ctx, node, other, current); err != nil {
+			return err
+		}
+		r.did(node.Address, "the other password was taken away: a log-in with it is refused, and one with that of "+NameAddress+" works")
+	}
+	if err := r.stored.forget(ctx, r.sources.Store); err != nil {
+		return err
+	}
+	r.did(r.Place, "the other password was taken out")
+	if err := r.reread(ctx); err != nil {
+		return err
+	}
+	r.result.Done = true
+	r.result.Notes = append(r.result.Notes, "what a server has written into its files was not read: that it wrote them without an error was seen")
+	return nil
+}
+
+// take takes a password away at a server that has been seen to accept the one that stays.
+func (r *run) take(ctx context.Context, node *NodePlan, gone, stays secret.Value) error {
+	if err := r.expect(ctx, node, stays, true); err != nil {
+		return err
+	}
+	if r.Mode == Overlap {
+		if digest := DigestOf(gone); slices.Contains(node.facts.User.Digests, digest) {
+			if err := r.step(node, "taking the password away", func() error { return node.node.RemovePassword(ctx, r.User, digest) }); err != nil {
+				return err
+			}
+			node.facts.User.Digests = slices.DeleteFunc(node.facts.User.Digests, func(one Digest) bool { return one == digest })
+		}
+		if err := r.setRequirePass(ctx, node, gone, stays); err != nil {
+			return err
+		}
+		if err := r.saveUsers(ctx, node); err != nil {
+			return err
+		}
+	}
+	if err := r.expect(ctx, node, gone, false); err != nil {
+		return err
+	}
+	return r.expect(ctx, node, stays, true)
+}
+
+// setRequirePass brings requirepass in line where it still has the password that was taken away: CONFIG REWRITE
+// would write it into the file. It would take every other password from the user, so it is left
+// where the user has more; the line of the user goes before requirepass when the server reads its file.
+func (r *run) setRequirePass(ctx context.Context, node *NodePlan, gone, stays secret.Value) error {
+	if r.User != DefaultUser || node.facts.RequirePass.Reveal() != gone.Reveal() || !gone.IsSet() {
+		return nil
+	}
+	if digests := node.facts.User.Digests; len(digests) != 1 || digests[0] != DigestOf(stays) {
+		r.result.Notes = append(r.result.Notes, node.Address+": requirepass still has the old password, because the user default has others that setting it would take away; no log-in takes it")
+		return nil
+	}
+	if err := r.step(node, "setting requirepass", func() error { return node.node.SetRequirePass(ctx, stays) }); err != nil {
+		return err
+	}
+	return r.saveConfig(ctx, node)
+}
+
+// Back takes a change back. A pending password, which no server of the deployment has read, is taken away at
+// once. After the store was changed, the password from before goes back into REDIS_URL; the servers must
+// restart again, and Finish takes the other one away. Errors: ErrIdle, ErrBack, *RefusedError, *StepError,
+// and those of the store.
+func Back(ctx context.Context, sources Sources, plan *Plan) (*Result, error) {
+	r := plan.begin(sources)
+	switch {
+	case plan.Stage == Idle:
+		return r.result, ErrIdle
+	case plan.Back:
+		return r.result, ErrBack
+	case plan.Check() != nil:
+		return r.result, plan.Check()
+	case plan.Stage == Pending:
+		return r.result, r.dropPending(ctx)
+	}
+	for _, node := range plan.Nodes {
+		if plan.Mode == Overlap && !node.AcceptsOther {
+			return r.result, &RefusedError{[]Obstacle{{Where: node.Address, Message: "it no longer takes the old password", Fix: "finish this change, then make another"}}}
+		}
+	}
+	return r.result, r.swapBack(ctx)
+}
+
+// dropPending takes a pending password away.
+func (r *run) dropPending(ctx context.Context) error {
+	for i := range r.Nodes {
+		if err := r.expect(ctx, &r.Nodes[i], r.stored.current(), true); err != nil {
+			return err
+		}
+	}
+	for i := range r.Nodes {
+		if err := r.setMasterAuth(ctx, &r.Nodes[i], r.stored.current()); err != nil {
+			return err
+		}
+	}
+	if err := r.setWatchers(ctx, r.stored.current()); err != nil {
+		return err
+	}
+	return r.finish(ctx)
+}
+
+// swapBack puts the password from before into the address again.
+func (r *run) swapBack(ctx context.Context) error {
+	if r.Mode == Overlap {
+		if err := r.settle(ctx, r.stored.other()); err != nil {
+			return err
+		}
+	}
+	if err := r.stored.swap(ctx, r.sources.Store, sinceText(time.Time{}, true)); err != nil {
+		return err
+	}
+	if err := r.reread(ctx); err != nil {
+		return err
+	}
+	if r.Mode == Replace {
+		if err := r.settle(ctx, r.stored.current()); err != nil {
+			return err
+		}
+	}
+	return r.noteMoment(ctx, true)
+}
