@@ -33,7 +33,7 @@ func deploy(t *testing.T, servers []*server, admin, user, old string) *deploymen
 	if name == "default" {
 		name = ""
 	}
-	return &deployment{t: t, servers: servers, user: user, old: old, finder: finder, store: newStore(servers[0].url(name, redispassword.Encode(old).Reveal()) + "?timeout=5")}
+	return &deployment{t: t, servers: servers, user: user, old: old, finder: finder, store: newStore(servers[0].url(name, redispassword.Encode(old).Reveal()) + "?dial_timeout=5s")}
 }
 
 func (d *deployment) sources() redispassword.Sources {

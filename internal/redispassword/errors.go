@@ -13,6 +13,15 @@ type MissingError struct{ Place string }
 // Error names the store.
 func (e *MissingError) Error() string { return NameAddress + " is not set in " + e.Place }
 
+// FindError says that the servers of Redis could not be found.
+type FindError struct{ Cause error }
+
+// Error says why.
+func (e *FindError) Error() string { return "finding the servers of Redis: " + e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *FindError) Unwrap() error { return e.Cause }
+
 // Obstacle is what keeps a change from going on.
 type Obstacle struct {
 	Where   string `json:"where"` // the address of a server

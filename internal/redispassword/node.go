@@ -134,4 +134,7 @@ type Servers struct {
 // Finder finds the servers of a Redis.
 type Finder interface {
 	Find(ctx context.Context) (Servers, error)
+	// LogInWith says which passwords a user may have beside that of the address, because a change that was
+	// cut off can leave another one at each server.
+	LogInWith(user string, passwords ...secret.Value)
 }

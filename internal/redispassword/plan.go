@@ -69,15 +69,16 @@ type Plan struct {
 }
 
 // MakePlan looks at the store and at every server, and changes nothing. Errors: those of the store, of
-// ParseAddress, *MissingError, ErrContradiction, and those of the finder.
+// ParseAddress, *MissingError, ErrContradiction, *FindError, *StepError.
 func MakePlan(ctx context.Context, sources Sources, options Options) (*Plan, error) {
 	held, err := readStore(ctx, sources.Store)
 	if err != nil {
 		return nil, err
 	}
 	plan := &Plan{Place: sources.Store.Place(), User: held.address.User, Stage: held.stage, Back: held.isBack(), Since: held.switchedAt(), stored: held}
+	sources.Finder.LogInWith(plan.User, held.current(), held.other())
 	if plan.servers, err = sources.Finder.Find(ctx); err != nil {
-		return nil, err
+		return nil, &FindError{err}
 	}
 	plan.Topology = plan.servers.Topology
 	for _, node := range plan.servers.Nodes {
@@ -147,27 +148,50 @@ func lacks(facts Facts, rights ...Right) bool {
 // judge adds what keeps a change from going on at a server.
 func (p *Plan) judge(node NodePlan, options Options) {
 	p.judgeRights(node)
-	facts, user := node.facts, node.facts.User
-	switch {
-	case p.Mode == Replace && p.User != DefaultUser && !facts.HasACL:
-		p.refuse(node.Address, "it knows no users, and "+NameAddress+" names the user "+p.User, "leave the user out of "+NameAddress)
-	case p.Mode == Replace && p.User != DefaultUser:
-		return // the missing rights say it
-	case p.Mode == Replace && !facts.RequirePass.IsSet() && !lacks(facts, RightConfigGet):
-		p.refuse(node.Address, "it asks for no password", "set requirepass first")
-	case p.Mode == Overlap && !user.Exists:
-		p.refuse(node.Address, "it has no user "+p.User, "make it, as the other servers have it")
-	case p.Mode == Overlap && !user.On:
-		p.refuse(node.Address, "the user "+p.User+" is off", "ACL SETUSER "+p.User+" on")
-	case p.Mode == Overlap && user.NoPassword:
-		p.refuse(node.Address, "the user "+p.User+" takes any password (nopass), so a change would lock out whoever sends none",
-			"give the servers a password first, then ACL SETUSER "+p.User+" resetpass, and the password")
-	case !node.AcceptsCurrent && !node.AcceptsOther:
-		p.refuse(node.Address, "it refuses the password of "+NameAddress+" in the store for the user "+p.User, "check that the store and this Redis belong together")
+	if p.Mode == Overlap {
+		p.judgeUser(node)
+	} else {
+		p.judgeRequirePass(node)
 	}
-	if node.SavedIn == "" && !options.Unsaved && !lacks(facts, RightInfo, RightConfigGet) {
+	if node.SavedIn == "" && !options.Unsaved && !lacks(node.facts, RightInfo, RightConfigGet) {
 		p.refuse(node.Address, "it runs without a file of users and without a file of its configuration, so a restart of it brings the old password back",
 			"start it with a file, or add --allow-unsaved and change what starts it by hand")
+	}
+}
+
+// judgeUser adds what is wrong with the user at a server.
+func (p *Plan) judgeUser(node NodePlan) {
+	switch user := node.facts.User; {
+	case !user.Exists:
+		p.refuse(node.Address, "it has no user "+p.User, "make it, as the other servers have it")
+	case !user.On:
+		p.refuse(node.Address, "the user "+p.User+" is off", "ACL SETUSER "+p.User+" on")
+	case user.NoPassword:
+		p.refuse(node.Address, "the user "+p.User+" takes any password (nopass), so a change would lock out whoever sends none",
+			"give the servers a password first, then ACL SETUSER "+p.User+" resetpass, and the password")
+	default:
+		p.judgePassword(node)
+	}
+}
+
+// judgeRequirePass adds what is wrong with a server that takes one password.
+func (p *Plan) judgeRequirePass(node NodePlan) {
+	switch facts := node.facts; {
+	case p.User != DefaultUser && !facts.HasACL:
+		p.refuse(node.Address, "it knows no users, and "+NameAddress+" names the user "+p.User, "leave the user out of "+NameAddress)
+	case p.User != DefaultUser, lacks(facts, RightConfigGet):
+		// The missing rights say it.
+	case !facts.RequirePass.IsSet():
+		p.refuse(node.Address, "it asks for no password", "set requirepass first")
+	default:
+		p.judgePassword(node)
+	}
+}
+
+// judgePassword wants one of the passwords to be accepted.
+func (p *Plan) judgePassword(node NodePlan) {
+	if !node.AcceptsCurrent && !node.AcceptsOther {
+		p.refuse(node.Address, "it refuses the password of "+NameAddress+" in the store for the user "+p.User, "check that the store and this Redis belong together")
 	}
 }
 
@@ -275,12 +299,14 @@ func (p *Plan) Check() error {
 	return nil
 }
 
-// Count returns how many servers there are, for people.
-func (p *Plan) Count() string {
-	if len(p.Nodes) == 1 {
-		return "1 server"
+// SentPassword returns the servers that are sent the password itself, with CONFIG SET.
+func (p *Plan) SentPassword() (addresses []string) {
+	for _, node := range p.Nodes {
+		if p.Mode == Replace || node.MasterAuth || p.User == DefaultUser && node.facts.RequirePass.IsSet() {
+			addresses = append(addresses, node.Address)
+		}
 	}
-	return fmt.Sprintf("%d servers", len(p.Nodes))
+	return addresses
 }
 
 // newPassword returns a password from the source, spelt as an address spells it.

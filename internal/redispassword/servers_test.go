@@ -232,3 +232,5 @@ func writeFile(t *testing.T, path, text string) {
 }
 
 func portText(s *server) string { return fmt.Sprint(s.port) }
+
+func contains(text, part string) bool { return strings.Contains(text, part) }

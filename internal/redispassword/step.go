@@ -222,6 +222,7 @@ func (r *run) reread(ctx context.Context) error {
 		return err
 	}
 	r.stored, r.Stage, r.result.Stage, r.result.Back = held, held.stage, held.stage, held.isBack()
+	r.sources.Finder.LogInWith(r.User, held.current(), held.other())
 	return nil
 }
 

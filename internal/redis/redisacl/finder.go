@@ -3,6 +3,7 @@
 package redisacl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/redispassword"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // timeout bounds one request.
@@ -26,6 +28,7 @@ var ErrNoSentinel = errors.New("no Sentinel tells where the primary is")
 // Finder implements redispassword.Finder. Close it when it is no longer needed.
 type Finder struct {
 	of       driver.UniversalOptions
+	more     []secret.Value // other passwords that the login may have
 	nodes    map[string]*node
 	watchers map[string]*watcher
 }
@@ -38,10 +41,7 @@ func New(client *redis.Client) *Finder {
 // Close closes the connections.
 func (f *Finder) Close() {
 	for _, node := range f.nodes {
-		if node.held != nil {
-			_ = node.held.Close()
-		}
-		_ = node.client.Close()
+		node.close()
 	}
 	for _, watcher := range f.watchers {
 		_ = watcher.client.Close()
@@ -58,7 +58,7 @@ func newClient(of driver.UniversalOptions, address, user, password string) *driv
 func (f *Finder) node(address string, replica bool) *node {
 	found, there := f.nodes[address]
 	if !there {
-		found = &node{of: f.of, client: newClient(f.of, address, f.of.Username, f.of.Password)}
+		found = &node{of: f.of, more: f.more}
 		f.nodes[address] = found
 	}
 	found.place = redispassword.Place{Address: address, Replica: replica}
@@ -86,6 +86,22 @@ func (f *Finder) Find(ctx context.Context) (redispassword.Servers, error) {
 	return redispassword.Servers{}, failure
 }
 
+// LogInWith implements redispassword.Finder. Connections that are open stay.
+func (f *Finder) LogInWith(user string, passwords ...secret.Value) {
+	if loginOf(f.of) != user {
+		return
+	}
+	f.more = passwords
+	for _, node := range f.nodes {
+		node.more = passwords
+	}
+}
+
+// loginOf returns the user of the connections.
+func loginOf(of driver.UniversalOptions) string {
+	return cmp.Or(of.Username, redispassword.DefaultUser)
+}
+
 // findReplicas returns a primary with its replicas.
 func (f *Finder) findReplicas(ctx context.Context, seed *node) (found redispassword.Servers, err error) {
 	info, err := seed.info(ctx, "replication")
@@ -110,7 +126,7 @@ func (f *Finder) findReplicas(ctx context.Context, seed *node) (found redispassw
 // findCluster returns every node of a cluster, because users are not replicated.
 func (f *Finder) findCluster(ctx context.Context, seed *node) (redispassword.Servers, error) {
 	found := redispassword.Servers{Topology: redispassword.Cluster}
-	text, err := seed.conn().ClusterNodes(ctx).Result()
+	text, err := seed.conn(ctx).ClusterNodes(ctx).Result()
 	if err != nil {
 		return found, fmt.Errorf("asking for the nodes of the cluster (+cluster|nodes): %w", seed.explain(err))
 	}
@@ -138,7 +154,7 @@ func (f *Finder) findCluster(ctx context.Context, seed *node) (redispassword.Ser
 
 // info reads a section of INFO.
 func (n *node) info(ctx context.Context, section string) (map[string]string, error) {
-	text, err := n.conn().Info(ctx, section).Result()
+	text, err := n.conn(ctx).Info(ctx, section).Result()
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", n.place.Address, n.explain(err))
 	}

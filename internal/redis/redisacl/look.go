@@ -37,7 +37,7 @@ func (n *node) Look(ctx context.Context, user string) (facts redispassword.Facts
 
 // lookAtUser reads what the server knows of a user.
 func (n *node) lookAtUser(ctx context.Context, user string, facts *redispassword.Facts) error {
-	reply, err := n.conn().Do(ctx, "acl", "getuser", user).Result()
+	reply, err := n.conn(ctx).Do(ctx, "acl", "getuser", user).Result()
 	switch {
 	case errors.Is(err, driver.Nil):
 		facts.HasACL = true
@@ -81,7 +81,7 @@ func readTexts(reply any) (texts []string) {
 func (n *node) lookAtConfig(ctx context.Context, facts *redispassword.Facts) error {
 	values := map[string]string{}
 	for _, name := range []string{"aclfile", "requirepass", "masteruser", "masterauth"} {
-		reply, err := n.conn().ConfigGet(ctx, name).Result()
+		reply, err := n.conn(ctx).ConfigGet(ctx, name).Result()
 		if errors.Is(redis.ExplainError(err), redis.ErrRights) || err != nil && isUnknownCommand(err) {
 			facts.Missing = append(facts.Missing, redispassword.RightConfigGet)
 			return nil
@@ -116,7 +116,7 @@ var tried = []struct {
 // may. Every version of Redis does so. The connection is used for nothing else, because a transaction that may
 // not be discarded ends with it.
 func (n *node) lookAtRights(ctx context.Context, facts *redispassword.Facts) error {
-	client := newClient(n.of, n.place.Address, n.of.Username, n.of.Password)
+	client := newClient(n.of, n.place.Address, n.of.Username, n.password(ctx))
 	defer func() { _ = client.Close() }()
 	conn := client.Conn()
 	defer func() { _ = conn.Close() }()

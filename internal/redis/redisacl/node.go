@@ -21,35 +21,53 @@ import (
 type node struct {
 	place  redispassword.Place
 	of     driver.UniversalOptions
-	client *driver.Client
-	held   *driver.Conn // nil where there is none
+	more   []secret.Value // other passwords that the login may have
+	client *driver.Client // nil where there is no connection
+	held   *driver.Conn
 }
 
 // conn returns the one connection to the server, so that its own can be told from those of others.
-func (n *node) conn() *driver.Conn {
+func (n *node) conn(ctx context.Context) *driver.Conn {
 	if n.held == nil {
+		n.client = newClient(n.of, n.place.Address, n.of.Username, n.password(ctx))
 		n.held = n.client.Conn()
 	}
 	return n.held
 }
 
+// password returns the first password that the server accepts of the login; that of the address where there is
+// none, so that the first command says why.
+func (n *node) password(ctx context.Context) string {
+	tried := ""
+	for _, password := range append([]secret.Value{secret.NewValue(n.of.Password)}, n.more...) {
+		if !password.IsSet() || password.Reveal() == tried {
+			continue
+		}
+		tried = password.Reveal()
+		if accepted, err := n.Accepts(ctx, loginOf(n.of), password); err == nil && accepted {
+			return tried
+		}
+	}
+	return n.of.Password
+}
+
 // explain says what an error means, and gives a broken connection up.
 func (n *node) explain(err error) error {
 	var answer driver.Error
-	if err != nil && !errors.As(err, &answer) {
+	explained := redis.ExplainError(err)
+	if err != nil && !errors.As(err, &answer) || errors.Is(explained, redis.ErrRefused) {
 		n.close()
 	}
-	return redis.ExplainError(err)
+	return explained
 }
 
 // close closes the connection. The next command makes another.
 func (n *node) close() {
 	if n.held != nil {
 		_ = n.held.Close()
-		n.held = nil
+		_ = n.client.Close()
+		n.held, n.client = nil, nil
 	}
-	_ = n.client.Close()
-	n.client = newClient(n.of, n.place.Address, n.of.Username, n.of.Password)
 }
 
 // Place implements redispassword.Node.
@@ -57,7 +75,7 @@ func (n *node) Place() redispassword.Place { return n.place }
 
 // do sends a command whose answer does not matter.
 func (n *node) do(ctx context.Context, args ...any) error {
-	return n.explain(n.conn().Do(ctx, args...).Err())
+	return n.explain(n.conn(ctx).Do(ctx, args...).Err())
 }
 
 // AddPassword implements redispassword.Node.
@@ -133,7 +151,7 @@ func (n *node) Accepts(ctx context.Context, user string, password secret.Value) 
 // Clients implements redispassword.Node. The time is asked for first, so that no connection looks younger than
 // it is.
 func (n *node) Clients(ctx context.Context) (now time.Time, clients []redispassword.Client, err error) {
-	pipe := n.conn().Pipeline()
+	pipe := n.conn(ctx).Pipeline()
 	clock, own, list := pipe.Time(ctx), pipe.ClientID(ctx), pipe.ClientList(ctx)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return now, nil, n.explain(err)
