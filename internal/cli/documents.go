@@ -31,6 +31,7 @@ func documents() []document {
 		{"rotate-begin", beginDocument{}},
 		{"rotate-status", rotation.Status{}},
 		{"rotate-put-back", putBackDocument{}},
+		{"rotate-redis-password", redisPasswordDocument{}},
 		{"migrate-status", statusDocument{}},
 		{"migrate-pause", steerDocument{}},
 		{"migrate-resume", steerDocument{}},

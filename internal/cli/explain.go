@@ -26,7 +26,20 @@ func explain(err error) error {
 	if errors.As(err, &explained) {
 		return err
 	}
-	for _, explainKind := range []func(error) *ui.Error{explainStory, explainRotation, explainRun, explainSession, explainGatewayTokens, explainChain, explainStore, explainAudit, explainSteering, explainDatabase, explainSettings} {
+	for _, explainKind := range []func(error) *ui.Error{
+		explainStory,
+		explainRotation,
+		explainRun,
+		explainSession,
+		explainGatewayTokens,
+		explainChain,
+		explainStore,
+		explainAudit,
+		explainSteering,
+		explainDatabase,
+		explainSettings,
+		explainRedisPassword,
+	} {
 		if explained := explainKind(err); explained != nil {
 			return explained
 		}

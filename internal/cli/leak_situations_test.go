@@ -88,6 +88,13 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "broken configuration of a gateway", args: []string{"--gateway-config", "gateway.json"}, files: map[string]string{"gateway.json": "{gateway: '" + l.slip},
 			only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 1}},
 		{name: "key as the path of a configuration", args: []string{"--gateway-config", current}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 2}},
+		{name: "unreachable Redis", only: []string{"ocmt rotate redis-password"}, want: map[string]int{"ocmt rotate redis-password": 1},
+			files: map[string]string{".env": "REDIS_URL=redis://:" + escaped + "@127.0.0.1:1/0\n"}},
+		{name: "Redis without a port", only: []string{"ocmt rotate redis-password"}, files: map[string]string{".env": "REDIS_URL=\"redis://:" + l.slip + "@127.0.0.1\"\n"}},
+		{name: "a password of Redis that is not escaped", only: []string{"ocmt rotate redis-password"}, files: map[string]string{".env": "REDIS_URL='redis://:" + l.password + "@127.0.0.1:1/0'\n"}},
+		{name: "two addresses of Redis", only: []string{"ocmt rotate redis-password"}, files: map[string]string{".env": "REDIS_URL='redis://:" + escaped + "@127.0.0.1:1 redis://:" + escaped + "@127.0.0.1:2'\n"}},
+		{name: "a change of the password of Redis that does not fit", only: []string{"ocmt rotate redis-password"}, want: map[string]int{"ocmt rotate redis-password": 5},
+			files: map[string]string{".env": "REDIS_URL=redis://:" + escaped + "@127.0.0.1:1/0\nOCMT_PREVIOUS_REDIS_PASSWORD=" + escaped + "\n"}},
 
 		{name: "unknown flag with a value", args: []string{"--bogus=" + l.slip}, want: nowhere},
 		{name: "unknown flag", args: []string{"--" + l.slip}, want: nowhere},

@@ -53,6 +53,7 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate plan":             {args: []string{"migrate", "plan"}, reach: toKeys},
 	"ocmt migrate run":              {args: []string{"migrate", "run"}, reach: toKeys},
 	"ocmt migrate verify":           {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
+	"ocmt rotate redis-password":    {args: []string{"rotate", "redis-password", "--yes"}, reach: toNothing, code: 2},
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
 	"ocmt rotate mark-done":         {args: []string{"rotate", "mark-done", "github-client-secret"}, reach: toDatabase},
 	"ocmt rotate gateway-tokens":    {args: []string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, reach: toKeys, code: 5},
@@ -80,9 +81,13 @@ var leakCommands = map[string]leakCommand{
 }
 
 // namingFlags take a name or a path, which any text can be.
-var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
-	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
-	"list", "store", "escrow", "from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
+var namingFlags = []string{
+	"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator", "user", "users-from",
+	"tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca",
+	"redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note", "list", "store", "escrow",
+	"from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit",
+	"csv", "html", "owner", "action", "group",
+}
 
 // situation is one way to run every command.
 type situation struct {

@@ -73,6 +73,7 @@ no key: --search full looks at everything.
 	cmd.AddCommand(newRotateBeginCommand(app, nil))
 	cmd.AddCommand(newRotateStatusCommand(app, nil))
 	cmd.AddCommand(newRotatePutBackCommand(app, nil))
+	cmd.AddCommand(newRotateRedisPasswordCommand(app, nil))
 	return cmd
 }
 

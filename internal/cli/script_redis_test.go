@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,9 @@ var redisServers sync.Map
 //	redis start
 //	redis stop
 //	redis get KEY
+//	redis ping ADDRESS|FILE
+//	redis hold ADDRESS
+//	redis release
 func redisCommand(ts *testscript.TestScript, negated bool, args []string) {
 	ctx := context.Background()
 	switch {
@@ -79,9 +83,42 @@ func redisCommand(ts *testscript.TestScript, negated bool, args []string) {
 		}
 		_, err = ts.Stdout().Write([]byte(text + "\n"))
 		ts.Check(err)
+	case args[0] == "ping" && len(args) == 2:
+		pingRedis(ts, args[1])
+	case args[0] == "hold" && len(args) == 2:
+		client := redisClient(ts, args[1])
+		ts.Check(client.Ping(ctx).Err())
+		redisConnections.Store(ts.Getenv("WORK"), client)
+		ts.Defer(func() { _ = client.Close() })
+	case args[0] == "release":
+		if client, ok := redisConnections.LoadAndDelete(ts.Getenv("WORK")); ok {
+			ts.Check(client.(*driver.Client).Close())
+		}
 	default:
-		ts.Fatalf("usage: redis start|stop|get KEY")
+		ts.Fatalf("usage: redis start|stop|get KEY|ping ADDRESS|hold ADDRESS|release")
 	}
+}
+
+// redisConnections are the connections that a script holds, by its folder.
+var redisConnections sync.Map
+
+// pingRedis prints what Redis answers at an address, or at the REDIS_URL of an env file.
+func pingRedis(ts *testscript.TestScript, address string) {
+	if !strings.Contains(address, "://") {
+		for line := range strings.Lines(ts.ReadFile(address)) {
+			if value, found := strings.CutPrefix(strings.TrimSpace(line), "REDIS_URL="); found {
+				address = value
+			}
+		}
+	}
+	client := redisClient(ts, address)
+	defer func() { _ = client.Close() }()
+	text, err := client.Ping(context.Background()).Result()
+	if err != nil {
+		text = err.Error()
+	}
+	_, err = ts.Stdout().Write([]byte(text + "\n"))
+	ts.Check(err)
 }
 
 // serverAdminToken is what the server of a script takes.

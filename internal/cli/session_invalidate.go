@@ -161,6 +161,11 @@ memory until it restarts.
 // addRedisFlags adds the flags that say how Redis is reached.
 func addRedisFlags(cmd *cobra.Command) {
 	settingFlag(cmd, "redis-prefix", config.NameRedisPrefix, "what stands before each key in Redis")
+	addRedisTLSFlags(cmd)
+}
+
+// addRedisTLSFlags adds the flags that say how Redis is reached with TLS.
+func addRedisTLSFlags(cmd *cobra.Command) {
 	settingFlag(cmd, "redis-ca", config.NameRedisCA, "file of the certificates that Redis is verified by (default: those of the system)")
 	settingFlag(cmd, "redis-certificate", config.NameRedisCertificate, "file of the certificate to show to Redis")
 	settingFlag(cmd, "redis-certificate-key", config.NameRedisKey, "file of the key of that certificate")

@@ -81,11 +81,11 @@ func Finish(ctx context.Context, sources Sources, options Options) (*Result, err
 	if len(plan.Clients) > 0 && !options.OldClients {
 		return r.result, &LeftError{Since: plan.Since, Clients: plan.Clients}
 	}
-	return r.result, r.finish(ctx)
+	return r.result, r.finish(ctx, plan.Back)
 }
 
-// finish takes the other password away.
-func (r *run) finish(ctx context.Context) error {
+// finish takes the other password away. Back says that it is the one that was made.
+func (r *run) finish(ctx context.Context, back bool) error {
 	current, other := r.stored.current(), r.stored.other()
 	for i := range r.Nodes {
 		node := &r.Nodes[i]
@@ -101,7 +101,7 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.reread(ctx); err != nil {
 		return err
 	}
-	r.result.Done = true
+	r.result.Done, r.result.Back = true, back
 	r.result.Notes = append(r.result.Notes, "what a server has written into its files was not read: that it wrote them without an error was seen")
 	return nil
 }
@@ -187,7 +187,7 @@ func (r *run) dropPending(ctx context.Context) error {
 	if err := r.setWatchers(ctx, r.stored.current()); err != nil {
 		return err
 	}
-	return r.finish(ctx)
+	return r.finish(ctx, true)
 }
 
 // swapBack puts the password from before into the address again.

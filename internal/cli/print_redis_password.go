@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/redispassword"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// printPlan says what was found, and what would be done.
+func (c *redisPasswordChange) printPlan() {
+	printer, plan := c.app.printer, c.plan
+	printer.Line("%s", ui.Clean(fmt.Sprintf("Redis: %s, the user %s. Store: %s.", plan.Topology, plan.User, plan.Place)))
+	table := ui.Table{Columns: []ui.Column{{Title: "SERVER"}, {Title: "ROLE"}, {Title: "REDIS_URL LOGS IN"}, {Title: "USERS SAVED IN"}, {Title: "MASTERAUTH"}}}
+	for _, node := range plan.Nodes {
+		role, saved := "primary", node.SavedIn
+		if node.Replica {
+			role = "replica"
+		}
+		if saved == "" {
+			saved = "nothing"
+		}
+		table.Rows = append(table.Rows, ui.Row(ui.Clean(node.Address), role, yesNo(node.AcceptsCurrent), saved, yesNo(node.MasterAuth)))
+	}
+	if len(plan.Nodes) > 0 {
+		printer.Table(table)
+	}
+	if len(plan.Watchers) > 0 {
+		printer.Line("%s", ui.Clean("Sentinels that log in as this user: "+strings.Join(plan.Watchers, ", ")))
+	}
+	if plan.Check() == nil {
+		for _, text := range c.planTexts() {
+			printer.Line("%s", wrapText(ui.Clean(text), helpWidth))
+		}
+	}
+}
+
+func yesNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+// planTexts say how far the change is, and what it would do.
+func (c *redisPasswordChange) planTexts() (texts []string) {
+	plan := c.plan
+	switch {
+	case plan.Stage == redispassword.Switched && plan.Back:
+		texts = append(texts, "A change is being taken back: REDIS_URL has the old password again, and the one that it had meanwhile is to be taken away.")
+	case plan.Stage == redispassword.Switched:
+		texts = append(texts, "A change is under way: REDIS_URL has the new password, and the old one is to be taken away.")
+	case plan.Stage == redispassword.Pending:
+		texts = append(texts, "A change is under way: a new password is made, and REDIS_URL does not have it yet.")
+	}
+	if plan.Stage == redispassword.Switched {
+		if len(plan.Clients) > 0 {
+			texts = append(texts, (&redispassword.LeftError{Clients: plan.Clients}).Error()+".")
+		}
+		return texts
+	}
+	if plan.Mode == redispassword.Replace {
+		texts = append(texts, "Users cannot be changed here, so requirepass is replaced at one moment, and with it every other password of the user default. "+
+			"From that moment until its restart, a server whose connection is cut is locked out: restart all of them right after.")
+	} else {
+		texts = append(texts, "A new password is put beside the old one, so that nobody is locked out.")
+	}
+	if sent := plan.SentPassword(); len(sent) > 0 || len(plan.Watchers) > 0 {
+		texts = append(texts, "The password itself is sent, and not its digest, to: "+strings.Join(append(sent, plan.Watchers...), ", ")+". They keep it in their files, for requirepass, masterauth or auth-pass.")
+	}
+	return texts
+}
+
+// question asks whether to begin.
+func (c *redisPasswordChange) question() string {
+	servers := ui.Count(int64(len(c.plan.Nodes)), "server", "servers")
+	if c.plan.Mode == redispassword.Replace {
+		return "Replace the password of " + servers + " now? From this moment a server whose connection is cut is locked out until it restarts."
+	}
+	return "Put a new password beside the old one at " + servers + ", and into REDIS_URL?"
+}
+
+// printSteps says what was done, and what was seen then.
+func (c *redisPasswordChange) printSteps(result *redispassword.Result) {
+	for _, step := range result.Steps {
+		c.app.printer.Line("%s", ui.Clean(step.Where+": "+step.What))
+	}
+	for _, note := range result.Notes {
+		c.app.printer.Line("%s", wrapText("Not looked at: "+ui.Clean(note), helpWidth))
+	}
+}
+
+// tellRestart says who must restart, and why.
+func (c *redisPasswordChange) tellRestart() {
+	c.app.tell(wrapText("Restart every server that reads REDIS_URL now: "+c.kind.Change.Why+".", helpWidth))
+	if len(c.plan.Clients) > 0 {
+		c.app.tell((&redispassword.LeftError{Clients: c.plan.Clients}).Error() + ".")
+	}
+}
+
+// printDone says what is so now, and what was not seen.
+func (c *redisPasswordChange) printDone() {
+	c.app.printer.Line("%s", wrapText("The other password is refused by "+ui.Count(int64(len(c.plan.Nodes)), "server", "servers")+", and that of REDIS_URL is accepted. "+
+		"A program that has reconnected with the other password since the change looks like one that has restarted; it is refused when it connects again.", helpWidth))
+}
+
+// document returns what is written with --output json.
+func (c *redisPasswordChange) document() redisPasswordDocument {
+	written := redisPasswordDocument{DryRun: c.options.DryRun, Store: c.sources.Store.Place(), Nodes: []redispassword.NodePlan{}, Sentinels: []string{}, Obstacles: []redispassword.Obstacle{},
+		OldConnections: []redispassword.OldClient{}, Result: c.result, Recorded: c.recorded}
+	written.Steps, written.Unsaved, written.Notes = emptyIfNil(written.Steps), emptyIfNil(written.Unsaved), emptyIfNil(written.Notes)
+	plan := c.plan
+	if plan == nil {
+		return written
+	}
+	written.User, written.Mode, written.Topology = plan.User, plan.Mode, plan.Topology
+	written.Nodes, written.Sentinels, written.Obstacles = emptyIfNil(plan.Nodes), emptyIfNil(plan.Watchers), emptyIfNil(plan.Obstacles)
+	written.OldConnections = emptyIfNil(plan.Clients)
+	if !plan.Since.IsZero() {
+		written.Since = plan.Since.UTC().Format(time.RFC3339)
+	}
+	return written
+}

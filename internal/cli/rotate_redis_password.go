@@ -1,0 +1,369 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/redis"
+	"github.com/ocmt/ocmt/internal/redis/redisacl"
+	"github.com/ocmt/ocmt/internal/redispassword"
+	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// redisPasswordOptions are the flags of ocmt rotate redis-password.
+type redisPasswordOptions struct {
+	Store               storeFlag
+	Restarted           bool
+	Wait                time.Duration
+	Back                bool
+	AllowUnsaved        bool
+	AllowOldConnections bool
+	DryRun              bool
+}
+
+// Validate finds what contradicts itself.
+func (o *redisPasswordOptions) Validate() error {
+	switch {
+	case o.Restarted && o.Back:
+		return errors.New("--back puts the old password back, and the servers must restart after it: --restarted comes then")
+	case o.Restarted && o.Wait > 0:
+		return errors.New("--wait waits until the servers have restarted, and --restarted says that they have")
+	case o.Wait < 0:
+		return errors.New("--wait must be a time such as 10m")
+	}
+	return nil
+}
+
+func newRotateRedisPasswordCommand(app *App, run func(context.Context, *config.Settings, *redisPasswordOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runRotateRedisPassword
+	}
+	options := &redisPasswordOptions{}
+	cmd := &cobra.Command{
+		Use:   "redis-password",
+		Short: "Change the password of Redis while the servers run",
+		Long: `Change the password in REDIS_URL, in three steps:
+
+  1. A new password is made and put beside the old one at every server of Redis:
+     replicas and all nodes of a cluster too. A log-in with it is tried at each.
+     Then REDIS_URL in the store gets it.
+  2. You restart the servers of OCMT. One whose connection is cut tries with the
+     password that it has for some 5 seconds, and then never again.
+  3. The old password is taken away, once no connection is left from before the
+     change, and a log-in with it is seen to be refused.
+
+The command ends after the first step, unless --wait or your answer says that
+the servers have restarted. The same command goes on with --restarted. A command
+that was cut off goes on when it is run again. --back is the way back until the
+third step.
+
+Where Redis knows no users, or ocmt may not change them, requirepass is replaced
+at one moment, which is said before.
+
+REDIS_URL of ocmt may name another user than that of the servers, in the store.
+
+` + describeDocument("rotate-redis-password"),
+		Example: `  ocmt rotate redis-password --dry-run
+  ocmt rotate redis-password
+  ocmt rotate redis-password --restarted
+  ocmt rotate redis-password --yes --wait 10m
+  ocmt rotate redis-password --back`,
+		Args: noArgs,
+	}
+	flags := cmd.Flags()
+	addStoreFlags(flags, &options.Store)
+	flags.BoolVar(&options.Restarted, "restarted", false, "all servers have restarted: take the old password away")
+	flags.DurationVar(&options.Wait, "wait", 0, "wait so long until no connection is left from before the change, then take the old password away")
+	flags.BoolVar(&options.Back, "back", false, "take a change back that is under way")
+	flags.BoolVar(&options.AllowUnsaved, "allow-unsaved", false, "go on where a restart of Redis brings the old password back")
+	flags.BoolVar(&options.AllowOldConnections, "allow-old-connections", false, "take the old password away though connections are left from before the change")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "only say what would be done")
+	addRedisTLSFlags(cmd)
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func (a *App) runRotateRedisPassword(ctx context.Context, settings *config.Settings, options *redisPasswordOptions) error {
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	store, err := a.openStore(settings, options.Store)
+	if err != nil {
+		return err
+	}
+	client, err := a.openRedisAdmin(ctx, settings, store)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	finder := redisacl.New(client)
+	defer finder.Close()
+	kind, _ := secret.Lookup("redis-password")
+	work := &redisPasswordChange{app: a, settings: settings, options: options, kind: kind, sources: redispassword.Sources{Store: store, Finder: finder,
+		Generate: func() (string, error) { return kind.Generate(a.deps.Random) },
+		Pause:    func(ctx context.Context) error { return pauseFor(ctx, redisPasswordPause) }}}
+	err = work.run(ctx)
+	if documentErr := a.printer.Document("rotate-redis-password", work.document()); documentErr != nil {
+		err = errors.Join(err, documentErr)
+	}
+	a.tellStore(store)
+	return work.withCommand(work.explainInterruption(causeOf(ctx, err)))
+}
+
+// redisPasswordPause and redisWaitPeriod are how long the command waits before it looks again: at the clocks of
+// Redis, and at the connections.
+const (
+	redisPasswordPause = 100 * time.Millisecond
+	redisWaitPeriod    = time.Second
+)
+
+// pauseFor waits, or returns the cause of the end of the context.
+func pauseFor(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// openRedisAdmin returns the Redis of REDIS_URL as ocmt is given it; where it is not, as the store has it. It
+// dials nothing.
+func (a *App) openRedisAdmin(ctx context.Context, settings *config.Settings, store secretstore.Store) (*redis.Client, error) {
+	options, err := a.redisOptions(settings)
+	if err != nil {
+		return nil, err
+	}
+	address := settings.RedisURL.Reveal()
+	if address == "" {
+		held, err := store.Get(ctx, config.NameRedisURL)
+		if err != nil {
+			return nil, err
+		}
+		address = held.Reveal()
+	}
+	switch {
+	case address == "":
+		return nil, &redispassword.MissingError{Place: store.Place()}
+	case len(strings.Fields(address)) > 1:
+		return nil, redispassword.ErrSeveral
+	}
+	return redis.New(address, options)
+}
+
+// redisPasswordChange is one run of ocmt rotate redis-password.
+type redisPasswordChange struct {
+	app      *App
+	settings *config.Settings
+	options  *redisPasswordOptions
+	kind     secret.Kind
+	sources  redispassword.Sources
+	plan     *redispassword.Plan
+	result   redispassword.Result
+	recorded bool
+}
+
+func (c *redisPasswordChange) allowed() redispassword.Options {
+	return redispassword.Options{Unsaved: c.options.AllowUnsaved, OldClients: c.options.AllowOldConnections}
+}
+
+func (c *redisPasswordChange) run(ctx context.Context) error {
+	plan, err := redispassword.MakePlan(ctx, c.sources, c.allowed())
+	if err != nil {
+		return err
+	}
+	c.plan, c.result.Stage, c.result.Back = plan, plan.Stage, plan.Back
+	c.printPlan()
+	switch {
+	case c.options.Restarted && plan.Stage != redispassword.Switched, c.options.Back && plan.Stage == redispassword.Idle:
+		return redispassword.ErrIdle
+	case c.options.Back && plan.Back:
+		return redispassword.ErrBack
+	case plan.Check() != nil:
+		return plan.Check()
+	case c.options.DryRun:
+		return nil
+	case c.options.Back:
+		return c.takeBack(ctx)
+	case plan.Stage != redispassword.Switched:
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
+	case c.options.Wait > 0:
+		if err := c.app.printer.Confirm(ctx, ui.Question{Text: "Take the other password away, once no connection is left from before the change?"}); err != nil {
+			return err
+		}
+	}
+	return c.goOn(ctx)
+}
+
+// begin brings the new password into place.
+func (c *redisPasswordChange) begin(ctx context.Context) error {
+	if err := c.app.printer.Confirm(ctx, ui.Question{Text: c.question()}); err != nil {
+		return err
+	}
+	result, err := redispassword.Begin(ctx, c.sources, c.plan)
+	return c.take(result, err)
+}
+
+// takeBack puts the old password back.
+func (c *redisPasswordChange) takeBack(ctx context.Context) error {
+	if err := c.app.printer.Confirm(ctx, ui.Question{Text: "Take the change back, so that the old password stays?"}); err != nil {
+		return err
+	}
+	result, err := redispassword.Back(ctx, c.sources, c.plan)
+	if err := c.take(result, err); err != nil || result.Done {
+		return err
+	}
+	return c.goOn(ctx)
+}
+
+// goOn takes the other password away where the servers have restarted, and else says what is to be done.
+func (c *redisPasswordChange) goOn(ctx context.Context) error {
+	switch {
+	case c.options.Restarted:
+		return c.finish(ctx)
+	case c.options.Wait > 0:
+		if err := c.await(ctx); err != nil {
+			return err
+		}
+		return c.finish(ctx)
+	}
+	c.tellRestart()
+	if c.app.printer.Interactive() && !c.app.globals.yes {
+		err := c.app.printer.Confirm(ctx, ui.Question{Text: "Have all of them restarted, and is the other password to be taken away?"})
+		if err == nil {
+			return c.finish(ctx)
+		}
+		if !errors.Is(err, ui.ErrDeclined) {
+			return err
+		}
+	}
+	return &ui.Error{Message: "Redis takes both passwords until the servers have restarted", Code: ui.ExitPartial,
+		Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted", redisPasswordBack}}
+}
+
+// await waits until no connection is left from before the change.
+func (c *redisPasswordChange) await(ctx context.Context) error {
+	c.tellRestart()
+	for deadline := c.app.deps.Now().Add(c.options.Wait); ; {
+		plan, err := redispassword.MakePlan(ctx, c.sources, c.allowed())
+		if err != nil {
+			return err
+		}
+		c.plan = plan
+		if err := plan.Check(); err != nil {
+			return err
+		}
+		if len(plan.Clients) == 0 || c.options.AllowOldConnections {
+			return nil
+		}
+		if !c.app.deps.Now().Before(deadline) {
+			return &redispassword.LeftError{Since: plan.Since, Clients: plan.Clients}
+		}
+		if err := pauseFor(ctx, redisWaitPeriod); err != nil {
+			return err
+		}
+	}
+}
+
+// finish takes the other password away, and records the change.
+func (c *redisPasswordChange) finish(ctx context.Context) error {
+	result, err := redispassword.Finish(ctx, c.sources, c.allowed())
+	var left *redispassword.LeftError
+	if errors.As(err, &left) {
+		c.plan.Clients = left.Clients
+	}
+	if err := c.take(result, err); err != nil {
+		return err
+	}
+	c.plan.Clients = nil
+	c.printDone()
+	if c.result.Back {
+		c.app.printer.Line("The password is what it was before, so no rotation is recorded.")
+	} else {
+		c.record(ctx)
+	}
+	if len(c.result.Unsaved) > 0 {
+		return &ui.Error{Message: "a restart of Redis brings the old password back: " + ui.Clean(strings.Join(c.result.Unsaved, ", ")), Code: ui.ExitPartial,
+			Hints: []string{"put the password of REDIS_URL into what starts these servers"}}
+	}
+	return nil
+}
+
+// take keeps and prints what was done.
+func (c *redisPasswordChange) take(result *redispassword.Result, err error) error {
+	steps := append(c.result.Steps, result.Steps...)
+	if result.Stage != "" {
+		c.result = *result
+	}
+	c.result.Steps = steps
+	c.printSteps(result)
+	return err
+}
+
+// record adds an entry to the tool's own record. What was changed stands in Redis and in the store, so
+// a database that does not answer keeps nobody from it.
+func (c *redisPasswordChange) record(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	record, done, err := c.app.openRecordAlone(c.settings)
+	if err != nil {
+		c.app.warnUnrecorded(err.Error())
+		return
+	}
+	defer done()
+	if err := c.app.tellRecord(ctx, record); err != nil {
+		c.app.warnUnrecorded(err.Error())
+		return
+	}
+	err = record.Add(ctx, chain.Event{Action: chain.ActionSecretRotated, Subject: c.kind.Setting,
+		Details: map[string]any{"kind": c.kind.Name, "user": c.plan.User, "mode": string(c.plan.Mode), "servers": len(c.plan.Nodes)}})
+	if err != nil {
+		c.app.warnUnrecorded(err.Error())
+		return
+	}
+	c.recorded = !c.app.isUnrecorded
+}
+
+// withCommand completes the commands in the hints of an error, so that each works as it is written.
+func (c *redisPasswordChange) withCommand(err error) error {
+	var explained *ui.Error
+	if err == nil || !errors.As(explain(err), &explained) {
+		return err
+	}
+	const bare = "ocmt rotate redis-password"
+	command := bare
+	if store := c.options.Store.String(); store != "" {
+		command += " --store " + ui.Clean(store)
+	}
+	if c.options.AllowUnsaved {
+		command += " --allow-unsaved"
+	}
+	if c.app.globals.yes {
+		command += " --yes"
+	}
+	completed := *explained
+	completed.Hints = nil
+	for _, hint := range explained.Hints {
+		completed.Hints = append(completed.Hints, strings.ReplaceAll(hint, bare, command))
+	}
+	return &completed
+}
+
+// explainInterruption says how to go on after an interruption.
+func (c *redisPasswordChange) explainInterruption(err error) error {
+	if !errors.Is(err, ui.ErrInterrupted) || c.plan == nil {
+		return err
+	}
+	return &ui.Error{Message: "interrupted; the store has every password that a server may want", Code: ui.ExitInterrupted, Hints: []string{redisPasswordGoOn}}
+}
