@@ -100,6 +100,12 @@ func TestChangeOfACluster(t *testing.T) {
 	d := deploy(t, nodes, nodes[0].url("", "old-password"), "default", "old-password")
 	await(t, "the cluster", func() bool { return len(d.plan().Nodes) == 3 })
 	changeWithoutFailure(t, d)
+	// A node that misses a change would come back with the old password.
+	nodes[2].stop()
+	d.anotherProcess(&failure{})
+	if obstacles := d.refused(); len(obstacles) != 1 || obstacles[0].Where != nodes[2].address() {
+		t.Errorf("the node that is down is not named: %+v", obstacles)
+	}
 }
 
 // If this fails, the announced moment of a Redis without users is longer than it must be, or its replica is
