@@ -13,8 +13,8 @@ import (
 
 // The hints of a change of the password of Redis.
 const (
-	redisPasswordGoOn = "ocmt rotate redis-password goes on from there"
-	redisPasswordBack = "ocmt rotate redis-password --back takes it back"
+	redisChangeGoesOn = "ocmt rotate redis-password goes on from there"
+	redisChangeBack   = "ocmt rotate redis-password --back takes it back"
 )
 
 // explainRedisPassword explains why the password of Redis was not changed, or not to the end.
@@ -34,7 +34,7 @@ func explainRedisPassword(err error) *ui.Error {
 	case errors.As(err, &left):
 		return explainOldConnections(left)
 	case errors.As(err, &step):
-		return &ui.Error{Message: ui.Clean(step.Error()), Code: ui.ExitFailed, Hints: []string{"the store has every password that a server may want: mend what is said, then " + redisPasswordGoOn, redisPasswordBack}}
+		return &ui.Error{Message: ui.Clean(step.Error()), Code: ui.ExitFailed, Hints: []string{"the store has every password that a server may want: mend what is said, then " + redisChangeGoesOn, redisChangeBack}}
 	case errors.As(err, &find):
 		return explainFind(find)
 	case errors.As(err, &missing):

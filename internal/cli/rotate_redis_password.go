@@ -27,6 +27,8 @@ type redisPasswordOptions struct {
 	AllowUnsaved        bool
 	AllowOldConnections bool
 	DryRun              bool
+	// Carried are the flags that the next command needs too, as they were given.
+	Carried []string
 }
 
 // Validate finds what contradicts itself.
@@ -87,7 +89,11 @@ REDIS_URL of ocmt may name another user than that of the servers, in the store.
 	flags.BoolVar(&options.AllowOldConnections, "allow-old-connections", false, "take the old password away though connections are left from before the change")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "only say what would be done")
 	addRedisTLSFlags(cmd)
-	cmd.RunE = runWithSettings(app, options, run)
+	body := runWithSettings(app, options, run)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		options.Carried = carriedFlags(cmd.Flags())
+		return body(cmd, args)
+	}
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
 }
@@ -249,7 +255,7 @@ func (c *redisPasswordChange) goOn(ctx context.Context) error {
 		}
 	}
 	return &ui.Error{Message: "Redis takes both passwords until the servers have restarted", Code: ui.ExitPartial,
-		Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted", redisPasswordBack}}
+		Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted", redisChangeBack}}
 }
 
 // await waits until no connection is left from before the change.
@@ -316,23 +322,27 @@ func (c *redisPasswordChange) take(result *redispassword.Result, err error) erro
 func (c *redisPasswordChange) record(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
+	if err := c.addEntry(ctx); err != nil {
+		c.app.warnUnrecorded(err.Error())
+	}
+	c.recorded = !c.app.isUnrecorded
+	if !c.recorded {
+		c.app.printer.Note("ocmt audit record secret-rotated --secret %s adds the entry later", c.kind.Setting)
+	}
+}
+
+// addEntry adds the entry.
+func (c *redisPasswordChange) addEntry(ctx context.Context) error {
 	record, done, err := c.app.openRecordAlone(c.settings)
 	if err != nil {
-		c.app.warnUnrecorded(err.Error())
-		return
+		return err
 	}
 	defer done()
 	if err := c.app.tellRecord(ctx, record); err != nil {
-		c.app.warnUnrecorded(err.Error())
-		return
+		return err
 	}
-	err = record.Add(ctx, chain.Event{Action: chain.ActionSecretRotated, Subject: c.kind.Setting,
+	return record.Add(ctx, chain.Event{Action: chain.ActionSecretRotated, Subject: c.kind.Setting,
 		Details: map[string]any{"kind": c.kind.Name, "user": c.plan.User, "mode": string(c.plan.Mode), "servers": len(c.plan.Nodes)}})
-	if err != nil {
-		c.app.warnUnrecorded(err.Error())
-		return
-	}
-	c.recorded = !c.app.isUnrecorded
 }
 
 // withCommand completes the commands in the hints of an error, so that each works as it is written.
@@ -342,16 +352,7 @@ func (c *redisPasswordChange) withCommand(err error) error {
 		return err
 	}
 	const bare = "ocmt rotate redis-password"
-	command := bare
-	if store := c.options.Store.String(); store != "" {
-		command += " --store " + ui.Clean(store)
-	}
-	if c.options.AllowUnsaved {
-		command += " --allow-unsaved"
-	}
-	if c.app.globals.yes {
-		command += " --yes"
-	}
+	command := ui.Clean(strings.Join(append([]string{bare}, c.options.Carried...), " "))
 	completed := *explained
 	completed.Hints = nil
 	for _, hint := range explained.Hints {
@@ -365,5 +366,5 @@ func (c *redisPasswordChange) explainInterruption(err error) error {
 	if !errors.Is(err, ui.ErrInterrupted) || c.plan == nil {
 		return err
 	}
-	return &ui.Error{Message: "interrupted; the store has every password that a server may want", Code: ui.ExitInterrupted, Hints: []string{redisPasswordGoOn}}
+	return &ui.Error{Message: "interrupted; the store has every password that a server may want", Code: ui.ExitInterrupted, Hints: []string{redisChangeGoesOn}}
 }

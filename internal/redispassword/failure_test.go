@@ -135,6 +135,24 @@ func (d *deployment) checkNotLockedOut(when string, mode redispassword.Mode) {
 	}
 }
 
+// brokenSentinels hands out Sentinels that fail after they were given a password.
+type brokenSentinels struct{ redispassword.Finder }
+
+// Find implements redispassword.Finder.
+func (f brokenSentinels) Find(ctx context.Context) (redispassword.Servers, error) {
+	found, err := f.Finder.Find(ctx)
+	for i, watcher := range found.Watchers {
+		found.Watchers[i] = brokenSentinel{watcher}
+	}
+	return found, err
+}
+
+type brokenSentinel struct{ redispassword.Watcher }
+
+func (w brokenSentinel) SetAuthPass(ctx context.Context, password secret.Value) error {
+	return errors.Join(w.Watcher.SetAuthPass(ctx, password), errPlanned)
+}
+
 // failEverywhere lets each step of a change fail, before and after its effect, and goes on with another process.
 func failEverywhere(t *testing.T, d *deployment, mode redispassword.Mode, goOn func(when, old string)) {
 	t.Helper()

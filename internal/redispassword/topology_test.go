@@ -2,6 +2,7 @@ package redispassword_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -64,6 +65,13 @@ func TestChangeBehindSentinel(t *testing.T) {
 	if len(plan.Nodes) != 2 || len(plan.Watchers) != 2 || plan.Topology != redispassword.Sentinel || !plan.Nodes[1].MasterAuth {
 		t.Fatalf("the plan does not see all: %+v", plan)
 	}
+	sound := d.finder
+	d.finder = brokenSentinels{sound}
+	if _, err := redispassword.Begin(context.Background(), d.sources(), d.plan()); !errors.Is(err, errPlanned) {
+		t.Fatalf("a Sentinel that fails is passed over: %v", err)
+	}
+	d.checkNotLockedOut("after a failure at a Sentinel", redispassword.Overlap)
+	d.finder = sound
 	changeWithoutFailure(t, d)
 	made := d.password()
 	for _, s := range sentinels {
