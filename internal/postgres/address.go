@@ -92,7 +92,8 @@ func normaliseAddress(address string) (normal string, passedOver []string, err e
 	if err := checkParameters(query, func(name string) string { return name }); err != nil {
 		return "", nil, err
 	}
-	parsed.RawQuery = query.Encode()
+	// Encode writes a space as a +, which node-postgres reads as a space, and the driver as a +.
+	parsed.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	return parsed.String(), passedOver, checkVariables()
 }
 

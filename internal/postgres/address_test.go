@@ -88,3 +88,19 @@ func TestRefusalNamesWhatIsAtFault(t *testing.T) {
 		}
 	}
 }
+
+// If this fails, a parameter with a space in it, such as options, means something else for the server than for
+// node-postgres.
+func TestSpacesInParameters(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"options=-c%20geqo%3Doff", "options=-c+geqo%3Doff"} {
+		db, err := New("postgresql://ocmt@db/ocmt?sslmode=disable&"+query, Options{ApplicationName: "ocmt"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if options := db.config.RuntimeParams["options"]; options != "-c geqo=off" {
+			t.Errorf("%s is read as %q", query, options)
+		}
+		db.Close()
+	}
+}

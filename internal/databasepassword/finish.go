@@ -1,0 +1,140 @@
+package databasepassword
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/secretstore"
+)
+
+// ErrOldAccepted says that the old password still logs in.
+var ErrOldAccepted = errors.New("the old password still logs in")
+
+// Finish proves that the old password is refused, records the change, and takes PendingName out of the store. It
+// looks which connections of before the change are left, for as long as wait says, until there are none. Of two
+// roles, the old one is locked only when it has none; the error is ErrStillUsed otherwise, and the next run goes
+// on. With one role, connections that are left keep nothing from being done. It takes the result of Change.
+func Finish(ctx context.Context, parts Parts, plan *Plan, changed *Result, wait time.Duration) (*Result, error) {
+	result := *changed
+	f := &finish{Parts: parts, plan: plan, result: &result, moment: changed.moment}
+	if plan.OldRole != "" {
+		if err := f.lockOldRole(ctx, wait); err != nil {
+			return f.result, err
+		}
+	}
+	if err := f.proveRefusal(ctx); err != nil {
+		return f.result, err
+	}
+	if plan.OldRole == "" {
+		if err := f.watchConnections(ctx, wait); err != nil {
+			return f.result, err
+		}
+	}
+	if err := parts.Record(ctx, f.result); err != nil {
+		return f.result, fmt.Errorf("recording the change: %w", err)
+	}
+	f.result.Recorded = true
+	if err := parts.Store.Apply(ctx, secretstore.Change{Name: PendingName, Old: plan.pending.Text()}); err != nil {
+		return f.result, fmt.Errorf("taking %s out of %s: %w", PendingName, plan.Store, err)
+	}
+	f.result.Done = true
+	return f.result, nil
+}
+
+// finish is the end of a change.
+type finish struct {
+	Parts
+	plan   *Plan
+	result *Result
+	moment string
+}
+
+// proveRefusal tries the old password, where it is known.
+func (f *finish) proveRefusal(ctx context.Context) error {
+	if !f.result.OldKnown {
+		return nil
+	}
+	deadline := f.Clock().Add(settleTime)
+	for {
+		err := f.Server.LogIn(ctx, f.plan.current.Text())
+		switch {
+		case errors.Is(err, ErrRefused):
+			f.result.OldRefused = true
+			f.Reporter.Step("the old password is refused")
+			return nil
+		case !f.Clock().Before(deadline):
+			return notRefused(err)
+		}
+		if err := f.Sleep(ctx, settlePause); err != nil {
+			return err
+		}
+	}
+}
+
+// notRefused says that an old password logs in, or why that is not known.
+func notRefused(err error) error {
+	if err == nil {
+		return ErrOldAccepted
+	}
+	return fmt.Errorf("trying the old password, which should be refused: %w", err)
+}
+
+// watchConnections looks for connections of before the change until none is left.
+func (f *finish) watchConnections(ctx context.Context, wait time.Duration) error {
+	if f.plan.session == nil || f.moment == "" {
+		return nil
+	}
+	return f.awaitNone(ctx, f.plan.Role, f.moment, wait)
+}
+
+// awaitNone lists the connections of a role until there are none, or the time is up.
+func (f *finish) awaitNone(ctx context.Context, role, before string, wait time.Duration) (err error) {
+	deadline := f.Clock().Add(wait)
+	for isTold := false; ; isTold = true {
+		if f.result.Left, err = f.plan.session.Connections(ctx, role, before); err != nil {
+			return fmt.Errorf("looking for connections of the role %q: %w", role, err)
+		}
+		f.result.LeftKnown = true
+		if len(f.result.Left) == 0 || !f.Clock().Before(deadline) {
+			return nil
+		}
+		if !isTold {
+			f.Reporter.Waiting(fmt.Sprintf("connections of the role %q of before the change to end", role))
+		}
+		if err := f.Sleep(ctx, settlePause); err != nil {
+			return err
+		}
+	}
+}
+
+// lockOldRole takes the right to log in from the old one of two roles, when nothing uses it. Where a connection
+// was made meanwhile, something does, and the right is given back.
+func (f *finish) lockOldRole(ctx context.Context, wait time.Duration) error {
+	old := f.plan.OldRole
+	if err := f.awaitNone(ctx, old, "", wait); err != nil {
+		return err
+	}
+	if len(f.result.Left) > 0 {
+		return ErrStillUsed
+	}
+	if err := f.plan.session.SetLogin(ctx, old, false); err != nil {
+		return fmt.Errorf("locking the role %q: %w", old, err)
+	}
+	left, err := f.plan.session.Connections(ctx, old, "")
+	if err == nil && len(left) > 0 {
+		f.result.Left = left
+		return errors.Join(ErrStillUsed, f.plan.session.SetLogin(context.WithoutCancel(ctx), old, true))
+	}
+	if err != nil {
+		return errors.Join(err, f.plan.session.SetLogin(context.WithoutCancel(ctx), old, true))
+	}
+	role, err := f.plan.session.Describe(ctx, old)
+	if err != nil {
+		return err
+	}
+	f.result.OldRoleLocked = !role.CanLogin
+	f.Reporter.Step(fmt.Sprintf("the role %q may not log in any more", old))
+	return nil
+}
