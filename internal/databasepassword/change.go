@@ -39,7 +39,8 @@ type Result struct {
 const (
 	settleTime  = 3 * time.Second
 	settlePause = 200 * time.Millisecond
-	backTimeout = 30 * time.Second
+	stepTimeout = 30 * time.Second
+	backTimeout = 2 * time.Minute
 )
 
 // change is one run.
@@ -51,7 +52,8 @@ type change struct {
 	verifier secret.Value
 }
 
-// Change gives the role a new password, proves it, and puts it into the store. Where a step fails before the store
+// Change gives the role a new password, proves it, and puts it into the store. An interruption ends only what waits;
+// a step that was begun is ended. Where a step fails before the store
 // has it, the old password is put back and proven: the error is a *PutBackError then, or a *HalfwayError. With any
 // other error nothing was changed but that the store may have PendingName.
 func Change(ctx context.Context, parts Parts, plan *Plan) (*Result, error) {
@@ -67,7 +69,7 @@ func Change(ctx context.Context, parts Parts, plan *Plan) (*Result, error) {
 		return c.result, nil
 	}
 	c.result.OldKnown = true
-	err := c.alter(ctx)
+	err := whole(ctx, c.alter)
 	if err == nil {
 		err = c.syncAndProve(ctx)
 	}
@@ -75,6 +77,13 @@ func Change(ctx context.Context, parts Parts, plan *Plan) (*Result, error) {
 		return c.result, c.goBack(ctx, err)
 	}
 	return c.result, c.switchStore(ctx)
+}
+
+// whole does a step that an interruption does not cut off. It has a time limit.
+func whole(ctx context.Context, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
+	defer cancel()
+	return step(ctx)
 }
 
 // prepare makes the new address, or takes up what an earlier run has left, and sees to it that the store has it
@@ -216,7 +225,9 @@ func (c *change) await(ctx context.Context, wait time.Duration, address Address)
 // switchStore puts the new address in the place of the old one. Where the store does not answer, it is not known
 // which one it has, and the server keeps the new password: that one is in the store under both names or one.
 func (c *change) switchStore(ctx context.Context) error {
-	err := c.Store.Apply(ctx, secretstore.Change{Name: Setting, Old: c.plan.current.Text(), New: c.next.Text()})
+	err := whole(ctx, func(ctx context.Context) error {
+		return c.Store.Apply(ctx, secretstore.Change{Name: Setting, Old: c.plan.current.Text(), New: c.next.Text()})
+	})
 	if err != nil {
 		held, unread := c.Store.Get(context.WithoutCancel(ctx), Setting)
 		switch {

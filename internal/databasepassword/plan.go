@@ -63,6 +63,32 @@ func (p *Plan) Close(ctx context.Context) {
 	}
 }
 
+// Follow returns an address with the new account and password where it has those of the store, and else as it is: other
+// addresses that are used in the same place may lead to the same role.
+func (p *Plan) Follow(address secret.Value) secret.Value {
+	parsed, err := ParseAddress(address)
+	if err != nil || !p.isPending() || parsed.Role() != p.current.Role() || parsed.Password().Reveal() != p.current.Password().Reveal() {
+		return address
+	}
+	followed, err := parsed.With(p.pending.Role(), p.pending.Password())
+	if err != nil {
+		return address
+	}
+	return followed.Text()
+}
+
+// Working returns the address of the store that logs in now: that of DATABASE_URL, or the pending one. It is not set
+// where neither does.
+func (p *Plan) Working() secret.Value {
+	if len(p.accepted) == 0 {
+		return secret.Value{}
+	}
+	return p.accepted[0].Text()
+}
+
+// New returns the new address. It is not set before Change.
+func (p *Plan) New() secret.Value { return p.pending.Text() }
+
 // MakePlan looks at store, server and PgBouncer, and changes nothing. It logs in with each password that the store
 // has, and once with one that was made up, which the server must refuse. The errors are those of this package. The
 // plan must be closed.

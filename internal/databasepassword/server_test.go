@@ -225,3 +225,8 @@ func passwordOf(t *testing.T, address string) string {
 }
 
 var errInvented = fmt.Errorf("an invented failure")
+
+// clientServer logs in as the servers of the deployment do, and not as the tool.
+func (d *deployment) clientServer() databasepassword.Server {
+	return pgpassword.New(postgres.Options{ApplicationName: "ocmt-server", LockTimeout: time.Second, StatementTimeout: time.Minute}, 3*time.Second)
+}
