@@ -32,6 +32,7 @@ func documents() []document {
 		{"rotate-status", rotation.Status{}},
 		{"rotate-put-back", putBackDocument{}},
 		{"rotate-redis-password", redisPasswordDocument{}},
+		{"rotate-database-password", databasePasswordDocument{}},
 		{"migrate-status", statusDocument{}},
 		{"migrate-pause", steerDocument{}},
 		{"migrate-resume", steerDocument{}},

@@ -40,6 +40,7 @@ func explain(err error) error {
 		explainSettings,
 		explainRedisPassword,
 	} {
+	for _, explainKind := range []func(error) *ui.Error{explainDatabasePassword, explainRotation, explainRun, explainSession, explainGatewayTokens, explainChain, explainStore, explainAudit, explainSteering, explainDatabase, explainSettings} {
 		if explained := explainKind(err); explained != nil {
 			return explained
 		}

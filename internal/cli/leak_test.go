@@ -88,6 +88,15 @@ var namingFlags = []string{
 	"from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit",
 	"csv", "html", "owner", "action", "group",
 }
+	// Its own test has a server that asks for passwords: TestDatabasePasswordLeaks.
+	"ocmt rotate database-password": {args: []string{"rotate", "database-password", "--yes"}, reach: toSettings, code: 2},
+	"ocmt rotate":                   {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
+}
+
+// namingFlags take a name or a path, which any text can be.
+var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
+	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
+	"list", "userlist", "two-roles", "store", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
 
 // situation is one way to run every command.
 type situation struct {

@@ -122,6 +122,8 @@ func TestOptions(t *testing.T) {
 		{capture(newRotateRedisPasswordCommand, &got), "--restarted", redisPasswordOptions{Restarted: true}},
 		{capture(newAuditRecordCommand, &got), "secret-rotated --secret JWT_SECRET --note n --at 2026-03-01T04:30:00Z --dry-run",
 			auditRecordOptions{Args: []string{"secret-rotated"}, Secret: "JWT_SECRET", Note: "n", At: utcTimeFlag{time.Date(2026, 3, 1, 4, 30, 0, 0, time.UTC)}, DryRun: true}},
+		{capture(newRotateDatabasePasswordCommand, &got), "--store dir:d --two-roles a,b --restarted --wait 5s --userlist u --pgbouncer postgresql://x@/pgbouncer --dry-run",
+			databasePasswordOptions{Store: storeFlag{kind: "dir", path: "d"}, TwoRoles: nameList{"a", "b"}, Restarted: true, Wait: 5 * time.Second, Userlist: "u", PgBouncer: "postgresql://x@/pgbouncer", DryRun: true}},
 		{captureWithoutSettings(newDemoCommand, &got), "--users 7", demoOptions{Users: 7}},
 		{captureWithoutSettings(newVersionCommand, &got), "", noOptions{}},
 	} {

@@ -74,6 +74,7 @@ no key: --search full looks at everything.
 	cmd.AddCommand(newRotateStatusCommand(app, nil))
 	cmd.AddCommand(newRotatePutBackCommand(app, nil))
 	cmd.AddCommand(newRotateRedisPasswordCommand(app, nil))
+	cmd.AddCommand(newRotateDatabasePasswordCommand(app, nil))
 	return cmd
 }
 

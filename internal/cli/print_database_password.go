@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/databasepassword"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// databasePasswordStages say how far an earlier run has come.
+var databasePasswordStages = map[databasepassword.Stage]string{
+	databasepassword.Prepared: "An earlier run has put a new password into the store, and the role does not have it yet.",
+	databasepassword.Changed:  "An earlier run has changed the role, and DATABASE_URL in the store not yet.",
+	databasepassword.Stored:   "An earlier run has changed the role and the store, and has not finished.",
+}
+
+// wayBackTexts say where the verifier is from that is put back where the change fails.
+var wayBackTexts = map[string]string{
+	"server":   "the verifier that the server has",
+	"userlist": "the verifier that PgBouncer has",
+	"password": "a verifier made from the old password",
+}
+
+// printPlan says what will be done, and how.
+func (c *databasePasswordChange) printPlan() {
+	plan, printer := c.plan, c.app.printer
+	printer.Line("Store: %s.", ui.Clean(plan.Store))
+	if text := databasePasswordStages[plan.Stage]; text != "" {
+		printer.Line("%s", text)
+	}
+	if plan.OldRole == "" {
+		printer.Line("Role: %s.", ui.Clean(plan.Role))
+	} else {
+		printer.Line("Roles: %s gets the new password; %s is locked at the end.", ui.Clean(plan.Role), ui.Clean(plan.OldRole))
+	}
+	if plan.Account != "" {
+		printer.Line("Changed by: %s, with a SCRAM-SHA-256 verifier of %s iterations.", ui.Clean(plan.Account), ui.Number(int64(plan.Iterations)))
+	}
+	if plan.Encryption != "" && plan.Encryption != "scram-sha-256" {
+		printer.Line("%s", wrapText("The server's own password_encryption is "+ui.Clean(plan.Encryption)+": clients that know no SCRAM-SHA-256 will not log in with the new password.", helpWidth))
+	}
+	if plan.ValidUntil != "" {
+		printer.Line("The role's passwords are valid until %s.", ui.Clean(plan.ValidUntil))
+	}
+	if plan.Pooled {
+		printer.Line("%s", wrapText("A pool stands before the server, so a log-in there shows what the pool accepts.", helpWidth))
+	}
+	if c.parts.Pool != nil {
+		printer.Line("PgBouncer's file: %s. %s.", ui.Clean(c.parts.Pool.Path()), c.reloadText())
+	}
+	if plan.WayBack != "" {
+		printer.Line("Should it fail, this is put back: %s.", wayBackTexts[plan.WayBack])
+	}
+	for _, note := range plan.Notes {
+		printer.Line("%s", wrapText("Note: "+ui.Clean(note)+".", helpWidth))
+	}
+	if plan.OldRole == "" && plan.Stage != databasepassword.Stored {
+		printer.Line("%s", wrapText("The moment: from the change until each management server has restarted, the database refuses its new connections. Open ones stay.", helpWidth))
+	}
+}
+
+// reloadText says how PgBouncer comes to read its file.
+func (c *databasePasswordChange) reloadText() string {
+	if c.options.PgBouncer != "" {
+		return "It is told to read it again"
+	}
+	return "Send it RELOAD or the signal HUP when this command asks for it"
+}
+
+// Step implements databasepassword.Reporter.
+func (c *databasePasswordChange) Step(text string) { c.app.tell("Done: " + ui.Clean(text) + ".") }
+
+// Waiting implements databasepassword.Reporter.
+func (c *databasePasswordChange) Waiting(text string) {
+	c.app.printer.Note("waiting for %s", ui.Clean(text))
+}
+
+// printRestart says who must restart, and why.
+func (c *databasePasswordChange) printRestart() {
+	c.app.printer.Line("%s", wrapText("Restart every management server now: it makes its connections with the account and password that it has read at its start.", helpWidth))
+}
+
+// printDone says what was seen, and what is left.
+func (c *databasePasswordChange) printDone() {
+	printer := c.app.printer
+	if c.plan.OldRole == "" {
+		c.printRestart()
+	}
+	switch {
+	case c.plan.OldRole != "":
+	case !c.result.LeftKnown:
+		printer.Line("%s", wrapText("Connections of before the change were not looked for, because an earlier run has made it.", helpWidth))
+	case len(c.result.Left) == 0:
+		printer.Line("No connection of the role is left from before the change.")
+	default:
+		printer.Line("%s", wrapText("Open from before the change, which end with a restart: "+peersText(c.result.Left)+".", helpWidth))
+	}
+	if c.plan.Pooled {
+		printer.Line("%s", wrapText("Connections of the pool are its own: they do not tell which servers have restarted.", helpWidth))
+	}
+	if !c.result.OldKnown {
+		printer.Line("%s", wrapText("The old password was not tried, because the store does not have it any more.", helpWidth))
+	}
+}
+
+// peersText lists where connections come from.
+func peersText(peers []databasepassword.Peer) string {
+	texts := make([]string, len(peers))
+	for i, peer := range peers {
+		from := peer.Address
+		if from == "" {
+			from = "this machine or an address that is not shown"
+		}
+		texts[i] = fmt.Sprintf("%s from %s", ui.Count(int64(peer.Count), "connection", "connections"), ui.Clean(from))
+	}
+	return strings.Join(texts, ", ")
+}
