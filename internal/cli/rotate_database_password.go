@@ -193,6 +193,7 @@ func (c *databasePasswordChange) run(ctx context.Context) (err error) {
 	}
 	result, err = databasepassword.Finish(ctx, c.parts, c.plan, result, c.options.Wait)
 	c.result = *result
+	c.result.Recorded = c.result.Recorded && !c.app.isUnrecorded
 	if err != nil {
 		return causeOf(ctx, err)
 	}
