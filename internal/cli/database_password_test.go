@@ -365,3 +365,43 @@ func TestDatabasePasswordTwoRoles(t *testing.T) {
 		t.Errorf("it claims what it has not looked at:\n%s", output)
 	}
 }
+
+// If this fails, an operator whose servers go through PgBouncer locks them out with the flags of the page.
+func TestDatabasePasswordBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	h := newPasswordHost(t)
+	folder, err := os.MkdirTemp("/tmp", "userlist") // PgBouncer's account reads it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	direct, _ := h.settings()
+	list, rules := filepath.Join(folder, "userlist.txt"), filepath.Join(folder, "hba")
+	for path, text := range map[string]string{list: "\"postgres\" \"\"\n\"" + h.role + "\" \"" + passwordIn(t, direct) + "\"\n",
+		rules: "local all postgres trust\nlocal all all scram-sha-256\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	bouncer, err := testenv.StartPgBouncer(context.Background(), h.server, "transaction", "auth_type = hba", "auth_hba_file = "+rules, "auth_file = "+list, "admin_users = postgres", "server_login_retry = 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bouncer.Stop)
+	old := strings.Replace(bouncer.URL(h.role, h.database), "@", ":"+passwordIn(t, direct)+"@", 1)
+	if err := os.WriteFile(h.path(), []byte("DATABASE_URL='"+old+"'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output := h.wantRun(1, "--yes"); !strings.Contains(output, "the old password is back and works") || !strings.Contains(output, "--userlist") {
+		t.Errorf("without --userlist it says:\n%s", output)
+	}
+	if output := h.wantRun(0, "--yes", "--userlist", list, "--pgbouncer", bouncer.URL("postgres", "pgbouncer")); !strings.Contains(output, "A pool stands before the server") {
+		t.Errorf("it does not say what a log-in at a pool shows:\n%s", output)
+	}
+	if now, pending := h.settings(); pending != "" || !h.logsIn(now) || h.logsIn(old) || h.logsIn(direct) {
+		t.Error("not the new password alone logs in")
+	}
+}

@@ -76,17 +76,17 @@ func (c *databasePasswordChange) Waiting(text string) {
 	c.app.printer.Note("waiting for %s", ui.Clean(text))
 }
 
-// printRestart says who must restart, and why.
+// printRestart says who must restart, and why, unless the operator has said that they have.
 func (c *databasePasswordChange) printRestart() {
+	if c.options.Restarted {
+		return
+	}
 	c.app.printer.Line("%s", wrapText("Restart every management server now: it makes its connections with the account and password that it has read at its start.", helpWidth))
 }
 
 // printDone says what was seen, and what is left.
 func (c *databasePasswordChange) printDone() {
 	printer := c.app.printer
-	if c.plan.OldRole == "" {
-		c.printRestart()
-	}
 	switch {
 	case c.plan.OldRole != "":
 	case !c.result.LeftKnown:

@@ -188,6 +188,7 @@ func (c *databasePasswordChange) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	c.printRestart()
 	if err := c.confirmRestart(ctx); err != nil {
 		return err
 	}
@@ -224,7 +225,6 @@ func (c *databasePasswordChange) confirmRestart(ctx context.Context) error {
 	if c.plan.OldRole == "" || c.options.Restarted {
 		return nil
 	}
-	c.printRestart()
 	if c.app.printer.Interactive() && !c.app.globals.yes {
 		err := c.app.printer.Confirm(ctx, ui.Question{Text: fmt.Sprintf("Have all of them restarted, and is the role %s to be locked?", ui.Clean(c.plan.OldRole))})
 		if err == nil || !errors.Is(err, ui.ErrDeclined) {

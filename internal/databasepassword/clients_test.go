@@ -108,13 +108,17 @@ func TestClientsFailOnlyInTheAnnouncedMoment(t *testing.T) {
 	}
 }
 
-// two makes two roles with one group that owns what they make, and the account of the tool that may change them.
+// newTwoRoles makes two roles with one group that owns what they make, and the account of the tool that may change them.
 func newTwoRoles(t *testing.T) (d *deployment, request databasepassword.Request) {
 	t.Helper()
-	d = newDeployment(t)
+	return newTwoRolesOn(newDeployment(t))
+}
+
+func newTwoRolesOn(d *deployment) (*deployment, databasepassword.Request) {
 	group, a, b, tool := d.role+"_owner", d.role, d.role+"_b", d.role+"_tool"
 	d.admin("create role "+group+" nologin", "grant "+group+" to "+a, "create role "+b+" nologin in role "+group,
-		"alter role "+a+" set role = '"+group+"'", "alter role "+b+" set role = '"+group+"'", "create role "+tool+" login createrole password 'invented-tool'")
+		"alter role "+a+" set role = '"+group+"'", "alter role "+b+" set role = '"+group+"'", "create role "+tool+" login createrole password 'invented-tool'",
+		"grant "+a+", "+b+" to "+tool+" with admin option") // without it, version 16 and later let it change neither
 	d.parts.Own = secret.NewValue(d.address(tool, "invented-tool"))
 	return d, databasepassword.Request{Roles: []string{a, b}}
 }

@@ -23,20 +23,23 @@ import (
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// lockedServer starts the one server of these tests, which asks every account but postgres and trusting_… for its
-// password, and logs every statement.
+// lockedServer starts the one server of these tests, which asks for passwords, and logs every statement.
 var lockedServer = sync.OnceValues(func() (*testenv.Postgres, error) {
 	ctx := context.Background()
 	server, err := testenv.StartPostgres(ctx, false, testenv.ListenTCP, "log_statement = all", "log_connections = on", "log_min_messages = debug1", "log_parameter_max_length = -1")
 	if err != nil {
 		return nil, err
 	}
-	rules := "local all postgres trust\nlocal all /^trusting_ trust\nlocal all trusting trust\nlocal all all scram-sha-256\nhost all postgres all trust\nhost all all all scram-sha-256"
-	rules = strings.ReplaceAll(rules, "local all /^trusting_ trust\n", "") // patterns came with version 16
-	return server, testenv.Exec(ctx, server.URL("postgres", "postgres"),
-		"do $$ begin execute 'copy (select unnest(string_to_array('''|| '"+strings.ReplaceAll(rules, "\n", "|")+"' ||''', ''|''))) to ' || quote_literal(current_setting('hba_file')); end $$",
-		"select pg_reload_conf()")
+	return server, askForPasswords(ctx, server)
 })
+
+// askForPasswords makes a server ask every account but postgres and trusting for its password.
+func askForPasswords(ctx context.Context, server *testenv.Postgres) error {
+	const rules = "local all postgres trust|local all trusting trust|local all all scram-sha-256"
+	return testenv.Exec(ctx, server.URL("postgres", "postgres"),
+		"do $$ begin execute 'copy (select unnest(string_to_array(''"+rules+"'', ''|''))) to ' || quote_literal(current_setting('hba_file')); end $$",
+		"alter system set password_encryption = 'scram-sha-256'", "select pg_reload_conf()")
+}
 
 // deployment is a role with its password in a store, on a server that asks for it.
 type deployment struct {
@@ -57,6 +60,11 @@ func newDeployment(t *testing.T) *deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newDeploymentOn(t, server)
+}
+
+func newDeploymentOn(t *testing.T, server *testenv.Postgres) *deployment {
+	t.Helper()
 	d := &deployment{t: t, server: server, store: &memory{held: map[string]string{}}, first: "first-" + rand.Text(), role: "r_" + strings.ToLower(rand.Text()[:10])}
 	d.admin("create role " + d.role + " login password '" + d.first + "'")
 	d.store.held[databasepassword.Setting] = d.address(d.role, d.first)

@@ -69,10 +69,10 @@ func (p *Plan) compareRoles(ctx context.Context) error {
 	return nil
 }
 
-// groupOf names a role that both are members of, as SQL writes it.
+// groupOf names a role that both are members of, as SQL writes it; the operator fills in what there is none for.
 func groupOf(rights Rights) string {
 	if len(rights.Memberships) == 0 {
-		return "a role that owns the database"
+		return "…"
 	}
 	return quoteName(rights.Memberships[0].Role)
 }
