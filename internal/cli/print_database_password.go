@@ -15,11 +15,15 @@ var databasePasswordStages = map[databasepassword.Stage]string{
 	databasepassword.Stored:   "An earlier run has changed the role and the store, and has not finished.",
 }
 
-// wayBackTexts say where the verifier is from that is put back where the change fails.
-var wayBackTexts = map[string]string{
-	"server":   "the verifier that the server has",
-	"userlist": "the verifier that PgBouncer has",
-	"password": "a verifier made from the old password",
+// restoredText says what is put back where the change fails, by where it is from.
+func restoredText(from string) string {
+	switch from {
+	case "server":
+		return "the verifier that the server has"
+	case "userlist":
+		return "the verifier that PgBouncer has"
+	}
+	return "a verifier made from the old one"
 }
 
 // printPlan says what will be done, and how.
@@ -50,7 +54,7 @@ func (c *databasePasswordChange) printPlan() {
 		printer.Line("PgBouncer's file: %s. %s.", ui.Clean(c.parts.Pool.Path()), c.reloadText())
 	}
 	if plan.WayBack != "" {
-		printer.Line("Should it fail, this is put back: %s.", wayBackTexts[plan.WayBack])
+		printer.Line("Should it fail, this is put back: %s.", restoredText(plan.WayBack))
 	}
 	for _, note := range plan.Notes {
 		printer.Line("%s", wrapText("Note: "+ui.Clean(note)+".", helpWidth))
