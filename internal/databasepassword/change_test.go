@@ -8,6 +8,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/databasepassword"
 	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -295,4 +296,33 @@ func TestWayBackWithTheServersVerifier(t *testing.T) {
 	if !d.logsIn(old) {
 		t.Error("the old password does not log in")
 	}
+}
+
+// If this fails, a role that acts as another one (ALTER ROLE … SET role) cannot change its own password.
+func TestRoleThatActsAsAnother(t *testing.T) {
+	t.Parallel()
+	d, _ := newTwoRoles(t)
+	d.parts.Own = secret.Value{}
+	old := d.store.held[databasepassword.Setting]
+	if _, _, err := d.rotate(databasepassword.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	d.wantDone(old)
+}
+
+// If this fails, the password of a role of another server is changed, because the tool's own account is there.
+func TestOwnAccountOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	elsewhere := testenv.Shared(t)
+	if err := testenv.Exec(context.Background(), elsewhere.URL("postgres", "postgres"), "create role "+d.role+" login"); err != nil {
+		t.Fatal(err)
+	}
+	d.parts.Own = secret.NewValue(elsewhere.URL("postgres", "postgres"))
+	old := d.store.held[databasepassword.Setting]
+	plan, _, err := d.rotate(databasepassword.Request{})
+	if err != nil || plan.Account != d.role {
+		t.Fatalf("changed by %q: %v", plan.Account, err)
+	}
+	d.wantDone(old)
 }

@@ -1,0 +1,103 @@
+package cli_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/internal/testenv"
+)
+
+// startPgBouncer starts a PgBouncer that has the role's password in a file.
+func (h *passwordHost) startPgBouncer(password string) (list string, bouncer *testenv.PgBouncer) {
+	h.t.Helper()
+	folder, err := os.MkdirTemp("/tmp", "userlist") // PgBouncer's account reads it
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	rules := filepath.Join(folder, "hba")
+	list = filepath.Join(folder, "userlist.txt")
+	for path, text := range map[string]string{list: "\"postgres\" \"\"\n\"" + h.role + "\" \"" + password + "\"\n",
+		rules: "local all postgres trust\nlocal all all scram-sha-256\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(folder, 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	bouncer, err = testenv.StartPgBouncer(context.Background(), h.server, "transaction", "auth_type = hba", "auth_hba_file = "+rules, "auth_file = "+list, "admin_users = postgres", "server_login_retry = 1")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(bouncer.Stop)
+	return list, bouncer
+}
+
+// If this fails, an operator whose servers go through PgBouncer locks them out with the flags of the page.
+func TestDatabasePasswordBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	h := newPasswordHost(t)
+	direct, _ := h.settings()
+	list, bouncer := h.startPgBouncer(passwordIn(t, direct))
+	old := strings.Replace(bouncer.URL(h.role, h.database), "@", ":"+passwordIn(t, direct)+"@", 1)
+	if err := os.WriteFile(h.path(), []byte("DATABASE_URL='"+old+"'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output := h.wantRun(1, "--yes"); !strings.Contains(output, "the old password is back and works") || !strings.Contains(output, "--userlist") {
+		t.Errorf("without --userlist it says:\n%s", output)
+	}
+	if output := h.wantRun(0, "--yes", "--userlist", list, "--pgbouncer", bouncer.URL("postgres", "pgbouncer")); !strings.Contains(output, "A pool stands before the server") {
+		t.Errorf("it does not say what a log-in at a pool shows:\n%s", output)
+	}
+	if now, pending := h.settings(); pending != "" || !h.logsIn(now) || h.logsIn(old) || h.logsIn(direct) {
+		t.Error("not the new password alone logs in")
+	}
+}
+
+// If this fails, an operator who gives up while PgBouncer has not read its file leaves the servers without a password.
+func TestDatabasePasswordInterrupted(t *testing.T) {
+	t.Parallel()
+	h := newPasswordHost(t)
+	direct, _ := h.settings()
+	list, bouncer := h.startPgBouncer(passwordIn(t, direct))
+	old := strings.Replace(bouncer.URL(h.role, h.database), "@", ":"+passwordIn(t, direct)+"@", 1)
+	if err := os.WriteFile(h.path(), []byte("DATABASE_URL='"+old+"'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := h.command("--yes", "--userlist", list)
+	told, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(told)
+	for lines.Scan() && !strings.Contains(lines.Text(), "send it RELOAD") {
+	}
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var rest strings.Builder
+	for lines.Scan() {
+		rest.WriteString(lines.Text() + "\n")
+	}
+	err = command.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 130 || !strings.Contains(rest.String(), "the old password is back and works") {
+		t.Errorf("it ended with %v:\n%s", err, rest.String())
+	}
+	if now, pending := h.settings(); now != old || pending != "" || !h.logsIn(old) || !h.logsIn(direct) {
+		t.Error("the old password is not back")
+	}
+	if text, err := os.ReadFile(list); err != nil || !strings.Contains(string(text), passwordIn(t, direct)) {
+		t.Errorf("PgBouncer's file has another password: %v", err)
+	}
+}
