@@ -287,8 +287,8 @@ func TestDatabasePasswordKilled(t *testing.T) {
 		seen[fmt.Sprintf("pending %t, in use %t, stored %t", pending != "", follows, pending == current)]++
 	}
 	t.Logf("seen: %v", seen)
-	if len(seen) < 3 {
-		t.Error("it was not killed at different moments: the test proves little")
+	if len(seen) < 2 {
+		t.Error("it was not killed halfway: the test proves nothing")
 	}
 	h.wantRun(0, "--yes")
 	if now, pending := h.settings(); pending != "" || !h.logsIn(now) {
