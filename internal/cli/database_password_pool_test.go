@@ -1,11 +1,8 @@
 package cli_test
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,46 +55,5 @@ func TestDatabasePasswordBehindPgBouncer(t *testing.T) {
 	}
 	if now, pending := h.settings(); pending != "" || !h.logsIn(now) || h.logsIn(old) || h.logsIn(direct) {
 		t.Error("not the new password alone logs in")
-	}
-}
-
-// If this fails, an operator who gives up while PgBouncer has not read its file leaves the servers without a password.
-func TestDatabasePasswordInterrupted(t *testing.T) {
-	t.Parallel()
-	h := newPasswordHost(t)
-	direct, _ := h.settings()
-	list, bouncer := h.startPgBouncer(passwordIn(t, direct))
-	old := strings.Replace(bouncer.URL(h.role, h.database), "@", ":"+passwordIn(t, direct)+"@", 1)
-	if err := os.WriteFile(h.path(), []byte("DATABASE_URL='"+old+"'\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := h.command("--yes", "--userlist", list)
-	told, err := command.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(told)
-	for lines.Scan() && !strings.Contains(lines.Text(), "send it RELOAD") {
-	}
-	if err := command.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	var rest strings.Builder
-	for lines.Scan() {
-		rest.WriteString(lines.Text() + "\n")
-	}
-	err = command.Wait()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 130 || !strings.Contains(rest.String(), "the old password is back and works") {
-		t.Errorf("it ended with %v:\n%s", err, rest.String())
-	}
-	if now, pending := h.settings(); now != old || pending != "" || !h.logsIn(old) || !h.logsIn(direct) {
-		t.Error("the old password is not back")
-	}
-	if text, err := os.ReadFile(list); err != nil || !strings.Contains(string(text), passwordIn(t, direct)) {
-		t.Errorf("PgBouncer's file has another password: %v", err)
 	}
 }

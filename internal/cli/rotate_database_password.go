@@ -195,8 +195,11 @@ func (c *databasePasswordChange) run(ctx context.Context) (err error) {
 	result, err = databasepassword.Finish(ctx, c.parts, c.plan, result, c.options.Wait)
 	c.result = *result
 	c.result.Recorded = c.result.Recorded && !c.app.isUnrecorded
+	if errors.Is(causeOf(ctx, err), ui.ErrInterrupted) {
+		return &ui.Error{Message: "interrupted; the new password is in use, and stands in the store", Code: ui.ExitInterrupted, Hints: []string{databasePasswordGoOn}}
+	}
 	if err != nil {
-		return causeOf(ctx, err)
+		return err
 	}
 	c.printDone()
 	if c.options.Wait > 0 && len(c.result.Left) > 0 {

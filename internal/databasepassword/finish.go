@@ -15,7 +15,8 @@ var ErrOldAccepted = errors.New("the old password still logs in")
 // Finish proves that the old password is refused, records the change, and takes PendingName out of the store. It
 // looks which connections of before the change are left, for as long as wait says, until there are none. Of two
 // roles, the old one is locked only when it has none; the error is ErrStillUsed otherwise, and the next run goes
-// on. With one role, connections that are left keep nothing from being done. It takes the result of Change.
+// on. With one role, connections that are left keep nothing from being done. The error is a *HalfwayError where record
+// or store fail. It takes the result of Change.
 func Finish(ctx context.Context, parts Parts, plan *Plan, changed *Result, wait time.Duration) (*Result, error) {
 	result := *changed
 	f := &finish{Parts: parts, plan: plan, result: &result, moment: changed.moment}
@@ -33,11 +34,11 @@ func Finish(ctx context.Context, parts Parts, plan *Plan, changed *Result, wait 
 		}
 	}
 	if err := parts.Record(ctx, f.result); err != nil {
-		return f.result, fmt.Errorf("recording the change: %w", err)
+		return f.result, &HalfwayError{Cause: fmt.Errorf("recording it: %w", err)}
 	}
 	f.result.Recorded = true
 	if err := parts.Store.Apply(ctx, secretstore.Change{Name: PendingName, Old: plan.pending.Text()}); err != nil {
-		return f.result, fmt.Errorf("taking %s out of %s: %w", PendingName, plan.Store, err)
+		return f.result, &HalfwayError{Cause: fmt.Errorf("taking %s out of %s: %w", PendingName, plan.Store, err)}
 	}
 	f.result.Done = true
 	return f.result, nil
