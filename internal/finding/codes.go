@@ -100,6 +100,15 @@ const (
 	NotRolledBack      Code = "not_rolled_back"
 )
 
+// Codes about what the servers write, and about the end of a rotation.
+const (
+	OldVersionWritten Code = "old_version_written"
+	NewVersionNotSeen Code = "new_version_not_seen"
+	NothingWritten    Code = "nothing_written"
+	NotReady          Code = "not_ready"
+	BackupsNotStated  Code = "backups_not_stated"
+)
+
 // Codes about settings, secrets and the files they stand in.
 const (
 	TwoValues         Code = "two_values"

@@ -1,0 +1,133 @@
+// Package pgreadiness looks at encrypted values as the servers have written them: which version each names, and a
+// digest of each that tells a new one from one that was there. It implements rotation.ValueLooker.
+package pgreadiness
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/rotation"
+)
+
+// Looker is the values of one database.
+type Looker struct{ db *postgres.DB }
+
+// New returns the values of a database. It dials nothing.
+func New(db *postgres.DB) *Looker { return &Looker{db} }
+
+// Moment implements rotation.ValueLooker.
+func (l *Looker) Moment(ctx context.Context) (moment rotation.Moment, err error) {
+	err = l.db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := postgres.QueryRows(ctx, conn, "select pg_is_in_recovery(), (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+		if err != nil {
+			return err
+		}
+		moment.Standby, moment.At = rows[0][0] == "t", time.UnixMicro(postgres.ParseNumber(rows[0][1])).UTC()
+		if moment.Database.Name, moment.Database.System, err = postgres.ReadIdentity(ctx, conn); err != nil {
+			return err
+		}
+		moment.Running, err = postgres.IsLocked(ctx, conn)
+		return err
+	})
+	if err != nil {
+		return moment, fmt.Errorf("asking the database what it is: %w", err)
+	}
+	return moment, nil
+}
+
+// Activity implements rotation.ValueLooker. Partitions and heirs count with their table.
+func (l *Looker) Activity(ctx context.Context, tables []migrate.Table) (rows []int64, err error) {
+	err = l.db.With(ctx, func(conn *pgconn.PgConn) error {
+		for _, table := range tables {
+			found, err := postgres.QueryRows(ctx, conn, `select coalesce(sum(pg_stat_get_tuples_inserted(relid) + pg_stat_get_tuples_updated(relid)), 0)::bigint
+				from (`+postgres.TreeOf("to_regclass($1)::oid")+`) tree`, postgres.Quote(table.Schema, table.Name))
+			if err != nil {
+				return err
+			}
+			rows = append(rows, postgres.ParseNumber(found[0][0]))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking how much is written: %w", err)
+	}
+	return rows, nil
+}
+
+// columnsOfValue is how many columns a row of Values has: column, version, digest, since.
+const columnsOfValue = 4
+
+// errForm says that the server answered with other columns than were asked for.
+var errForm = errors.New("the server answers in an unexpected form")
+
+// Values implements rotation.ValueLooker. It reads a table in one statement, because a row that an UPDATE moves from
+// a part that is still to be read to one that was read would be missed, and its value taken for a new one at the next
+// look. No transaction outlasts the statement.
+func (l *Looker) Values(ctx context.Context, table migrate.Table, since uint32, visit func(rotation.SeenValue)) error {
+	conn, err := l.db.AcquireReader(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if err := conn.BeginRead(ctx); err != nil {
+		return postgres.ExplainError(err)
+	}
+	result := conn.PgConn().ExecParams(ctx, valuesSQL(table, since), nil, nil, nil, []int16{1})
+	var failed error
+	for result.NextRow() {
+		value, err := parseValue(result.Values())
+		if err != nil {
+			failed = err
+			continue
+		}
+		visit(value)
+	}
+	_, err = result.Close()
+	if ended := conn.EndRead(ctx); err == nil {
+		err = ended
+	}
+	if err != nil {
+		return postgres.ExplainError(err)
+	}
+	return failed
+}
+
+// parseValue reads a row in its binary form.
+func parseValue(row [][]byte) (value rotation.SeenValue, err error) {
+	if len(row) != columnsOfValue || len(row[0]) != 4 || len(row[1]) != 4 || len(row[2]) != 8 || len(row[3]) != 1 {
+		return value, errForm
+	}
+	return rotation.SeenValue{
+		Column:  int(int32(binary.BigEndian.Uint32(row[0]))), //nolint:gosec // it is an int4
+		Version: int(int32(binary.BigEndian.Uint32(row[1]))), //nolint:gosec // it is an int4
+		Digest:  binary.BigEndian.Uint64(row[2]),
+		Since:   row[3][0] == 1,
+	}, nil
+}
+
+// valuesSQL returns the statement that reads the values of a table, each as the number of its column, its version, a
+// digest, and whether its row was written since a transaction.
+//
+// The version is that of the label in front of the value, which a server reads leniently: v01: and v1abc: are version
+// 1. What begins as the legacy form does, with an IV and a tag in hexadecimal, is under version 0. Only the beginning
+// is looked at, so that a large text costs little.
+func valuesSQL(table migrate.Table, since uint32) string {
+	columns := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		columns[i] = "(" + strconv.Itoa(i) + ", t." + postgres.Quote(column.Name) + `::text collate "C")`
+	}
+	return `select v.place, coalesce(substring(left(v.stored, 40) from '^v([0-9]{1,9})[^:]*:')::int4,
+		case when left(v.stored, 80) ~ '^[0-9A-Fa-f]{24,32}:[0-9A-Fa-f]{8,32}:' then 0 else ` + strconv.Itoa(rotation.NoVersion) + ` end),
+		hashtextextended(v.stored, 0), ` + postgres.WrittenBy("t.xmin", "<=", since) + `
+		from ` + postgres.Quote(table.Schema, table.Name) + ` t cross join lateral (values ` + strings.Join(columns, ", ") + `) v(place, stored)
+		where v.stored is not null`
+}
