@@ -37,6 +37,8 @@ var eventLabels = map[string]struct {
 	chain.ActionKeyInPlace:     {KeyEvent, "key in place"},
 	chain.ActionKeyAbandoned:   {KeyEvent, "key given up"},
 	chain.ActionKeyPutBack:     {KeyEvent, "key back in place"},
+	chain.ActionKeyReady:       {KeyEvent, "servers write the key"},
+	chain.ActionKeyFinished:    {KeyEvent, "key taken away"},
 	chain.ActionBackupVerified: {KeyEvent, "backup verified"},
 	chain.ActionRunBegun:       {RotationEvent, "run begun"},
 	chain.ActionRunEnded:       {RotationEvent, "run ended"},

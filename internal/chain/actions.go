@@ -26,6 +26,9 @@ const (
 	ActionKeyInPlace   = "key.in_place"  // a store has it, as the one to write with
 	ActionKeyAbandoned = "key.abandoned" // it is given up before it was in place
 	ActionKeyPutBack   = "key.put_back"  // a store has it again, after a rollback
+	ActionKeyReady     = "key.ready"     // the servers were seen to write it, and no older one
+	ActionKeyFinishing = "key.finishing" // it was proven to be unused, and is to be taken out of a store
+	ActionKeyFinished  = "key.finished"  // it was seen to be gone from the store
 
 	// Live access. The subject is SubjectEverybody or SubjectSelection.
 	ActionAccessEnding      = "access.ending" // before the first is ended

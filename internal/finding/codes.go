@@ -105,6 +105,7 @@ const (
 	OldVersionWritten Code = "old_version_written"
 	NewVersionNotSeen Code = "new_version_not_seen"
 	NothingWritten    Code = "nothing_written"
+	NoRotation        Code = "no_rotation"
 	NotReady          Code = "not_ready"
 	BackupsNotStated  Code = "backups_not_stated"
 )

@@ -57,6 +57,7 @@ type VersionCounts map[migrate.Place]map[int]int64
 // ReadinessRequest says what the writes of the servers are held to.
 type ReadinessRequest struct {
 	Version  int              // the version that the servers are to write
+	From     int              // the version before it
 	Begun    time.Time        // when the rotation was begun
 	Since    uint32           // what this transaction, a number of 32 bits, or a later one wrote was written since
 	Database migrate.Identity // the database that it was begun on
@@ -115,6 +116,7 @@ func (t TableReadiness) String() string { return t.Schema + "." + t.Table }
 // Readiness is what looking at the writes of the servers came to.
 type Readiness struct {
 	Version int       `json:"version"`
+	Older   int       `json:"from_version"`
 	Ready   bool      `json:"ready"`
 	Begun   time.Time `json:"begun_at"`
 	Looks   int       `json:"looks"`

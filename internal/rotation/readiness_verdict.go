@@ -12,7 +12,7 @@ import (
 // judge says what a look has shown, together with those before.
 func (l *lookState) judge() *Readiness {
 	o := l.observer
-	result := &Readiness{Version: o.request.Version, Begun: o.request.Begun, Looks: o.looks, From: o.from, To: l.moment.At,
+	result := &Readiness{Version: o.request.Version, Older: o.request.From, Begun: o.request.Begun, Looks: o.looks, From: o.from, To: l.moment.At,
 		OneIn: l.digests.oneIn(), Tables: l.tables, Reasons: []finding.Finding{}, Counts: l.counts}
 	shown := false
 	for i := range result.Tables {

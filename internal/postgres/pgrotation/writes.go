@@ -1,6 +1,4 @@
-// Package pgreadiness looks at encrypted values as the servers have written them: which version each names, and a
-// digest of each that tells a new one from one that was there. It implements rotation.ValueLooker.
-package pgreadiness
+package pgrotation
 
 import (
 	"context"
@@ -18,15 +16,9 @@ import (
 	"github.com/ocmt/ocmt/internal/rotation"
 )
 
-// Looker is the values of one database.
-type Looker struct{ db *postgres.DB }
-
-// New returns the values of a database. It dials nothing.
-func New(db *postgres.DB) *Looker { return &Looker{db} }
-
 // Moment implements rotation.ValueLooker.
-func (l *Looker) Moment(ctx context.Context) (moment rotation.Moment, err error) {
-	err = l.db.With(ctx, func(conn *pgconn.PgConn) error {
+func (s *Store) Moment(ctx context.Context) (moment rotation.Moment, err error) {
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		rows, err := postgres.QueryRows(ctx, conn, "select pg_is_in_recovery(), (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 		if err != nil {
 			return err
@@ -45,8 +37,8 @@ func (l *Looker) Moment(ctx context.Context) (moment rotation.Moment, err error)
 }
 
 // Activity implements rotation.ValueLooker. Partitions and heirs count with their table.
-func (l *Looker) Activity(ctx context.Context, tables []migrate.Table) (rows []int64, err error) {
-	err = l.db.With(ctx, func(conn *pgconn.PgConn) error {
+func (s *Store) Activity(ctx context.Context, tables []migrate.Table) (rows []int64, err error) {
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		for _, table := range tables {
 			found, err := postgres.QueryRows(ctx, conn, `select coalesce(sum(pg_stat_get_tuples_inserted(relid) + pg_stat_get_tuples_updated(relid)), 0)::bigint
 				from (`+postgres.TreeOf("to_regclass($1)::oid")+`) tree`, postgres.Quote(table.Schema, table.Name))
@@ -72,8 +64,8 @@ var errForm = errors.New("the server answers in an unexpected form")
 // Values implements rotation.ValueLooker. It reads a table in one statement, because a row that an UPDATE moves from
 // a part that is still to be read to one that was read would be missed, and its value taken for a new one at the next
 // look. No transaction outlasts the statement.
-func (l *Looker) Values(ctx context.Context, table migrate.Table, since uint32, visit func(rotation.SeenValue)) error {
-	conn, err := l.db.AcquireReader(ctx)
+func (s *Store) Values(ctx context.Context, table migrate.Table, since uint32, visit func(rotation.SeenValue)) error {
+	conn, err := s.db.AcquireReader(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,16 +109,13 @@ func parseValue(row [][]byte) (value rotation.SeenValue, err error) {
 // valuesSQL returns the statement that reads the values of a table, each as the number of its column, its version, a
 // digest, and whether its row was written since a transaction.
 //
-// The version is that of the label in front of the value, which a server reads leniently: v01: and v1abc: are version
-// 1. What begins as the legacy form does, with an IV and a tag in hexadecimal, is under version 0. Only the beginning
-// is looked at, so that a large text costs little.
+// The label is in the first 100 characters, so that a large text costs little more than its digest.
 func valuesSQL(table migrate.Table, since uint32) string {
 	columns := make([]string, len(table.Columns))
 	for i, column := range table.Columns {
 		columns[i] = "(" + strconv.Itoa(i) + ", t." + postgres.Quote(column.Name) + `::text collate "C")`
 	}
-	return `select v.place, coalesce(substring(left(v.stored, 40) from '^v([0-9]{1,9})[^:]*:')::int4,
-		case when left(v.stored, 80) ~ '^[0-9A-Fa-f]{24,32}:[0-9A-Fa-f]{8,32}:' then 0 else ` + strconv.Itoa(rotation.NoVersion) + ` end),
+	return "select v.place, " + Label("left(v.stored, 100)") + `,
 		hashtextextended(v.stored, 0), ` + postgres.WrittenBy("t.xmin", "<=", since) + `
 		from ` + postgres.Quote(table.Schema, table.Name) + ` t cross join lateral (values ` + strings.Join(columns, ", ") + `) v(place, stored)
 		where v.stored is not null`

@@ -1,0 +1,335 @@
+package rotation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// FinishRecord is the record as far as the end of a rotation needs it.
+type FinishRecord interface {
+	ReadinessRecord
+	// KeyStates returns the versions in their order.
+	KeyStates(ctx context.Context) ([]RecordedKey, error)
+	// Evidence returns what was written down when the key of a version was to be taken away, nil where it never was.
+	Evidence(ctx context.Context, version int) (*Evidence, error)
+	// RecordFinishing writes down, before the key of a version is taken away, what was proven of it. The error is
+	// ErrNotExpected where the version is not decrypt-only.
+	RecordFinishing(ctx context.Context, evidence *Evidence) error
+	// RecordFinished records that the key of a version is gone from its place, and returns when. The error is as that of
+	// RecordFinishing.
+	RecordFinished(ctx context.Context, evidence *Evidence) (time.Time, error)
+}
+
+// FinishRequest says which key is to be taken away, and what is known of it.
+type FinishRequest struct {
+	Version      *int         // nil for the only one that is decrypt-only
+	BackupsUntil time.Time    // the last day on which a backup may need the key; the zero time where nobody said
+	Settings     KeySettings  // what this process works with
+	Author       FinishAuthor // who takes it away
+}
+
+// FinishAuthor is who takes a key away.
+type FinishAuthor struct{ Operator, Host string }
+
+// KeySettings returns the text of a setting, "" where it is not set. It is for the settings of encryption keys.
+type KeySettings func(name string) string
+
+// Finisher takes the key of a version away, once it is proven that nothing needs it.
+type Finisher struct {
+	Record FinishRecord
+	Store  secretstore.Store
+	// Prove makes the proof anew. It is made under the lock, and so later than every write of a run.
+	Prove func(ctx context.Context, from, to int) (*FinishProof, error)
+	Look  func(ctx context.Context, tables []migrate.Table) (*Look, error)
+	// Tables are those of the catalogue, as the database has them.
+	Tables func(ctx context.Context) ([]migrate.Table, error)
+	// Confirm asks whether to go on, before anything is changed. The evidence has everything that was proven.
+	Confirm func(ctx context.Context, evidence *Evidence) error
+}
+
+// FinishProof is what was proven before a key is taken away.
+type FinishProof struct {
+	Plan  *migrate.Plan
+	Proof *Proof
+	Trial *KeyTrial // nil where there was no value to try the old key on
+}
+
+// Finished is what became of a key.
+type Finished struct {
+	Evidence *Evidence
+	// Resumed says that an earlier command had taken the key away, and this one recorded it or only wrote the evidence.
+	Resumed bool
+}
+
+// NotProvenError says why a key is not proven to be unused.
+type NotProvenError struct {
+	Version    int
+	Reasons    []finding.Finding // at least one
+	Conditions []ConditionResult
+}
+
+// Error lists the reasons.
+func (e *NotProvenError) Error() string {
+	return fmt.Sprintf("it is not proven that nothing needs key version %d: %s", e.Version, finding.Texts(e.Reasons))
+}
+
+// Finish takes a key away: it checks that the servers were seen to write the new version, that the store has what the
+// settings say, and that backups were thought of; it makes the proof, and shows that the old key no longer opens what
+// the new one opens. Then it writes down what it is about to do, takes the key out of the store, looks, and records
+// that it is gone. Where an earlier command was cut off behind the store, it goes on there. The errors are
+// *RefusedError and *NotProvenError where nothing was changed, and those of the store and the record.
+func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished, error) {
+	keys, err := f.Record.KeyStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	old, active, err := chooseFinish(keys, request.Version)
+	if err != nil {
+		return nil, err
+	}
+	before, err := f.Record.Evidence(ctx, old.Version)
+	if err != nil {
+		return nil, err
+	}
+	if old.State == Retired {
+		if before == nil {
+			return nil, noRotation(versionName(old.Version), fmt.Sprintf("key version %d is retired already", old.Version))
+		}
+		return &Finished{Evidence: before, Resumed: true}, nil
+	}
+	changes, err := f.checkStore(ctx, request, old, active)
+	if err != nil {
+		return nil, err
+	}
+	if len(changes) == 0 {
+		return f.resume(ctx, old, before)
+	}
+	evidence, err := f.prove(ctx, request, old, active)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Confirm(ctx, evidence); err != nil {
+		return nil, err
+	}
+	if err := f.Record.RecordFinishing(ctx, evidence); err != nil {
+		return nil, err
+	}
+	if err := f.Store.Apply(ctx, changes...); err != nil {
+		return nil, fmt.Errorf("taking %s out of %s: %w", changes[0].Name, f.Store.Place(), err)
+	}
+	return f.record(ctx, evidence, false)
+}
+
+// chooseFinish returns the version whose key is to be taken away, and the active one.
+func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err error) {
+	newest := NewestIn(keys, Active)
+	if newest == nil || newest.Begun == nil {
+		return old, active, noRotation("encryption_keys", "there is no rotation to finish: "+ErrNotBegun.Error())
+	}
+	candidates := listFinishable(keys, *newest, asked)
+	switch {
+	case len(candidates) == 0 && asked != nil:
+		return old, active, noRotation(versionName(*asked), fmt.Sprintf("key version %d is not one that is only read with", *asked))
+	case len(candidates) == 0:
+		return old, active, noRotation("encryption_keys", "there is no rotation to finish: no older key version is only read with")
+	case len(candidates) > 1:
+		versions := make([]int, len(candidates))
+		for i, key := range candidates {
+			versions[i] = key.Version
+		}
+		refused := noRotation("encryption_keys", fmt.Sprintf("key versions %s are only read with, and one is finished at a time", joinNumbers(versions)))
+		refused.Finding.Fix = fmt.Sprintf("add --from-version %d, the oldest, and then finish the next", versions[0])
+		return old, active, refused
+	}
+	return candidates[0], *newest, nil
+}
+
+// listFinishable returns the versions below the active one that may be meant. One that is retired is among them where
+// it is asked for, or where the active one took its place and there is no other: the evidence of it is written again.
+func listFinishable(keys []RecordedKey, active RecordedKey, asked *int) (list []RecordedKey) {
+	for _, key := range keys {
+		isMeant := asked == nil && key.State == DecryptOnly || asked != nil && key.Version == *asked && (key.State == DecryptOnly || key.State == Retired)
+		if key.Version < active.Version && isMeant {
+			list = append(list, key)
+		}
+	}
+	if asked == nil && len(list) == 0 {
+		if last := KeyOf(keys, active.Begun.From); last != nil && last.State == Retired {
+			list = append(list, *last)
+		}
+	}
+	return list
+}
+
+// noRotation returns the refusal that there is nothing to finish.
+func noRotation(where, message string) *RefusedError {
+	return &RefusedError{Finding: finding.Finding{Code: finding.NoRotation, Severity: finding.Error, Where: where, Message: message,
+		Fix: "ocmt rotate status shows where the keys stand"}}
+}
+
+// checkStore compares the store with the settings and with the record, and returns the change that takes the old key
+// out: none where it is gone already.
+func (f Finisher) checkStore(ctx context.Context, request FinishRequest, old, active RecordedKey) ([]secretstore.Change, error) {
+	oldName := secret.NameOlderEncryptionKey + fmt.Sprint(old.Version)
+	held := map[string]secret.Value{}
+	for _, name := range []string{secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, oldName} {
+		value, err := f.Store.Get(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s from %s: %w", name, f.Store.Place(), err)
+		}
+		held[name] = value
+		isGone := name == oldName && !value.IsSet()
+		if value.Reveal() != request.Settings(name) && !isGone {
+			return nil, f.differs(name, "it has another value than the settings of this command", "settle which one is right; the settings come from the same place where --store and --env-file name one file")
+		}
+	}
+	if text := held[secret.NameEncryptionKeyVersion].Reveal(); text != fmt.Sprint(active.Version) {
+		return nil, f.differs(secret.NameEncryptionKeyVersion, fmt.Sprintf("the record has version %d as the active one", active.Version),
+			"ocmt rotate status shows what the record and the store have")
+	}
+	for name, key := range map[string]RecordedKey{secret.NameEncryptionKey: active, oldName: old} {
+		if found := fingerprintOf(held[name]); held[name].IsSet() && key.Fingerprint != "" && found != key.Fingerprint {
+			return nil, f.differs(name, fmt.Sprintf("its fingerprint is %s, and the record has %s for version %d", found, key.Fingerprint, key.Version),
+				"find out who changed it: the values of the database were proven with the key of the record")
+		}
+	}
+	if !held[oldName].IsSet() {
+		return nil, nil
+	}
+	return []secretstore.Change{{Name: oldName, Old: held[oldName]}}, nil
+}
+
+// fingerprintOf returns the fingerprint of a key, "" where the text is none.
+func fingerprintOf(value secret.Value) string {
+	kind, _ := secret.Lookup("encryption")
+	return kind.Fingerprint(value.Reveal())
+}
+
+// differs returns the refusal that the store does not have what it should.
+func (f Finisher) differs(name, message, fix string) *RefusedError {
+	return &RefusedError{Finding: finding.Finding{Code: finding.StoreDiffers, Severity: finding.Error, Where: name + " in " + f.Store.Place(), Message: message, Fix: fix}}
+}
+
+// prove checks what must be before a key is taken away, and returns the evidence of it.
+func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active RecordedKey) (*Evidence, error) {
+	state, err := f.Record.Readiness(ctx, active.Version)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReady(state, active.Version); err != nil {
+		return nil, err
+	}
+	if request.BackupsUntil.IsZero() {
+		return nil, &RefusedError{Finding: finding.Finding{Code: finding.BackupsNotStated, Severity: finding.Error, Where: versionName(old.Version),
+			Message: "nobody said until when backups of the database need this key",
+			Fix:     "add --backups-until with the day on which the last backup from before the rotation is deleted, such as 2027-03-31; until then the key stays in its escrow"}}
+	}
+	proven, err := f.Prove(ctx, old.Version, active.Version)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkProof(proven, old.Version); err != nil {
+		return nil, err
+	}
+	// It is later than the proof: whatever was written meanwhile is in it.
+	look, err := f.Look(ctx, proven.Plan.Tables)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkLook(look, old.Version); err != nil {
+		return nil, err
+	}
+	return newEvidence(request, f.Store.Place(), old, active, state, proven, look), nil
+}
+
+// checkReady refuses where the servers were not seen to write the new version, or an older write was seen since.
+func checkReady(state ReadinessState, version int) error {
+	found := finding.Finding{Code: finding.NotReady, Severity: finding.Error, Where: versionName(version), Fix: "run ocmt rotate readiness until it says that the servers are ready"}
+	switch {
+	case state.IsReady():
+		return nil
+	case state.ReadyAt.IsZero():
+		found.Message = fmt.Sprintf("the servers were never seen to write version %d, and no older one", version)
+	default:
+		found.Message = fmt.Sprintf("a server wrote an older version at %s, after they were seen to be ready", state.OldAt.UTC().Format(time.DateTime+" UTC"))
+	}
+	return &RefusedError{Finding: found}
+}
+
+// checkProof refuses where values are left, or the key is not proven to be unused.
+func checkProof(proven *FinishProof, version int) error {
+	if left := proven.Plan.Pending(); left > 0 {
+		return valuesLeft(version, left)
+	}
+	if slices.Contains(proven.Proof.Retirable, version) {
+		return nil
+	}
+	return &NotProvenError{Version: version, Reasons: proven.Proof.Reasons, Conditions: resultsOf(proven.Proof.Reasons)}
+}
+
+// checkLook refuses where values are under the version again, or where not everything could be counted.
+func (f Finisher) checkLook(look *Look, version int) error {
+	if left := look.Labels()[version]; left > 0 {
+		return valuesLeft(version, left)
+	}
+	if len(look.Gaps) == 0 {
+		return nil
+	}
+	gap := look.Gaps[0]
+	return &NotProvenError{Version: version, Conditions: resultsOf(nil), Reasons: []finding.Finding{{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What,
+		Message: "its values could not be counted: " + gap.Reason, Fix: "see that the account may read the table, then run this again"}}}
+}
+
+// valuesLeft returns the refusal that values are under a version.
+func valuesLeft(version int, left int64) *RefusedError {
+	return &RefusedError{Finding: finding.Finding{Code: finding.ValuesUnder, Severity: finding.Error, Where: versionName(version),
+		Message: fmt.Sprintf("values are under key version %d", version), Evidence: fmt.Sprintf("%d values", left),
+		Fix: fmt.Sprintf("run ocmt rotate --from-version %d, then this again", version)}}
+}
+
+// resume goes on where the key is out of the store. That it was proven is written down.
+func (f Finisher) resume(ctx context.Context, old RecordedKey, evidence *Evidence) (*Finished, error) {
+	name := secret.NameOlderEncryptionKey + fmt.Sprint(old.Version)
+	if evidence == nil {
+		return nil, f.differs(name, "it is not there, and this command has not taken it out",
+			"put it back from its escrow, so that the proof can try it; then run this again")
+	}
+	tables, err := f.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	look, err := f.Look(ctx, tables)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.checkLook(look, old.Version); err != nil {
+		return nil, f.differs(name, "it was taken out, and since then: "+err.Error(),
+			fmt.Sprintf("put it back from its escrow, and run ocmt rotate --from-version %d", old.Version))
+	}
+	return f.record(ctx, evidence, true)
+}
+
+// record looks whether the key is gone from the store, and records it.
+func (f Finisher) record(ctx context.Context, evidence *Evidence, resumed bool) (*Finished, error) {
+	name := secret.NameOlderEncryptionKey + fmt.Sprint(evidence.Version)
+	value, err := f.Store.Get(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s from %s: %w", name, f.Store.Place(), err)
+	}
+	if value.IsSet() {
+		return nil, f.differs(name, "it is still there after it was taken out", "find out who puts it back, then run this again")
+	}
+	at, err := f.Record.RecordFinished(ctx, evidence)
+	if err != nil {
+		return nil, err
+	}
+	evidence.FinishedAt = at
+	return &Finished{Evidence: evidence, Resumed: resumed}, nil
+}
