@@ -50,7 +50,7 @@ func newEvidence(request FinishRequest, place string, old, active RecordedKey, s
 	verified := proven.Proof.Verification
 	evidence := &Evidence{Version: old.Version, Fingerprint: cmp.Or(old.Fingerprint, planFingerprint(proven.Plan, old.Version)),
 		NewVersion: active.Version, NewFingerprint: cmp.Or(active.Fingerprint, planFingerprint(proven.Plan, active.Version)),
-		Operator: request.Author.Operator, Host: request.Author.Host, Store: place, Database: look.Database, WAL: look.WAL,
+		Operator: request.Operator, Host: request.Host, Store: place, Database: look.Database, WAL: look.WAL,
 		BegunAt: active.Begun.Baseline.At, ReadyAt: state.ReadyAt, NoWrites: state.NoWrites, ProvenAt: look.At, BackupsUntil: request.BackupsUntil.Format(time.DateOnly),
 		Opened: verified.Opened, Plaintext: verified.Plaintext, Accepted: int64(len(verified.Accepted)),
 		Conditions: resultsOf(proven.Proof.Reasons), Trial: proven.Trial}

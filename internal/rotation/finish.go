@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -25,21 +26,18 @@ type FinishRecord interface {
 	// RecordFinished records that the key of a version is gone from its place, and returns when. The error is as that of
 	// RecordFinishing.
 	RecordFinished(ctx context.Context, evidence *Evidence) (time.Time, error)
+	// RecordTakenOut records that the key of a version that is retired is gone from one more place.
+	RecordTakenOut(ctx context.Context, version int, place string) error
 }
 
 // FinishRequest says which key is to be taken away, and what is known of it.
 type FinishRequest struct {
-	Version      *int         // nil for the only one that is decrypt-only
-	BackupsUntil time.Time    // the last day on which a backup may need the key; the zero time where nobody said
-	Settings     KeySettings  // what this process works with
-	Author       FinishAuthor // who takes it away
+	Version      *int      // nil for the only one that is decrypt-only
+	BackupsUntil time.Time // the last day on which a backup may need the key; the zero time where nobody said
+	Settings     Placement // what this process works with
+	Operator     string
+	Host         string
 }
-
-// FinishAuthor is who takes a key away.
-type FinishAuthor struct{ Operator, Host string }
-
-// KeySettings returns the text of a setting, "" where it is not set. It is for the settings of encryption keys.
-type KeySettings func(name string) string
 
 // Finisher takes the key of a version away, once it is proven that nothing needs it.
 type Finisher struct {
@@ -81,10 +79,11 @@ func (e *NotProvenError) Error() string {
 }
 
 // Finish takes a key away: it checks that the servers were seen to write the new version, that the store has what the
-// settings say, and that backups were thought of; it makes the proof, and shows that the old key no longer opens what
-// the new one opens. Then it writes down what it is about to do, takes the key out of the store, looks, and records
-// that it is gone. Where an earlier command was cut off behind the store, it goes on there. The errors are
-// *RefusedError and *NotProvenError where nothing was changed, and those of the store and the record.
+// settings and the record say, and that backups were thought of; it makes the proof, and shows that the old key no
+// longer opens what the new one opens. Then it writes down what it is about to do, takes the key out of the store,
+// looks, and records that it is gone. Where an earlier command was cut off behind the store, it goes on there. Where
+// the key is retired already, and this store still has it, it is taken out here too. The errors are *RefusedError and
+// *NotProvenError where nothing was changed, and those of the store and the record.
 func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished, error) {
 	keys, err := f.Record.KeyStates(ctx)
 	if err != nil {
@@ -98,17 +97,18 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 	if err != nil {
 		return nil, err
 	}
-	if old.State == Retired {
-		if before == nil {
-			return nil, noRotation(versionName(old.Version), fmt.Sprintf("key version %d is retired already", old.Version))
-		}
-		return &Finished{Evidence: before, Resumed: true}, nil
+	if old.State == Retired && before == nil {
+		return nil, noRotation(versionName(old.Version), fmt.Sprintf("key version %d is retired, and this command has not retired it", old.Version))
 	}
-	changes, err := f.checkStore(ctx, request, old, active)
-	if err != nil {
+	change, there, err := f.checkStore(ctx, request, old, active)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(changes) == 0 {
+	case old.State == Retired && there:
+		return f.takeOutAgain(ctx, before, change)
+	case old.State == Retired:
+		return &Finished{Evidence: before, Resumed: true}, nil
+	case !there:
 		return f.resume(ctx, old, before)
 	}
 	evidence, err := f.prove(ctx, request, old, active)
@@ -121,8 +121,8 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 	if err := f.Record.RecordFinishing(ctx, evidence); err != nil {
 		return nil, err
 	}
-	if err := f.Store.Apply(ctx, changes...); err != nil {
-		return nil, fmt.Errorf("taking %s out of %s: %w", changes[0].Name, f.Store.Place(), err)
+	if err := f.takeOut(ctx, change); err != nil {
+		return nil, err
 	}
 	return f.record(ctx, evidence, false)
 }
@@ -174,47 +174,90 @@ func noRotation(where, message string) *RefusedError {
 		Fix: "ocmt rotate status shows where the keys stand"}}
 }
 
-// checkStore compares the store with the settings and with the record, and returns the change that takes the old key
-// out: none where it is gone already.
-func (f Finisher) checkStore(ctx context.Context, request FinishRequest, old, active RecordedKey) ([]secretstore.Change, error) {
-	oldName := secret.NameOlderEncryptionKey + fmt.Sprint(old.Version)
-	held := map[string]secret.Value{}
-	for _, name := range []string{secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, oldName} {
-		value, err := f.Store.Get(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("reading %s from %s: %w", name, f.Store.Place(), err)
-		}
-		held[name] = value
-		isGone := name == oldName && !value.IsSet()
-		if value.Reveal() != request.Settings(name) && !isGone {
-			return nil, f.differs(name, "it has another value than the settings of this command", "settle which one is right; the settings come from the same place where --store and --env-file name one file")
-		}
+// checkStore compares the store with the record and with the settings, and returns the change that takes the old key
+// out of it. It is not there where it is gone already.
+func (f Finisher) checkStore(ctx context.Context, request FinishRequest, old, active RecordedKey) (change secretstore.Change, there bool, err error) {
+	store, err := ReadPlacement(ctx, f.Store)
+	if err != nil {
+		return change, false, err
 	}
-	if text := held[secret.NameEncryptionKeyVersion].Reveal(); text != fmt.Sprint(active.Version) {
-		return nil, f.differs(secret.NameEncryptionKeyVersion, fmt.Sprintf("the record has version %d as the active one", active.Version),
-			"ocmt rotate status shows what the record and the store have")
-	}
-	for name, key := range map[string]RecordedKey{secret.NameEncryptionKey: active, oldName: old} {
-		if found := fingerprintOf(held[name]); held[name].IsSet() && key.Fingerprint != "" && found != key.Fingerprint {
-			return nil, f.differs(name, fmt.Sprintf("its fingerprint is %s, and the record has %s for version %d", found, key.Fingerprint, key.Version),
-				"find out who changed it: the values of the database were proven with the key of the record")
+	for _, place := range []Placement{store, request.Settings} {
+		switch {
+		case place.Problem != "":
+			return change, false, refuseStore(place, place.Problem, "mend it; ocmt validate says more")
+		case !place.has(active.Version, active.Fingerprint):
+			return change, false, refuseStore(place, fmt.Sprintf("it does not write with version %d, fingerprint %s, which is the active one of the record", active.Version, active.Fingerprint),
+				"ocmt rotate status shows what the record, the store and the settings have; --store and --env-file name another place")
 		}
 	}
-	if !held[oldName].IsSet() {
-		return nil, nil
+	name := SettingOf(old.Version)
+	held := store.Keys[old.Version]
+	switch {
+	case !store.texts[name].IsSet():
+		return change, false, nil
+	case old.Fingerprint != "" && held != old.Fingerprint:
+		return change, false, refuseStore(store, fmt.Sprintf("its %s has the fingerprint %s, and the record has %s for version %d", name, held, old.Fingerprint, old.Version),
+			"find out who changed it: another key would be taken away than the one that is proven")
+	case request.Settings.Keys[old.Version] != held:
+		return change, false, refuseStore(store, fmt.Sprintf("its %s is not that of the settings of this command", name),
+			"let both come from one place: --env-file names the file that --store names")
 	}
-	return []secretstore.Change{{Name: oldName, Old: held[oldName]}}, nil
+	change, _ = store.changeTo(name, secret.Value{})
+	return change, true, nil
 }
 
-// fingerprintOf returns the fingerprint of a key, "" where the text is none.
-func fingerprintOf(value secret.Value) string {
-	kind, _ := secret.Lookup("encryption")
-	return kind.Fingerprint(value.Reveal())
+// takeOut takes a key out of the store, and looks whether it is gone.
+func (f Finisher) takeOut(ctx context.Context, change secretstore.Change) error {
+	if err := f.Store.Apply(ctx, change); err != nil {
+		return fmt.Errorf("taking %s out of %s: %w", change.Name, f.Store.Place(), err)
+	}
+	return f.checkGone(ctx, change.Name)
+}
+
+// checkGone refuses where a store still has a setting.
+func (f Finisher) checkGone(ctx context.Context, name string) error {
+	value, err := f.Store.Get(ctx, name)
+	if err != nil {
+		return fmt.Errorf("reading %s from %s: %w", name, f.Store.Place(), err)
+	}
+	if value.IsSet() {
+		return f.differs(name, "it is still there after it was taken out", "find out who puts it back, then run this again")
+	}
+	return nil
 }
 
 // differs returns the refusal that the store does not have what it should.
 func (f Finisher) differs(name, message, fix string) *RefusedError {
-	return &RefusedError{Finding: finding.Finding{Code: finding.StoreDiffers, Severity: finding.Error, Where: name + " in " + f.Store.Place(), Message: message, Fix: fix}}
+	return &RefusedError{Finding: finding.Finding{Code: finding.StoreDiffers, Severity: finding.Error, Where: name + " in " + f.Store.Place(),
+		Message: name + " in " + f.Store.Place() + ": " + message, Fix: fix}}
+}
+
+// takeOutAgain takes a key that is retired out of one more store. What proved it is written down; that no value has
+// come under it since is looked at.
+func (f Finisher) takeOutAgain(ctx context.Context, evidence *Evidence, change secretstore.Change) (*Finished, error) {
+	if err := f.lookAgain(ctx, evidence.Version); err != nil {
+		return nil, err
+	}
+	if err := f.Confirm(ctx, evidence); err != nil {
+		return nil, err
+	}
+	if err := f.takeOut(ctx, change); err != nil {
+		return nil, err
+	}
+	return &Finished{Evidence: evidence, Resumed: true}, f.Record.RecordTakenOut(ctx, evidence.Version, f.Store.Place())
+}
+
+// lookAgain refuses where values are under a version that was proven to be unused.
+func (f Finisher) lookAgain(ctx context.Context, version int) error {
+	tables, err := f.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	look, err := f.Look(ctx, tables)
+	if err != nil {
+		return err
+	}
+	return f.checkLook(look, version)
 }
 
 // prove checks what must be before a key is taken away, and returns the evidence of it.
@@ -296,36 +339,24 @@ func valuesLeft(version int, left int64) *RefusedError {
 
 // resume goes on where the key is out of the store. That it was proven is written down.
 func (f Finisher) resume(ctx context.Context, old RecordedKey, evidence *Evidence) (*Finished, error) {
-	name := secret.NameOlderEncryptionKey + fmt.Sprint(old.Version)
 	if evidence == nil {
-		return nil, f.differs(name, "it is not there, and this command has not taken it out",
+		return nil, f.differs(SettingOf(old.Version), "it is not there, and this command has not taken it out",
 			"put it back from its escrow, so that the proof can try it; then run this again")
 	}
-	tables, err := f.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	look, err := f.Look(ctx, tables)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.checkLook(look, old.Version); err != nil {
-		return nil, f.differs(name, "it was taken out, and since then: "+err.Error(),
+	err := f.lookAgain(ctx, old.Version)
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return nil, f.differs(SettingOf(old.Version), "it was taken out, and since then "+refused.Finding.Message,
 			fmt.Sprintf("put it back from its escrow, and run ocmt rotate --from-version %d", old.Version))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return f.record(ctx, evidence, true)
 }
 
-// record looks whether the key is gone from the store, and records it.
+// record records that the key is gone from the store.
 func (f Finisher) record(ctx context.Context, evidence *Evidence, resumed bool) (*Finished, error) {
-	name := secret.NameOlderEncryptionKey + fmt.Sprint(evidence.Version)
-	value, err := f.Store.Get(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s from %s: %w", name, f.Store.Place(), err)
-	}
-	if value.IsSet() {
-		return nil, f.differs(name, "it is still there after it was taken out", "find out who puts it back, then run this again")
-	}
 	at, err := f.Record.RecordFinished(ctx, evidence)
 	if err != nil {
 		return nil, err

@@ -72,3 +72,11 @@ func (r *Record) keepEvidence(ctx context.Context, evidence *rotation.Evidence, 
 	})
 	return at, err
 }
+
+// RecordTakenOut implements rotation.FinishRecord.
+func (r *Record) RecordTakenOut(ctx context.Context, version int, place string) error {
+	event := chain.Event{Action: chain.ActionKeyFinished, Subject: chain.VersionSubject(version), Details: map[string]any{"store": place}}
+	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is gone from one more place", version), func(*pgconn.PgConn) ([]chain.Event, error) {
+		return []chain.Event{event}, nil
+	})
+}
