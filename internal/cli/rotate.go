@@ -75,6 +75,8 @@ no key: --search full looks at everything.
 	cmd.AddCommand(newRotatePutBackCommand(app, nil))
 	cmd.AddCommand(newRotateRedisPasswordCommand(app, nil))
 	cmd.AddCommand(newRotateDatabasePasswordCommand(app, nil))
+	cmd.AddCommand(newRotateReadinessCommand(app, nil))
+	cmd.AddCommand(newRotateFinishCommand(app, nil))
 	return cmd
 }
 

@@ -53,7 +53,7 @@ func newEvidence(request FinishRequest, place string, old, active RecordedKey, s
 		Operator: request.Operator, Host: request.Host, Store: place, Database: look.Database, WAL: look.WAL,
 		BegunAt: active.Begun.Baseline.At, ReadyAt: state.ReadyAt, NoWrites: state.NoWrites, ProvenAt: look.At, BackupsUntil: request.BackupsUntil.Format(time.DateOnly),
 		Opened: verified.Opened, Plaintext: verified.Plaintext, Accepted: int64(len(verified.Accepted)),
-		Conditions: resultsOf(proven.Proof.Reasons), Trial: proven.Trial}
+		Conditions: Conditions(proven.Proof.Reasons), Trial: proven.Trial}
 	if evidence.NoWrites == nil {
 		evidence.NoWrites = []string{}
 	}
@@ -119,9 +119,9 @@ var proofConditions = []ConditionResult{
 	{Group: partKnown, Text: "where their values name the old version, its key was tried", Codes: []finding.Code{finding.KnownColumnUntried}},
 }
 
-// resultsOf returns each condition of a proof, with whether it is met. A reason that belongs to none of them is a
+// Conditions returns each condition of a proof, with whether it is met. A reason that belongs to none of them is a
 // condition of its own.
-func resultsOf(reasons []finding.Finding) []ConditionResult {
+func Conditions(reasons []finding.Finding) []ConditionResult {
 	results := slices.Clone(proofConditions)
 	for i := range results {
 		results[i].Met = true

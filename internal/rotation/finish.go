@@ -314,7 +314,7 @@ func checkProof(proven *FinishProof, version int) error {
 	if slices.Contains(proven.Proof.Retirable, version) {
 		return nil
 	}
-	return &NotProvenError{Version: version, Reasons: proven.Proof.Reasons, Conditions: resultsOf(proven.Proof.Reasons)}
+	return &NotProvenError{Version: version, Reasons: proven.Proof.Reasons, Conditions: Conditions(proven.Proof.Reasons)}
 }
 
 // checkLook refuses where values are under the version again, or where not everything could be counted.
@@ -326,7 +326,7 @@ func (f Finisher) checkLook(look *Look, version int) error {
 		return nil
 	}
 	gap := look.Gaps[0]
-	return &NotProvenError{Version: version, Conditions: resultsOf(nil), Reasons: []finding.Finding{{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What,
+	return &NotProvenError{Version: version, Conditions: Conditions(nil), Reasons: []finding.Finding{{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What,
 		Message: "its values could not be counted: " + gap.Reason, Fix: "see that the account may read the table, then run this again"}}}
 }
 

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/rotation/evidence"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// printEvidence shows what is known of a key before it is taken away.
+func printEvidence(printer *ui.Printer, found *rotation.Evidence) {
+	printer.Heading(fmt.Sprintf("Key version %d, fingerprint %s", found.Version, found.Fingerprint))
+	printer.Line("Proven at %s in the database %s, WAL position %s: each of %s is met.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"), ui.Clean(found.Database.Name), found.WAL,
+		ui.Count(int64(len(found.Conditions)), "condition", "conditions"))
+	if trial := found.Trial; trial != nil {
+		printer.Line("Tried on a value of %s.%s.%s: the new key opens it, and the old key does not.", ui.Clean(trial.Schema), ui.Clean(trial.Table), ui.Clean(trial.Column))
+	} else {
+		printer.Line("There was no value under version %d to try the old key on.", found.NewVersion)
+	}
+	if len(found.NoWrites) > 0 {
+		printer.Line("Taken on the operator's word, that no secret is written to: %s.", ui.Clean(strings.Join(found.NoWrites, ", ")))
+	}
+	printer.Line("Backups of the database need the key until %s: keep it in its escrow until then.", found.BackupsUntil)
+}
+
+// print says what became of the key, and what is left to do.
+func (f *finishing) print(finished *rotation.Finished, files []string) {
+	printer, found := f.engine.app.printer, finished.Evidence
+	name := rotation.SettingOf(found.Version)
+	if f.options.DryRun {
+		printer.Line("\nNothing was changed. %s would be taken out of %s.", name, ui.Clean(f.store.Place()))
+		return
+	}
+	if finished.Resumed {
+		printer.Line("\nAn earlier command had proven the key to be unused, at %s.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"))
+	}
+	printer.Line("\n%s is gone from %s, and version %d is recorded as retired.", name, ui.Clean(f.store.Place()), found.Version)
+	for _, file := range files {
+		printer.Line("Evidence: %s", ui.Clean(file))
+	}
+	printer.Heading("Next")
+	printer.Line(`A server keeps the old key in its memory until it restarts. None has to restart to go on working; restart
+each management server when it suits you, so that the key is in no process any more. Take %s
+out of every other place that has it: ocmt rotate finish --from-version %d --store PLACE --yes
+Keep the key in its escrow until %s, for backups of the database from before the rotation.`, name, found.Version, found.BackupsUntil)
+}
+
+// evidenceSuffix ends the name of a file of evidence; pageSuffix takes its place for the page.
+const (
+	evidenceSuffix = ".json"
+	pageSuffix     = ".html"
+)
+
+// evidenceTexts returns the document and the page of evidence, by the names of their files.
+func (a *App) evidenceTexts(name string, found *rotation.Evidence) (paths, texts []string, err error) {
+	document, err := ui.EncodeDocument("rotate-evidence", found)
+	if err != nil {
+		return nil, nil, err
+	}
+	var page bytes.Buffer
+	if err := evidence.WritePage(&page, found, a.deps.Version); err != nil {
+		return nil, nil, err
+	}
+	return []string{name, strings.TrimSuffix(name, evidenceSuffix) + pageSuffix}, []string{document, page.String()}, nil
+}
+
+// checkEvidence refuses files that are there and hold something else, before anything is changed.
+func (a *App) checkEvidence(name string, found *rotation.Evidence) error {
+	if name == "" {
+		return nil
+	}
+	paths, texts, err := a.evidenceTexts(name, found)
+	for i := range paths {
+		if err == nil {
+			_, err = a.isWritten(paths[i], texts[i])
+		}
+	}
+	return err
+}
+
+// isWritten reports whether a file is there and holds a text. The error refuses one that holds another.
+func (a *App) isWritten(name, text string) (bool, error) {
+	held, err := os.ReadFile(a.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("looking at the file for the evidence: %w", err)
+	case string(held) != text:
+		return false, existsError(name, "name another file with --evidence")
+	}
+	return true, nil
+}
+
+// writeEvidence writes the document and the page of evidence, and returns the names of their files. What an earlier
+// command has written of it stays.
+func (a *App) writeEvidence(name string, found *rotation.Evidence) ([]string, error) {
+	paths, texts, err := a.evidenceTexts(name, found)
+	if err != nil {
+		return nil, err
+	}
+	for i, path := range paths {
+		there, err := a.isWritten(path, texts[i])
+		if err == nil && !there {
+			err = writePrivateFile(a.path(path), texts[i], false, "name another file with --evidence")
+		}
+		if err != nil {
+			return nil, unwrittenEvidence(err, found.Version)
+		}
+	}
+	return paths, nil
+}
+
+// unwrittenEvidence says that the key is gone, and only the evidence is not written.
+func unwrittenEvidence(err error, version int) error {
+	return &ui.Error{Message: fmt.Sprintf("the key of version %d is gone and recorded as retired; its evidence was not written: %v", version, err), Code: ui.ExitFailed,
+		Hints: []string{fmt.Sprintf("run it again with another file: ocmt rotate finish --from-version %d --evidence FILE.json", version)}}
+}

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrotation"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
+)
+
+// finishOptions are the flags of ocmt rotate finish.
+type finishOptions struct {
+	From         versionFlag
+	Store        storeFlag
+	BackupsUntil dayFlag
+	Evidence     fileFlag
+	AllowEmpty   bool
+	DryRun       bool
+	proofOptions
+}
+
+// Validate refuses a file of evidence that its page could not stand beside.
+func (o *finishOptions) Validate() error {
+	if o.Evidence != "" && !strings.HasSuffix(string(o.Evidence), evidenceSuffix) {
+		return errors.New("--evidence takes a file whose name ends in .json; the page for people is written beside it, as .html")
+	}
+	return o.proofOptions.Validate()
+}
+
+// dayFlag is a flag that holds a day.
+type dayFlag struct{ time.Time }
+
+// Set reads a day.
+func (f *dayFlag) Set(text string) error {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return errors.New("it must be a day, such as 2027-03-31")
+	}
+	f.Time = day
+	return nil
+}
+
+// String returns the day, or nothing.
+func (f *dayFlag) String() string {
+	if f.IsZero() {
+		return ""
+	}
+	return f.Format(time.DateOnly)
+}
+
+// Type names the kind of value in help texts.
+func (f *dayFlag) Type() string { return "day" }
+
+func newRotateFinishCommand(app *App, run func(context.Context, *config.Settings, *finishOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runRotateFinish
+	}
+	options := &finishOptions{}
+	cmd := &cobra.Command{
+		Use:   "finish",
+		Short: "Take the old key away, once nothing needs it",
+		Long: `Prove once more that every value opens with the new key alone, show on one value
+that the old key no longer opens it, take ENCRYPTION_KEY_VN out of its store,
+look whether it is gone, record it, and write the evidence.
+
+It refuses (exit status 5) while the servers were not seen to write the new
+version (ocmt rotate readiness), while a value is under the old one, while the
+proof lacks anything, where the store, the settings and the record do not agree,
+and where --backups-until is not said: a backup of the database from before the
+rotation needs the old key, which must stay in its escrow until that day.
+
+It asks on a terminal, and needs --yes without one. Where it was cut off, the
+same command goes on. With --store it takes a retired key out of one more place.
+
+` + describeDocument("rotate-finish"),
+		Example: `  ocmt rotate finish --backups-until 2027-03-31 --dry-run
+  ocmt rotate finish --backups-until 2027-03-31 --evidence rotation-2026-4.json
+  ocmt rotate finish --from-version 0 --backups-until 2027-03-31 --store envfile:/etc/ocmt/.env --yes`,
+		Args: noArgs,
+	}
+	flags := cmd.Flags()
+	flags.Var(&options.From, "from-version", "the key version to take away (default: the only one that is only read with)")
+	flags.Var(&options.Store, "store", "where the key is, as envfile:PATH or dir:PATH (default: the env file of the settings)")
+	flags.Var(&options.BackupsUntil, "backups-until", "the day until which a backup of the database may need the key (needed)")
+	flags.Var(&options.Evidence, "evidence", "write the evidence into this new file, NAME.json, and as a page for people beside it, NAME.html")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "prove everything, and take nothing away")
+	options.proofOptions.addFlags(cmd)
+	addAllowEmptyFlag(cmd, &options.AllowEmpty)
+	addPaceFlags(cmd)
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func (a *App) runRotateFinish(ctx context.Context, settings *config.Settings, options *finishOptions) error {
+	store, err := a.openStore(settings, options.Store)
+	if err != nil {
+		return err
+	}
+	engine, err := a.newEngine(settings, engineRequest{guardOptions: guardOptions{AllowEmpty: options.AllowEmpty}, Search: options.depth()})
+	if err != nil {
+		return err
+	}
+	defer engine.close()
+	return engine.underLock(ctx, func(ctx context.Context) error {
+		finish := &finishing{engine: engine, options: options, store: store, record: engine.db.record}
+		if options.DryRun {
+			finish.store, finish.record, finish.retirer = &dryStore{Store: store, taken: map[string]bool{}}, dryFinishRecord{engine.db.record}, noRetirer{}
+		} else {
+			finish.retirer = engine.db.record
+		}
+		return finish.run(ctx)
+	})
+}
+
+// finishing is one run of ocmt rotate finish.
+type finishing struct {
+	engine  *engine
+	options *finishOptions
+	store   secretstore.Store
+	record  rotation.FinishRecord
+	retirer rotation.Retirer
+}
+
+func (f *finishing) run(ctx context.Context) error {
+	app, settings := f.engine.app, f.engine.settings
+	if err := app.tellRecord(ctx, f.engine.db.chain); err != nil {
+		return err
+	}
+	reader := pgrotation.New(f.engine.db.DB)
+	finisher := rotation.Finisher{Record: f.record, Store: f.store, Prove: f.prove, Look: reader.Look, Tables: f.tables, Confirm: f.confirm}
+	finished, err := finisher.Finish(ctx, rotation.FinishRequest{Version: f.options.From.pointer(), BackupsUntil: f.options.BackupsUntil.Time,
+		Settings: finishPlacement(settings), Operator: settings.Operator, Host: app.deps.Host})
+	if err != nil {
+		return err
+	}
+	document := finishDocument{DryRun: f.options.DryRun, Resumed: finished.Resumed, Evidence: *finished.Evidence, Files: []string{}}
+	if f.options.Evidence != "" && !f.options.DryRun {
+		if document.Files, err = app.writeEvidence(string(f.options.Evidence), finished.Evidence); err != nil {
+			return err
+		}
+	}
+	f.print(finished, document.Files)
+	return app.printer.Document("rotate-finish", document)
+}
+
+// finishPlacement returns the encryption keys of the settings.
+func finishPlacement(settings *config.Settings) rotation.Placement {
+	texts := map[string]secret.Value{}
+	for _, name := range settings.Names(secret.NameEncryptionKey) {
+		texts[name] = secret.NewValue(settings.Text(name))
+	}
+	return rotation.NewPlacement("the settings of this command", texts)
+}
+
+// tables returns the tables of the catalogue, as the database has them.
+func (f *finishing) tables(ctx context.Context) ([]migrate.Table, error) {
+	found, err := f.engine.db.tables.Describe(ctx, f.engine.request.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	return found.Tables, nil
+}
+
+// prove plans a run that has nothing to move, and proves what ocmt rotate proves behind one.
+func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishProof, error) {
+	e := f.engine
+	e.request.From = &from
+	plan, err := e.plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := plan.Refusal(); err != nil {
+		return nil, err
+	}
+	if plan.Pending() > 0 {
+		return &rotation.FinishProof{Plan: plan, Proof: &rotation.Proof{}}, nil
+	}
+	prover := rotation.Prover{Verify: e.verify, Search: e.search, Record: f.retirer}
+	proof, err := prover.Prove(ctx, plan, &migrate.Result{})
+	if err != nil {
+		return nil, err
+	}
+	printVerification(e.app.printer, plan.Request, proof.Verification)
+	printSearch(e.app.printer, proof.Search)
+	trial, err := rotation.TryOldKey(ctx, e.db.tables, plan.Tables, e.ring, from)
+	if err != nil {
+		return nil, err
+	}
+	return &rotation.FinishProof{Plan: plan, Proof: proof, Trial: trial}, nil
+}
+
+// confirm asks before the key is taken away. A dry run takes nothing away.
+func (f *finishing) confirm(ctx context.Context, evidence *rotation.Evidence) error {
+	printEvidence(f.engine.app.printer, evidence)
+	if f.options.DryRun {
+		return nil
+	}
+	if err := f.engine.app.checkEvidence(string(f.options.Evidence), evidence); err != nil {
+		return err
+	}
+	asking, answered := f.engine.app.stop.Context(ctx)
+	defer answered()
+	return f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
+}
+
+// dryStore is a store that is only looked at. What would be taken out of it reads as gone.
+type dryStore struct {
+	secretstore.Store
+	taken map[string]bool
+}
+
+// Get implements secretstore.Store.
+func (s *dryStore) Get(ctx context.Context, name string) (secret.Value, error) {
+	if s.taken[name] {
+		return secret.Value{}, nil
+	}
+	return s.Store.Get(ctx, name)
+}
+
+// Apply implements secretstore.Store. It changes nothing.
+func (s *dryStore) Apply(ctx context.Context, changes ...secretstore.Change) error {
+	for _, change := range changes {
+		held, err := s.Get(ctx, change.Name)
+		if err != nil {
+			return err
+		}
+		if held.Reveal() != change.Old.Reveal() {
+			return secretstore.ErrChanged
+		}
+		s.taken[change.Name] = true
+	}
+	return nil
+}
+
+// dryFinishRecord is a record that is only read.
+type dryFinishRecord struct{ rotation.FinishRecord }
+
+// RecordFinishing implements rotation.FinishRecord. It records nothing.
+func (dryFinishRecord) RecordFinishing(context.Context, *rotation.Evidence) error { return nil }
+
+// RecordFinished implements rotation.FinishRecord. It records nothing.
+func (dryFinishRecord) RecordFinished(context.Context, *rotation.Evidence) (time.Time, error) {
+	return time.Time{}, nil
+}
+
+// RecordTakenOut implements rotation.FinishRecord. It records nothing.
+func (dryFinishRecord) RecordTakenOut(context.Context, int, string) error { return nil }
+
+// noRetirer records nothing.
+type noRetirer struct{}
+
+// Retire implements rotation.Retirer.
+func (noRetirer) Retire(context.Context, []int) error { return nil }

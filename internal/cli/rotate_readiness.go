@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres/pgrotation"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// readinessOptions are the flags of ocmt rotate readiness.
+type readinessOptions struct {
+	Watch    bool
+	For      time.Duration
+	NoWrites nameList
+}
+
+// The bounds of --for: how long is looked.
+const (
+	defaultLook  = 15 * time.Second
+	shortestLook = time.Second
+	longestLook  = time.Hour
+)
+
+// restFactor is how many times as long as a look took --watch waits at least before the next one.
+const restFactor = 4
+
+// Validate refuses a time that shows nothing.
+func (o *readinessOptions) Validate() error {
+	if o.For < shortestLook || o.For > longestLook {
+		return errors.New("--for must be a time from 1s to 1h")
+	}
+	return nil
+}
+
+func newRotateReadinessCommand(app *App, run func(context.Context, *config.Settings, *readinessOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runRotateReadiness
+	}
+	options := &readinessOptions{}
+	cmd := &cobra.Command{
+		Use:   "readiness",
+		Short: "Look whether every server writes under the new key",
+		Long: `Look at the encrypted values twice, and say which key versions the servers
+write: which tables have shown the new version since ocmt rotate begin, and
+whether a value under an older one is new. Status 0 means that every table that
+was written to has shown the new version, and that none of the old one was
+written between the two looks; 3, that this is not so.
+
+Of a server that writes nothing meanwhile nothing is seen: --for looks longer.
+A table that servers write to, and never a secret, is named with --no-writes.
+With --watch it looks again until the servers are ready; with --output json it
+then writes one document a line. It needs DATABASE_URL, and no key.
+
+` + describeDocument("rotate-readiness"),
+		Example: `  ocmt rotate readiness
+  ocmt rotate readiness --watch
+  ocmt rotate readiness --for 5m --no-writes users`,
+		Args: noArgs,
+	}
+	cmd.Flags().BoolVar(&options.Watch, "watch", false, "look again until the servers are ready")
+	cmd.Flags().DurationVar(&options.For, "for", defaultLook, "how long to look")
+	cmd.Flags().Var(&options.NoWrites, "no-writes", "the servers write no secret into this table, as table or schema.table; all where no server runs; may be given again")
+	cmd.RunE = runWithSettings(app, options, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
+	return cmd
+}
+
+func (a *App) runRotateReadiness(ctx context.Context, settings *config.Settings, options *readinessOptions) error {
+	db, err := a.openDatabase(settings)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	watch, err := a.newReadinessWatch(ctx, settings, db, options)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	return causeOf(ctx, watch.run(ctx))
+}
+
+// readinessWatch is one run of ocmt rotate readiness.
+type readinessWatch struct {
+	app      *App
+	db       *database
+	options  *readinessOptions
+	observer *rotation.Observer
+	version  int
+	state    rotation.ReadinessState
+}
+
+func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, db *database, options *readinessOptions) (*readinessWatch, error) {
+	keys, err := db.record.KeyStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := db.tables.Describe(ctx, fullCatalogue(settings))
+	if err != nil {
+		return nil, err
+	}
+	request, err := rotation.RequestReadiness(ctx, db.record, keys, found.Tables)
+	if err != nil {
+		return nil, err
+	}
+	request.NoWrites = options.NoWrites
+	if unknown := request.UnknownTables(); len(unknown) > 0 {
+		return nil, &ui.Error{Message: "--no-writes: there is no table " + shownName(unknown[0]) + " with encrypted values", Code: ui.ExitUsage,
+			Hints: []string{"ocmt migrate columns lists what there is"}}
+	}
+	state, err := db.record.Readiness(ctx, request.Version)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.tellRecord(ctx, db.chain); err != nil {
+		return nil, err
+	}
+	return &readinessWatch{app: a, db: db, options: options, version: request.Version, state: state,
+		observer: rotation.NewObserver(pgrotation.New(db.DB), request)}, nil
+}
+
+// run looks twice, and with --watch until the servers are ready.
+func (w *readinessWatch) run(ctx context.Context) error {
+	_, took, err := w.look(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		w.app.printer.Note("looking at what the servers write for %s", ui.Duration(w.options.For))
+		if err := waitFor(ctx, max(w.options.For, restFactor*took)); err != nil {
+			return err
+		}
+		var seen *rotation.Readiness
+		if seen, took, err = w.look(ctx); err != nil {
+			return err
+		}
+		w.state = w.state.After(seen, w.options.NoWrites)
+		if err := w.db.record.RecordReadiness(ctx, w.version, w.state, seen.Ready); err != nil {
+			return err
+		}
+		printReadiness(w.app.printer, seen)
+		if err := w.writeDocument(seen); err != nil {
+			return err
+		}
+		if seen.Ready {
+			return nil
+		}
+		if !w.options.Watch {
+			return foundUnready(seen)
+		}
+		for _, reason := range seen.Reasons {
+			w.app.printer.Line("Not ready: %s.", ui.Clean(reason.String()))
+		}
+	}
+}
+
+// look looks once, and returns how long that took.
+func (w *readinessWatch) look(ctx context.Context) (*rotation.Readiness, time.Duration, error) {
+	began := w.app.deps.Now()
+	seen, err := w.observer.Look(ctx)
+	return seen, w.app.deps.Now().Sub(began), err
+}
+
+// writeDocument writes what was seen: with --watch, each look is a line.
+func (w *readinessWatch) writeDocument(seen *rotation.Readiness) error {
+	if w.options.Watch {
+		return w.app.printer.DocumentLine("rotate-readiness", seen)
+	}
+	return w.app.printer.Document("rotate-readiness", seen)
+}
+
+// stateTexts are what the screen says of the states of a table.
+var stateTexts = map[rotation.TableState]string{
+	rotation.NewVersionSeen: "the new version was written",
+	rotation.OldVersionSeen: "ANOTHER VERSION WAS WRITTEN",
+	rotation.NewNotSeen:     "written, and no secret under the new version seen",
+	rotation.NoWritesSeen:   "no writes seen",
+	rotation.NoWritesSaid:   "written, and no secret, as --no-writes says",
+}
+
+// printReadiness shows what was seen of each table, and how long was looked.
+func printReadiness(printer *ui.Printer, seen *rotation.Readiness) {
+	table := ui.Table{Columns: []ui.Column{{Title: "TABLE", Flexible: true}, {Title: "NEW", Right: true}, {Title: "OLDER", Right: true}, {Title: "SINCE IT WAS BEGUN"}}}
+	for _, one := range seen.Tables {
+		row := ui.Row(one.String(), ui.Number(one.New), ui.Number(one.Old), stateTexts[one.State])
+		if one.State == rotation.OldVersionSeen {
+			row[3].Tone = ui.Bad
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	printer.Table(table)
+	printer.Line("The rotation to version %d was begun at %s. Looked from %s to %s, %s.", seen.Version, seen.Begun.UTC().Format(time.DateTime+" UTC"),
+		seen.From.UTC().Format(time.TimeOnly), seen.To.UTC().Format(time.TimeOnly+" UTC"), ui.Duration(seen.To.Sub(seen.From)))
+	if seen.OneIn > 1 {
+		printer.Line("There are more values than are kept in memory: one of %s was compared from look to look.", ui.Number(seen.OneIn))
+	}
+	if !seen.Ready {
+		return
+	}
+	printer.Line(`Ready: every table that was written to has shown version %d, and no value under an older one was written
+while this looked. A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.`, seen.Version)
+	printer.Heading("Next")
+	printer.Line("  ocmt rotate --from-version %d", seen.Older)
+}
+
+// foundUnready explains why the servers are not ready.
+func foundUnready(seen *rotation.Readiness) error {
+	var where []string
+	for _, reason := range seen.Reasons {
+		where = append(where, reason.Where)
+	}
+	return &ui.Error{Message: "the servers are not ready for version " + strconv.Itoa(seen.Version) + ": " + strings.Join(where, ", "),
+		Hints: adviceOf(seen.Reasons), Code: ui.ExitFound, Findings: seen.Reasons}
+}
