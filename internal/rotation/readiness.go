@@ -156,6 +156,9 @@ type Observer struct {
 	looks   int
 	rows    []int64 // Activity at the first look
 	shown   map[string]bool
+	// grown are the values that the first look found more than there were before, by table. The second look tells them;
+	// they say nothing of what is written later.
+	grown [][]OtherWrites
 }
 
 // NewObserver returns an observer that has not looked yet.
@@ -209,9 +212,14 @@ func (o *Observer) Look(ctx context.Context) (*Readiness, error) {
 	if _, err := o.checkMoment(ctx); err != nil {
 		return nil, err
 	}
-	if o.looks == 0 {
+	switch o.looks {
+	case 0:
 		o.rows, o.from = rows, moment.At
-		seen.findGrown()
+		o.grown = seen.findGrown()
+	case 1:
+		for i, grown := range o.grown {
+			seen.tables[i].Others = append(seen.tables[i].Others, grown...)
+		}
 	}
 	for i := range seen.tables {
 		seen.tables[i].Rows = max(0, rows[i]-o.rows[i])
@@ -293,17 +301,19 @@ func (l *lookState) readTable(ctx context.Context, table migrate.Table) error {
 	return nil
 }
 
-// findGrown finds columns with more values under an older version than they had before.
-func (l *lookState) findGrown() {
+// findGrown finds columns with more values under another version than they had before.
+func (l *lookState) findGrown() [][]OtherWrites {
 	request := l.observer.request
+	found := make([][]OtherWrites, len(request.Tables))
 	for i, table := range request.Tables {
 		for _, column := range table.Columns {
 			place := table.Place(column)
 			for version, values := range l.counts[place] {
 				if grown := values - request.Before[place][version]; version != NoVersion && version != request.Version && grown > 0 {
-					l.tables[i].Others = append(l.tables[i].Others, OtherWrites{column.Name, version, grown, request.BeforeAt, l.moment.At})
+					found[i] = append(found[i], OtherWrites{column.Name, version, grown, request.BeforeAt, l.moment.At})
 				}
 			}
 		}
 	}
+	return found
 }

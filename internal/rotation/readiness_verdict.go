@@ -24,8 +24,8 @@ func (l *lookState) judge() *Readiness {
 		shown = shown || table.State == NewVersionSeen
 		for _, other := range table.Others {
 			result.Reasons = append(result.Reasons, l.explainOther(table, other))
-			if other.Version < o.request.Version {
-				result.OldAt = l.moment.At
+			if other.Version < o.request.Version && other.SeenAt.After(result.OldAt) {
+				result.OldAt = other.SeenAt
 			}
 		}
 		if table.State == NewNotSeen {
