@@ -10,7 +10,6 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/migrate"
-	"github.com/ocmt/ocmt/internal/postgres/pgrotation"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -102,7 +101,7 @@ same command goes on. With --store it takes a retired key out of one more place.
 }
 
 func (a *App) runRotateFinish(ctx context.Context, settings *config.Settings, options *finishOptions) error {
-	store, err := a.openStore(settings, options.Store)
+	store, err := a.openKeyStore(settings, options.Store)
 	if err != nil {
 		return err
 	}
@@ -136,10 +135,10 @@ func (f *finishing) run(ctx context.Context) error {
 	if err := app.tellRecord(ctx, f.engine.db.chain); err != nil {
 		return err
 	}
-	reader := pgrotation.New(f.engine.db.DB)
-	finisher := rotation.Finisher{Record: f.record, Store: f.store, Prove: f.prove, Look: reader.Look, Tables: f.tables, Confirm: f.confirm}
+	finisher := rotation.Finisher{Record: f.record, Store: f.store, Prove: f.prove, Look: f.engine.lookAtLabels, Confirm: f.confirm}
 	finished, err := finisher.Finish(ctx, rotation.FinishRequest{Version: f.options.From.pointer(), BackupsUntil: f.options.BackupsUntil.Time,
-		Settings: finishPlacement(settings), Operator: settings.Operator, Host: app.deps.Host})
+		Settings: placementOf(settings), Operator: settings.Operator, Host: app.deps.Host})
+	f.engine.app.tellStore(f.store)
 	if err != nil {
 		return err
 	}
@@ -151,24 +150,6 @@ func (f *finishing) run(ctx context.Context) error {
 	}
 	f.print(finished, document.Files)
 	return app.printer.Document("rotate-finish", document)
-}
-
-// finishPlacement returns the encryption keys of the settings.
-func finishPlacement(settings *config.Settings) rotation.Placement {
-	texts := map[string]secret.Value{}
-	for _, name := range settings.Names(secret.NameEncryptionKey) {
-		texts[name] = secret.NewValue(settings.Text(name))
-	}
-	return rotation.NewPlacement("the settings of this command", texts)
-}
-
-// tables returns the tables of the catalogue, as the database has them.
-func (f *finishing) tables(ctx context.Context) ([]migrate.Table, error) {
-	found, err := f.engine.db.tables.Describe(ctx, f.engine.request.Catalogue)
-	if err != nil {
-		return nil, err
-	}
-	return found.Tables, nil
 }
 
 // prove plans a run that has nothing to move, and proves what ocmt rotate proves behind one.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
-	"github.com/ocmt/ocmt/internal/postgres/pgrotation"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -124,7 +123,7 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 		return nil, err
 	}
 	return &readinessWatch{app: a, db: db, options: options, version: request.Version, state: state,
-		observer: rotation.NewObserver(pgrotation.New(db.DB), request)}, nil
+		observer: rotation.NewObserver(db.labels, request)}, nil
 }
 
 // run looks twice, and with --watch until the servers are ready.

@@ -45,9 +45,8 @@ type Finisher struct {
 	Store  secretstore.Store
 	// Prove makes the proof anew. It is made under the lock, and so later than every write of a run.
 	Prove func(ctx context.Context, from, to int) (*FinishProof, error)
-	Look  func(ctx context.Context, tables []migrate.Table) (*Look, error)
-	// Tables are those of the catalogue, as the database has them.
-	Tables func(ctx context.Context) ([]migrate.Table, error)
+	// Look looks at the labels of all encrypted values.
+	Look func(ctx context.Context) (*Look, error)
 	// Confirm asks whether to go on, before anything is changed. The evidence has everything that was proven.
 	Confirm func(ctx context.Context, evidence *Evidence) error
 }
@@ -249,11 +248,7 @@ func (f Finisher) takeOutAgain(ctx context.Context, evidence *Evidence, change s
 
 // lookAgain refuses where values are under a version that was proven to be unused.
 func (f Finisher) lookAgain(ctx context.Context, version int) error {
-	tables, err := f.Tables(ctx)
-	if err != nil {
-		return err
-	}
-	look, err := f.Look(ctx, tables)
+	look, err := f.Look(ctx)
 	if err != nil {
 		return err
 	}
@@ -282,7 +277,7 @@ func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active 
 		return nil, err
 	}
 	// It is later than the proof: whatever was written meanwhile is in it.
-	look, err := f.Look(ctx, proven.Plan.Tables)
+	look, err := f.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
