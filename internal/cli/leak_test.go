@@ -57,6 +57,8 @@ var leakCommands = map[string]leakCommand{
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
 	"ocmt rotate mark-done":         {args: []string{"rotate", "mark-done", "github-client-secret"}, reach: toDatabase},
 	"ocmt rotate gateway-tokens":    {args: []string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, reach: toKeys, code: 5},
+	"ocmt rotate readiness":         {args: []string{"rotate", "readiness", "--for", "1s"}, reach: toDatabase, code: 1},
+	"ocmt rotate finish":            {args: []string{"rotate", "finish", "--backups-until", "2999-01-01", "--store", "dir:.", "--yes"}, reach: toKeys, code: 5},
 	"ocmt migrate pause":            {args: []string{"migrate", "pause"}, reach: toDatabase, code: 1},
 	"ocmt migrate resume":           {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},
 	"ocmt migrate set":              {args: []string{"migrate", "set", "rate=5"}, reach: toDatabase, code: 1},
@@ -97,6 +99,8 @@ var namingFlags = []string{
 var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
 	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
 	"list", "userlist", "two-roles", "store", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
+	"list", "store", "escrow", "from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group",
+	"no-writes", "evidence"}
 
 // situation is one way to run every command.
 type situation struct {
