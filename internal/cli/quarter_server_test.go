@@ -241,3 +241,10 @@ func (s *vaultServer) checkReads() {
 	}
 	s.unread = nil
 }
+
+// forget forgets what the server could not open so far.
+func (s *vaultServer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unread = nil
+}

@@ -177,13 +177,42 @@ func TestQuarter(t *testing.T) {
 	b.restart()
 	q.ocmt(0, "rotate", "readiness", "--for", "1s", "--watch")
 	q.ocmt(0, "rotate", "--from-version", "1")
-	q.ocmt(0, "rotate", "rollback", "--to-version", "1")
+	q.must(q.ocmt(4, "rotate", "rollback", "--to-version", "1"), "ocmt rotate rollback --to-version 1") // the servers still write version 2
 	for _, name := range []string{"a.env", "b.env"} {
-		q.ocmtWith(0, name, "rotate", "put-back", "--to-version", "1", "--yes")
+		q.ocmtWith(0, name, "rotate", "put-back", "--to-version", "1")
 	}
 	a.restart()
 	b.restart()
-	q.ocmt(0, "rotate", "status")
+	q.ocmt(0, "rotate", "rollback", "--to-version", "1")
+	a.forget()
+	b.forget()
+	q.must(q.ocmt(0, "rotate", "status"), "ocmt rotate begin --escrow FILE")
+
+	q.ocmt(0, "rotate", "begin", "--escrow", "key-3")
+	q.ocmtWith(0, "b.env", "rotate", "begin", "--from-escrow", "key-3")
+	a.restart()
+	b.restart()
+	q.ocmt(0, "rotate", "readiness", "--for", "1s", "--watch")
+	q.ocmt(0, "rotate", "--from-version", "1")
+	q.must(q.ocmt(5, append(finish, "--dry-run")...), "add --from-version 1")
+	for _, version := range []string{"1", "2"} {
+		q.ocmt(0, append(finish, "--from-version", version, "--evidence", "version-"+version+".json")...)
+		q.ocmtWith(0, "b.env", append(finish, "--from-version", version)...)
+	}
+	for _, name := range []string{"a.env", "b.env"} {
+		if text := q.envFile(name); strings.Contains(text, "ENCRYPTION_KEY_V1") || strings.Contains(text, "ENCRYPTION_KEY_V2") || !strings.Contains(text, "ENCRYPTION_KEY_VERSION=3") {
+			t.Errorf("%s still has an old key", name)
+		}
+	}
+	a.restart()
+	b.restart()
+	before := q.number(t, "select count(*) from secrets")
+	eventually(t, "more values of both servers", func() bool { return q.number(t, "select count(*) from secrets") > before+20 })
+	a.checkReads()
+	b.checkReads()
+	q.ocmt(0, "migrate", "verify")
+	q.ocmt(0, "audit", "verify-chain")
+	q.must(q.ocmt(0, "rotate", "status"), "Version 3 is the only key in use")
 }
 
 // checkEvidence checks the evidence of a version, and that a page for people stands beside it.
