@@ -92,7 +92,7 @@ same command goes on. With --store it takes a retired key out of one more place.
 	flags.Var(&options.BackupsUntil, "backups-until", "the day until which a backup of the database may need the key (needed)")
 	flags.Var(&options.Evidence, "evidence", "write the evidence into this new file, NAME.json, and as a page for people beside it, NAME.html")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "prove everything, and take nothing away")
-	options.proofOptions.addFlags(cmd)
+	options.addFlags(cmd)
 	addAllowEmptyFlag(cmd, &options.AllowEmpty)
 	addPaceFlags(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
