@@ -128,19 +128,19 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 
 // run looks twice, and with --watch until the servers are ready.
 func (w *readinessWatch) run(ctx context.Context) error {
-	_, took, err := w.look(ctx)
-	if err != nil {
+	if _, _, err := w.look(ctx); err != nil {
 		return err
 	}
-	for {
-		w.app.printer.Note("looking at what the servers write for %s", ui.Duration(w.options.For))
-		if err := waitFor(ctx, max(w.options.For, restFactor*took)); err != nil {
+	for wait := w.options.For; ; {
+		w.app.printer.Note("looking at what the servers write for %s", ui.Duration(wait))
+		if err := waitFor(ctx, wait); err != nil {
 			return err
 		}
-		var seen *rotation.Readiness
-		if seen, took, err = w.look(ctx); err != nil {
+		seen, took, err := w.look(ctx)
+		if err != nil {
 			return err
 		}
+		wait = max(w.options.For, restFactor*took)
 		w.state = w.state.After(seen, w.options.NoWrites)
 		if err := w.db.record.RecordReadiness(ctx, w.version, w.state, seen.Ready); err != nil {
 			return err

@@ -43,9 +43,8 @@ type Moment struct {
 type ValueLooker interface {
 	// Moment asks for the present.
 	Moment(ctx context.Context) (Moment, error)
-	// Values visits every value of a table once, in one statement. What the transaction since, a number
-	// of 32 bits, or a later one has written is marked.
-	Values(ctx context.Context, table migrate.Table, since uint32, visit func(SeenValue)) error
+	// Values visits every value of a table once, in one statement.
+	Values(ctx context.Context, table migrate.Table, asked ValueScope, visit func(SeenValue)) error
 	// Activity returns, for each table, how many rows were inserted and updated since the server's
 	// statistics were reset.
 	Activity(ctx context.Context, tables []migrate.Table) ([]int64, error)
@@ -53,6 +52,12 @@ type ValueLooker interface {
 
 // VersionCounts counts values by their version, for each column.
 type VersionCounts map[migrate.Place]map[int]int64
+
+// ValueScope says what is asked of the values of a table.
+type ValueScope struct {
+	Since    uint32 // what this transaction, a number of 32 bits, or a later one wrote is marked
+	Versions []int  // those that most labels name, which are told apart the fastest
+}
 
 // ReadinessRequest says what the writes of the servers are held to.
 type ReadinessRequest struct {
@@ -266,7 +271,7 @@ func (l *lookState) readTable(ctx context.Context, table migrate.Table) error {
 		counts[i], fresh[i] = map[int]int64{}, map[int]int64{}
 		l.counts[table.Place(column)] = counts[i]
 	}
-	err := l.observer.looker.Values(ctx, table, request.Since, func(value SeenValue) {
+	err := l.observer.looker.Values(ctx, table, ValueScope{request.Since, []int{request.Version, request.From}}, func(value SeenValue) {
 		counts[value.Column][value.Version]++
 		seen.since = seen.since || value.Since
 		if l.digests.add(value.Digest) && value.Version != NoVersion {

@@ -55,7 +55,7 @@ func (v *values) fill(table string, names ...string) {
 
 func (v *values) Moment(context.Context) (rotation.Moment, error) { return v.moment, nil }
 
-func (v *values) Values(_ context.Context, table migrate.Table, _ uint32, visit func(rotation.SeenValue)) error {
+func (v *values) Values(_ context.Context, table migrate.Table, _ rotation.ValueScope, visit func(rotation.SeenValue)) error {
 	for _, value := range v.rows[table.Name] {
 		visit(value)
 	}

@@ -64,7 +64,7 @@ var errForm = errors.New("the server answers in an unexpected form")
 // Values implements rotation.ValueLooker. It reads a table in one statement, because a row that an UPDATE moves from
 // a part that is still to be read to one that was read would be missed, and its value taken for a new one at the next
 // look. No transaction outlasts the statement.
-func (s *Store) Values(ctx context.Context, table migrate.Table, since uint32, visit func(rotation.SeenValue)) error {
+func (s *Store) Values(ctx context.Context, table migrate.Table, asked rotation.ValueScope, visit func(rotation.SeenValue)) error {
 	conn, err := s.db.AcquireReader(ctx)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (s *Store) Values(ctx context.Context, table migrate.Table, since uint32, v
 	if err := conn.BeginRead(ctx); err != nil {
 		return postgres.ExplainError(err)
 	}
-	result := conn.PgConn().ExecParams(ctx, valuesSQL(table, since), nil, nil, nil, []int16{1})
+	result := conn.PgConn().ExecParams(ctx, valuesSQL(table, asked), nil, nil, nil, []int16{1})
 	var failed error
 	for result.NextRow() {
 		value, err := parseValue(result.Values())
@@ -109,14 +109,19 @@ func parseValue(row [][]byte) (value rotation.SeenValue, err error) {
 // valuesSQL returns the statement that reads the values of a table, each as the number of its column, its version, a
 // digest, and whether its row was written since a transaction.
 //
-// The label is in the first 100 characters, so that a large text costs little more than its digest.
-func valuesSQL(table migrate.Table, since uint32) string {
+// The usual labels are compared as they are, which takes a tenth of the time of the regular expressions of Label. The
+// label is in the first 100 characters, so that a large text costs little more than its digest.
+func valuesSQL(table migrate.Table, asked rotation.ValueScope) string {
 	columns := make([]string, len(table.Columns))
 	for i, column := range table.Columns {
 		columns[i] = "(" + strconv.Itoa(i) + ", t." + postgres.Quote(column.Name) + `::text collate "C")`
 	}
-	return "select v.place, " + Label("left(v.stored, 100)") + `,
-		hashtextextended(v.stored, 0), ` + postgres.WrittenBy("t.xmin", "<=", since) + `
+	version := "case"
+	for _, usual := range asked.Versions {
+		version += fmt.Sprintf(" when starts_with(v.stored, 'v%d:') then %[1]d", usual)
+	}
+	return "select v.place, " + version + " else " + Label("left(v.stored, 100)") + ` end,
+		hashtextextended(v.stored, 0), ` + postgres.WrittenBy("t.xmin", "<=", asked.Since) + `
 		from ` + postgres.Quote(table.Schema, table.Name) + ` t cross join lateral (values ` + strings.Join(columns, ", ") + `) v(place, stored)
 		where v.stored is not null`
 }
