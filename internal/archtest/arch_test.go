@@ -38,6 +38,7 @@ var rules = []struct {
 	{"internal/discover", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
 	{"internal/migrate", domain, append([]string{module + "internal/rotation"}, domainForbids...)},
 	{"internal/rotation", domain, domainForbids},
+	{"internal/rotation/evidence", domain, domainForbids},
 	{"internal/audit", domain, domainForbids},
 	{"internal/audit/review", domain, domainForbids},
 	{"internal/audit/report", domain, domainForbids},

@@ -19,7 +19,7 @@ func explainFinish(err error) *ui.Error {
 	case errors.Is(err, rotation.ErrReadinessStandby):
 		return &ui.Error{Message: rotation.ErrReadinessStandby.Error(), Code: ui.ExitFailed, Hints: []string{"point DATABASE_URL at the primary"}}
 	case errors.Is(err, rotation.ErrReadinessRun):
-		return &ui.Error{Message: rotation.ErrReadinessRun.Error(), Code: ui.ExitFailed, Hints: []string{"wait for it to end; ocmt migrate status shows it"}}
+		return &ui.Error{Message: rotation.ErrReadinessRun.Error(), Code: ui.ExitFailed, Hints: []string{"look again when it has ended; ocmt migrate status shows it"}}
 	}
 	return nil
 }

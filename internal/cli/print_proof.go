@@ -129,6 +129,7 @@ func printRetirement(printer *ui.Printer, request migrate.Request, retirable []i
 	printer.Line("%s", fmt.Sprintf(`Nothing in the database is under version %s. Once every server runs with
 ENCRYPTION_KEY_VERSION=%d, %s may be removed from the servers.
 Keep that key offline: database backups made before this run still need it.
+ocmt rotate finish takes a key away that ocmt rotate begin has replaced, and keeps the proof.
 Watch users.gateway_token: a server without the right key does not fail there, it
 takes the encrypted text itself for the token. Run ocmt migrate verify before you
 remove the key.`, joinVersions(retirable), request.To, keyNames(retirable)))

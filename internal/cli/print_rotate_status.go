@@ -19,6 +19,11 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status) {
 			printer.Line("%s record, store and settings do not have one and the same key for version %d.", printer.Paint(ui.Bad, "error:"), version.Version)
 		}
 	}
+	for _, version := range status.Versions {
+		if version.BackupsUntil != "" {
+			printer.Line("Backups of the database may need the key of version %d until %s: keep it in its escrow until then.", version.Version, ui.Clean(version.BackupsUntil))
+		}
+	}
 	for _, gap := range status.Gaps {
 		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), ui.Clean(gap.What), ui.Clean(gap.Reason))
 	}

@@ -16,8 +16,8 @@ import (
 var (
 	// ErrReadinessStandby says that the server is a standby, which may be behind what the servers have written.
 	ErrReadinessStandby = errors.New("this server is a standby, and may be behind what the OCMT servers have written")
-	// ErrReadinessRun says that a run moves values, whose writes look like those of a server.
-	ErrReadinessRun = errors.New("a run is at work on this database, and its writes look like those of a server")
+	// ErrReadinessRun says that a run moved values meanwhile, whose writes look like those of a server.
+	ErrReadinessRun = errors.New("a run was at work on this database meanwhile, and its writes look like those of a server")
 )
 
 // NoVersion is the version of a value that is no ciphertext, such as a token in the clear.
@@ -36,7 +36,8 @@ type Moment struct {
 	At       time.Time // by the clock of the server
 	Database migrate.Identity
 	Standby  bool
-	Running  bool // a run of this tool holds the lock
+	Running  bool  // a run of this tool holds the lock
+	Runs     int64 // how many entries the record of runs has
 }
 
 // ValueLooker looks at the encrypted values of a database.
@@ -160,6 +161,8 @@ type Observer struct {
 	last    time.Time
 	looks   int
 	rows    []int64 // Activity at the first look
+	looked  bool    // runs is known
+	runs    int64   // entries of the record of runs when it was first asked
 	shown   map[string]bool
 	// grown are the values that the first look found more than there were before, by table. The second look tells them;
 	// they say nothing of what is written later.
@@ -243,9 +246,10 @@ func (o *Observer) checkMoment(ctx context.Context) (Moment, error) {
 		return moment, err
 	case moment.Standby:
 		return moment, ErrReadinessStandby
-	case moment.Running:
+	case moment.Running, o.looked && moment.Runs != o.runs:
 		return moment, ErrReadinessRun
 	}
+	o.looked, o.runs = true, moment.Runs
 	if found := migrate.CheckOrigin(o.request.Database, migrate.Origin{Database: moment.Database}); len(found) > 0 {
 		return moment, &RefusedError{Finding: found[0]}
 	}

@@ -237,6 +237,15 @@ func TestReadinessRefusesToLook(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	v := newValues()
+	observer := rotation.NewObserver(v, begunRequest(v))
+	if _, err := observer.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v.moment.Runs++
+	if _, err := observer.Look(t.Context()); !errors.Is(err, rotation.ErrReadinessRun) {
+		t.Errorf("a run between the looks: %v", err)
+	}
 }
 
 // readinessRecord keeps nothing.

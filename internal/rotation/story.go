@@ -31,6 +31,9 @@ type RecordedKey struct {
 	// where none has since it was active.
 	Proven time.Time
 	Begun  *Begun // nil where ocmt rotate begin did not make it
+	// BackupsUntil is the last day on which a backup of the database may need the key, as ocmt rotate finish was
+	// told; "" where it was not finished.
+	BackupsUntil string
 }
 
 // Begun is how a key version came to be.

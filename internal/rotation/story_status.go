@@ -67,6 +67,8 @@ type VersionStatus struct {
 	Values   *int64 `json:"values"`
 	Store    string `json:"store"`    // the setting that has its key; "" for none
 	Settings string `json:"settings"` // likewise, in this process
+	// BackupsUntil is the day until which a key that was taken away stays in its escrow; "" for no such key.
+	BackupsUntil string `json:"backups_until"`
 	// Differs says that record, store and settings do not have one and the same key for it.
 	Differs bool `json:"differs"`
 }
@@ -301,6 +303,7 @@ func (a *assessment) versions() []VersionStatus {
 		one := VersionStatus{Version: version}
 		if key := KeyOf(a.Keys, version); key != nil {
 			one.Fingerprint, one.State, one.Created, one.Proven = key.Fingerprint, key.State, timeOrNil(key.Created), timeOrNil(key.Proven)
+			one.BackupsUntil = key.BackupsUntil
 		}
 		if values := a.labels[version]; a.Look != nil && (values > 0 || len(a.Look.Gaps) == 0) {
 			one.Values = &values

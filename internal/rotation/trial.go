@@ -27,8 +27,8 @@ type KeyTrial struct {
 var errTried = errors.New("a value was tried")
 
 // TryOldKey tries the key of an older version on a value that is under the current version of the ring, as if it were
-// the current one, and the current key on it too. It takes the first value that it meets, and returns nil where there
-// is none. The error is a *RefusedError where the old key opens the value, or the new one does not.
+// the current one. It takes the first value that the current key opens, and returns nil where there is none: what it
+// does not open is for the proof. The error is a *RefusedError where the old key opens the value too.
 func TryOldKey(ctx context.Context, conns migrate.Connector, tables []migrate.Table, ring *crypto.Keyring, older int) (*KeyTrial, error) {
 	oldKey, known := ring.Key(older)
 	if !known {
@@ -51,7 +51,7 @@ func TryOldKey(ctx context.Context, conns migrate.Connector, tables []migrate.Ta
 	for _, table := range tables {
 		err := conn.Scan(ctx, table, migrate.Scope{}, func(row migrate.Row) error { return trier.try(table, row) })
 		if errors.Is(err, errTried) {
-			return trier.result, trier.check()
+			return trier.result, checkTrial(trier.result, ring.Current())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("looking for a value to try the old key on: %w", err)
@@ -67,49 +67,38 @@ type trier struct {
 	result         *KeyTrial
 }
 
-// try tries the first value of a row that is under the version. It returns errTried then.
+// try tries the first value of a row that is under the version and that the new key opens. It returns errTried then.
 func (t *trier) try(table migrate.Table, row migrate.Row) error {
 	for i, text := range row.Values {
 		c, err := t.newKey.Parse(text)
 		if err != nil || c.Version != t.version {
 			continue
 		}
-		_, err = t.newKey.Open(c)
-		opened := err == nil
-		c, err = t.oldKey.Parse(text)
-		if err != nil {
+		if _, err := t.newKey.Open(c); err != nil {
 			continue
 		}
-		_, err = t.oldKey.Open(c)
+		if c, err = t.oldKey.Parse(text); err == nil {
+			_, err = t.oldKey.Open(c)
+		}
 		t.result = &KeyTrial{Schema: table.Schema, Table: table.Name, Column: table.Columns[i].Name,
-			RowDigest: hexDigest([]byte(table.KeyText(row.Key))), ValueDigest: hexDigest(text), NewOpened: opened, OldOpened: err == nil}
+			RowDigest: hexDigest([]byte(table.KeyText(row.Key))), ValueDigest: hexDigest(text), NewOpened: true, OldOpened: err == nil}
 		return errTried
 	}
 	return nil
 }
 
-// check refuses keys that do not do what they should.
-func (t *trier) check() error {
-	if t.result.NewOpened && !t.result.OldOpened {
+// checkTrial refuses where the old key opens what the new one opens.
+func checkTrial(trial *KeyTrial, version int) error {
+	if !trial.OldOpened {
 		return nil
 	}
-	return &RefusedError{Finding: wrongTrial(t.result, t.version)}
+	return &RefusedError{Finding: finding.Finding{Code: finding.MixedKeys, Severity: finding.Error, Where: trial.Schema + "." + trial.Table + "." + trial.Column,
+		Message: fmt.Sprintf("a value that is labelled version %d opens with the key of the older version too", version),
+		Fix:     "two versions have one key: ocmt validate shows the fingerprints"}}
 }
 
 // hexDigest returns the SHA-256 of a text in hexadecimal.
 func hexDigest(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
-}
-
-// wrongTrial says that a value does not open as it should.
-func wrongTrial(trial *KeyTrial, version int) finding.Finding {
-	found := finding.Finding{Code: finding.MixedKeys, Severity: finding.Error, Where: trial.Schema + "." + trial.Table + "." + trial.Column,
-		Message: fmt.Sprintf("a value that is labelled version %d opens with the key of the older version too", version),
-		Fix:     "two versions have one key: ocmt validate shows the fingerprints"}
-	if !trial.NewOpened {
-		found.Code, found.Message = finding.ValuesNotOpened, fmt.Sprintf("a value that is labelled version %d does not open with its key", version)
-		found.Fix = "ocmt migrate verify lists what does not open"
-	}
-	return found
 }

@@ -27,13 +27,29 @@ func (s *Store) Moment(ctx context.Context) (moment rotation.Moment, err error) 
 		if moment.Database.Name, moment.Database.System, err = postgres.ReadIdentity(ctx, conn); err != nil {
 			return err
 		}
-		moment.Running, err = postgres.IsLocked(ctx, conn)
+		if moment.Running, err = postgres.IsLocked(ctx, conn); err != nil {
+			return err
+		}
+		moment.Runs, err = countRuns(ctx, conn)
 		return err
 	})
 	if err != nil {
 		return moment, fmt.Errorf("asking the database what it is: %w", err)
 	}
 	return moment, nil
+}
+
+// countRuns counts the entries of the record of runs, none where there is no record that the account may read.
+func countRuns(ctx context.Context, conn *pgconn.PgConn) (int64, error) {
+	may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
+	if err != nil || may[0][0] != "t" {
+		return 0, err
+	}
+	rows, err := postgres.QueryRows(ctx, conn, "select count(*) from encryption_migrations")
+	if err != nil {
+		return 0, err
+	}
+	return postgres.ParseNumber(rows[0][0]), nil
 }
 
 // Activity implements rotation.ValueLooker. Partitions and heirs count with their table.
