@@ -243,3 +243,29 @@ func (q *quarter) checkEvidence(name string, version, newVersion int) {
 		q.t.Fatal(err)
 	}
 }
+
+// If this fails, an operator who has seen enough cannot end --watch, or is told that something failed.
+func TestReadinessIsInterrupted(t *testing.T) {
+	t.Parallel()
+	d := newDeploymentOn(t, testenv.Shared(t))
+	d.fill(t, 3, 40)
+	d.write(t, ".env", "ENCRYPTION_KEY="+d.keys[0].Reveal()+"\n")
+	q := &quarter{deployment: d, t: t}
+	q.ocmtWith(0, ".env", "rotate", "begin", "--no-escrow")
+	p := q.begin(".env", "rotate", "readiness", "--watch", "--for", "1s", "--output", "json")
+	eventually(t, "two looks", func() bool { return strings.Count(p.out.String(), "\n") >= 2 })
+	interrupt(t, p)
+	<-p.ended
+	var seen struct {
+		Schema string
+		Ready  bool
+		Looks  int
+	}
+	lines := strings.Split(strings.TrimSpace(p.out.String()), "\n")
+	if err := json.Unmarshal([]byte(lines[1]), &seen); err != nil || seen.Schema != "ocmt/rotate-readiness/v1" || seen.Ready || seen.Looks != 3 {
+		t.Errorf("the second line: %+v, %v", seen, err)
+	}
+	if p.code != 130 {
+		t.Errorf("code %d: %s", p.code, p.errors.String())
+	}
+}

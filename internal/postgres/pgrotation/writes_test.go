@@ -2,6 +2,7 @@ package pgrotation_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -13,10 +14,9 @@ import (
 	"github.com/ocmt/ocmt/internal/testenv"
 )
 
-// openTable makes a database with a table of two columns, and returns its values.
-func openTable(t *testing.T, statements ...string) (*pgrotation.Store, migrate.Table, string) {
+// openTable makes a database on a server with a table of two columns, and returns its values.
+func openTable(t *testing.T, server *testenv.Postgres, statements ...string) (*pgrotation.Store, migrate.Table, string) {
 	t.Helper()
-	server := testenv.Shared(t)
 	name, err := server.CreateDatabase(t.Context(), append([]string{"create table secrets (id int primary key, a varchar(300), b text)"}, statements...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -34,12 +34,31 @@ func openTable(t *testing.T, statements ...string) (*pgrotation.Store, migrate.T
 // old version is overlooked.
 func TestValuesOfEveryForm(t *testing.T) {
 	t.Parallel()
+	checkForms(t, testenv.Shared(t))
+}
+
+// If this fails, nothing can be said of the servers of a deployment on PostgreSQL 13.
+func TestValuesOfEveryFormOnAnOldServer(t *testing.T) {
+	t.Parallel()
+	server, err := testenv.StartPostgres13(t.Context())
+	if errors.Is(err, testenv.ErrNoPackage13) {
+		t.Skip(err) // nobody packs that version for this machine
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	checkForms(t, server)
+}
+
+func checkForms(t *testing.T, server *testenv.Postgres) {
+	t.Helper()
 	const rest = ":AAAAAAAAAAAAAAAAAAAAAA==:AAAAAAAAAAAAAAAAAAAAAA==:AAAA"
 	const legacy = "00112233445566778899aabbccddeeff:00112233445566778899AABBCCDDEEFF:00"
 	texts := map[string]int{"v1" + rest: 1, "v0" + rest: 0, "v01" + rest: 1, "v12" + rest: 12, "v1abc" + rest: 1, "v20260101" + rest: 20260101, legacy: 0,
 		"unknown": rotation.NoVersion, "v1": rotation.NoVersion, "": rotation.NoVersion, "v" + rest: rotation.NoVersion, "V1" + rest: rotation.NoVersion,
 		"0011223344556677889900112233445566778899001122334455667788990011": rotation.NoVersion}
-	store, table, url := openTable(t)
+	store, table, url := openTable(t, server)
 	number := 0
 	for text := range texts {
 		number++
@@ -67,7 +86,7 @@ func TestValuesOfEveryForm(t *testing.T) {
 // If this fails, a table that a server writes to counts as one that nobody writes to.
 func TestValuesAreMarkedSinceATransaction(t *testing.T) {
 	t.Parallel()
-	store, table, url := openTable(t, "insert into secrets select n, 'v0:' || n, 'v0:b' || n from generate_series(1, 100) n")
+	store, table, url := openTable(t, testenv.Shared(t), "insert into secrets select n, 'v0:' || n, 'v0:b' || n from generate_series(1, 100) n")
 	look, err := store.Look(t.Context(), []migrate.Table{table})
 	if err != nil {
 		t.Fatal(err)
