@@ -39,9 +39,9 @@ func explain(err error) error {
 		explainDatabase,
 		explainSettings,
 		explainRedisPassword,
+		explainDatabasePassword,
+		explainFinish,
 	} {
-	for _, explainKind := range []func(error) *ui.Error{explainDatabasePassword, explainRotation, explainRun, explainSession, explainGatewayTokens, explainChain, explainStore, explainAudit, explainSteering, explainDatabase, explainSettings} {
-	for _, explainKind := range []func(error) *ui.Error{explainStory, explainFinish, explainRotation, explainRun, explainSession, explainGatewayTokens, explainChain, explainStore, explainAudit, explainSteering, explainDatabase, explainSettings} {
 		if explained := explainKind(err); explained != nil {
 			return explained
 		}

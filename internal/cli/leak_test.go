@@ -73,34 +73,63 @@ var leakCommands = map[string]leakCommand{
 	"ocmt audit baseline show":      {args: []string{"audit", "baseline", "show"}, reach: toNothing},
 	"ocmt audit baseline write": {args: []string{"audit", "baseline", "write", "--owner", "me", "--reason", "test", "--expires", "2999-01-01", "--dry-run", "--only", "tokens"},
 		reach: toDatabase},
-	"ocmt audit log":          {args: []string{"audit", "log"}, reach: toDatabase},
-	"ocmt audit verify-chain": {args: []string{"audit", "verify-chain"}, reach: toDatabase, code: 1},
-	"ocmt audit record":       {args: []string{"audit", "record", "backup-verified"}, reach: toDatabase},
-	"ocmt rotate begin":       {args: []string{"rotate", "begin", "--no-escrow", "--store", "dir:."}, reach: toDatabase, code: 5},
-	"ocmt rotate status":      {args: []string{"rotate", "status"}, reach: toDatabase},
-	"ocmt rotate put-back":    {args: []string{"rotate", "put-back", "--to-version", "0", "--store", "dir:."}, reach: toDatabase, code: 5},
-	"ocmt rotate":             {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
-}
-
-// namingFlags take a name or a path, which any text can be.
-var namingFlags = []string{
-	"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator", "user", "users-from",
-	"tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca",
-	"redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note", "list", "store", "escrow",
-	"from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit",
-	"csv", "html", "owner", "action", "group",
-}
-	// Its own test has a server that asks for passwords: TestDatabasePasswordLeaks.
+	"ocmt audit log":                {args: []string{"audit", "log"}, reach: toDatabase},
+	"ocmt audit verify-chain":       {args: []string{"audit", "verify-chain"}, reach: toDatabase, code: 1},
+	"ocmt audit record":             {args: []string{"audit", "record", "backup-verified"}, reach: toDatabase},
+	"ocmt rotate begin":             {args: []string{"rotate", "begin", "--no-escrow", "--store", "dir:."}, reach: toDatabase, code: 5},
+	"ocmt rotate status":            {args: []string{"rotate", "status"}, reach: toDatabase},
+	"ocmt rotate put-back":          {args: []string{"rotate", "put-back", "--to-version", "0", "--store", "dir:."}, reach: toDatabase, code: 5},
 	"ocmt rotate database-password": {args: []string{"rotate", "database-password", "--yes"}, reach: toNothing, code: 2},
 	"ocmt rotate":                   {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
 }
 
 // namingFlags take a name or a path, which any text can be.
-var namingFlags = []string{"table", "column", "key", "reason", "out", "plan", "env-file", "config", "operator",
-	"user", "users-from", "tenant", "session", "user-agent", "except-user", "except-session", "redis-prefix", "redis-ca", "redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note",
-	"list", "userlist", "two-roles", "store", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group"}
-	"list", "store", "escrow", "from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit", "csv", "html", "owner", "action", "group",
-	"no-writes", "evidence"}
+var namingFlags = []string{
+	"table",
+	"column",
+	"key",
+	"reason",
+	"out",
+	"plan",
+	"env-file",
+	"config",
+	"operator",
+	"user",
+	"users-from",
+	"tenant",
+	"session",
+	"user-agent",
+	"except-user",
+	"except-session",
+	"redis-prefix",
+	"redis-ca",
+	"redis-certificate",
+	"redis-certificate-key",
+	"endpoint-ca",
+	"record",
+	"note",
+	"list",
+	"store",
+	"escrow",
+	"from-escrow",
+	"baseline",
+	"path",
+	"code",
+	"log",
+	"other-env-file",
+	"trusted-group",
+	"sarif",
+	"junit",
+	"csv",
+	"html",
+	"owner",
+	"action",
+	"group",
+	"userlist",
+	"two-roles",
+	"no-writes",
+	"evidence",
+}
 
 // situation is one way to run every command.
 type situation struct {
