@@ -116,11 +116,11 @@ func kindNames() []string {
 func describeKinds(kinds []secret.Kind) string {
 	var b strings.Builder
 	for _, kind := range kinds {
-		place := "a value for " + strings.Join(kind.Names(), " and ")
+		place := strings.Join(kind.Names(), " and ")
 		if kind.Address {
 			place = "the password in " + kind.Setting
 		}
-		fmt.Fprintf(&b, "%s makes %s:\n  %s\n", kind.Name, place, kind.Form)
+		fmt.Fprintf(&b, "%s, for %s:\n  %s\n", kind.Name, place, kind.Form)
 	}
 	return b.String()
 }

@@ -59,7 +59,7 @@ data:
 			t.Errorf("%s: %v, %q does not hold %q", format, err, text, want)
 		}
 	}
-	if got, want := describeKinds([]secret.Kind{kind}), "other makes a value for OTHER_TOKEN:\n  the word that a test gives\n"; got != want {
+	if got, want := describeKinds([]secret.Kind{kind}), "other, for OTHER_TOKEN:\n  the word that a test gives\n"; got != want {
 		t.Errorf("help says %q, want %q", got, want)
 	}
 }

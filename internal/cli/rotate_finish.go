@@ -83,7 +83,7 @@ same command goes on. With --store it takes a retired key out of one more place.
 ` + describeDocument("rotate-finish"),
 		Example: `  ocmt rotate finish --backups-until 2027-03-31 --dry-run
   ocmt rotate finish --backups-until 2027-03-31 --evidence rotation-2026-4.json
-  ocmt rotate finish --from-version 0 --backups-until 2027-03-31 --store envfile:/etc/ocmt/.env --yes`,
+  ocmt rotate finish --backups-until 2027-03-31 --store /etc/ocmt/.env --yes`,
 		Args: noArgs,
 	}
 	flags := cmd.Flags()

@@ -82,7 +82,7 @@ The kinds are:
 
 ` + describeDocument("rotate-mark-done"),
 		Example: `  ocmt rotate mark-done github-client-secret
-  ocmt rotate mark-done stripe-secret-key --at 2026-03-01T04:30:00Z --note 'rolled in the dashboard'`,
+  ocmt rotate mark-done stripe-secret-key --at 2026-03-01T04:30:00Z`,
 		ValidArgs: foreignKinds(),
 		Args:      cobra.ArbitraryArgs, // Validate reads them
 	}
