@@ -27,8 +27,8 @@ type RecordedKey struct {
 	Fingerprint string    // "" where another tool made the entry
 	State       KeyState  // a word of another tool stays as it is
 	Created     time.Time // the zero time where the record does not say
-	// Proven is when a run last proved that nothing in the database was under the version; the zero time
-	// where none has since it was active.
+	// Proven is since when it is proven that nothing in the database is under the version; the zero time where
+	// it is not, or where a run has found values under it since.
 	Proven time.Time
 	Begun  *Begun // nil where ocmt rotate begin did not make it
 	// BackupsUntil is the last day on which a backup of the database may need the key, as ocmt rotate finish was

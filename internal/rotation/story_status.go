@@ -242,7 +242,7 @@ func (a *assessment) decideOlder(version int) Status {
 	case key == nil || key.State == DecryptOnly && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
 	default:
-		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("Nothing in the database was under version %d when that was proven last.", version)
+		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("It is proven that nothing in the database was under version %d.", version)
 	}
 	return status
 }

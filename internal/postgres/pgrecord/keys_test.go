@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -121,6 +122,13 @@ func TestKeysGoFromStateToState(t *testing.T) {
 	keys, err := record.KeyStates(ctx)
 	if err != nil || keys[0].State != rotation.DecryptOnly || keys[0].Proven.IsZero() || keys[1].State != rotation.Active || keys[1].Begun == nil || keys[1].Begun.Baseline.WAL != "0/1" {
 		t.Errorf("after the proof: %+v, %v", keys, err)
+	}
+	run := migrate.LedgerEntry{To: 1, Fingerprints: map[int]string{0: "0123456789abcdef", 1: "1123456789abcdef"}}
+	if err := record.Ledger().Begin(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err = record.KeyStates(ctx); err != nil || !keys[0].Proven.IsZero() {
+		t.Errorf("a run has found values under version 0, and the proof stays: %+v, %v", keys[0], err)
 	}
 	if err := record.RecordInPlace(ctx, 0, "s"); !errors.Is(err, rotation.ErrNotExpected) {
 		t.Errorf("an old version became the active one: %v", err)

@@ -77,6 +77,9 @@ func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) 
 	if err := activate(ctx, conn, entry.To); err != nil {
 		return nil, fmt.Errorf("recording that key version %d is the active one: %w", entry.To, err)
 	}
+	if err := endProofs(ctx, conn, entry); err != nil {
+		return nil, err
+	}
 	if err := clearOrders(ctx, conn, entry.To); err != nil {
 		return nil, fmt.Errorf("taking away the orders of an earlier run: %w", err)
 	}
@@ -116,6 +119,21 @@ func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
 		rotated_at = case when version = $1 then null else rotated_at end
 		where version = $1 and coalesce(status::text, '') not in ('active', 'compromised') or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
 	return err
+}
+
+// endProofs takes back that nothing is under the versions that a run leaves: it has found values there.
+func endProofs(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) error {
+	for version := range entry.Fingerprints {
+		if version == entry.To {
+			continue
+		}
+		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'decrypt-only', rotated_at = null
+			where version = $1 and rotated_at is not null and status::text in `+decryptOnly, strconv.Itoa(version))
+		if err != nil {
+			return fmt.Errorf("recording that values are under key version %d: %w", version, err)
+		}
+	}
+	return nil
 }
 
 // activateKnown makes a version the active one after a run that had nothing to move, where the record has

@@ -52,18 +52,17 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 }
 
 // Retire implements rotation.Retirer: it records that nothing in the database is under these versions any
-// more, and when that was proven last. The chain gets an entry for the first proof only.
+// more, and since when that is proven. A version that is proven already stays as it is.
 func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
 			for _, version := range versions {
-				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys k set status = 'decrypt-only', rotated_at = now()
-					from (select version, status::text <> 'active' and rotated_at is not null as proven from encryption_keys where version = $1 for update) before
-					where k.version = before.version and (k.status::text = 'active' or k.status::text in `+decryptOnly+`) returning before.proven`, strconv.Itoa(version))
+				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'decrypt-only', rotated_at = now()
+					where version = $1 and (status::text = 'active' or status::text in `+decryptOnly+` and rotated_at is null) returning key_id`, strconv.Itoa(version))
 				if err != nil {
 					return nil, fmt.Errorf("recording key version %d: %w", version, err)
 				}
-				if len(rows) > 0 && rows[0][0] != "t" {
+				if len(rows) > 0 {
 					events = append(events, chain.Event{Action: chain.ActionKeyRetired, Subject: chain.VersionSubject(version)})
 				}
 			}
