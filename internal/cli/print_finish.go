@@ -34,8 +34,12 @@ func printEvidence(printer *ui.Printer, found *rotation.Evidence) {
 func (f *finishing) print(finished *rotation.Finished, files []string) {
 	printer, found := f.engine.app.printer, finished.Evidence
 	name := rotation.SettingOf(found.Version)
-	if f.options.DryRun {
+	switch taken, is := f.store.(*dryStore); {
+	case is && taken.taken[name]:
 		printer.Line("\nNothing was changed. %s would be taken out of %s.", name, ui.Clean(f.store.Place()))
+		return
+	case is:
+		printer.Line("\nNothing was changed. %s is gone from %s already.", name, ui.Clean(f.store.Place()))
 		return
 	}
 	if finished.Resumed {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -106,6 +109,9 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	if err != nil {
 		return nil, err
 	}
+	if err := a.checkVisible(ctx, db, found); err != nil {
+		return nil, err
+	}
 	request, err := rotation.RequestReadiness(ctx, db.record, keys, found.Tables)
 	if err != nil {
 		return nil, err
@@ -124,6 +130,26 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	}
 	return &readinessWatch{app: a, db: db, options: options, version: request.Version, state: state,
 		observer: rotation.NewObserver(db.labels, request)}, nil
+}
+
+// hidingCodes are the codes of what hides values from a look.
+var hidingCodes = []finding.Code{finding.RowSecurity, finding.MissingSelect, finding.MissingUsage}
+
+// checkVisible refuses to look where something hides values of the tables: an old write among them would not be seen.
+// It warns of what the catalogue names and a look leaves out.
+func (a *App) checkVisible(ctx context.Context, db *database, found *migrate.Description) error {
+	access, err := db.tables.CheckAccess(ctx, found.Tables)
+	if err != nil {
+		return err
+	}
+	hiding := slices.DeleteFunc(access, func(one finding.Finding) bool { return !slices.Contains(hidingCodes, one.Code) })
+	if len(hiding) > 0 {
+		return &ui.Error{Message: "the values could not be looked at", Hints: adviceOf(hiding), Code: ui.ExitFailed, Findings: hiding}
+	}
+	for _, one := range found.Findings {
+		a.printer.Warn("not looked at: %s", ui.Clean(one.String()))
+	}
+	return nil
 }
 
 // run looks twice, and with --watch until the servers are ready.
