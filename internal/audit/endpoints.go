@@ -1,53 +1,31 @@
 package audit
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/ocmt"
 )
 
-// Endpoint is a server of the deployment at its address.
-type Endpoint struct {
-	Component string // "management", "admin-ui", "agent" or "gateway"
-	Address   string // http or https, without a password
-	Loopback  bool   // the address is of this machine alone
-	TLS       bool
-}
+// What an endpoint is, and what it is asked, is known below all domains.
+type (
+	// Endpoint is a server of the deployment at its address.
+	Endpoint = ocmt.Endpoint
+	// Credential is what a probe sends.
+	Credential = ocmt.Credential
+	// Probe is one question to an endpoint.
+	Probe = ocmt.Probe
+	// Answer is what an endpoint answered.
+	Answer = ocmt.Answer
+)
 
-// Name returns component and address.
-func (e Endpoint) Name() string { return e.Component + " " + e.Address }
-
-// Credential is what a probe sends.
-type Credential uint8
-
-// The credentials. OwnToken is the one that is configured here; it is sent only where an operator allows it.
+// The credentials.
 const (
-	NoToken Credential = iota
-	WrongToken
-	OwnToken
-	OwnTokenInQuery // the configured token in the URL
+	NoToken         = ocmt.NoToken
+	WrongToken      = ocmt.WrongToken
+	OwnToken        = ocmt.OwnToken
+	OwnTokenInQuery = ocmt.OwnTokenInQuery
 )
-
-// text returns what is sent, for people.
-func (c Credential) text() string {
-	if c == NoToken {
-		return "no token"
-	}
-	return "a wrong token"
-}
-
-// Probe is one question to an endpoint (contract, section 6).
-type Probe struct {
-	Setting string // of the token: "ADMIN_TOKEN"
-	Path    string
-}
-
-// Answer is what an endpoint answered.
-type Answer struct {
-	Status int    // of HTTP; 0 where there was none
-	Reason string // why there was none
-}
 
 // Handshake is how an endpoint speaks TLS.
 type Handshake struct {
@@ -70,20 +48,6 @@ type EndpointSource interface {
 	// Reach returns the addresses of this machine, other than loopback, on which the port of the
 	// endpoint takes connections. here is false where the endpoint is of another machine.
 	Reach(ctx context.Context, endpoint Endpoint) (addresses []string, here bool, err error)
-}
-
-// probesOf returns the probes that are safe for a component (contract, section 6).
-func probesOf(component string) []Probe {
-	switch component {
-	case "admin-ui":
-		return []Probe{{"ADMIN_TOKEN", "/admin/containers"}}
-	case "management":
-		return []Probe{{"AGENT_SERVER_TOKEN", "/api/internal/metrics/wake"}, {"INTERNAL_ADMIN_TOKEN", "/api/admin/user-allowlist"}}
-	case "agent":
-		return []Probe{{"AUTH_TOKEN", "/api/containers/metrics/wake"}}
-	default:
-		return []Probe{{"OPENCLAW_GATEWAY_TOKEN", "/tools/invoke"}}
-	}
 }
 
 const endpointSection = "contract, section 6"
@@ -145,27 +109,6 @@ func endpointChecks() []Check {
 	}}
 }
 
-// accepts reports whether an answer lets a request in, refuses it, or leaves that open. The gateway
-// answers an empty request that it lets in with 400.
-func (a Answer) accepts(component string) (accepted, refused bool) {
-	switch {
-	case a.Status >= 200 && a.Status < 300, component == "gateway" && a.Status == 400:
-		return true, false
-	case a.Status == 401 || a.Status == 403:
-		return false, true
-	default:
-		return false, false
-	}
-}
-
-// text returns an answer for people.
-func (a Answer) text() string {
-	if a.Status == 0 {
-		return cmp.Or(a.Reason, "no answer")
-	}
-	return fmt.Sprintf("status %d", a.Status)
-}
-
 // askWithoutToken finds endpoints that let a request in that has no token, or a wrong one.
 func askWithoutToken(ctx context.Context, source EndpointSource, applies func(component string) bool) (seen Seen, err error) {
 	asked := 0
@@ -173,18 +116,19 @@ func askWithoutToken(ctx context.Context, source EndpointSource, applies func(co
 		if !applies(endpoint.Component) {
 			continue
 		}
-		for _, probe := range probesOf(endpoint.Component) {
+		for _, probe := range ocmt.ProbesOf(endpoint.Component) {
 			for _, credential := range []Credential{NoToken, WrongToken} {
 				asked++
 				answer, err := source.Ask(ctx, endpoint, probe, credential)
 				if err != nil {
 					return seen, err
 				}
-				if accepted, refused := answer.accepts(endpoint.Component); accepted {
+				verdict := answer.Judge(endpoint.Component)
+				if verdict == ocmt.Accepted {
 					seen.Faults = append(seen.Faults, Fault{Object: endpoint.Name() + " " + probe.Path, Message: "lets a request in that has no valid token",
-						Expected: "status 401", Actual: answer.text() + " with " + credential.text(), Places: []string{endpoint.Address + probe.Path + " with " + credential.text()}})
-				} else if !refused {
-					seen.Gaps = append(seen.Gaps, Gap{What: endpoint.Name() + " " + probe.Path, Reason: "with " + credential.text() + " it answered neither yes nor no: " + answer.text()})
+						Expected: "status 401", Actual: answer.String() + " with " + credential.String(), Places: []string{endpoint.Address + probe.Path + " with " + credential.String()}})
+				} else if verdict == ocmt.Open {
+					seen.Gaps = append(seen.Gaps, Gap{What: endpoint.Name() + " " + probe.Path, Reason: "with " + credential.String() + " it answered neither yes nor no: " + answer.String()})
 				}
 			}
 		}
@@ -199,12 +143,12 @@ func askWithoutToken(ctx context.Context, source EndpointSource, applies func(co
 // lookAtOwnTokens finds servers that do not take the token that is configured here.
 func lookAtOwnTokens(ctx context.Context, _ *Sources, source EndpointSource) (seen Seen, err error) {
 	return askWithOwnToken(ctx, source, OwnToken, func(endpoint Endpoint, probe Probe, answer Answer) *Fault {
-		accepted, refused := answer.accepts(endpoint.Component)
-		fault := &Fault{Object: endpoint.Name() + " " + probe.Setting, Expected: "status 200", Actual: answer.text(), Places: []string{endpoint.Address + probe.Path}}
+		verdict := answer.Judge(endpoint.Component)
+		fault := &Fault{Object: endpoint.Name() + " " + probe.Setting, Expected: "status 200", Actual: answer.String(), Places: []string{endpoint.Address + probe.Path}}
 		switch {
-		case accepted:
+		case verdict == ocmt.Accepted:
 			return nil
-		case refused:
+		case verdict == ocmt.Refused:
 			fault.Message = "the server refuses the token of " + probe.Setting + " here"
 			return fault
 		case answer.Status == 500 && endpoint.Component != "gateway":
@@ -218,12 +162,11 @@ func lookAtOwnTokens(ctx context.Context, _ *Sources, source EndpointSource) (se
 // lookAtQueryTokens finds servers that take a token in the query.
 func lookAtQueryTokens(ctx context.Context, _ *Sources, source EndpointSource) (seen Seen, err error) {
 	return askWithOwnToken(ctx, source, OwnTokenInQuery, func(endpoint Endpoint, probe Probe, answer Answer) *Fault {
-		accepted, refused := answer.accepts(endpoint.Component)
-		switch {
-		case accepted:
-			return &Fault{Object: endpoint.Name() + " " + probe.Path, Message: "takes a token in the query", Expected: "status 401", Actual: answer.text(),
+		switch answer.Judge(endpoint.Component) {
+		case ocmt.Accepted:
+			return &Fault{Object: endpoint.Name() + " " + probe.Path, Message: "takes a token in the query", Expected: "status 401", Actual: answer.String(),
 				Places: []string{endpoint.Address + probe.Path}}
-		case refused:
+		case ocmt.Refused:
 			return nil
 		}
 		return &Fault{}
@@ -235,7 +178,7 @@ func lookAtQueryTokens(ctx context.Context, _ *Sources, source EndpointSource) (
 func askWithOwnToken(ctx context.Context, source EndpointSource, credential Credential, judge func(Endpoint, Probe, Answer) *Fault) (seen Seen, err error) {
 	asked := 0
 	for _, endpoint := range source.Endpoints() {
-		for _, probe := range probesOf(endpoint.Component) {
+		for _, probe := range ocmt.ProbesOf(endpoint.Component) {
 			what := endpoint.Name() + " " + probe.Path
 			if gap := whyNotSent(source, endpoint, probe, credential); gap.Reason != "" {
 				gap.What = what
@@ -250,7 +193,7 @@ func askWithOwnToken(ctx context.Context, source EndpointSource, credential Cred
 			if fault := judge(endpoint, probe, answer); fault != nil && fault.Object != "" {
 				seen.Faults = append(seen.Faults, *fault)
 			} else if fault != nil {
-				seen.Gaps = append(seen.Gaps, Gap{What: what, Reason: "it answered neither yes nor no: " + answer.text()})
+				seen.Gaps = append(seen.Gaps, Gap{What: what, Reason: "it answered neither yes nor no: " + answer.String()})
 			}
 		}
 	}

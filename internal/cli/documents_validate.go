@@ -8,6 +8,7 @@ import (
 // validateDocument is what ocmt validate writes.
 type validateDocument struct {
 	OK        bool              `json:"ok"`
+	Live      bool              `json:"live"`
 	Component string            `json:"component"`
 	FailOn    string            `json:"fail_on"`
 	Errors    int               `json:"errors"`
@@ -29,6 +30,15 @@ type validateSetting struct {
 	Bits        int    `json:"bits,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"` // of a well-formed secret
 	Note        string `json:"note,omitempty"`
+	// Live is what servers said, with --live.
+	Live []validateLive `json:"live,omitempty"`
+}
+
+// validateLive is what one server said of a setting.
+type validateLive struct {
+	Server string `json:"server"`
+	Result string `json:"result"`
+	Text   string `json:"text"`
 }
 
 // validateProblem is a finding. Name is Where once more, as scripts know it.
@@ -47,13 +57,17 @@ type validateUnasked struct {
 
 // newValidateDocument puts a report into the form of the document.
 func newValidateDocument(report validation.Report, options *validateOptions) validateDocument {
-	written := validateDocument{Component: string(options.Component), FailOn: options.failOn().String(),
+	written := validateDocument{Live: options.Live, Component: string(options.Component), FailOn: options.failOn().String(),
 		Settings: []validateSetting{}, Problems: []validateProblem{}, Unasked: []validateUnasked{}}
 	written.Errors, written.Warnings = report.Count()
 	written.OK = !report.Fails(options.failOn()) && len(report.Failed()) == 0
 	for _, row := range report.Rows {
+		var live []validateLive
+		for _, one := range row.Live {
+			live = append(live, validateLive{Server: one.Server, Result: string(one.Result), Text: one.Text})
+		}
 		written.Settings = append(written.Settings, validateSetting{Name: row.Name, Kind: row.Kind, Component: string(row.Component), State: string(row.State),
-			Source: row.Source, Form: row.Form, Strength: row.Strength, Bits: row.Bits, Fingerprint: row.Fingerprint, Note: row.Note})
+			Source: row.Source, Form: row.Form, Strength: row.Strength, Bits: row.Bits, Fingerprint: row.Fingerprint, Note: row.Note, Live: live})
 	}
 	for _, found := range report.Findings() {
 		written.Problems = append(written.Problems, validateProblem{Name: found.Where, Finding: found})

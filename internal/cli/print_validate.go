@@ -59,6 +59,9 @@ func rowNotes(row validation.Row) (notes []ui.Note) {
 	if row.Note != "" {
 		notes = append(notes, ui.Note{Head: ui.Cell{Text: "note:", Tone: ui.Faint}, Text: row.Note})
 	}
+	for _, live := range row.Live {
+		notes = append(notes, ui.Note{Head: ui.Cell{Text: "live:", Tone: liveTones[live.Result]}, Text: string(live.Result) + " at " + live.Server + ": " + live.Text})
+	}
 	for _, found := range row.Findings {
 		notes = append(notes, ui.Note{Head: ui.Cell{Text: found.Severity.String() + ":", Tone: toneOf(found)}, Text: found.Where + " " + found.Message})
 		if found.Fix != "" {
@@ -67,6 +70,9 @@ func rowNotes(row validation.Row) (notes []ui.Note) {
 	}
 	return notes
 }
+
+// liveTones are the tones of what servers said.
+var liveTones = map[validation.LiveResult]ui.Tone{validation.LiveProven: ui.Good, validation.LiveRefused: ui.Bad, validation.LiveUnproven: ui.Caution, validation.LiveUnknown: ui.Caution}
 
 // toneOf returns the tone of a finding.
 func toneOf(found finding.Finding) ui.Tone {

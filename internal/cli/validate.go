@@ -22,6 +22,8 @@ type validateOptions struct {
 	AgentFile, AdminFile, GatewayFile inputFlag
 	FailOn                            string // "" for error
 	Strict                            bool
+	Live, LiveQuery                   bool
+	Endpoints                         endpointFlag
 }
 
 // components are the values of --component.
@@ -57,7 +59,7 @@ func (o *validateOptions) Validate() error {
 	case o.Component == componentFlag(secret.Agent) && o.AgentFile != "", o.Component == componentFlag(secret.AdminUI) && o.AdminFile != "":
 		return errors.New("--component says that the settings here are those of the component whose file another flag brings; leave one of the two out")
 	}
-	return nil
+	return o.validateLive()
 }
 
 // failOn returns the severity from which on a finding fails the check.
@@ -80,18 +82,24 @@ func newValidateCommand(app *App, run func(context.Context, *config.Settings, *v
 form and strength, placeholders from the documentation, one secret under two
 names, pairs that must be equal and differ, gaps in the versions of the key,
 names that are nearly a setting, settings that their component never reads, and
-files that others can read. It changes nothing, asks no server and shows no
-secret; a fingerprint tells two secrets apart without giving either away.
+files that others can read. It changes nothing and shows no secret; a fingerprint
+tells two secrets apart without giving either away. It asks no server without
+--live.
 
 Without --component the settings may be those of any component: what is set is
 judged. With it, what the component needs and lacks is an error too. The other
 side of a pair comes with --agent-env-file, --admin-env-file and
 --gateway-config; a pair without it is not compared, and the report says so.
 
+--live logs in at PostgreSQL and Redis as the servers do, opens a sample of the
+values with the keys, and sends each token to its --endpoint, after none and a
+wrong one. What neither accepts nor refuses is told, and proves nothing.
+
 ` + describeDocument("validate"),
 		Example: `  ocmt validate
   ocmt validate --component management --agent-env-file ../agent/.env
   ocmt validate --env-file /etc/ocmt/.env --fail-on warning
+  ocmt validate --live --endpoint management=http://127.0.0.1:3000
   ocmt validate --output json`,
 		Args: noArgs,
 	}
@@ -99,13 +107,14 @@ side of a pair comes with --agent-env-file, --admin-env-file and
 	cmd.Flags().Var(&options.AgentFile, "agent-env-file", "the env file of the agent server")
 	cmd.Flags().Var(&options.AdminFile, "admin-env-file", "the file from which the environment of the admin UI is filled")
 	cmd.Flags().Var(&options.GatewayFile, "gateway-config", "the openclaw.json of the gateway")
+	addLiveFlags(cmd, options)
 	cmd.Flags().StringVar(&options.FailOn, "fail-on", "", "end with exit status 3 from this severity on: error, warning (default error)")
 	cmd.Flags().BoolVar(&options.Strict, "strict", false, "the same as --fail-on warning")
 	// They fail only for a flag that is not there.
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{finding.Error.String(), finding.Warning.String()}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("component", cobra.FixedCompletions(componentNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = runWithSettings(app, options, run)
-	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -122,7 +131,10 @@ func (a *App) runValidate(ctx context.Context, settings *config.Settings, option
 	if err != nil {
 		return err
 	}
-	report := validation.Check(input)
+	report, err := a.check(ctx, settings, input, options)
+	if err != nil {
+		return err
+	}
 	printValidation(a.printer, report, options.failOn())
 	if err := a.printer.Document("validate", newValidateDocument(report, options)); err != nil {
 		return err

@@ -141,3 +141,12 @@ const (
 	NeverRead         Code = "never_read"
 	NearName          Code = "near_name"
 )
+
+// Codes about what a server said of a secret.
+const (
+	RefusedByServer Code = "refused_by_server"
+	AcceptsAny      Code = "accepts_any"
+	TakenInQuery    Code = "taken_in_query"
+	NotAskedFor     Code = "not_asked_for"
+	Unprotected     Code = "unprotected"
+)

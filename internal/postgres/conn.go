@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ocmt/ocmt/internal/netconn"
 )
 
 // Conn is a connection that does longer work. It serves one goroutine.
@@ -136,6 +138,11 @@ func (c *Conn) Close(ctx context.Context) {
 
 // PgConn returns the driver's connection.
 func (c *Conn) PgConn() *pgconn.PgConn { return c.pg }
+
+// Protection returns what keeps others from reading the connection.
+func (c *Conn) Protection() netconn.Protection {
+	return netconn.ProtectionOf(c.pg.Conn(), c.db.Target().TLS)
+}
 
 // IsDirect reports whether settings and prepared statements stay on the connection.
 func (c *Conn) IsDirect() bool { return c.direct }

@@ -66,6 +66,13 @@ func (e *ConnectError) Kind() ConnectKind {
 	return Unreachable
 }
 
+// IsWrongPassword reports whether the server, asked for a log-in, takes the password or the account for wrong.
+// Without this answer the reason may be another: a rule about addresses, or no database.
+func (e *ConnectError) IsWrongPassword() bool {
+	var answer *pgconn.PgError
+	return errors.As(e.Cause, &answer) && answer.Code == "28P01"
+}
+
 // innermost returns the first cause of an error that wraps others.
 func innermost(err error) error {
 	for {

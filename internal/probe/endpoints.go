@@ -15,12 +15,12 @@ import (
 
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/netconn"
+	"github.com/ocmt/ocmt/internal/ocmt"
 )
 
-// Endpoints asks the endpoints of a deployment for the checks of internal/audit. It implements
-// audit.EndpointSource.
+// Endpoints asks the endpoints of a deployment. It implements audit.EndpointSource and validation.Endpoints.
 type Endpoints struct {
-	list   []audit.Endpoint
+	list   []ocmt.Endpoint
 	server map[string]*Server // by address
 	token  func(setting string) string
 	sends  bool
@@ -44,7 +44,7 @@ func NewEndpoints(named []Named, options Options, token func(setting string) str
 			return nil, err
 		}
 		e.server[server.Address()] = server
-		e.list = append(e.list, audit.Endpoint{Component: one.Component, Address: server.Address(),
+		e.list = append(e.list, ocmt.Endpoint{Component: one.Component, Address: server.Address(),
 			Loopback: isLoopback(server.base.Hostname()), TLS: server.base.Scheme == "https"})
 	}
 	return e, nil
@@ -66,47 +66,47 @@ func (e *Endpoints) HasToken(setting string) bool { return e.token(setting) != "
 func (e *Endpoints) SendsTokens() bool { return e.sends }
 
 // wrongToken is no token of anybody: it says what it is.
-const wrongToken = "ocmt-audit-asks-whether-a-wrong-token-is-refused" //nolint:gosec // it opens nothing
+const wrongToken = "ocmt-asks-whether-a-wrong-token-is-refused" //nolint:gosec // it opens nothing
 
-// Ask implements audit.EndpointSource.
-func (e *Endpoints) Ask(ctx context.Context, endpoint audit.Endpoint, probe audit.Probe, credential audit.Credential) (audit.Answer, error) {
-	server := e.server[endpoint.Address]
-	method, body := http.MethodGet, io.Reader(nil)
-	if endpoint.Component == "gateway" {
-		method, body = http.MethodPost, strings.NewReader("{}")
+// Ask sends a probe with a credential. An endpoint that does not answer is an Answer, and no error; the error is
+// that of the context, or ErrAddress. Nothing that it returns has a token in it.
+func (e *Endpoints) Ask(ctx context.Context, endpoint ocmt.Endpoint, probe ocmt.Probe, credential ocmt.Credential) (ocmt.Answer, error) {
+	server, body := e.server[endpoint.Address], io.Reader(nil)
+	if ocmt.MethodOf(endpoint.Component) == http.MethodPost {
+		body = strings.NewReader("{}")
 	}
 	address := server.base.JoinPath(probe.Path)
-	if credential == audit.OwnTokenInQuery {
+	if credential == ocmt.OwnTokenInQuery {
 		address.RawQuery = url.Values{"token": {e.token(probe.Setting)}}.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
+	request, err := http.NewRequestWithContext(ctx, ocmt.MethodOf(endpoint.Component), address.String(), body)
 	if err != nil {
-		return audit.Answer{}, ErrAddress
+		return ocmt.Answer{}, ErrAddress
 	}
 	setClientHeaders(request)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	switch credential {
-	case audit.WrongToken:
+	case ocmt.WrongToken:
 		setToken(request, endpoint.Component, wrongToken)
-	case audit.OwnToken:
+	case ocmt.OwnToken:
 		setToken(request, endpoint.Component, e.token(probe.Setting))
 	}
 	answer, err := server.client.Do(request)
 	if err != nil {
 		if ctx.Err() != nil {
-			return audit.Answer{}, ctx.Err()
+			return ocmt.Answer{}, ctx.Err()
 		}
-		return audit.Answer{Reason: explainWithoutURL(ctx, err)}, nil
+		return ocmt.Answer{Reason: explainWithoutURL(ctx, err)}, nil
 	}
 	finish(answer)
-	return audit.Answer{Status: answer.StatusCode}, nil
+	return ocmt.Answer{Status: answer.StatusCode}, nil
 }
 
 // setToken puts a token where a component looks for it (contract, section 6).
 func setToken(request *http.Request, component, token string) {
-	if component == "agent" {
+	if component == ocmt.AgentEndpoint {
 		request.Header.Set("X-Auth-Token", token)
 		return
 	}
@@ -123,7 +123,7 @@ func explainWithoutURL(ctx context.Context, err error) string {
 }
 
 // Shake implements audit.EndpointSource.
-func (e *Endpoints) Shake(ctx context.Context, endpoint audit.Endpoint) (shaken audit.Handshake, err error) {
+func (e *Endpoints) Shake(ctx context.Context, endpoint ocmt.Endpoint) (shaken audit.Handshake, err error) {
 	base := e.server[endpoint.Address].base
 	state, err := e.handshake(ctx, base, tls.VersionTLS10, tls.VersionTLS13)
 	if err != nil {
@@ -179,7 +179,7 @@ const ownTimeout = time.Second
 
 // Reach implements audit.EndpointSource. An endpoint is of this machine where its address is loopback or one
 // of the machine's own.
-func (e *Endpoints) Reach(ctx context.Context, endpoint audit.Endpoint) (reached []string, here bool, err error) {
+func (e *Endpoints) Reach(ctx context.Context, endpoint ocmt.Endpoint) (reached []string, here bool, err error) {
 	base := e.server[endpoint.Address].base
 	own, err := netconn.OwnAddresses()
 	if err != nil {

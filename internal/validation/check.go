@@ -42,16 +42,28 @@ type checker struct {
 
 // Check judges the settings of a deployment.
 func Check(input Input) Report {
+	c := newChecker(input)
+	c.check()
+	return c.finish()
+}
+
+// newChecker returns a checker that has found nothing.
+func newChecker(input Input) *checker {
 	c := &checker{input: input, sides: []*Side{&input.Own}}
 	for i := range input.Others {
 		c.sides = append(c.sides, &input.Others[i])
 	}
+	return c
+}
+
+// check judges the settings, and asks no server.
+func (c *checker) check() {
 	c.collect()
 	for _, one := range c.items {
 		c.judge(one)
 	}
 	c.judgeVersions()
-	for _, found := range input.Places {
+	for _, found := range c.input.Places {
 		c.foundAt(c.sides[0], found)
 	}
 	c.findMissing()
@@ -61,9 +73,13 @@ func Check(input Input) Report {
 	c.findReused()
 	c.findPlaceholders()
 	c.findNearNames()
-	for _, file := range input.Files {
+	for _, file := range c.input.Files {
 		c.report.Others = append(c.report.Others, CheckFile(file)...)
 	}
+}
+
+// finish returns the report.
+func (c *checker) finish() Report {
 	for _, one := range c.items {
 		c.report.Rows = append(c.report.Rows, one.row)
 	}

@@ -46,6 +46,8 @@ type Row struct {
 	Fingerprint string
 	// Note says what the component does without a setting that it does not need; "" where nothing is known.
 	Note string
+	// Live is what servers said of it; nothing where none was asked.
+	Live []Live
 	// Findings are what is wrong, the errors first.
 	Findings []finding.Finding
 }

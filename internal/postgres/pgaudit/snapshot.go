@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/netconn"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -67,6 +68,9 @@ func (s *Snapshot) Close(ctx context.Context) { s.conn.Close(ctx) }
 
 // Account returns the account of the connection.
 func (s *Snapshot) Account() string { return s.account }
+
+// Protection returns what keeps others from reading the connection of the snapshot.
+func (s *Snapshot) Protection() netconn.Protection { return s.conn.Protection() }
 
 // question is what is asked in one statement.
 type question struct {
