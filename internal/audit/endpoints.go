@@ -123,11 +123,11 @@ func askWithoutToken(ctx context.Context, source EndpointSource, applies func(co
 				if err != nil {
 					return seen, err
 				}
-				verdict := answer.Judge(endpoint.Component)
-				if verdict == ocmt.Accepted {
+				switch answer.Judge(endpoint.Component) {
+				case ocmt.Accepted:
 					seen.Faults = append(seen.Faults, Fault{Object: endpoint.Name() + " " + probe.Path, Message: "lets a request in that has no valid token",
 						Expected: "status 401", Actual: answer.String() + " with " + credential.String(), Places: []string{endpoint.Address + probe.Path + " with " + credential.String()}})
-				} else if verdict == ocmt.Open {
+				case ocmt.Open:
 					seen.Gaps = append(seen.Gaps, Gap{What: endpoint.Name() + " " + probe.Path, Reason: "with " + credential.String() + " it answered neither yes nor no: " + answer.String()})
 				}
 			}

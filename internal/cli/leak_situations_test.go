@@ -95,6 +95,13 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "two addresses of Redis", only: []string{"ocmt rotate redis-password"}, files: map[string]string{".env": "REDIS_URL='redis://:" + escaped + "@127.0.0.1:1 redis://:" + escaped + "@127.0.0.1:2'\n"}},
 		{name: "a change of the password of Redis that does not fit", only: []string{"ocmt rotate redis-password"}, want: map[string]int{"ocmt rotate redis-password": 5},
 			files: map[string]string{".env": "REDIS_URL=redis://:" + escaped + "@127.0.0.1:1/0\nOCMT_PREVIOUS_REDIS_PASSWORD=" + escaped + "\n"}},
+		{name: "live", args: []string{"--live"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 0}},
+		{name: "live with a wrong older key", args: []string{"--live"}, environ: []string{"ENCRYPTION_KEY_V0=" + wrong.Reveal()}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 3}},
+		{name: "live at servers that do not answer", args: []string{"--live", "--endpoint", "admin-ui=http://127.0.0.1:1"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 1},
+			environ: []string{"DATABASE_URL=" + away, "REDIS_URL=redis://:" + l.apiKey + "@127.0.0.1:1", "ADMIN_TOKEN=" + older[:32] + current[:32]}},
+		{name: "live with addresses that are none", args: []string{"--live"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 1},
+			environ: []string{"DATABASE_URL=mysql://ocmt:" + escaped + "@127.0.0.1:1/ocmt", "REDIS_URL=http://:" + l.apiKey + "@127.0.0.1:1"}},
+		{name: "live with a password in an endpoint", args: []string{"--live", "--endpoint", "agent=http://u:" + l.slip + "@127.0.0.1:1"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 2}},
 
 		{name: "unknown flag with a value", args: []string{"--bogus=" + l.slip}, want: nowhere},
 		{name: "unknown flag", args: []string{"--" + l.slip}, want: nowhere},

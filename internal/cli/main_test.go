@@ -124,6 +124,8 @@ func TestKeygenOnTerminal(t *testing.T) {
 func TestValidateOptions(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]validateOptions{"": {}, "--strict": {Strict: true}, "--fail-on warning": {FailOn: "warning"},
+		"--live --live-query --endpoint agent=http://a --endpoint gateway=http://b": {Live: true, LiveQuery: true,
+			Endpoints: endpointFlag{{Component: "agent", Address: "http://a"}, {Component: "gateway", Address: "http://b"}}},
 		"--component group-vault --agent-env-file a --admin-env-file b --gateway-config c": {Component: "group-vault", AgentFile: "a", AdminFile: "b", GatewayFile: "c"}} {
 		var got validateOptions
 		parse(t, "validate", args, func(app *App) *cobra.Command {
