@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/json5"
 	"github.com/ocmt/ocmt/internal/ocmt"
 )
 
@@ -124,7 +125,7 @@ func (s *Source) isGatewayToken(text string) bool {
 var errInclude = &fs.PathError{Op: "read", Err: errors.New("it includes other files, which may have the token")}
 
 // errGatewayForm says that an openclaw.json cannot be read.
-var errGatewayForm = &fs.PathError{Op: "read", Err: errJSON5}
+var errGatewayForm = &fs.PathError{Op: "read", Err: json5.ErrForm}
 
 // readGatewayToken returns gateway.auth.token of a file; nil where it is not set, or is a reference to a
 // variable.
@@ -133,25 +134,24 @@ func readGatewayToken(path string) (*string, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := parseJSON5(string(text))
+	value, err := json5.Parse(string(text))
 	if err != nil {
 		return nil, errGatewayForm
 	}
 	for _, name := range []string{"gateway", "auth", "token"} {
-		members, isObject := value.(map[string]any)
-		if _, includes := members["$include"]; includes && members[name] == nil {
+		member, there := value.Member(name)
+		if _, includes := value.Member("$include"); includes > 0 && there == 0 {
 			return nil, errInclude
 		}
-		if !isObject {
+		if there == 0 {
 			return nil, nil
 		}
-		value = members[name]
+		value = member
 	}
-	token, isText := value.(string)
-	if !isText || strings.HasPrefix(token, "${") && strings.HasSuffix(token, "}") {
+	if value.Kind != json5.Text || strings.HasPrefix(value.Text, "${") && strings.HasSuffix(value.Text, "}") {
 		return nil, nil
 	}
-	return &token, nil
+	return &value.Text, nil
 }
 
 // errLarge says that a file is larger than its kind ever is.
