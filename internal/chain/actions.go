@@ -39,6 +39,10 @@ const (
 	ActionTokensRenewing = "tokens.renewing" // before the first is written
 	ActionTokensRenewed  = "tokens.renewed"  // with the counts
 
+	// Tokens of the servers. The subject is the name of the token's setting.
+	ActionSecretRotating = "secret.rotating" // before the first place is written, with the fingerprint of the new one
+	ActionSecretProven   = "secret.proven"   // servers were seen to take the new one and to refuse the old one
+
 	// What operators report: ocmt audit record.
 	ActionSecretRotated  = "secret.rotated" // the subject is the name of the secret's setting
 	ActionBackupVerified = "backup.verified"

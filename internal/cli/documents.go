@@ -36,6 +36,7 @@ func documents() []document {
 		{"rotate-readiness", rotation.Readiness{}},
 		{"rotate-finish", finishDocument{}},
 		{"rotate-evidence", rotation.Evidence{}},
+		{"rotate-token", rotateTokenDocument{}},
 		{"migrate-status", statusDocument{}},
 		{"migrate-pause", steerDocument{}},
 		{"migrate-resume", steerDocument{}},

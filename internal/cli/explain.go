@@ -42,6 +42,7 @@ func explain(err error) error {
 		explainDatabasePassword,
 		explainFinish,
 	} {
+	for _, explainKind := range []func(error) *ui.Error{explainRotation, explainRun, explainSession, explainGatewayTokens, explainToken, explainChain, explainStore, explainAudit, explainSteering, explainDatabase, explainSettings} {
 		if explained := explainKind(err); explained != nil {
 			return explained
 		}

@@ -77,6 +77,10 @@ no key: --search full looks at everything.
 	cmd.AddCommand(newRotateDatabasePasswordCommand(app, nil))
 	cmd.AddCommand(newRotateReadinessCommand(app, nil))
 	cmd.AddCommand(newRotateFinishCommand(app, nil))
+	cmd.AddCommand(newRotateAdminTokenCommand(app, nil))
+	cmd.AddCommand(newRotateAgentTokenCommand(app, nil))
+	cmd.AddCommand(newRotateInternalAdminTokenCommand(app, nil))
+	cmd.AddCommand(newRotateGatewayTokenCommand(app, nil))
 	return cmd
 }
 

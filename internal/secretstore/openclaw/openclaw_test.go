@@ -77,7 +77,9 @@ func TestOnlyTheTokenChanges(t *testing.T) {
 			if got, err := store.Get(t.Context(), openclaw.Setting); err != nil || got.Reveal() != after {
 				t.Errorf("the token is not the new one: %v", err)
 			}
-			var loose struct{ Gateway struct{ Auth struct{ Token string } } }
+			var loose struct {
+				Gateway struct{ Auth struct{ Token string } }
+			}
 			if err := reference.Unmarshal([]byte(strings.TrimPrefix(want, "\ufeff")), &loose); err != nil || loose.Gateway.Auth.Token != after {
 				t.Errorf("another reader of JSON5 does not find the new one: %v", err)
 			}
