@@ -27,6 +27,10 @@ func explain(err error) error {
 		return err
 	}
 	for _, explainKind := range []func(error) *ui.Error{
+		explainFinish,
+		explainToken,
+		explainRedisPassword,
+		explainDatabasePassword,
 		explainStory,
 		explainRotation,
 		explainRun,
@@ -38,11 +42,7 @@ func explain(err error) error {
 		explainSteering,
 		explainDatabase,
 		explainSettings,
-		explainRedisPassword,
-		explainDatabasePassword,
-		explainFinish,
 	} {
-	for _, explainKind := range []func(error) *ui.Error{explainRotation, explainRun, explainSession, explainGatewayTokens, explainToken, explainChain, explainStore, explainAudit, explainSteering, explainDatabase, explainSettings} {
 		if explained := explainKind(err); explained != nil {
 			return explained
 		}

@@ -82,9 +82,9 @@ func newValidateCommand(app *App, run func(context.Context, *config.Settings, *v
 form and strength, placeholders from the documentation, one secret under two
 names, pairs that must be equal and differ, gaps in the versions of the key,
 names that are nearly a setting, settings that their component never reads, and
-files that others can read. It changes nothing and shows no secret; a fingerprint
-tells two secrets apart without giving either away. It asks no server without
---live.
+files that others can read. It changes nothing and shows no secret; a
+fingerprint tells two secrets apart without giving either away. It asks no
+server without --live.
 
 Without --component the settings may be those of any component: what is set is
 judged. With it, what the component needs and lacks is an error too. The other
