@@ -61,6 +61,7 @@ var rules = []struct {
 	{"internal/session", domain, domainForbids},
 	{"internal/validation", domain, append([]string{module + "internal/audit", module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
 	{"internal/due", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
+	{"internal/runbook", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
 	{"internal/usertoken", domain, append([]string{module + "internal/migrate", module + "internal/rotation"}, domainForbids...)},
 	{"internal/redispassword", domain, domainForbids},
 	{"internal/chain", domain, domainForbids},

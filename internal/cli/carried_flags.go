@@ -7,8 +7,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// carriedNames are the flags that say where the password of Redis is changed, and how the command asks.
-var carriedNames = []string{"config", "env-file", "record", "operator", "yes", "store", "backup", "allow-unsaved", "redis-ca", "redis-certificate", "redis-certificate-key"}
+// carriedNames are the flags that say what is changed where, and how the command asks.
+var carriedNames = []string{"config", "env-file", "record", "operator", "yes", "store", "backup", "allow-unsaved", "redis-ca", "redis-certificate", "redis-certificate-key",
+	"routine", "incident", "two-roles", "userlist", "pgbouncer"}
 
 // carriedFlags returns the flags that the next command needs too, as they were given.
 func carriedFlags(flags *pflag.FlagSet) (carried []string) {

@@ -28,6 +28,7 @@ func documents() []document {
 		{"rotate", rotateDocument{}},
 		{"rotate-gateway-tokens", gatewayTokensDocument{}},
 		{"rotate-mark-done", markDoneDocument{}},
+		{"rotate-all", rotateAllDocument{}},
 		{"rotate-begin", beginDocument{}},
 		{"rotate-status", rotation.Status{}},
 		{"rotate-put-back", putBackDocument{}},

@@ -42,6 +42,10 @@ func explain(err error) error {
 		explainSteering,
 		explainDatabase,
 		explainSettings,
+		explainRedisPassword,
+		explainDatabasePassword,
+		explainFinish,
+		explainRotateAll,
 	} {
 		if explained := explainKind(err); explained != nil {
 			return explained

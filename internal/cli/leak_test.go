@@ -55,6 +55,7 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate verify":           {args: []string{"migrate", "verify"}, reach: toKeys, code: 3},
 	"ocmt rotate redis-password":    {args: []string{"rotate", "redis-password", "--yes"}, reach: toNothing, code: 2},
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
+	"ocmt rotate all":               {args: []string{"rotate", "all", "--routine", "--dry-run"}, reach: toDatabase, code: 4},
 	"ocmt rotate mark-done":         {args: []string{"rotate", "mark-done", "github-client-secret"}, reach: toDatabase},
 	"ocmt rotate gateway-tokens":    {args: []string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, reach: toKeys, code: 5},
 	"ocmt rotate readiness":         {args: []string{"rotate", "readiness", "--for", "1s"}, reach: toDatabase, code: 1},

@@ -50,6 +50,8 @@ func (a *App) dueCommand(kind secret.Kind) string {
 		return "ocmt rotate begin --escrow FILE"
 	case kind.Maker != "":
 		return "ocmt rotate mark-done " + kind.Name
+	case kind.Column != "":
+		return "ocmt rotate " + kind.Name + " --all"
 	case slices.ContainsFunc(newRotateCommand(a, nil).Commands(), func(cmd *cobra.Command) bool { return cmd.Name() == kind.Name }):
 		return "ocmt rotate " + kind.Name
 	}
