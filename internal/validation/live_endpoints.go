@@ -123,7 +123,10 @@ func (l *liveChecker) judgeEndpoint(one *item, endpoint ocmt.Endpoint, probe ocm
 		switch {
 		case each.verdict == ocmt.Open:
 			open = append(open, "with "+each.credential.String()+" it answered neither yes nor no: "+each.answer.String())
-			needs, result = needsOf(endpoint, each.answer), LiveUnknown
+			needs = needsOf(endpoint, each.answer)
+			if each.credential != ocmt.OwnTokenInQuery { // which says nothing about the header
+				result = LiveUnknown
+			}
 		case each.verdict == ocmt.Accepted && each.credential != ocmt.OwnToken:
 			l.foundOpen(one, endpoint, probe, each)
 			if each.credential != ocmt.OwnTokenInQuery && result != LiveUnknown {

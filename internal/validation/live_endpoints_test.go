@@ -199,6 +199,13 @@ func TestLiveWrongServers(t *testing.T) {
 				asTheContractSays(w, r, sent, token)
 			}
 		}},
+		{name: "knows no query", result: "proven", query: true, failed: 1, answer: func(w http.ResponseWriter, r *http.Request, sent, token string) {
+			if r.URL.RawQuery != "" {
+				w.WriteHeader(http.StatusNotFound)
+				return
+			}
+			asTheContractSays(w, r, sent, token)
+		}},
 		{name: "refuses it in the query", result: "proven", query: true, answer: asTheContractSays},
 	} {
 		t.Run(c.name, func(t *testing.T) {
