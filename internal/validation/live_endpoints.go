@@ -145,11 +145,18 @@ func (l *liveChecker) judgeEndpoint(one *item, endpoint ocmt.Endpoint, probe ocm
 	}
 	if len(open) > 0 {
 		l.unasked(probe.Setting+" at "+endpoint.Name(), strings.Join(open, "; "), needs)
-	} else if one != nil && !l.servers.InQuery {
-		l.report.Unasked = append(l.report.Unasked, Unasked{What: "whether " + endpoint.Name() + " takes a token in the query of a URL", Reason: "it was not sent so, because servers write URLs to their logs",
-			Needs: "--live-query asks endpoints of this machine"})
-	} else if one != nil && !endpoint.Loopback {
-		l.unasked("whether "+endpoint.Name()+" takes a token in the query of a URL", "the token would stand in the logs of whatever is in between", "run this on the machine of the server, with an address of loopback")
+	} else if one != nil {
+		l.tellQuery(endpoint)
+	}
+}
+
+// tellQuery says that the token was not sent in the query of a URL, where it was not.
+func (l *liveChecker) tellQuery(endpoint ocmt.Endpoint) {
+	what := "whether " + endpoint.Name() + " takes a token in the query of a URL"
+	if !l.servers.InQuery {
+		l.report.Unasked = append(l.report.Unasked, Unasked{What: what, Reason: "it was not sent so, because servers write URLs to their logs", Needs: "--live-query asks endpoints of this machine"})
+	} else if !endpoint.Loopback {
+		l.unasked(what, "the token would stand in the logs of whatever is in between", "run this on the machine of the server, with an address of loopback")
 	}
 }
 
