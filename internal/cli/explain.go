@@ -27,6 +27,7 @@ func explain(err error) error {
 		return err
 	}
 	for _, explainKind := range []func(error) *ui.Error{
+		explainRotateAll,
 		explainFinish,
 		explainToken,
 		explainRedisPassword,
@@ -42,10 +43,6 @@ func explain(err error) error {
 		explainSteering,
 		explainDatabase,
 		explainSettings,
-		explainRedisPassword,
-		explainDatabasePassword,
-		explainFinish,
-		explainRotateAll,
 	} {
 		if explained := explainKind(err); explained != nil {
 			return explained
