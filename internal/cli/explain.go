@@ -87,6 +87,9 @@ func explainRotation(err error) *ui.Error {
 	switch {
 	case errors.As(err, &refused):
 		explained := &ui.Error{Message: refused.Finding.Message, Hints: []string{refused.Finding.Fix}, Code: ui.ExitRefused, Findings: []finding.Finding{refused.Finding}}
+		if refused.Or != "" {
+			explained.Hints = append(explained.Hints, refused.Or)
+		}
 		if refused.Finding.Code == finding.SameVersion {
 			explained.Code = ui.ExitUsage
 		}

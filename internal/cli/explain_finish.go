@@ -13,6 +13,8 @@ func explainFinish(err error) *ui.Error {
 	switch {
 	case errors.As(err, &unproven):
 		return &ui.Error{Message: "the old key stays: it is not proven that nothing needs it", Hints: adviceOf(unproven.Reasons), Code: ui.ExitRefused, Findings: unproven.Reasons}
+	case errors.Is(err, rotation.ErrInStore):
+		return &ui.Error{Message: err.Error(), Code: ui.ExitRefused, Hints: []string{"name a file elsewhere with --escrow, or say with --no-escrow that a copy is kept elsewhere"}}
 	case errors.Is(err, rotation.ErrNotBegun):
 		return &ui.Error{Message: rotation.ErrNotBegun.Error() + ": there is nothing to compare with", Code: ui.ExitFailed,
 			Hints: []string{"ocmt rotate status shows where the keys stand"}}

@@ -28,6 +28,7 @@ func printEvidence(printer *ui.Printer, found *rotation.Evidence) {
 		printer.Line("Taken on the operator's word, that no secret is written to: %s.", ui.Clean(strings.Join(found.NoWrites, ", ")))
 	}
 	printer.Line("Backups of the database need the key until %s: keep it in its escrow until then.", found.BackupsUntil)
+	printer.Line("Copy of the key: %s.", ui.Clean(found.Escrow.String()))
 }
 
 // print says what became of the key, and what is left to do.

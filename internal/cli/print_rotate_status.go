@@ -22,6 +22,9 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status) {
 	for _, version := range status.Versions {
 		if version.BackupsUntil != "" {
 			printer.Line("Backups of the database may need the key of version %d until %s: keep it in its escrow until then.", version.Version, ui.Clean(version.BackupsUntil))
+			if version.Escrow != nil {
+				printer.Line("Copy of that key: %s.", ui.Clean(version.Escrow.String()))
+			}
 		}
 	}
 	for _, gap := range status.Gaps {

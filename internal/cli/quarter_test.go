@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,10 +150,12 @@ func TestQuarter(t *testing.T) {
 	b.checkReads()
 
 	// Killed before the key is out of the file, and then before that is recorded; another process goes on.
-	finish := []string{"rotate", "finish", "--backups-until", "2030-01-01", "--yes"}
-	q.stopAt("new.metadata ? 'finish' and new.status = 'decrypt-only'", finish...)
+	finish := []string{"rotate", "finish", "--backups-until", "2999-01-01", "--yes"}
+	q.must(q.ocmt(5, finish...), "nothing shows that a copy of it exists")
+	first := append(slices.Clone(finish), "--escrow", "key-0")
+	q.stopAt("new.metadata ? 'finish' and new.status = 'decrypt-only'", first...)
 	q.must(q.envFile("a.env"), "ENCRYPTION_KEY_V0=")
-	q.stopAt("new.status = 'retired'", finish...)
+	q.stopAt("new.status = 'retired'", first...)
 	if strings.Contains(q.envFile("a.env"), "ENCRYPTION_KEY_V0") || q.state(0) != "decrypt-only" {
 		t.Fatalf("killed behind the store: %s, %s", q.envFile("a.env"), q.state(0))
 	}
@@ -167,6 +170,10 @@ func TestQuarter(t *testing.T) {
 		}
 	}
 	q.checkEvidence("quarter-1.json", 0, 1)
+	if strings.TrimSpace(q.envFile("key-0")) != q.keys[0].Reveal() {
+		t.Error("the copy of the first key does not hold it")
+	}
+	q.must(q.envFile("quarter-1.json"), `"state": "compared"`)
 	a.restart()
 	b.restart()
 
@@ -196,7 +203,7 @@ func TestQuarter(t *testing.T) {
 	q.ocmt(0, "rotate", "--from-version", "1")
 	q.must(q.ocmt(5, append(finish, "--dry-run")...), "add --from-version 1")
 	for _, version := range []string{"1", "2"} {
-		q.ocmt(0, append(finish, "--from-version", version, "--evidence", "version-"+version+".json")...)
+		q.must(q.ocmt(0, append(finish, "--from-version", version, "--evidence", "version-"+version+".json")...), "which was read and holds the key")
 		q.ocmtWith(0, "b.env", append(finish, "--from-version", version)...)
 	}
 	for _, name := range []string{"a.env", "b.env"} {

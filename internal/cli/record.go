@@ -41,19 +41,32 @@ func (a *App) openRecordFile(settings *config.Settings) recordStore {
 	return pgchain.NewFile(a.path(settings.Record), a.author(settings), a.deps.Now, func(text string) { a.printer.Warn("%s", ui.Clean(text)) })
 }
 
+// lookAtRecord looks what will become of the entries of this command in the tool's own record, and warns where
+// there will be none. It returns what says that the record is made, for the moment before the first change. A file
+// that is refused is an error: the operator asked for it.
+func (a *App) lookAtRecord(ctx context.Context, record recordStore) (tell func(), err error) {
+	prospect, err := record.Prospect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if prospect.Reason != "" {
+		a.warnUnrecorded(prospect.Reason + ": " + prospect.Fix)
+	}
+	return func() {
+		if prospect.Reason == "" && prospect.Made {
+			a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+		}
+	}, nil
+}
+
 // tellRecord says, before anything is changed, what will become of the entries of this command in
 // the tool's own record. A file that is refused is an error: the operator asked for it.
 func (a *App) tellRecord(ctx context.Context, record recordStore) error {
-	prospect, err := record.Prospect(ctx)
-	switch {
-	case err != nil:
-		return err
-	case prospect.Reason != "":
-		a.warnUnrecorded(prospect.Reason + ": " + prospect.Fix)
-	case prospect.Made:
-		a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+	tell, err := a.lookAtRecord(ctx, record)
+	if err == nil {
+		tell()
 	}
-	return nil
+	return err
 }
 
 // tell writes a line of the result, or a note where standard output is for a document or a key.

@@ -144,12 +144,12 @@ func (a *App) newBeginning(settings *config.Settings, options *beginOptions) (*b
 		Make: func() (secret.Value, error) { return makeSecret(kind, a.deps.Random) }}
 	switch {
 	case options.FromEscrow != "":
-		work.beginner.Escrow = &escrowFile{app: a, name: string(options.FromEscrow), there: true}
+		work.beginner.Escrow = &escrowFile{app: a, name: string(options.FromEscrow), there: true, adviseOther: adviseBegin}
 		work.beginner.Known, err = a.readEscrow(string(options.FromEscrow))
 	case options.Escrow == rotation.EscrowOutput:
 		work.beginner.Escrow = &escrowOutput{a}
 	case options.Escrow != "":
-		work.beginner.Escrow = &escrowFile{app: a, name: string(options.Escrow)}
+		work.beginner.Escrow = &escrowFile{app: a, name: string(options.Escrow), adviseOther: adviseBegin}
 	}
 	return work, err
 }
@@ -201,13 +201,13 @@ func (b *beginning) abandon(ctx context.Context) error {
 		return causeOf(asking, err)
 	}
 	b.printAbandoned(pending, look)
-	if err := b.app.tellRecord(asking, b.engine.db.chain); err != nil {
-		return causeOf(asking, err)
-	}
 	written := beginDocument{DryRun: b.options.DryRun, From: pending.Begun.From, To: pending.Version, Fingerprint: pending.Fingerprint,
 		Store: b.beginner.Store.Place(), Escrow: pending.Begun.Escrow, TakenUp: true, Restart: []string{}, Values: look.Columns, Next: []rotation.Step{}}
 	if b.options.DryRun {
 		return b.app.printer.Document("rotate-begin", written)
+	}
+	if err := b.app.tellRecord(asking, b.engine.db.chain); err != nil {
+		return causeOf(asking, err)
 	}
 	question := ui.Question{Text: "Give version " + versionText(pending.Version) + " up? Its number is given to no other key."}
 	if err := b.app.printer.Confirm(asking, question); err != nil {

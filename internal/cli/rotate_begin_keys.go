@@ -94,12 +94,12 @@ type escrowFile struct {
 	app   *App
 	name  string // as the operator gave it
 	there bool   // an earlier begin has written it
+	// adviseOther says what to do about a file that is there.
+	adviseOther string
 }
 
-// advice says what to do about a file that is there.
-func (e *escrowFile) advice() string {
-	return "name another file: an offline copy is never replaced; --from-escrow goes on with the key that is in it"
-}
+// adviseBegin says what ocmt rotate begin does about a file that is there.
+const adviseBegin = "name another file: an offline copy is never replaced; --from-escrow goes on with the key that is in it"
 
 // Check implements rotation.Escrow.
 func (e *escrowFile) Check() error {
@@ -110,12 +110,12 @@ func (e *escrowFile) Check() error {
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
 		return &ui.Error{Message: fmt.Sprintf("there is no folder %q", filepath.Dir(path)), Hints: []string{"make it first, with mode 0700"}, Code: ui.ExitFailed}
 	}
-	return checkTarget(path, false, e.advice())
+	return checkTarget(path, false, e.adviseOther)
 }
 
 // Write implements rotation.Escrow.
 func (e *escrowFile) Write(_ context.Context, key secret.Value) error {
-	return writePrivateFile(e.app.path(e.name), key.Reveal()+"\n", false, e.advice())
+	return writePrivateFile(e.app.path(e.name), key.Reveal()+"\n", false, e.adviseOther)
 }
 
 // Where implements rotation.Escrow. Another process may run in another folder.
@@ -151,19 +151,24 @@ func (*escrowOutput) Where() string { return rotation.EscrowOutput }
 // maxEscrow is how many bytes of the file of an offline copy are read.
 const maxEscrow = 4 << 10
 
+// readKeyText reads a file that has one key, and takes the white space around it away.
+func readKeyText(path string) (secret.Value, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, maxEscrow))
+	return secret.NewValue(strings.TrimSpace(string(text))), err
+}
+
 // readEscrow reads the offline copy of a key. Its errors repeat nothing of the file.
 func (a *App) readEscrow(name string) (secret.Value, error) {
-	file, err := os.Open(a.path(name))
+	key, err := readKeyText(a.path(name))
 	if err != nil {
 		return secret.Value{}, &ui.Error{Message: "reading the offline copy " + shownName(name) + ": " + withoutPath(err).Error(), Code: ui.ExitUsage,
 			Hints: []string{"name the file that ocmt rotate begin --escrow has written"}}
 	}
-	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, maxEscrow))
-	if err != nil {
-		return secret.Value{}, fmt.Errorf("reading the offline copy %s: %w", shownName(name), withoutPath(err))
-	}
-	key := secret.NewValue(strings.TrimSpace(string(text)))
 	if rotation.FingerprintOf(key) == "" {
 		return secret.Value{}, &ui.Error{Message: "the file " + shownName(name) + " holds no encryption key", Code: ui.ExitUsage,
 			Hints: []string{"name the file that ocmt rotate begin --escrow has written: it has 64 hexadecimal characters and nothing else"}}

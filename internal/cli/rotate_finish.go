@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,6 @@ import (
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
-	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // finishOptions are the flags of ocmt rotate finish.
@@ -21,14 +21,22 @@ type finishOptions struct {
 	From         versionFlag
 	Store        storeFlag
 	BackupsUntil dayFlag
+	Escrow       escrowFlag
+	NoEscrow     bool
 	Evidence     fileFlag
 	AllowEmpty   bool
 	DryRun       bool
 	proofOptions
 }
 
-// Validate refuses a file of evidence that its page could not stand beside.
+// Validate refuses a file of evidence that its page could not stand beside, and two answers about the copy of the key.
 func (o *finishOptions) Validate() error {
+	switch {
+	case o.Escrow != "" && o.NoEscrow:
+		return errors.New("--escrow and --no-escrow exclude each other")
+	case o.Escrow == rotation.EscrowOutput:
+		return errors.New("--escrow names a file here, not standard output")
+	}
 	if o.Evidence != "" && !strings.HasSuffix(string(o.Evidence), evidenceSuffix) {
 		return errors.New("--evidence takes a file whose name ends in .json; the page for people is written beside it, as .html")
 	}
@@ -75,13 +83,16 @@ It refuses (exit status 5) while the servers were not seen to write the new
 version (ocmt rotate readiness), while a value is under the old one, while the
 proof lacks anything, where the store, the settings and the record do not agree,
 and where --backups-until is not said: a backup of the database from before the
-rotation needs the old key, which must stay in its escrow until that day.
+rotation needs the old key, which must stay in its escrow until that day. Where
+that day is to come and ocmt rotate begin has written no copy of this key into a
+file, --escrow FILE or --no-escrow is needed.
 
 It asks on a terminal, and needs --yes without one. Where it was cut off, the
 same command goes on. With --store it takes a retired key out of one more place.
 
 ` + describeDocument("rotate-finish"),
 		Example: `  ocmt rotate finish --backups-until 2027-03-31 --dry-run
+  ocmt rotate finish --backups-until 2027-03-31 --escrow /media/offline/key-v0
   ocmt rotate finish --backups-until 2027-03-31 --evidence rotation-2026-4.json
   ocmt rotate finish --backups-until 2027-03-31 --store /etc/ocmt/.env --yes`,
 		Args: noArgs,
@@ -90,6 +101,8 @@ same command goes on. With --store it takes a retired key out of one more place.
 	flags.Var(&options.From, "from-version", "the key version to take away (default: the only one that is only read with)")
 	flags.Var(&options.Store, "store", "where the key is, as envfile:PATH or dir:PATH (default: the env file of the settings)")
 	flags.Var(&options.BackupsUntil, "backups-until", "the day until which a backup of the database may need the key (needed)")
+	flags.Var(&options.Escrow, "escrow", "the file with a copy of the old key, which is compared; the key is written into a new one, mode 0600, before it is taken away")
+	flags.BoolVar(&options.NoEscrow, "no-escrow", false, "say, for the record, that a copy of the old key is kept elsewhere")
 	flags.Var(&options.Evidence, "evidence", "write the evidence into this new file, NAME.json, and as a page for people beside it, NAME.html")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "prove everything, and take nothing away")
 	options.addFlags(cmd)
@@ -115,7 +128,7 @@ func (a *App) runRotateFinish(ctx context.Context, settings *config.Settings, op
 		if options.DryRun {
 			finish.store, finish.record, finish.retirer = &dryStore{Store: store, taken: map[string]bool{}}, dryFinishRecord{engine.db.record}, noRetirer{}
 		} else {
-			finish.retirer = engine.db.record
+			finish.retirer, finish.record = tellingRetirer{engine.db.record, finish}, tellingFinishRecord{engine.db.record, finish}
 		}
 		return finish.run(ctx)
 	})
@@ -128,21 +141,30 @@ type finishing struct {
 	store   secretstore.Store
 	record  rotation.FinishRecord
 	retirer rotation.Retirer
+	// tellRecord says once, before the first change, that the tool's own record is made.
+	tellRecord func()
+	// planned is what a dry run would do about a copy of the key.
+	planned *rotation.KeyEscrow
 }
 
 func (f *finishing) run(ctx context.Context) error {
 	app, settings := f.engine.app, f.engine.settings
-	if err := app.tellRecord(ctx, f.engine.db.chain); err != nil {
+	tell, err := app.lookAtRecord(ctx, f.engine.db.chain)
+	if err != nil {
 		return err
 	}
-	finisher := rotation.Finisher{Record: f.record, Store: f.store, Prove: f.prove, Look: f.engine.lookAtLabels, Confirm: f.confirm}
+	f.tellRecord = sync.OnceFunc(tell)
+	finisher := rotation.Finisher{Record: f.record, Store: f.store, Prove: f.prove, Look: f.engine.lookAtLabels, OpenEscrow: f.openEscrow, Confirm: f.confirm}
 	finished, err := finisher.Finish(ctx, rotation.FinishRequest{Version: f.options.From.pointer(), BackupsUntil: f.options.BackupsUntil.Time,
-		Settings: placementOf(settings), Operator: settings.Operator, Host: app.deps.Host})
+		Escrow: string(f.options.Escrow), NoEscrow: f.options.NoEscrow, Settings: placementOf(settings), Operator: settings.Operator, Host: app.deps.Host})
 	f.engine.app.tellStore(f.store)
 	if err != nil {
 		return err
 	}
 	document := finishDocument{DryRun: f.options.DryRun, Resumed: finished.Resumed, Evidence: *finished.Evidence, Files: []string{}}
+	if f.planned != nil {
+		document.Evidence.Escrow = *f.planned
+	}
 	if f.options.Evidence != "" && !f.options.DryRun {
 		if document.Files, err = app.writeEvidence(string(f.options.Evidence), finished.Evidence); err != nil {
 			return err
@@ -184,61 +206,15 @@ func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishPro
 func (f *finishing) confirm(ctx context.Context, evidence *rotation.Evidence) error {
 	printEvidence(f.engine.app.printer, evidence)
 	if f.options.DryRun {
+		planned := evidence.Escrow
+		f.planned = &planned
 		return nil
 	}
 	if err := f.engine.app.checkEvidence(string(f.options.Evidence), evidence); err != nil {
 		return err
 	}
+	f.tellRecord()
 	asking, answered := f.engine.app.stop.Context(ctx)
 	defer answered()
 	return f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
 }
-
-// dryStore is a store that is only looked at. What would be taken out of it reads as gone.
-type dryStore struct {
-	secretstore.Store
-	taken map[string]bool
-}
-
-// Get implements secretstore.Store.
-func (s *dryStore) Get(ctx context.Context, name string) (secret.Value, error) {
-	if s.taken[name] {
-		return secret.Value{}, nil
-	}
-	return s.Store.Get(ctx, name)
-}
-
-// Apply implements secretstore.Store. It changes nothing.
-func (s *dryStore) Apply(ctx context.Context, changes ...secretstore.Change) error {
-	for _, change := range changes {
-		held, err := s.Get(ctx, change.Name)
-		if err != nil {
-			return err
-		}
-		if held.Reveal() != change.Old.Reveal() {
-			return secretstore.ErrChanged
-		}
-		s.taken[change.Name] = true
-	}
-	return nil
-}
-
-// dryFinishRecord is a record that is only read.
-type dryFinishRecord struct{ rotation.FinishRecord }
-
-// RecordFinishing implements rotation.FinishRecord. It records nothing.
-func (dryFinishRecord) RecordFinishing(context.Context, *rotation.Evidence) error { return nil }
-
-// RecordFinished implements rotation.FinishRecord. It records nothing.
-func (dryFinishRecord) RecordFinished(context.Context, *rotation.Evidence) (time.Time, error) {
-	return time.Time{}, nil
-}
-
-// RecordTakenOut implements rotation.FinishRecord. It records nothing.
-func (dryFinishRecord) RecordTakenOut(context.Context, int, string) error { return nil }
-
-// noRetirer records nothing.
-type noRetirer struct{}
-
-// Retire implements rotation.Retirer.
-func (noRetirer) Retire(context.Context, []int) error { return nil }

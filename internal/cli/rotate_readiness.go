@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,6 +99,8 @@ type readinessWatch struct {
 	observer *rotation.Observer
 	version  int
 	state    rotation.ReadinessState
+	// tellRecord says once that the tool's own record is made. Only what is green makes an entry.
+	tellRecord func()
 }
 
 func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, db *database, options *readinessOptions) (*readinessWatch, error) {
@@ -125,10 +128,11 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.tellRecord(ctx, db.chain); err != nil {
+	tell, err := a.lookAtRecord(ctx, db.chain)
+	if err != nil {
 		return nil, err
 	}
-	return &readinessWatch{app: a, db: db, options: options, version: request.Version, state: state,
+	return &readinessWatch{app: a, db: db, tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
 		observer: rotation.NewObserver(db.labels, request)}, nil
 }
 
@@ -168,6 +172,9 @@ func (w *readinessWatch) run(ctx context.Context) error {
 		}
 		wait = max(w.options.For, restFactor*took)
 		w.state = w.state.After(seen, w.options.NoWrites)
+		if seen.Ready {
+			w.tellRecord()
+		}
 		if err := w.db.record.RecordReadiness(ctx, w.version, w.state, seen.Ready); err != nil {
 			return err
 		}

@@ -108,6 +108,7 @@ const (
 	NoRotation        Code = "no_rotation"
 	NotReady          Code = "not_ready"
 	BackupsNotStated  Code = "backups_not_stated"
+	NoCopy            Code = "no_copy"
 )
 
 // Codes about settings, secrets and the files they stand in.

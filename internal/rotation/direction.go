@@ -18,7 +18,10 @@ type Direction struct {
 }
 
 // RefusedError says why a rotation is not begun. Nothing was read or written.
-type RefusedError struct{ Finding finding.Finding }
+type RefusedError struct {
+	Finding finding.Finding
+	Or      string // another way than that of the finding; "" where there is none
+}
 
 // Error says what is wrong.
 func (e *RefusedError) Error() string { return e.Finding.Message }

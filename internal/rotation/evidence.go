@@ -28,6 +28,7 @@ type Evidence struct {
 	ProvenAt       time.Time         `json:"proven_at"`     // by the clock of the server, behind the proof
 	FinishedAt     time.Time         `json:"finished_at"`   // when the key was seen to be gone; the zero time until then
 	BackupsUntil   string            `json:"backups_until"` // a day: until then the key stays in its escrow
+	Escrow         KeyEscrow         `json:"escrow"`        // what is known of a copy of the key
 	Opened         int64             `json:"opened"`        // values that open with the new key alone
 	Plaintext      int64             `json:"plaintext"`     // values in the clear, as OCMT writes some
 	Accepted       int64             `json:"accepted"`      // values that are given up as lost

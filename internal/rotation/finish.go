@@ -26,14 +26,17 @@ type FinishRecord interface {
 	// RecordFinished records that the key of a version is gone from its place, and returns when. The error is as that of
 	// RecordFinishing.
 	RecordFinished(ctx context.Context, evidence *Evidence) (time.Time, error)
-	// RecordTakenOut records that the key of a version that is retired is gone from one more place.
-	RecordTakenOut(ctx context.Context, version int, place string) error
+	// RecordTakenOut records that the key of a version that is retired is gone from one more place, and what is known of
+	// its copy.
+	RecordTakenOut(ctx context.Context, evidence *Evidence, place string) error
 }
 
 // FinishRequest says which key is to be taken away, and what is known of it.
 type FinishRequest struct {
 	Version      *int      // nil for the only one that is decrypt-only
 	BackupsUntil time.Time // the last day on which a backup may need the key; the zero time where nobody said
+	Escrow       string    // the file that has a copy of the key, or is to get one; "" where nobody named one
+	NoEscrow     bool      // the operator says that a copy is kept elsewhere
 	Settings     Placement // what this process works with
 	Operator     string
 	Host         string
@@ -47,6 +50,8 @@ type Finisher struct {
 	Prove func(ctx context.Context, from, to int) (*FinishProof, error)
 	// Look looks at the labels of all encrypted values.
 	Look func(ctx context.Context) (*Look, error)
+	// OpenEscrow returns the file of a name, for a copy of the key. It opens nothing.
+	OpenEscrow func(name string) KeyFile
 	// Confirm asks whether to go on, before anything is changed. The evidence has everything that was proven.
 	Confirm func(ctx context.Context, evidence *Evidence) error
 }
@@ -78,9 +83,9 @@ func (e *NotProvenError) Error() string {
 }
 
 // Finish takes a key away: it checks that the servers were seen to write the new version, that the store has what the
-// settings and the record say, and that backups were thought of; it makes the proof, and shows that the old key no
-// longer opens what the new one opens. Then it writes down what it is about to do, takes the key out of the store,
-// looks, and records that it is gone. Where an earlier command was cut off behind the store, it goes on there. Where
+// settings and the record say, that backups were thought of, and that the key has a copy while they need it; it makes
+// the proof, and shows that the old key no longer opens what the new one opens. Then it writes the copy where that is
+// wanted, writes down what it is about to do, takes the key out of the store, looks, and records that it is gone. Where an earlier command was cut off behind the store, it goes on there. Where
 // the key is retired already, and this store still has it, it is taken out here too. The errors are *RefusedError and
 // *NotProvenError where nothing was changed, and those of the store and the record.
 func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished, error) {
@@ -104,17 +109,26 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 	case err != nil:
 		return nil, err
 	case old.State == Retired && there:
-		return f.takeOutAgain(ctx, before, change)
+		return f.takeOutAgain(ctx, request, old, before, change)
 	case old.State == Retired:
-		return &Finished{Evidence: before, Resumed: true}, nil
+		_, err := f.chooseEscrowAgain(ctx, request, old, before, false, before.ProvenAt)
+		return &Finished{Evidence: before, Resumed: true}, err
 	case !there:
-		return f.resume(ctx, old, before)
+		return f.resume(ctx, request, old, before)
 	}
-	evidence, err := f.prove(ctx, request, old, active)
+	evidence, err := f.prove(ctx, request, old, active, FingerprintOf(change.Old))
 	if err != nil {
 		return nil, err
 	}
+	return f.takeAway(ctx, evidence, change)
+}
+
+// takeAway asks, keeps a copy where that is wanted, and takes a key out of the store that is proven to be unused.
+func (f Finisher) takeAway(ctx context.Context, evidence *Evidence, change secretstore.Change) (*Finished, error) {
 	if err := f.Confirm(ctx, evidence); err != nil {
+		return nil, err
+	}
+	if err := f.keepCopy(ctx, evidence, change.Old); err != nil {
 		return nil, err
 	}
 	if err := f.Record.RecordFinishing(ctx, evidence); err != nil {
@@ -233,30 +247,38 @@ func (f Finisher) differs(name, message, fix string) *RefusedError {
 
 // takeOutAgain takes a key that is retired out of one more store. What proved it is written down; that no value has
 // come under it since is looked at.
-func (f Finisher) takeOutAgain(ctx context.Context, evidence *Evidence, change secretstore.Change) (*Finished, error) {
-	if err := f.lookAgain(ctx, evidence.Version); err != nil {
+func (f Finisher) takeOutAgain(ctx context.Context, request FinishRequest, old RecordedKey, evidence *Evidence, change secretstore.Change) (*Finished, error) {
+	look, err := f.lookAgain(ctx, evidence.Version)
+	if err != nil {
+		return nil, err
+	}
+	if evidence.Escrow, err = f.chooseEscrowAgain(ctx, request, old, evidence, true, look.At); err != nil {
 		return nil, err
 	}
 	if err := f.Confirm(ctx, evidence); err != nil {
 		return nil, err
 	}
+	if err := f.keepCopy(ctx, evidence, change.Old); err != nil {
+		return nil, err
+	}
 	if err := f.takeOut(ctx, change); err != nil {
 		return nil, err
 	}
-	return &Finished{Evidence: evidence, Resumed: true}, f.Record.RecordTakenOut(ctx, evidence.Version, f.Store.Place())
+	return &Finished{Evidence: evidence, Resumed: true}, f.Record.RecordTakenOut(ctx, evidence, f.Store.Place())
 }
 
 // lookAgain refuses where values are under a version that was proven to be unused.
-func (f Finisher) lookAgain(ctx context.Context, version int) error {
+func (f Finisher) lookAgain(ctx context.Context, version int) (*Look, error) {
 	look, err := f.Look(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.checkLook(look, version)
+	return look, f.checkLook(look, version)
 }
 
-// prove checks what must be before a key is taken away, and returns the evidence of it.
-func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active RecordedKey) (*Evidence, error) {
+// prove checks what must be before a key is taken away, and returns the evidence of it. The fingerprint is of the old
+// key in the store.
+func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active RecordedKey, fingerprint string) (*Evidence, error) {
 	state, err := f.Record.Readiness(ctx, active.Version)
 	if err != nil {
 		return nil, err
@@ -268,6 +290,15 @@ func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active 
 		return nil, &RefusedError{Finding: finding.Finding{Code: finding.BackupsNotStated, Severity: finding.Error, Where: versionName(old.Version),
 			Message: "nobody said until when backups of the database need this key",
 			Fix:     "add --backups-until with the day on which the last backup from before the rotation is deleted, such as 2027-03-31; until then the key stays in its escrow"}}
+	}
+	// The proof may take long. What would be refused behind it is refused before it.
+	today, err := f.lookAgain(ctx, old.Version)
+	if err != nil {
+		return nil, err
+	}
+	escrow, err := f.chooseEscrow(ctx, request, old, fingerprint, today.At)
+	if err != nil {
+		return nil, err
 	}
 	proven, err := f.Prove(ctx, old.Version, active.Version)
 	if err != nil {
@@ -284,7 +315,9 @@ func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active 
 	if err := f.checkLook(look, old.Version); err != nil {
 		return nil, err
 	}
-	return newEvidence(request, f.Store.Place(), old, active, state, proven, look), nil
+	evidence := newEvidence(request, f.Store.Place(), old, active, state, proven, look)
+	evidence.Escrow = escrow
+	return evidence, nil
 }
 
 // checkReady refuses where the servers were not seen to write the new version, or an older write was seen since.
@@ -333,18 +366,21 @@ func valuesLeft(version int, left int64) *RefusedError {
 }
 
 // resume goes on where the key is out of the store. That it was proven is written down.
-func (f Finisher) resume(ctx context.Context, old RecordedKey, evidence *Evidence) (*Finished, error) {
+func (f Finisher) resume(ctx context.Context, request FinishRequest, old RecordedKey, evidence *Evidence) (*Finished, error) {
 	if evidence == nil {
 		return nil, f.differs(SettingOf(old.Version), "it is not there, and this command has not taken it out",
 			"put it back from its escrow, so that the proof can try it; then run this again")
 	}
-	err := f.lookAgain(ctx, old.Version)
+	look, err := f.lookAgain(ctx, old.Version)
 	var refused *RefusedError
 	if errors.As(err, &refused) {
 		return nil, f.differs(SettingOf(old.Version), "it was taken out, and since then "+refused.Finding.Message,
 			fmt.Sprintf("put it back from its escrow, and run ocmt rotate --from-version %d", old.Version))
 	}
 	if err != nil {
+		return nil, err
+	}
+	if evidence.Escrow, err = f.chooseEscrowAgain(ctx, request, old, evidence, false, look.At); err != nil {
 		return nil, err
 	}
 	return f.record(ctx, evidence, true)

@@ -13,6 +13,7 @@ import (
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // ending is a world in which a rotation is to be finished.
@@ -21,10 +22,12 @@ type ending struct {
 	state    rotation.ReadinessState
 	evidence map[int]rotation.Evidence
 	gaps     []rotation.Gap
+	late     int64 // values of version 0 that come with the proof
 	pending  int64
 	reasons  []finding.Finding
 	proofs   int
 	takenOut []string // places that RecordTakenOut was called with
+	files    map[string]string
 	asked    int
 	answer   error
 }
@@ -32,7 +35,7 @@ type ending struct {
 // newEnding returns a world whose rotation from version 0 to 1 was begun, seen to be ready, and run.
 func newEnding(t *testing.T) *ending {
 	t.Helper()
-	e := &ending{world: newWorld(t), evidence: map[int]rotation.Evidence{}}
+	e := &ending{world: newWorld(t), evidence: map[int]rotation.Evidence{}, files: map[string]string{}}
 	if _, err := e.begin(e.beginner()); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +83,8 @@ func (e *ending) RecordFinished(_ context.Context, evidence *rotation.Evidence) 
 	})
 }
 
-func (e *ending) RecordTakenOut(_ context.Context, _ int, place string) error {
+func (e *ending) RecordTakenOut(_ context.Context, evidence *rotation.Evidence, place string) error {
+	e.evidence[evidence.Version] = *evidence
 	e.takenOut = append(e.takenOut, place)
 	return nil
 }
@@ -88,6 +92,9 @@ func (e *ending) RecordTakenOut(_ context.Context, _ int, place string) error {
 // prove proves as the engine does, as far as the world goes.
 func (e *ending) prove(_ context.Context, from, to int) (*rotation.FinishProof, error) {
 	e.proofs++
+	if e.late > 0 {
+		e.labels[from] = e.late
+	}
 	plan := &migrate.Plan{Request: migrate.Request{From: &from, To: to}, Columns: []migrate.ColumnCount{{ByVersion: map[int]int64{from: e.pending, to: 7}}}}
 	proof := &rotation.Proof{Verification: &migrate.Verification{Opened: 7, Plaintext: 2}, Reasons: e.reasons}
 	if len(e.reasons) == 0 {
@@ -102,13 +109,39 @@ func (e *ending) lookWithGaps(ctx context.Context) (*rotation.Look, error) {
 	return look, err
 }
 
+// keyFile is a file for the copy of a key.
+type keyFile struct {
+	*ending
+	name string
+}
+
+func (e *ending) open(name string) rotation.KeyFile { return keyFile{e, name} }
+
+func (f keyFile) Where() string { return f.name }
+
+func (f keyFile) Read(context.Context) (secret.Value, bool, error) {
+	text, there := f.files[f.name]
+	if text == "unreadable" {
+		return secret.Value{}, false, errors.New("permission denied")
+	}
+	return secret.NewValue(text), there, nil
+}
+
+func (f keyFile) Write(_ context.Context, key secret.Value) error {
+	return f.change(func() error {
+		f.files[f.name] = key.Reveal()
+		return nil
+	})
+}
+
 // finish finishes in one process, whose settings are those of the store but for what is changed.
 func (e *ending) finish(change func(*rotation.FinishRequest)) (*rotation.Finished, error) {
-	request := rotation.FinishRequest{BackupsUntil: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Settings: e.request().Settings, Operator: "olga", Host: "a"}
+	request := rotation.FinishRequest{BackupsUntil: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Escrow: "/media/old", Settings: e.request().Settings, Operator: "olga", Host: "a"}
 	if change != nil {
 		change(&request)
 	}
-	finisher := rotation.Finisher{Record: e, Store: e, Prove: e.prove, Look: e.lookWithGaps, Confirm: func(context.Context, *rotation.Evidence) error { e.asked++; return e.answer }}
+	finisher := rotation.Finisher{Record: e, Store: e, Prove: e.prove, Look: e.lookWithGaps, OpenEscrow: e.open,
+		Confirm: func(context.Context, *rotation.Evidence) error { e.asked++; return e.answer }}
 	return finisher.Finish(context.Background(), request)
 }
 
@@ -150,7 +183,7 @@ func TestFinishRefuses(t *testing.T) {
 		"an old write was seen since":         {func(e *ending) { e.state.OldAt = e.state.ReadyAt.Add(time.Minute) }, nil, finding.NotReady, "after they were seen"},
 		"backups are not stated":              {nil, func(r *rotation.FinishRequest) { r.BackupsUntil = time.Time{} }, finding.BackupsNotStated, "backups"},
 		"values are left":                     {func(e *ending) { e.pending = 3 }, nil, finding.ValuesUnder, "under key version 0"},
-		"a value came behind the proof":       {func(e *ending) { e.labels[0] = 1 }, nil, finding.ValuesUnder, "under key version 0"},
+		"a value came behind the proof":       {func(e *ending) { e.late = 1 }, nil, finding.ValuesUnder, "under key version 0"},
 		"the store has another new key":       {func(e *ending) { e.texts["ENCRYPTION_KEY"] = other.Reveal() }, nil, finding.StoreDiffers, "does not write with version 1"},
 		"the store has another version":       {func(e *ending) { e.texts["ENCRYPTION_KEY_VERSION"] = "2" }, nil, finding.StoreDiffers, "does not write with version 1"},
 		"the store has another old key":       {func(e *ending) { e.texts["ENCRYPTION_KEY_V0"] = other.Reveal() }, nil, finding.StoreDiffers, "the record has"},
@@ -205,7 +238,7 @@ func TestFinishNeedsTheProof(t *testing.T) {
 // If this fails, a command that was cut off leaves a key that is gone and recorded as there, or cannot be gone on with.
 func TestFinishGoesOnAfterEveryEnd(t *testing.T) {
 	t.Parallel()
-	for step := 1; step <= 3; step++ {
+	for step := 1; step <= 4; step++ {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("change %d, made %t", step, after), func(t *testing.T) {
 				t.Parallel()
@@ -242,7 +275,7 @@ func TestFinishGoesOnAfterEveryEnd(t *testing.T) {
 func TestFinishDoesNotGoOnBesideNewValues(t *testing.T) {
 	t.Parallel()
 	e := newEnding(t)
-	e.killAt = 3
+	e.killAt = 4
 	if _, err := e.finish(nil); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
@@ -280,7 +313,7 @@ func TestFinishLooksAtTheStore(t *testing.T) {
 		}},
 	} {
 		e := newEnding(t)
-		finisher := rotation.Finisher{Record: e, Store: test.store(e), Prove: e.prove, Look: e.lookWithGaps, Confirm: func(context.Context, *rotation.Evidence) error { return nil }}
+		finisher := rotation.Finisher{Record: e, Store: test.store(e), Prove: e.prove, Look: e.lookWithGaps, OpenEscrow: e.open, Confirm: func(context.Context, *rotation.Evidence) error { return nil }}
 		_, err := finisher.Finish(t.Context(), rotation.FinishRequest{BackupsUntil: begunAt, Settings: e.request().Settings})
 		if !test.is(err) || e.find(0).State == rotation.Retired || e.texts["ENCRYPTION_KEY_V0"] == "" {
 			t.Errorf("%s: %v", name, err)

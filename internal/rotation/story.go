@@ -34,6 +34,7 @@ type RecordedKey struct {
 	// BackupsUntil is the last day on which a backup of the database may need the key, as ocmt rotate finish was
 	// told; "" where it was not finished.
 	BackupsUntil string
+	Escrow       *KeyEscrow // what was known then of a copy of the key; nil where it was not finished
 }
 
 // Begun is how a key version came to be.

@@ -69,6 +69,8 @@ type VersionStatus struct {
 	Settings string `json:"settings"` // likewise, in this process
 	// BackupsUntil is the day until which a key that was taken away stays in its escrow; "" for no such key.
 	BackupsUntil string `json:"backups_until"`
+	// Escrow is what was known of a copy of that key when it was taken away; null for no such key.
+	Escrow *KeyEscrow `json:"escrow"`
 	// Differs says that record, store and settings do not have one and the same key for it.
 	Differs bool `json:"differs"`
 }
@@ -252,7 +254,11 @@ func nextForOlder(key *RecordedKey, version int, values int64) Step {
 	if values > 0 || key == nil || key.State != Retired && key.Proven.IsZero() {
 		return Step{"bring every value to the new key, and prove it", fmt.Sprintf("ocmt rotate --from-version %d", version)}
 	}
-	return Step{"take the old key away", fmt.Sprintf("ocmt rotate finish --from-version %d --backups-until DATE", version)}
+	command := fmt.Sprintf("ocmt rotate finish --from-version %d --backups-until DATE", version)
+	if escrowFile(key) == "" && (key.Escrow == nil || key.Escrow.State == "") {
+		command += " --escrow FILE"
+	}
+	return Step{"take the old key away", command}
 }
 
 // restartStep says that every server must have the new key before values are moved.
@@ -303,7 +309,7 @@ func (a *assessment) versions() []VersionStatus {
 		one := VersionStatus{Version: version}
 		if key := KeyOf(a.Keys, version); key != nil {
 			one.Fingerprint, one.State, one.Created, one.Proven = key.Fingerprint, key.State, timeOrNil(key.Created), timeOrNil(key.Proven)
-			one.BackupsUntil = key.BackupsUntil
+			one.BackupsUntil, one.Escrow = key.BackupsUntil, key.Escrow
 		}
 		if values := a.labels[version]; a.Look != nil && (values > 0 || len(a.Look.Gaps) == 0) {
 			one.Values = &values

@@ -47,7 +47,7 @@ func (r *Record) RecordFinished(ctx context.Context, evidence *rotation.Evidence
 func (r *Record) keepEvidence(ctx context.Context, evidence *rotation.Evidence, action, state string) (at time.Time, err error) {
 	event := chain.Event{Action: action, Subject: chain.VersionSubject(evidence.Version), Details: map[string]any{
 		"fingerprint": evidence.Fingerprint, "new_version": evidence.NewVersion, "new_fingerprint": evidence.NewFingerprint,
-		"store": evidence.Store, "backups_until": evidence.BackupsUntil, "opened": evidence.Opened, "wal": evidence.WAL}}
+		"store": evidence.Store, "backups_until": evidence.BackupsUntil, "escrow": escrowDetails(evidence.Escrow), "opened": evidence.Opened, "wal": evidence.WAL}}
 	err = r.changeKeys(ctx, fmt.Sprintf("recording what was proven of key version %d", evidence.Version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
 		now, err := postgres.QueryRows(ctx, conn, "select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 		if err != nil {
@@ -74,9 +74,20 @@ func (r *Record) keepEvidence(ctx context.Context, evidence *rotation.Evidence, 
 }
 
 // RecordTakenOut implements rotation.FinishRecord.
-func (r *Record) RecordTakenOut(ctx context.Context, version int, place string) error {
-	event := chain.Event{Action: chain.ActionKeyFinished, Subject: chain.VersionSubject(version), Details: map[string]any{"store": place}}
-	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is gone from one more place", version), func(*pgconn.PgConn) ([]chain.Event, error) {
-		return []chain.Event{event}, nil
+func (r *Record) RecordTakenOut(ctx context.Context, evidence *rotation.Evidence, place string) error {
+	event := chain.Event{Action: chain.ActionKeyFinished, Subject: chain.VersionSubject(evidence.Version), Details: map[string]any{"store": place, "escrow": escrowDetails(evidence.Escrow)}}
+	escrow, err := json.Marshal(evidence.Escrow)
+	if err != nil {
+		return fmt.Errorf("writing what is known of a copy of key version %d: %w", evidence.Version, err)
+	}
+	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is gone from one more place", evidence.Version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
+		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{finish,escrow}', $2::jsonb)
+			where version = $1 and metadata ? 'finish' returning version`, strconv.Itoa(evidence.Version), string(escrow))
+		return []chain.Event{event}, err
 	})
+}
+
+// escrowDetails returns what is known of a copy of a key, as the details of an entry take it.
+func escrowDetails(escrow rotation.KeyEscrow) map[string]any {
+	return map[string]any{"state": string(escrow.State), "file": escrow.File, "host": escrow.Host}
 }

@@ -47,7 +47,8 @@ func (r *Record) KeyStates(ctx context.Context) (keys []rotation.RecordedKey, er
 func queryKeys(ctx context.Context, conn *pgconn.PgConn) ([]rotation.RecordedKey, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select version, key_id, coalesce(status::text, ''),
 		coalesce((extract(epoch from created_at) * 1000000)::bigint::text, ''), coalesce((extract(epoch from rotated_at) * 1000000)::bigint::text, ''),
-		coalesce(metadata->>'begun', ''), coalesce(metadata->'finish'->>'backups_until', '') from encryption_keys order by version`)
+		coalesce(metadata->>'begun', ''), coalesce(metadata->'finish'->>'backups_until', ''),
+		coalesce(metadata->'finish'->>'escrow', '') from encryption_keys order by version`)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +57,14 @@ func queryKeys(ctx context.Context, conn *pgconn.PgConn) ([]rotation.RecordedKey
 		key := rotation.RecordedKey{Version: int(postgres.ParseNumber(row[0])), State: stateOf(row[2]), Created: parseMicroseconds(row[3]), Proven: parseMicroseconds(row[4])}
 		if key.State == rotation.Retired {
 			key.BackupsUntil = row[6]
+		}
+		if key.BackupsUntil != "" {
+			key.Escrow = &rotation.KeyEscrow{}
+		}
+		if key.Escrow != nil && row[7] != "" {
+			if err := json.Unmarshal([]byte(row[7]), key.Escrow); err != nil {
+				return nil, fmt.Errorf("reading what is known of a copy of key version %d: %w", key.Version, err)
+			}
 		}
 		if fingerprintForm.MatchString(row[1]) {
 			key.Fingerprint = row[1]

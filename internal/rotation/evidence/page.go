@@ -99,6 +99,7 @@ func newView(found *rotation.Evidence) *view {
 		{"Servers ready", formatTime(found.ReadyAt) + saidText(found.NoWrites)},
 		{"Proven", formatTime(found.ProvenAt)},
 		{"Gone", formatTime(found.FinishedAt)},
+		{"Copy of the key", found.Escrow.String()},
 		{"Values", fmt.Sprintf("%d open with the new key alone, %d stand in the clear as OCMT writes them, %d are given up as lost", found.Opened, found.Plaintext, found.Accepted)},
 	} {
 		v.Facts = append(v.Facts, fact{one.Name, visible.Text(one.Value)})

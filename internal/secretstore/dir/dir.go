@@ -38,6 +38,9 @@ func New(path string, options Options) *Store { return &Store{path: path, option
 // Place names the store.
 func (s *Store) Place() string { return fmt.Sprintf("folder %q", s.path) }
 
+// Path returns the path of the folder.
+func (s *Store) Path() string { return s.path }
+
 // Notes returns what Apply did beside the changes, or could not keep.
 func (s *Store) Notes() []string { return slices.Clone(s.notes) }
 
