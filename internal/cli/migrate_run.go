@@ -111,7 +111,8 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err := plan.Refusal(); err != nil {
 		return plan, nil, err
 	}
-	if err := e.app.tellRecord(ctx, e.db.chain); err != nil {
+	tell, err := e.app.lookAtRecord(ctx, e.db.chain)
+	if err != nil {
 		return plan, nil, causeOf(ctx, err)
 	}
 	if !dry && (plan.Pending() > 0 || e.request.RepairLabels) {
@@ -119,6 +120,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 			return plan, nil, err
 		}
 	}
+	tell()
 	progress := e.app.newProgress("moving", "values", e.pacing)
 	runner := e.runner(progress)
 	carryOut := runner.Run

@@ -167,13 +167,15 @@ func (b *beginning) begin(ctx context.Context) error {
 	if b.options.DryRun || plan.Placed && plan.Recorded() {
 		return b.app.printer.Document("rotate-begin", newBeginDocument(plan, b))
 	}
-	if err := b.app.tellRecord(asking, b.engine.db.chain); err != nil {
+	tell, err := b.app.lookAtRecord(asking, b.engine.db.chain)
+	if err != nil {
 		return causeOf(asking, err)
 	}
 	question := ui.Question{Text: "Put the key of version " + versionText(plan.To) + " in place?", Reversible: true}
 	if err := b.app.printer.Confirm(asking, question); err != nil {
 		return err
 	}
+	tell()
 	err = b.beginner.Begin(ctx, plan)
 	b.app.tellStore(b.beginner.Store)
 	if err != nil {
@@ -206,13 +208,15 @@ func (b *beginning) abandon(ctx context.Context) error {
 	if b.options.DryRun {
 		return b.app.printer.Document("rotate-begin", written)
 	}
-	if err := b.app.tellRecord(asking, b.engine.db.chain); err != nil {
+	tell, err := b.app.lookAtRecord(asking, b.engine.db.chain)
+	if err != nil {
 		return causeOf(asking, err)
 	}
 	question := ui.Question{Text: "Give version " + versionText(pending.Version) + " up? Its number is given to no other key."}
 	if err := b.app.printer.Confirm(asking, question); err != nil {
 		return err
 	}
+	tell()
 	if err := b.beginner.Abandon(ctx, placementOf(b.settings), pending); err != nil {
 		return causeOf(ctx, err)
 	}

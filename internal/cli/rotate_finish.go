@@ -213,8 +213,11 @@ func (f *finishing) confirm(ctx context.Context, evidence *rotation.Evidence) er
 	if err := f.engine.app.checkEvidence(string(f.options.Evidence), evidence); err != nil {
 		return err
 	}
-	f.tellRecord()
 	asking, answered := f.engine.app.stop.Context(ctx)
 	defer answered()
-	return f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
+	err := f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
+	if err == nil {
+		f.tellRecord()
+	}
+	return err
 }

@@ -83,12 +83,14 @@ func (e *engine) putBack(ctx context.Context, putter rotation.PutBacker, options
 	if plan.Done || options.DryRun {
 		return e.app.printer.Document("rotate-put-back", written)
 	}
-	if err := e.app.tellRecord(asking, e.db.chain); err != nil {
+	tell, err := e.app.lookAtRecord(asking, e.db.chain)
+	if err != nil {
 		return causeOf(asking, err)
 	}
 	if err := e.app.printer.Confirm(asking, ui.Question{Text: "Put the key of version " + versionText(plan.To) + " back in place?", Reversible: true}); err != nil {
 		return err
 	}
+	tell()
 	err = putter.PutBack(ctx, plan)
 	e.app.tellStore(putter.Store)
 	if err != nil {
