@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/due"
 )
 
 // LifecycleSource knows what was done with the secrets: the tool's own record, and the record of runs.
@@ -93,9 +94,6 @@ func lifecycleChecks() []Check {
 	}}
 }
 
-// quarter is how long a secret is good that is to be rotated each quarter, with some days to do it.
-const quarter = 100 * 24 * time.Hour
-
 // quarterly are the settings that are to be rotated each quarter (contract, section 7).
 var quarterly = []string{"ADMIN_TOKEN", "AGENT_SERVER_TOKEN", "REDIS_URL", "DATABASE_URL"}
 
@@ -180,7 +178,7 @@ func lookAtQuarterly(ctx context.Context, sources *Sources, source LifecycleSour
 			return seen, err
 		case !found:
 			seen.Gaps = append(seen.Gaps, notRecorded(name, "secret-rotated --secret "+name))
-		case sources.now.Sub(at) > quarter:
+		case sources.now.Sub(at) > due.Quarter:
 			seen.Faults = append(seen.Faults, Fault{Object: name, Message: "is overdue", Expected: "a rotation within a quarter",
 				Actual: "last rotated on " + at.UTC().Format(time.DateOnly), Places: []string{name}, File: sources.Settings.it.File(name)})
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/due"
 )
 
 // EventKind is a kind of event in the life of secrets.
@@ -76,7 +77,7 @@ func Events(ctx context.Context, sources *Sources) (list []Event, err error) {
 			return nil, err
 		}
 		if rotated {
-			list = append(list, Event{At: at.Add(quarter), Kind: DueEvent, Label: name + " is due"})
+			list = append(list, Event{At: at.Add(due.Quarter), Kind: DueEvent, Label: name + " is due"})
 		}
 	}
 	slices.SortFunc(list, func(a, b Event) int { return a.At.Compare(b.At) })

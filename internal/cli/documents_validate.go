@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/validation"
 )
 
@@ -16,6 +17,9 @@ type validateDocument struct {
 	Settings  []validateSetting `json:"settings"`
 	Problems  []validateProblem `json:"problems"`
 	Unasked   []validateUnasked `json:"unasked"`
+	// Due and Unknown are empty without --due.
+	Due     []rotation.DueItem `json:"due"`
+	Unknown []string           `json:"unknown"`
 }
 
 // validateSetting is a setting that is a secret, or holds one.

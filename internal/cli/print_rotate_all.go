@@ -72,6 +72,8 @@ func (r *allRun) wayOf(task runbook.Task) string {
 		return "last, when all else is done: " + command
 	case kind.Issued:
 		return "at " + kind.Maker + ", then set " + kind.Setting + "; then: " + command
+	case strings.HasPrefix(command, "ocmt rotate "+kind.Name):
+		return command
 	case kind.Maker != "":
 		return "by " + kind.Maker + ", " + kind.Change.Why + "; then: " + command
 	}
@@ -197,10 +199,15 @@ func (r *allRun) printReport() {
 	}
 }
 
+// again returns the command that goes on, with the flags that were given.
+func (r *allRun) again() string {
+	return ui.Clean(strings.Join(append([]string{"ocmt rotate all"}, r.options.Carried...), " "))
+}
+
 // leftError says what is left; nil for nothing. A dry run leaves what it would do.
 func (r *allRun) leftError() error {
 	left, blocked := r.plan.Left(), r.plan.In(runbook.Blocked)
-	again := ui.Clean(strings.Join(append([]string{"ocmt rotate all"}, r.options.Carried...), " "))
+	again := r.again()
 	switch {
 	case len(left) == 0, r.options.DryRun && len(blocked) == 0:
 		return nil

@@ -30,9 +30,7 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status) {
 	for _, gap := range status.Gaps {
 		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), ui.Clean(gap.What), ui.Clean(gap.Reason))
 	}
-	for _, item := range status.Due {
-		printer.Line("due: %s since %s (%s): %s", ui.Clean(item.Name), item.Since.UTC().Format(time.DateOnly), ui.Clean(item.Reason), ui.Clean(item.Command))
-	}
+	printDue(printer, status.Due, status.Unknown)
 	for _, step := range status.Next {
 		printer.Line("%s", stepText(step))
 	}

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -122,7 +124,7 @@ func (a *App) runRotateAll(ctx context.Context, settings *config.Settings, optio
 	defer work.forgetRecord()
 	asking, answered := a.stop.Context(ctx)
 	defer answered()
-	sources := runbook.Sources{Record: work, Steps: work.steps(), IsSet: work.isSet, Now: a.deps.Now, NewID: func() (string, error) { return rand.Text(), nil },
+	sources := runbook.Sources{Record: work, Steps: work.steps(), IsSet: work.isSet, Now: a.deps.Now, NewID: work.newID,
 		Stopped: func() error { return context.Cause(asking) }}
 	var err error
 	if work.plan, err = runbook.MakePlan(asking, sources, runbook.Request{Occasion: options.occasion(), Anew: options.Anew}); err != nil {
@@ -132,10 +134,22 @@ func (a *App) runRotateAll(ctx context.Context, settings *config.Settings, optio
 	if failed := a.printer.Document("rotate-all", work.document()); failed != nil {
 		return errors.Join(err, failed)
 	}
+	if errors.Is(err, ui.ErrInterrupted) {
+		return &ui.Error{Message: "interrupted; the record has what was done", Code: ui.ExitInterrupted, Hints: []string{work.again() + " goes on with what is left"}}
+	}
 	if err != nil {
 		return err
 	}
 	return work.leftError()
+}
+
+// newID returns an identifier of 128 random bits.
+func (r *allRun) newID() (string, error) {
+	var id [16]byte
+	if _, err := io.ReadFull(r.app.deps.Random, id[:]); err != nil {
+		return "", fmt.Errorf("reading random bytes: %w", err)
+	}
+	return hex.EncodeToString(id[:]), nil
 }
 
 // run tries, asks, and carries out. Steps are not ended by an interruption, because each has its own way to end;

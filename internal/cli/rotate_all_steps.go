@@ -55,7 +55,7 @@ func (r *allRun) steps() (list []runbook.Step) {
 			},
 			Run: func(ctx context.Context, restarted bool) (runbook.Outcome, error) {
 				err := r.runStep(one.kind, false, func(app *App) error { return one.run(ctx, app, r.settings, restarted, false) })
-				if one.waits && !restarted && ui.ExitCodeOf(explain(err)) == ui.ExitPartial {
+				if err != nil && one.waits && !restarted && ui.ExitCodeOf(explain(err)) == ui.ExitPartial {
 					return runbook.Awaits, nil
 				}
 				return runbook.Changed, err

@@ -115,7 +115,7 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 		return err
 	})
 	ask("the tool's own record", func() (err error) {
-		view.Due, err = e.app.findDue(ctx, e.settings, e.db.chain)
+		view.Due, view.Unknown, err = e.app.findDue(ctx, e.settings, e.db.chain)
 		return err
 	})
 	ask("the values of the database", func() (err error) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,25 +11,39 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/due"
 	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
-// findDue returns the secrets that are to be changed by what the tool's own record has. A kind that the
-// record has never seen changed, and that is not set here, is left out: the deployment may not have it.
-func (a *App) findDue(ctx context.Context, settings *config.Settings, record due.Record) ([]rotation.DueItem, error) {
+// findDue returns the secrets that are to be changed by what the tool's own record has, and the names of those that are
+// due each quarter and that the record has never seen changed, so that nobody knows. A kind that the
+// record has never seen changed, and that is not set here, is no item: the deployment may not have it.
+func (a *App) findDue(ctx context.Context, settings *config.Settings, record due.Record) (list []rotation.DueItem, unknown []string, err error) {
 	report, err := due.Look(ctx, record, secret.Kinds(), a.deps.Now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	deployment := settings.Deployment()
-	var list []rotation.DueItem
 	for _, status := range report.Kinds {
+		if status.State == due.Unknown && status.Kind.Quarterly {
+			unknown = append(unknown, status.Kind.Name)
+		}
 		if !status.State.IsDue() || status.Changed.IsZero() && deployment.Text(status.Kind.Setting) == "" {
 			continue
 		}
 		list = append(list, rotation.DueItem{Name: status.Kind.Name, Since: status.Due, Reason: dueReason(status), Command: a.dueCommand(status.Kind)})
 	}
-	return list, nil
+	return list, unknown, nil
+}
+
+// printDue says what is due, a line for each, and of what nobody knows whether it is.
+func printDue(printer *ui.Printer, list []rotation.DueItem, unknown []string) {
+	for _, item := range list {
+		printer.Line("due: %s since %s (%s): %s", ui.Clean(item.Name), item.Since.UTC().Format(time.DateOnly), ui.Clean(item.Reason), ui.Clean(item.Command))
+	}
+	if len(unknown) > 0 {
+		printer.Line("%s", wrapText("no change is recorded, so nobody knows whether it is due: "+strings.Join(unknown, ", ")+". ocmt rotate all --routine changes them.", helpWidth))
+	}
 }
 
 // dueReason says why a secret is to be changed.

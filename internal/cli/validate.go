@@ -11,6 +11,7 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/internal/validation"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -24,6 +25,7 @@ type validateOptions struct {
 	Strict                            bool
 	Live, LiveQuery                   bool
 	Endpoints                         endpointFlag
+	Due                               bool
 }
 
 // components are the values of --component.
@@ -84,7 +86,7 @@ names, pairs that must be equal and differ, gaps in the versions of the key,
 names that are nearly a setting, settings that their component never reads, and
 files that others can read. It changes nothing and shows no secret; a
 fingerprint tells two secrets apart without giving either away. It asks no
-server without --live.
+server without --live or --due.
 
 Without --component the settings may be those of any component: what is set is
 judged. With it, what the component needs and lacks is an error too. The other
@@ -110,6 +112,7 @@ wrong one. What neither accepts nor refuses is told, and proves nothing.
 	addLiveFlags(cmd, options)
 	cmd.Flags().StringVar(&options.FailOn, "fail-on", "", "end with exit status 3 from this severity on: error, warning (default error)")
 	cmd.Flags().BoolVar(&options.Strict, "strict", false, "the same as --fail-on warning")
+	cmd.Flags().BoolVar(&options.Due, "due", false, "also read the tool's own record, in the database or the file of --record, and say which secrets are due")
 	// They fail only for a flag that is not there.
 	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{finding.Error.String(), finding.Warning.String()}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("component", cobra.FixedCompletions(componentNames(), cobra.ShellCompDirectiveNoFileComp))
@@ -135,8 +138,18 @@ func (a *App) runValidate(ctx context.Context, settings *config.Settings, option
 	if err != nil {
 		return err
 	}
+	list, unknown := a.validateDue(ctx, settings, options, &report)
+	if err := ctx.Err(); err != nil {
+		return causeOf(ctx, err)
+	}
 	printValidation(a.printer, report, options.failOn())
-	if err := a.printer.Document("validate", newValidateDocument(report, options)); err != nil {
+	if len(list)+len(unknown) > 0 {
+		a.printer.Heading("Due")
+		printDue(a.printer, list, unknown)
+	}
+	written := newValidateDocument(report, options)
+	written.Due, written.Unknown = emptyIfNil(list), emptyIfNil(unknown)
+	if err := a.printer.Document("validate", written); err != nil {
 		return err
 	}
 	if report.Fails(options.failOn()) {
@@ -146,6 +159,25 @@ func (a *App) runValidate(ctx context.Context, settings *config.Settings, option
 		return failedToCompare(failed)
 	}
 	return nil
+}
+
+// validateDue reads what is due, with --due. A record that cannot be read is told in the report.
+func (a *App) validateDue(ctx context.Context, settings *config.Settings, options *validateOptions, report *validation.Report) (list []rotation.DueItem, unknown []string) {
+	if !options.Due {
+		return nil, nil
+	}
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	record, done, err := a.openRecordAlone(settings)
+	if err == nil {
+		defer done()
+		list, unknown, err = a.findDue(ctx, settings, record)
+	}
+	if err != nil {
+		report.Unasked = append(report.Unasked, validation.Unasked{What: "which secrets are due", Reason: causeOf(ctx, err).Error(),
+			Needs: "DATABASE_URL of an account that may read the tool's own record, or --record FILE", Asked: true})
+	}
+	return list, unknown
 }
 
 // validationInput reads what is to be checked: the settings of this run, and the files that flags bring.

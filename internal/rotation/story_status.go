@@ -32,6 +32,7 @@ type View struct {
 	Settings *Placement // of this process; nil where they could not be read
 	Running  bool
 	Due      []DueItem
+	Unknown  []string // kinds that may be due, because no change of them is recorded
 	Gaps     []Gap
 	// Unread says that the record could not be read; Keys is empty then.
 	Unread bool
@@ -52,6 +53,7 @@ type Status struct {
 	Versions []VersionStatus `json:"versions"`
 	Next     []Step          `json:"next"` // in their order
 	Due      []DueItem       `json:"due"`
+	Unknown  []string        `json:"unknown"` // kinds that may be due, because no change of them is recorded
 	Gaps     []Gap           `json:"gaps"`
 }
 
@@ -100,7 +102,7 @@ func Assess(view View) Status {
 	a.current = a.findCurrent()
 	status := a.decide()
 	status.Versions = a.versions()
-	status.Due, status.Gaps = append([]DueItem{}, view.Due...), append([]Gap{}, a.Gaps...)
+	status.Due, status.Unknown, status.Gaps = append([]DueItem{}, view.Due...), append([]string{}, view.Unknown...), append([]Gap{}, a.Gaps...)
 	if status.Next == nil {
 		status.Next = []Step{}
 	}
