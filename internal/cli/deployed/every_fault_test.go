@@ -64,11 +64,9 @@ OCMT-GIT-002 critical: .: MANAGEMENT_API_TOKEN
 OCMT-GIT-002 critical: .: OPENCLAW_GATEWAY_TOKEN
 OCMT-GIT-002 critical: .: REDIS_URL
 OCMT-GIT-002 critical: .: STRIPE_SECRET_KEY
-OCMT-GIT-002 not checked: DATABASE_URL in the history of git repositories
 OCMT-GIT-003 high: .: .env
 OCMT-GIT-004 medium: .: env files
 OCMT-GIT-005 high: .: config of the git directory
-OCMT-GIT-005 not checked: DATABASE_URL in the plain files of git directories
 OCMT-LIF-001 medium: ADMIN_TOKEN
 OCMT-LIF-001 medium: AGENT_SERVER_TOKEN
 OCMT-LIF-001 medium: DATABASE_URL
@@ -80,7 +78,6 @@ OCMT-LIF-006 medium: entries of the baseline
 OCMT-LIF-006 medium: expired entries
 OCMT-LOG-001 critical: AGENT_SERVER_TOKEN
 OCMT-LOG-001 critical: INTERNAL_ADMIN_TOKEN
-OCMT-LOG-001 not checked: DATABASE_URL in logs and histories
 OCMT-LOG-002 high: password= in the query of URLs
 OCMT-LOG-003 low: ADMIN_TOKEN
 OCMT-PG-001 high: connection to POSTGRES
