@@ -103,6 +103,16 @@ func (l *leakTest) situations(t *testing.T) []situation {
 			environ: []string{"DATABASE_URL=mysql://ocmt:" + escaped + "@127.0.0.1:1/ocmt", "REDIS_URL=http://:" + l.apiKey + "@127.0.0.1:1"}},
 		{name: "live with a password in an endpoint", args: []string{"--live", "--endpoint", "agent=http://u:" + l.slip + "@127.0.0.1:1"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 2}},
 
+		{name: "a token to change", only: []string{"ocmt rotate admin-token"}, files: map[string]string{"own.env": "ADMIN_TOKEN=" + older + "\n"}, want: map[string]int{string(toDatabase): 0}},
+		{name: "a token of a gateway to change", only: []string{"ocmt rotate gateway-token"}, args: []string{"--gateway-config", "g.json"}, want: map[string]int{string(toDatabase): 0},
+			files: map[string]string{"own.env": "OPENCLAW_GATEWAY_TOKEN=" + older + "\n", "g.json": "{gateway: {auth: {token: '" + older + "'}}}"}},
+		{name: "a token of two sides to change", only: []string{"ocmt rotate agent-token"}, want: map[string]int{string(toDatabase): 0},
+			files: map[string]string{"own.env": "AGENT_SERVER_TOKEN=" + older + "\n", "other.env": "AUTH_TOKEN=" + older + "\n"}},
+		{name: "two sides that differ", only: []string{"ocmt rotate internal-admin-token"}, want: map[string]int{string(toDatabase): 5},
+			files: map[string]string{"own.env": "INTERNAL_ADMIN_TOKEN=" + older + "\n", "other.env": "MANAGEMENT_API_TOKEN='" + l.slip + "'\n"}},
+		{name: "broken file of a gateway to change", only: []string{"ocmt rotate gateway-token"}, args: []string{"--gateway-config", "g.json"}, want: map[string]int{string(toDatabase): 1},
+			files: map[string]string{"own.env": "OPENCLAW_GATEWAY_TOKEN=" + older + "\n", "g.json": "{gateway: {auth: {token: '" + older}},
+
 		{name: "unknown flag with a value", args: []string{"--bogus=" + l.slip}, want: nowhere},
 		{name: "unknown flag", args: []string{"--" + l.slip}, want: nowhere},
 		{name: "unknown short flag", args: []string{"-" + current}, want: nowhere},

@@ -57,6 +57,8 @@ var leakCommands = map[string]leakCommand{
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
 	"ocmt rotate all":               {args: []string{"rotate", "all", "--routine", "--dry-run"}, reach: toDatabase, code: 4},
 	"ocmt rotate mark-done":         {args: []string{"rotate", "mark-done", "github-client-secret"}, reach: toDatabase},
+	"ocmt rotate admin-token":       {args: []string{"rotate", "admin-token", "--store", "envfile:own.env", "--yes"}, reach: toDatabase, code: 1},
+	"ocmt rotate gateway-token":     {args: []string{"rotate", "gateway-token", "--store", "envfile:own.env", "--yes"}, reach: toDatabase, code: 1},
 	"ocmt rotate gateway-tokens":    {args: []string{"rotate", "gateway-tokens", "--all", "--yes", "--list", "l"}, reach: toKeys, code: 5},
 	"ocmt rotate readiness":         {args: []string{"rotate", "readiness", "--for", "1s"}, reach: toDatabase, code: 1},
 	"ocmt rotate finish":            {args: []string{"rotate", "finish", "--backups-until", "2999-01-01", "--store", "dir:.", "--yes"}, reach: toKeys, code: 5},
@@ -82,6 +84,10 @@ var leakCommands = map[string]leakCommand{
 	"ocmt rotate put-back":          {args: []string{"rotate", "put-back", "--to-version", "0", "--store", "dir:."}, reach: toDatabase, code: 5},
 	"ocmt rotate database-password": {args: []string{"rotate", "database-password", "--yes"}, reach: toNothing, code: 2},
 	"ocmt rotate":                   {args: []string{"rotate", "--from-version", "0"}, reach: toKeys},
+	"ocmt rotate agent-token": {args: []string{"rotate", "agent-token", "--store", "envfile:own.env", "--agent-store", "envfile:other.env", "--yes"},
+		reach: toDatabase, code: 1},
+	"ocmt rotate internal-admin-token": {args: []string{"rotate", "internal-admin-token", "--store", "envfile:own.env", "--admin-store", "envfile:other.env", "--yes"},
+		reach: toDatabase, code: 1},
 }
 
 // namingFlags take a name or a path, which any text can be.
@@ -91,6 +97,7 @@ var namingFlags = []string{
 	"redis-certificate", "redis-certificate-key", "endpoint-ca", "record", "note", "list", "store", "escrow",
 	"from-escrow", "baseline", "path", "code", "log", "other-env-file", "trusted-group", "sarif", "junit",
 	"csv", "html", "owner", "action", "group", "userlist", "two-roles", "no-writes", "evidence",
+	"agent-store", "admin-store",
 }
 
 // situation is one way to run every command.

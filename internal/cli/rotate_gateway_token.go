@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -83,6 +84,9 @@ func (a *App) runRotateGatewayToken(ctx context.Context, settings *config.Settin
 			return err
 		}
 		return rotation.run(ctx)
+	}
+	if _, err := os.Stat(a.path(string(options.GatewayConfig))); err != nil {
+		return &ui.Error{Message: "the file of --gateway-config is not there, or cannot be looked at", Code: ui.ExitUsage, Hints: []string{"name the openclaw.json of the gateway, as an account that may read it"}}
 	}
 	// The file comes last: a token that was put into it cannot be taken out again.
 	rotation.gateway = openclaw.New(a.path(string(options.GatewayConfig)), openclaw.Options{})

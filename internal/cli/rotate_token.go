@@ -43,25 +43,36 @@ func (o *tokenOptions) addFlags(cmd *cobra.Command) {
 
 // validate finds what contradicts itself. Only components that can be asked for the kind may be named.
 func (o *tokenOptions) validate(kind string) error {
-	proves := o.Prove || o.ProveOnly
 	for _, endpoint := range o.Endpoints {
 		if !probe.TakesToken(kind, endpoint.Component) {
 			return fmt.Errorf("--endpoint: a server of the kind %s cannot be asked about this token; see the help for those that can", endpoint.Component)
 		}
 	}
-	switch {
+	return firstError(o.validateProof(), o.validateModes())
+}
+
+// validateProof finds what contradicts itself in what is proven.
+func (o *tokenOptions) validateProof() error {
+	switch proves := o.Prove || o.ProveOnly; {
 	case proves && len(o.Endpoints) == 0:
 		return errors.New("--prove and --prove-only ask servers: --endpoint says where they are")
 	case !proves && len(o.Endpoints) > 0:
 		return errors.New("--endpoint is for --prove and --prove-only, which send both tokens to it")
 	case !proves && o.OldFile != "":
 		return errors.New("--old-file is for --prove and --prove-only, which send it")
+	case o.Timeout < time.Second:
+		return errors.New("--prove-timeout must be at least 1s")
+	}
+	return nil
+}
+
+// validateModes finds modes that exclude each other.
+func (o *tokenOptions) validateModes() error {
+	switch {
 	case o.ProveOnly && (o.Prove || o.Resume || o.DryRun):
 		return errors.New("--prove-only changes nothing: leave --prove, --resume and --dry-run out")
 	case o.Prove && o.DryRun:
 		return errors.New("--dry-run sends nothing: leave --prove and --endpoint out")
-	case o.Timeout < time.Second:
-		return errors.New("--prove-timeout must be at least 1s")
 	}
 	return nil
 }

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	before = "old-token-of-this-test-0123456789" //nolint:gosec // invented
-	fresh  = "new-token-of-this-test-9876543210" //nolint:gosec // invented
-	third  = "one-token-of-nobody-123456789012"  //nolint:gosec // invented
+	before = "old-token-of-this-test-0123456789"
+	fresh  = "new-token-of-this-test-9876543210"
+	third  = "one-token-of-nobody-123456789012"
 )
 
 // fingerprint names the tokens of these tests.
