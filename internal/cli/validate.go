@@ -175,7 +175,7 @@ func (a *App) validateDue(ctx context.Context, settings *config.Settings, option
 	}
 	if err != nil {
 		report.Unasked = append(report.Unasked, validation.Unasked{What: "which secrets are due", Reason: causeOf(ctx, err).Error(),
-			Needs: "DATABASE_URL of an account that may read the tool's own record, or --record FILE", Asked: true})
+			Needs: "the address of a database, with an account that may read the tool's own record, or --record FILE", Asked: true})
 	}
 	return list, unknown
 }
