@@ -50,6 +50,9 @@ func (s *store) get(name string) string {
 	return s.values[name]
 }
 
+// Try implements secretstore.Store.
+func (s *store) Try(context.Context, ...secretstore.Change) error { return nil }
+
 // Apply implements secretstore.Store.
 func (s *store) Apply(_ context.Context, changes ...secretstore.Change) error {
 	s.mu.Lock()

@@ -31,7 +31,9 @@ type world struct {
 	// inPart is how many changes of a write the store makes before the process ends; 0 for all or none.
 	inPart int
 	backs  int
-	liar   bool // the store says that it took a change, and did not
+	// refusal is why the store takes no change.
+	refusal error
+	liar    bool // the store says that it took a change, and did not
 }
 
 // change counts a change, and makes it unless the process ends before.
@@ -144,6 +146,8 @@ func (w *world) Apply(_ context.Context, changes ...secretstore.Change) error {
 		return nil
 	})
 }
+
+func (w *world) Try(context.Context, ...secretstore.Change) error { return w.refusal }
 
 func (w *world) Check() error { return nil }
 

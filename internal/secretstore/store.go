@@ -27,6 +27,10 @@ type Store interface {
 	// ErrName, ErrValue, ErrTwice, nearly all in a *PlaceError; a *PartialError where some were made and the
 	// rest failed.
 	Apply(ctx context.Context, changes ...Change) error
+	// Try does what Apply does, up to the moment before a change counts, and leaves everything as it was: a new
+	// file is written beside an old one, with the old text, and removed. What it returns nil for, Apply takes,
+	// unless the place changes in between. Errors: those of Apply, but no *PartialError.
+	Try(ctx context.Context, changes ...Change) error
 }
 
 // Reporter is a store that has something to tell about what Apply did beside the changes.

@@ -23,6 +23,16 @@ type edit struct {
 // Apply makes changes, each in one step. It looks at all of them, and writes all new files beside the old
 // ones, before the first one counts. A *PartialError says where it stopped after that.
 func (s *Store) Apply(ctx context.Context, changes ...secretstore.Change) error {
+	return s.work(ctx, changes, s.commit)
+}
+
+// Try checks whether Apply would make changes, and leaves the folder as it is.
+func (s *Store) Try(ctx context.Context, changes ...secretstore.Change) error {
+	return s.work(ctx, changes, s.try)
+}
+
+// work finds what becomes of each file under the lock of the folder, and hands that on.
+func (s *Store) work(ctx context.Context, changes []secretstore.Change, commit func([]*edit) error) error {
 	for _, change := range changes {
 		if err := s.checkName(change.Name); err != nil {
 			return err
@@ -46,7 +56,7 @@ func (s *Store) Apply(ctx context.Context, changes ...secretstore.Change) error 
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return s.commit(edits)
+	return commit(edits)
 }
 
 // checkKubernetes refuses a volume of Kubernetes: what is written there is lost when the secret is mounted
@@ -121,6 +131,19 @@ func (s *Store) change(one *edit, change secretstore.Change, end string) error {
 	}
 	return &secretstore.PlaceError{Place: s.Place(), Err: secretstore.ErrValue, Reason: "the new text of " + change.Name + " ends with a carriage return, which readers of such files take away",
 		Fix: "take it away from the end of the text"}
+}
+
+// try writes a new file beside each one, and removes it. It has the old text: a secret that is not in use
+// must not lie on a disk.
+func (s *Store) try(edits []*edit) error {
+	for _, one := range edits {
+		next, err := s.prepare(&edit{name: one.name, file: one.file, info: one.info, old: one.old, text: string(one.old)})
+		if err != nil {
+			return err
+		}
+		next.close()
+	}
+	return nil
 }
 
 // commit prepares every file, then lets each count. It returns a *PartialError where some do and one does

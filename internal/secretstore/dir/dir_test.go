@@ -159,6 +159,9 @@ func TestRefusesForeignPlaces(t *testing.T) {
 	if err := open(folder).Apply(t.Context(), storetest.Put("ADMIN_TOKEN", "a", "b")); !errors.Is(err, secretstore.ErrForeign) {
 		t.Errorf("%v", err)
 	}
+	if err := open(folder).Try(t.Context(), storetest.Put("ADMIN_TOKEN", "a", "")); !errors.Is(err, secretstore.ErrForeign) {
+		t.Errorf("%v", err)
+	}
 	pipe := t.TempDir()
 	if err := syscall.Mkfifo(filepath.Join(pipe, "ADMIN_TOKEN"), 0o600); err != nil {
 		t.Fatal(err)

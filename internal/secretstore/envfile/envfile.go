@@ -114,6 +114,19 @@ func (s *Store) parse(text []byte) (document, error) {
 // Apply makes changes in one write of the file: all of them, or none. It writes to the file at the end of a
 // link. Where every name holds already what is asked for, it writes nothing.
 func (s *Store) Apply(ctx context.Context, changes ...secretstore.Change) error {
+	return s.work(ctx, changes, s.replace)
+}
+
+// Try checks whether Apply would make changes, and leaves the file as it is.
+func (s *Store) Try(ctx context.Context, changes ...secretstore.Change) error {
+	return s.work(ctx, changes, tryToReplace)
+}
+
+// replacing is what becomes of a file whose text is to be another one.
+type replacing func(file *securefile.File, info fs.FileInfo, old, changed document, changes []secretstore.Change) error
+
+// work makes the new text under the lock of the file, and hands both on.
+func (s *Store) work(ctx context.Context, changes []secretstore.Change, replace replacing) error {
 	for _, change := range changes {
 		if err := secretstore.CheckName(s.Place(), change.Name); err != nil {
 			return err
@@ -150,7 +163,7 @@ func (s *Store) Apply(ctx context.Context, changes ...secretstore.Change) error 
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return s.replace(file, info, old, changed, changes)
+	return replace(file, info, old, changed, changes)
 }
 
 // edit returns the text with the changes in it.
@@ -194,6 +207,16 @@ func (s *Store) checkTwice(found document, name string) error {
 		}
 	}
 	return nil
+}
+
+// tryToReplace writes a new file beside the old one, and removes it. It has the old text: a secret that is
+// not in use must not lie on a disk.
+func tryToReplace(file *securefile.File, info fs.FileInfo, old, _ document, _ []secretstore.Change) error {
+	prepared, err := file.Prepare(info, []byte(old.text), []byte(old.text))
+	if err == nil {
+		prepared.Abort()
+	}
+	return err
 }
 
 // replace writes the new text, and looks at what stands in the file then.

@@ -35,6 +35,9 @@ func wantRefused(t *testing.T, path string, want error) {
 	if !errors.Is(err, want) || !errors.As(err, &problem) || problem.Fix == "" {
 		t.Errorf("%v, want %v with advice", err, want)
 	}
+	if err := envfile.New(path, envfile.Options{Wait: 20 * time.Millisecond}).Try(t.Context(), storetest.Put("T", "old", "new")); !errors.Is(err, want) {
+		t.Errorf("a trial does not refuse what the change does: %v, want %v", err, want)
+	}
 	if after, _ := os.ReadFile(path); string(after) != string(before) {
 		t.Error("the file has changed")
 	}

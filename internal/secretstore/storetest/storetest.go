@@ -30,7 +30,7 @@ type Maker struct {
 func Run(t *testing.T, maker Maker) {
 	for name, test := range map[string]func(*testing.T, Maker){
 		"reads": testReads, "changes": testChanges, "compares": testCompares, "names": testNames, "values": testValues,
-		"several": testSeveral, "writers": testWriters, "killed": testKilled,
+		"several": testSeveral, "tries": testTries, "writers": testWriters, "killed": testKilled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,6 +207,36 @@ func testSeveral(t *testing.T, maker Maker) {
 	MustApply(t, store, Put("ENCRYPTION_KEY", "new", "newer"), Put("ENCRYPTION_KEY", "newer", "newest"), Put("TOKEN", "", "a"), Put("TOKEN", "a", ""))
 	want["ENCRYPTION_KEY"] = "newest"
 	WantTexts(t, maker.Open(place), want)
+	wantNothingLeft(t, maker, place)
+}
+
+// If this fails, a command finds out that a place takes no change when it has done what cannot be taken back,
+// or a trial changes something.
+func testTries(t *testing.T, maker Maker) {
+	want := map[string]string{"ADMIN_TOKEN": "now", "CSRF_SECRET": "kept"}
+	place := maker.Make(t, want)
+	store := maker.Open(place)
+	for _, changes := range [][]secretstore.Change{
+		{},
+		{Put("ADMIN_TOKEN", "now", "now")},
+		{Put("ADMIN_TOKEN", "now", "after"), Put("SESSION_SECRET", "", "new"), Put("CSRF_SECRET", "kept", "")},
+	} {
+		if err := store.Try(t.Context(), changes...); err != nil {
+			t.Errorf("a change that can be made: %v", err)
+		}
+		WantTexts(t, store, want)
+		wantNothingLeft(t, maker, place)
+	}
+	for wanted, change := range map[error]secretstore.Change{
+		secretstore.ErrChanged: Put("ADMIN_TOKEN", "before", "after"),
+		secretstore.ErrName:    Put("A B", "", "text"),
+		secretstore.ErrValue:   Put("ADMIN_TOKEN", "now", "a\x00b"),
+	} {
+		if err := store.Try(t.Context(), Put("CSRF_SECRET", "kept", "lost"), change); !errors.Is(err, wanted) {
+			t.Errorf("got %v, want %v", err, wanted)
+		}
+	}
+	WantTexts(t, store, want)
 	wantNothingLeft(t, maker, place)
 }
 
