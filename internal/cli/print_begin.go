@@ -42,7 +42,7 @@ func (b *beginning) printPlan(plan *rotation.BeginPlan) {
 	b.say("A new key becomes version %d:", plan.To)
 	b.say("  %s", b.escrowText())
 	b.say("  it is recorded as pending in encryption_keys")
-	b.say("  %s gets it in one write: %s the new key, %s the old one, %s=%d", place,
+	b.say("  %s gets it: %s the new key, %s the old one, %s=%d", place,
 		secret.NameEncryptionKey, rotation.SettingOf(plan.From), secret.NameEncryptionKeyVersion, plan.To)
 	b.say("  it is recorded as active")
 }

@@ -67,9 +67,9 @@ func newRotateBeginCommand(app *App, run func(context.Context, *config.Settings,
 		Use:   "begin --escrow FILE",
 		Short: "Make a new key and put it in place",
 		Long: `Make a new encryption key, write an offline copy of it, record it, and put it
-into the store in one write: ENCRYPTION_KEY_VN has the old key then,
-ENCRYPTION_KEY the new one, ENCRYPTION_KEY_VERSION its number. The new key is
-shown nowhere but in the offline copy; its fingerprint is.
+into the store: ENCRYPTION_KEY_VN has the old key then, ENCRYPTION_KEY the new
+one, ENCRYPTION_KEY_VERSION its number. The new key is shown nowhere but in the
+offline copy; its fingerprint is.
 
 It refuses while an earlier rotation is unfinished, where store and settings
 differ, and where the key that is set does not open the values of the database.

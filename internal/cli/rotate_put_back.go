@@ -35,10 +35,12 @@ func newRotatePutBackCommand(app *App, run func(context.Context, *config.Setting
 	cmd := &cobra.Command{
 		Use:   "put-back --to-version N",
 		Short: "Put an older key back in place after a rollback",
-		Long: `After ocmt rotate rollback, change the store in one write so that servers write
-with version N again: ENCRYPTION_KEY has its key then, ENCRYPTION_KEY_VERSION is
-N, and the newer key stands under its own number, so that the rollback can be
-run once more. It refuses a version that no rollback has brought the values to.
+		Long: `After ocmt rotate rollback, change the store so that servers write with version N
+again: ENCRYPTION_KEY has its key then, ENCRYPTION_KEY_VERSION is N, and the
+newer key stands under its own number, so that the rollback can be run once
+more. An env file is changed in one write, a folder one file after the other:
+cut off in between, it goes on when it is run again. It refuses a version that
+no rollback has brought the values to.
 
 ` + describeDocument("rotate-put-back"),
 		Example: `  ocmt rotate put-back --to-version 0 --dry-run
@@ -113,6 +115,6 @@ func (e *engine) printPutBack(plan *rotation.PutBackPlan) {
 	}
 	e.app.printer.Line("%s writes with version %d. Version %d is active in the record, and %s labelled with a newer one.", place, plan.From, plan.To,
 		ui.Count(plan.Newer, "value is", "values are"))
-	e.app.printer.Line("One write gives %s the key of version %d, %s that of version %d, and sets %s=%d.", secret.NameEncryptionKey, plan.To,
+	e.app.printer.Line("%s gets the key of version %d, %s that of version %d, and %s=%d is set.", secret.NameEncryptionKey, plan.To,
 		rotation.SettingOf(plan.From), plan.From, secret.NameEncryptionKeyVersion, plan.To)
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -52,13 +51,15 @@ type BeginRequest struct {
 
 // BeginPlan is what Begin would do.
 type BeginPlan struct {
-	From, To   int
-	Before     string // fingerprint of the key of From
-	Made       string // fingerprint of the key of To; "" where it is still to be made
-	Store      Placement
-	Look       *Look        // nil where the version is recorded already
-	TakenUp    *RecordedKey // the version that an earlier begin has recorded; nil for a new one
-	Placed     bool         // the store has the key already
+	From, To int
+	Before   string // fingerprint of the key of From
+	Made     string // fingerprint of the key of To; "" where it is still to be made
+	Store    Placement
+	Look     *Look        // nil where the version is recorded already
+	TakenUp  *RecordedKey // the version that an earlier begin has recorded; nil for a new one
+	Placed   bool         // the store has the key already
+	// Retired says that the key of From is retired: the store gets the new one alone, unless it still has both.
+	Retired    bool
 	request    BeginRequest
 	key, older secret.Value
 }
@@ -80,13 +81,13 @@ func (b Beginner) Plan(ctx context.Context, request BeginRequest) (*BeginPlan, e
 	}
 	// A store that was changed in part is one that the version can still be taken up with.
 	if pending := NewestIn(keys, Pending); pending != nil {
-		return b.takeUp(pending, store)
+		return b.takeUp(ctx, keys, pending, store)
 	}
 	if store.Problem != "" {
 		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
 	}
 	if active := NewestIn(keys, Active); active != nil && b.Known.IsSet() && active.Fingerprint == FingerprintOf(b.Known) {
-		return b.takeUp(active, store)
+		return b.takeUp(ctx, keys, active, store)
 	}
 	if !request.EscrowDecided && !b.Known.IsSet() {
 		return nil, ErrEscrowUndecided
@@ -128,7 +129,25 @@ func (b Beginner) planNew(ctx context.Context, keys []RecordedKey, store Placeme
 	if len(plan.Look.Gaps) > 0 {
 		return nil, refuseGap(plan.From, plan.Look.Gaps[0])
 	}
-	return plan, nil
+	trial := plan.key
+	if !trial.IsSet() { // the key itself is not made before it is needed
+		if trial, err = b.Make(); err != nil {
+			return nil, err
+		}
+	}
+	return plan, b.tryPlacing(ctx, plan, trial)
+}
+
+// tryPlacing refuses where the store would not take a key, or another one would be lost by it.
+func (b Beginner) tryPlacing(ctx context.Context, plan *BeginPlan, key secret.Value) error {
+	changes := plan.placing(key)
+	if err := plan.Store.checkKept(changes); err != nil {
+		return err
+	}
+	if err := b.Store.Try(ctx, changes...); err != nil {
+		return fmt.Errorf("trying whether the key can be put in place: %w", err)
+	}
+	return nil
 }
 
 // nextVersion returns the version that nothing has had yet.
@@ -150,28 +169,26 @@ func nextVersion(keys []RecordedKey, plan *BeginPlan) (int, error) {
 }
 
 // takeUp plans to go on with a version that the record has, as pending or as active.
-func (b Beginner) takeUp(found *RecordedKey, store Placement) (*BeginPlan, error) {
+func (b Beginner) takeUp(ctx context.Context, keys []RecordedKey, found *RecordedKey, store Placement) (*BeginPlan, error) {
 	plan := &BeginPlan{To: found.Version, Made: found.Fingerprint, Store: store, TakenUp: found}
 	if found.Begun == nil {
 		return nil, refuseForeign(found)
 	}
 	plan.From, plan.Before = found.Begun.From, found.Begun.FromFingerprint
-	plan.Placed = store.has(plan.To, plan.Made) && store.Keys[plan.From] == plan.Before
-	plan.older = store.find(plan.Before)
-	switch plan.key = store.find(plan.Made); {
-	case plan.Placed:
+	before := KeyOf(keys, plan.From)
+	plan.Retired = before != nil && before.State == Retired
+	plan.older, plan.key = store.find(plan.Before), store.find(plan.Made)
+	plan.Placed = store.has(plan.To, plan.Made) && (store.Keys[plan.From] == plan.Before || plan.withoutOlder())
+	if plan.Placed {
 		return plan, nil
-	case b.Known.IsSet() && FingerprintOf(b.Known) != plan.Made:
-		return nil, refuseEscrow(found, FingerprintOf(b.Known))
-	case !plan.key.IsSet() && !b.Known.IsSet():
-		return nil, refusePending(found, store)
-	case !plan.older.IsSet():
-		return nil, refuseStore(store, fmt.Sprintf("it does not have the key of version %d, fingerprint %s", plan.From, plan.Before),
-			fmt.Sprintf("put the key of version %d back there, as %s, then run this again", plan.From, secret.NameEncryptionKey))
-	case !plan.key.IsSet():
+	}
+	if err := b.checkTakeUp(plan); err != nil {
+		return nil, err
+	}
+	if !plan.key.IsSet() {
 		plan.key = b.Known
 	}
-	return plan, nil
+	return plan, b.tryPlacing(ctx, plan, plan.key)
 }
 
 // BeginStep is a step of Begin.
@@ -243,16 +260,16 @@ func (b Beginner) make(ctx context.Context, plan *BeginPlan) (err error) {
 	return nil
 }
 
-// place puts the key in place with one write of the store, and looks what the store has then.
+// place puts the key in place, and looks what the store has then.
 func (b Beginner) place(ctx context.Context, plan *BeginPlan) error {
-	older := SettingOf(plan.From)
-	names := []string{older, secret.NameEncryptionKey, secret.NameEncryptionKeyVersion}
-	changes := plan.Store.changes(names, map[string]secret.Value{
-		older: plan.older, secret.NameEncryptionKey: plan.key, secret.NameEncryptionKeyVersion: secret.NewValue(strconv.Itoa(plan.To))})
+	changes := plan.placing(plan.key)
+	if err := plan.Store.checkKept(changes); err != nil {
+		return err
+	}
 	if err := b.Store.Apply(ctx, changes...); err != nil {
 		return fmt.Errorf("putting the key in place: %w", err)
 	}
-	return checkPlaced(ctx, b.Store, map[int]string{plan.To: plan.Made, plan.From: plan.Before}, plan.To)
+	return checkPlaced(ctx, b.Store, plan.wanted(), plan.To)
 }
 
 // checkPlaced reads a store back: it must write with a version, and have keys with these fingerprints.
@@ -271,5 +288,12 @@ func checkPlaced(ctx context.Context, store secretstore.Store, fingerprints map[
 
 // Next returns what is to be done when the key is in place.
 func (p *BeginPlan) Next() []Step {
+	restart := Step{Text: "restart the servers that have this place"}
+	switch {
+	case p.Retired && p.older.IsSet():
+		return []Step{restart, nextForOlder(&RecordedKey{State: Retired}, p.From, 0)}
+	case p.Retired:
+		return []Step{restart, {"see where the keys stand", statusCommand}}
+	}
 	return []Step{restartStep(p.To), nextForOlder(nil, p.From, 0)}
 }

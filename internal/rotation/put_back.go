@@ -43,18 +43,18 @@ func (p PutBacker) Plan(ctx context.Context, to int) (*PutBackPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &PutBackPlan{To: to, From: store.Version, Store: store, Done: store.has(to, active.Fingerprint)}
-	switch {
-	case store.Problem != "":
-		return nil, refuseStore(store, store.Problem, "mend it; ocmt validate says more")
-	case plan.Done:
+	plan := &PutBackPlan{To: to, From: store.Version, Store: store, Done: store.has(to, active.Fingerprint) && !store.texts[SettingOf(to)].IsSet()}
+	if plan.Done {
 		return plan, nil
-	case store.Keys[to] == "" || active.Fingerprint != "" && store.Keys[to] != active.Fingerprint:
-		return nil, refuseStore(store, fmt.Sprintf("it does not have the key of version %d, fingerprint %s", to, active.Fingerprint),
-			fmt.Sprintf("put that key there as %s, from its offline copy, then run this again", SettingOf(to)))
-	case store.Version < to:
-		return nil, refuseStore(store, fmt.Sprintf("its %s is %d, which is older than %d", secret.NameEncryptionKeyVersion, store.Version, to),
-			fmt.Sprintf("put the key of version %d there as %s, with %s=%d", to, secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, to))
+	}
+	if err := plan.fill(keys, active); err != nil {
+		return nil, err
+	}
+	if err := plan.Store.checkKept(plan.changes); err != nil {
+		return nil, err
+	}
+	if err := p.Store.Try(ctx, plan.changes...); err != nil {
+		return nil, fmt.Errorf("trying whether the key can be put back: %w", err)
 	}
 	look, err := p.Look(ctx)
 	if err != nil {
@@ -65,14 +65,45 @@ func (p PutBacker) Plan(ctx context.Context, to int) (*PutBackPlan, error) {
 			plan.Newer += values
 		}
 	}
-	plan.wanted = map[int]string{to: store.Keys[to], store.Version: store.Keys[store.Version]}
-	names := []string{SettingOf(store.Version), secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, SettingOf(to)}
-	plan.changes = store.changes(names, map[string]secret.Value{SettingOf(store.Version): store.texts[secret.NameEncryptionKey],
-		secret.NameEncryptionKey: store.find(store.Keys[to]), secret.NameEncryptionKeyVersion: secret.NewValue(strconv.Itoa(to))})
 	return plan, nil
 }
 
-// PutBack changes the store with one write, reads it back, and records it.
+// fill fills in the changes. The keys are found by their fingerprints: an earlier command may have been cut
+// off between two settings.
+func (p *PutBackPlan) fill(keys []RecordedKey, active *RecordedKey) error {
+	store, to := p.Store, p.To
+	older := active.Fingerprint
+	if older == "" && store.Problem == "" {
+		older = store.Keys[to]
+	}
+	newer, from := store.texts[secret.NameEncryptionKey], SettingOf(store.Version)
+	if store.currentFingerprint() == older && store.Version != to {
+		newer = store.texts[from] // the newer one is there already
+	}
+	switch {
+	case store.Problem != "" && !store.isBetween(older):
+		return refuseStore(store, store.Problem, "mend it, and keep a copy of each key that you take out; ocmt validate says more")
+	case !store.find(older).IsSet():
+		return refuseStore(store, fmt.Sprintf("it does not have the key of version %d, fingerprint %s", to, older),
+			fmt.Sprintf("put that key there as %s, from its offline copy, then run this again", SettingOf(to)))
+	case !newer.IsSet():
+		return refuseStore(store, fmt.Sprintf("it does not have the key of version %d", store.Version),
+			fmt.Sprintf("put that key there as %s, from its offline copy, then run this again", from))
+	case store.Version < to:
+		return refuseStore(store, fmt.Sprintf("its %s is %d, which is older than %d", secret.NameEncryptionKeyVersion, store.Version, to),
+			fmt.Sprintf("put the key of version %d there as %s, with %s=%d", to, secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, to))
+	}
+	names := []string{secret.NameEncryptionKey, secret.NameEncryptionKeyVersion, SettingOf(to)}
+	texts := map[string]secret.Value{secret.NameEncryptionKey: store.find(older), secret.NameEncryptionKeyVersion: secret.NewValue(strconv.Itoa(to))}
+	p.wanted = map[int]string{to: older}
+	if store.Version > to {
+		names, texts[from], p.wanted[store.Version] = append([]string{from}, names...), newer, FingerprintOf(newer)
+	}
+	p.changes = store.changes(names, texts)
+	return nil
+}
+
+// PutBack changes the store, reads it back, and records it.
 func (p PutBacker) PutBack(ctx context.Context, plan *PutBackPlan) error {
 	if !plan.Done {
 		if err := p.Store.Apply(ctx, plan.changes...); err != nil {

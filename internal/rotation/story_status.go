@@ -268,6 +268,9 @@ func restartStep(version int) Step {
 	return Step{fmt.Sprintf("see that every server writes version %d", version), "ocmt rotate readiness"}
 }
 
+// statusCommand shows where the keys stand.
+const statusCommand = "ocmt rotate status"
+
 func rollbackCommand(version int) string {
 	return fmt.Sprintf("ocmt rotate rollback --to-version %d", version)
 }
