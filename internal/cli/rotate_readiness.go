@@ -101,6 +101,7 @@ type readinessWatch struct {
 	state    rotation.ReadinessState
 	// tellRecord says once that the tool's own record is made. Only what is green makes an entry.
 	tellRecord func()
+	next       string // the command for what is next where the servers are ready
 }
 
 func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, db *database, options *readinessOptions) (*readinessWatch, error) {
@@ -132,7 +133,7 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	if err != nil {
 		return nil, err
 	}
-	return &readinessWatch{app: a, db: db, tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
+	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From), tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
 		observer: rotation.NewObserver(db.labels, request)}, nil
 }
 
@@ -154,6 +155,15 @@ func (a *App) checkVisible(ctx context.Context, db *database, found *migrate.Des
 		a.printer.Warn("not looked at: %s", ui.Clean(one.String()))
 	}
 	return nil
+}
+
+// nextAfterReady returns the command for what is next where no server writes an older version. After a rollback
+// the version before the active one can be retired long ago.
+func nextAfterReady(keys []rotation.RecordedKey, older int) string {
+	if key := rotation.KeyOf(keys, older); key != nil && key.State == rotation.Retired {
+		return "ocmt rotate status"
+	}
+	return "ocmt rotate --from-version " + strconv.Itoa(older)
 }
 
 // run looks twice, and with --watch until the servers are ready.
@@ -178,7 +188,7 @@ func (w *readinessWatch) run(ctx context.Context) error {
 		if err := w.db.record.RecordReadiness(ctx, w.version, w.state, seen.Ready); err != nil {
 			return err
 		}
-		printReadiness(w.app.printer, seen)
+		printReadiness(w.app.printer, seen, w.next)
 		if err := w.writeDocument(seen); err != nil {
 			return err
 		}
@@ -219,7 +229,7 @@ var stateTexts = map[rotation.TableState]string{
 }
 
 // printReadiness shows what was seen of each table, and how long was looked.
-func printReadiness(printer *ui.Printer, seen *rotation.Readiness) {
+func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) {
 	table := ui.Table{Columns: []ui.Column{{Title: "TABLE", Flexible: true}, {Title: "NEW", Right: true}, {Title: "OLDER", Right: true}, {Title: "SINCE IT WAS BEGUN"}}}
 	for _, one := range seen.Tables {
 		row := ui.Row(one.String(), ui.Number(one.New), ui.Number(one.Old), stateTexts[one.State])
@@ -240,7 +250,7 @@ func printReadiness(printer *ui.Printer, seen *rotation.Readiness) {
 	printer.Line(`Ready: every table that was written to has shown version %d, and no value under an older one was written
 while this looked. A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.`, seen.Version)
 	printer.Heading("Next")
-	printer.Line("  ocmt rotate --from-version %d", seen.Older)
+	printer.Line("  %s", next)
 }
 
 // foundUnready explains why the servers are not ready.

@@ -60,6 +60,7 @@ type BeginPlan struct {
 	Placed   bool         // the store has the key already
 	// Retired says that the key of From is retired: the store gets the new one alone, unless it still has both.
 	Retired    bool
+	before     *RecordedKey // the version From, nil where the record does not have it
 	request    BeginRequest
 	key, older secret.Value
 }
@@ -175,8 +176,8 @@ func (b Beginner) takeUp(ctx context.Context, keys []RecordedKey, found *Recorde
 		return nil, refuseForeign(found)
 	}
 	plan.From, plan.Before = found.Begun.From, found.Begun.FromFingerprint
-	before := KeyOf(keys, plan.From)
-	plan.Retired = before != nil && before.State == Retired
+	plan.before = KeyOf(keys, plan.From)
+	plan.Retired = plan.before != nil && plan.before.State == Retired
 	plan.older, plan.key = store.find(plan.Before), store.find(plan.Made)
 	plan.Placed = store.has(plan.To, plan.Made) && (store.Keys[plan.From] == plan.Before || plan.withoutOlder())
 	if plan.Placed {
@@ -291,7 +292,7 @@ func (p *BeginPlan) Next() []Step {
 	restart := Step{Text: "restart the servers that have this place"}
 	switch {
 	case p.Retired && p.older.IsSet():
-		return []Step{restart, nextForOlder(&RecordedKey{State: Retired}, p.From, 0)}
+		return []Step{restart, nextForOlder(p.before, p.From, 0)}
 	case p.Retired:
 		return []Step{restart, {"see where the keys stand", statusCommand}}
 	}

@@ -166,7 +166,7 @@ func TestPlaceJoinsAfterTheEnd(t *testing.T) {
 		}, "ocmt rotate status"},
 		{"a place with the retired key", func(k [4]string) map[string]string { return map[string]string{"ENCRYPTION_KEY": k[0]} }, func(k [4]string) map[string]string {
 			return map[string]string{"ENCRYPTION_KEY": k[1], "ENCRYPTION_KEY_VERSION": "1", "ENCRYPTION_KEY_V0": k[0]}
-		}, "ocmt rotate finish --from-version 0 --backups-until DATE"},
+		}, "ocmt rotate finish --from-version 0 --backups-until DATE --escrow FILE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -149,6 +149,9 @@ func (a *assessment) decide() Status {
 		return a.decidePending(pending)
 	case place == nil && len(a.Keys) == 0 && !a.Unread:
 		return Status{Phase: PhaseNoKey, Summary: "No key is set here, and none is recorded.", Next: []Step{{"make the first key", "ocmt keygen encryption"}}}
+	case place == nil && NewestIn(a.Keys, Active) != nil:
+		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("Version %d is active in the record, and no key was found here.", a.current),
+			Next: []Step{stepToActive(NewestIn(a.Keys, Active))}}
 	case a.hasForeignValues():
 		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("Values are labelled with a newer version than %d, which neither the record nor this place has.", a.current),
 			Next: []Step{{Text: "find the server that has it, and set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION and the older keys here as it has them"}}}
@@ -158,6 +161,9 @@ func (a *assessment) decide() Status {
 		active := NewestIn(a.Keys, Active)
 		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("The record has version %d as the active one, and %s has version %d.", a.current, place.Place, place.Version),
 			Next: []Step{stepToActive(active)}}
+	case a.Unread || a.Look == nil:
+		return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at: not the database, or its record.", a.current),
+			Next: []Step{{Text: "see why the database was not looked at, and run this again where it can be"}}}
 	}
 	for _, version := range a.known() {
 		if version < a.current && a.isThere(version) {
@@ -168,8 +174,24 @@ func (a *assessment) decide() Status {
 		return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at.", a.current),
 			Next: []Step{{Text: "see what was not looked at, and run this again where it can be"}}}
 	}
-	return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use.", a.current),
+	return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use.", a.current) + a.leftOver(),
 		Next: []Step{{"a new key, when one is wanted", "ocmt rotate begin --escrow FILE"}}}
+}
+
+// leftOver says which newer version a rollback has left, and what becomes of it; "" for none.
+func (a *assessment) leftOver() string {
+	for _, version := range a.known() {
+		key := KeyOf(a.Keys, version)
+		if version <= a.current || key == nil || key.State != DecryptOnly {
+			continue
+		}
+		if place := a.place(); place == nil || place.Keys[version] == "" {
+			return fmt.Sprintf(" Version %d was rolled back, and no value is labelled with it.", version)
+		}
+		return fmt.Sprintf(" Version %d was rolled back, and no value is labelled with it. Its key stays as %s until the next rotation:"+
+			" once that has moved the values, ocmt rotate finish --from-version %d takes it out.", version, SettingOf(version), version)
+	}
+	return ""
 }
 
 // isPartial reports whether something could not be looked at that would say more.
@@ -242,6 +264,7 @@ func (a *assessment) decideOlder(version int) Status {
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %s version %d.", a.current, labelledText(values), version)
 		status.Next = append([]Step{restartStep(a.current)}, next)
 	case a.isPartial():
+		status.Next = append([]Step{restartStep(a.current)}, next)
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished. Not everything was looked at.", a.current, version)
 	case key == nil || key.State == DecryptOnly && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)

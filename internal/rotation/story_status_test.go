@@ -51,6 +51,17 @@ func stories() []story {
 		{"one key, and no look", func(old, _ string) rotation.View {
 			return rotation.View{Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Unread: true}
 		}, rotation.PhaseUnknown, "", "Not everything was looked at"},
+		{"two keys, and the database is down", func(old, fresh string) rotation.View {
+			return rotation.View{Store: both(old, fresh), Unread: true}
+		}, rotation.PhaseUnknown, "", "not the database"},
+		{"two keys, and a table could not be read", func(old, fresh string) rotation.View {
+			look := labelled(map[int]int64{1: 1})
+			look.Gaps = []rotation.Gap{{What: "secrets", Reason: "permission denied"}}
+			return rotation.View{Keys: recorded(rotation.DecryptOnly, rotation.Active), Store: both(old, fresh), Look: look}
+		}, rotation.PhaseMoving, "ocmt rotate readiness", "Not everything was looked at"},
+		{"a new place after the end", func(string, string) rotation.View {
+			return rotation.View{Keys: recorded(rotation.Retired, rotation.Active), Store: placed(nil), Settings: placed(nil), Look: labelled(map[int]int64{1: 3})}
+		}, rotation.PhaseBehind, "ocmt rotate begin --from-escrow /copy", "no key was found here"},
 		{"a run", func(old, fresh string) rotation.View { return rotation.View{Running: true, Store: both(old, fresh)} }, rotation.PhaseRunning, "ocmt migrate status --watch", ""},
 		{"pending", func(old, _ string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Active, rotation.Pending), Store: placed(map[string]string{"ENCRYPTION_KEY": old})}
@@ -94,7 +105,7 @@ func stories() []story {
 		{"rolled back and put back", func(old, fresh string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Active, rotation.DecryptOnly), Look: labelled(map[int]int64{0: 4}),
 				Store: placed(map[string]string{"ENCRYPTION_KEY": old, "ENCRYPTION_KEY_VERSION": "0", "ENCRYPTION_KEY_V1": fresh})}
-		}, rotation.PhaseSettled, "ocmt rotate begin --escrow FILE", ""},
+		}, rotation.PhaseSettled, "ocmt rotate begin --escrow FILE", "Its key stays as ENCRYPTION_KEY_V1 until the next rotation"},
 	}
 }
 
