@@ -26,7 +26,7 @@ func newBeginDocument(plan *rotation.BeginPlan, b *beginning) beginDocument {
 	kind, _ := secret.Lookup("encryption")
 	written := beginDocument{DryRun: b.options.DryRun, From: plan.From, To: plan.To, OldFingerprint: plan.Before, Fingerprint: plan.Made,
 		Store: plan.Store.Place, TakenUp: plan.TakenUp != nil, Placed: plan.Placed, Values: []rotation.LabelCount{},
-		Restart: restartNames(kind.Change), Next: plan.Next()}
+		Restart: restartNames(kind.Change), Next: carryStoreInSteps(plan.Next(), b.options.Store)}
 	if plan.Look != nil {
 		written.Values = plan.Look.Columns
 	}

@@ -83,7 +83,7 @@ func (b *beginning) printBegun(plan *rotation.BeginPlan) {
 	if file := b.escrowName(plan); file != "" {
 		b.say("A server with a store of its own needs the key there too: run ocmt rotate begin --from-escrow %s on its machine.", ui.Clean(file))
 	}
-	b.printSteps(plan.Next())
+	b.printSteps(carryStoreInSteps(plan.Next(), b.options.Store))
 }
 
 // escrowName returns the file of the offline copy, "" where it is not known.

@@ -33,12 +33,12 @@ func newRotateCommand(app *App, run func(context.Context, *config.Settings, *rot
 	if run == nil {
 		run = app.runRotate
 	}
-	options := &rotateOptions{}
+	options, shown := &rotateOptions{}, &rotateStatusOptions{}
 	cmd := &cobra.Command{
 		Use:   "rotate [--from-version N]",
 		Short: "Bring every secret in the database under the new key, and prove it",
-		Long: `Without a flag, say where the rotation of the encryption key is and what is
-next, as ocmt rotate status does.
+		Long: `Without a flag but --store, say where the rotation of the encryption key is and
+what is next, as ocmt rotate status does.
 
 With --from-version, show the plan, ask, move every value from version N to the
 version of ENCRYPTION_KEY (or --to-version), then open every value with the new
@@ -59,10 +59,15 @@ no key: --search full looks at everything.
 	}
 	options.runOptions.addFlags(cmd)
 	options.proofOptions.addFlags(cmd)
-	move, status := runWithSettings(app, options, run), runWithSettings(app, &rotateStatusOptions{}, app.runRotateStatus)
+	addStatusFlags(cmd, shown)
+	move, status := runWithSettings(app, options, run), runWithSettings(app, shown, app.runRotateStatus)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if isBare(cmd) {
+		switch {
+		case isBare(cmd):
 			return status(cmd, args)
+		case shown.Store.path != "":
+			return &ui.Error{Message: "--store is for the status: --from-version works with the keys of the settings", Code: ui.ExitUsage,
+				Hints: []string{"leave --store out, and name the env file of the server with --env-file"}}
 		}
 		return move(cmd, args)
 	}
@@ -85,10 +90,10 @@ no key: --search full looks at everything.
 	return cmd
 }
 
-// isBare reports whether a command was given none of its own flags.
+// isBare reports whether a command was given none of its own flags, but for the store to look at.
 func isBare(cmd *cobra.Command) bool {
 	bare := true
-	cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { bare = bare && !flag.Changed })
+	cmd.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) { bare = bare && (!flag.Changed || flag.Name == "store") })
 	return bare
 }
 

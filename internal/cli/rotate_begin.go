@@ -110,12 +110,13 @@ func (a *App) runRotateBegin(ctx context.Context, settings *config.Settings, opt
 		return err
 	}
 	defer work.engine.close()
-	return work.engine.underLock(ctx, func(ctx context.Context) error {
+	err = work.engine.underLock(ctx, func(ctx context.Context) error {
 		if options.Abandon {
 			return work.abandon(ctx)
 		}
 		return work.begin(ctx)
 	})
+	return carryStoreInError(err, options.Store)
 }
 
 // beginning is one run of ocmt rotate begin.

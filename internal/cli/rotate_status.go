@@ -36,10 +36,15 @@ changes nothing, needs no right to write, and says what it could not look at.
   ocmt rotate status --output json`,
 		Args: noArgs,
 	}
-	cmd.Flags().Var(&options.Store, "store", "where the secrets are kept: envfile:PATH, dir:PATH, or the path of an env file or a folder (default: the env file that is read)")
+	addStatusFlags(cmd, options)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd
+}
+
+// addStatusFlags adds the flags of ocmt rotate status, which ocmt rotate takes too.
+func addStatusFlags(cmd *cobra.Command, options *rotateStatusOptions) {
+	cmd.Flags().Var(&options.Store, "store", "where the secrets are kept: envfile:PATH, dir:PATH, or the path of an env file or a folder (default: the env file that is read)")
 }
 
 func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, options *rotateStatusOptions) error {
@@ -62,6 +67,11 @@ func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, op
 		return causeOf(ctx, ctx.Err())
 	}
 	status := rotation.Assess(view)
+	store := options.Store
+	if store.path == "" {
+		store = findRecordedStore(view, a.deps.Host)
+	}
+	status.Next = carryStoreInSteps(status.Next, store)
 	printRotateStatus(a.printer, status)
 	if err := a.printer.Document("rotate-status", status); err != nil {
 		return err
