@@ -1,11 +1,17 @@
 package cli
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/secretstore/dir"
 	"github.com/ocmt/ocmt/internal/secretstore/envfile"
+	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // If this fails, an operator whose secrets are in a folder follows the advice and changes another place, or the
@@ -24,6 +30,49 @@ func TestAdviceNamesTheStore(t *testing.T) {
 		}
 		if got := carryStore(advice, storeFlag{}); got != advice {
 			t.Errorf("without a store: %q", got)
+		}
+	}
+}
+
+// If this fails, the key of a whole deployment stands on a screen, and in what the terminal keeps of it.
+func TestEscrowDoesNotGoToTheScreen(t *testing.T) {
+	t.Parallel()
+	var shown strings.Builder
+	streams := ui.Streams{In: strings.NewReader(""), Out: &shown, Err: &shown, OutTTY: true}
+	app := &App{deps: Deps{Dir: t.TempDir(), Streams: streams}, printer: ui.NewPrinter(streams, ui.Options{})}
+	var refused *ui.Error
+	if err := app.runRotateBegin(t.Context(), nil, &beginOptions{Escrow: "-"}); !errors.As(err, &refused) || refused.Code != ui.ExitUsage || shown.Len() > 0 {
+		t.Errorf("got %v, and %d bytes are shown", err, shown.Len())
+	}
+}
+
+// If this fails, a pipe in the place of an offline copy holds ocmt for ever, or nobody is told that others may
+// know the key.
+func TestOfflineCopyIsAPlainFile(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	var shown strings.Builder
+	streams := ui.Streams{In: strings.NewReader(""), Out: &shown, Err: &shown}
+	app := &App{deps: Deps{Dir: folder, Streams: streams}, printer: ui.NewPrinter(streams, ui.Options{})}
+	if err := syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pipe", "."} {
+		if _, err := app.readEscrow(name); err == nil || !strings.Contains(err.Error(), "no plain file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	path := filepath.Join(folder, "open")
+	if err := os.WriteFile(path, []byte("7be04c19d2a6f38e5519c0bb47ea2f6d93f1850c6e2db7a4081f9ed35b7c62aa\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, said := range map[os.FileMode]bool{0o600: false, 0o644: true} {
+		shown.Reset()
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := app.readEscrow("open"); err != nil || strings.Contains(shown.String(), "others can read") != said {
+			t.Errorf("%04o: %v, said %q", mode, err, shown.String())
 		}
 	}
 }

@@ -104,6 +104,10 @@ func (a *App) runRotateBegin(ctx context.Context, settings *config.Settings, opt
 		return &ui.Error{Message: "--escrow - gives standard output to the key, and the JSON document goes there too", Code: ui.ExitUsage,
 			Hints: []string{"name a file, or leave --output json out"}}
 	}
+	if options.Escrow == rotation.EscrowOutput && a.deps.Streams.OutTTY {
+		return &ui.Error{Message: "--escrow - would show the key on the screen, where it stays: standard output is a terminal", Code: ui.ExitUsage,
+			Hints: []string{"name a file, or pipe it into a program that encrypts it: ocmt rotate begin --escrow - | gpg --encrypt -r ops > key.gpg"}}
+	}
 	a.isOutputTaken = options.Escrow == rotation.EscrowOutput
 	work, err := a.newBeginning(settings, options)
 	if err != nil {

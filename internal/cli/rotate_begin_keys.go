@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/finding"
@@ -151,13 +152,24 @@ func (*escrowOutput) Where() string { return rotation.EscrowOutput }
 // maxEscrow is how many bytes of the file of an offline copy are read.
 const maxEscrow = 4 << 10
 
-// readKeyText reads a file that has one key, and takes the white space around it away.
+// errNoPlainFile says that a key is not read from a pipe or a device, which may never end.
+var errNoPlainFile = errors.New("it is a pipe, a device or a folder, and no plain file")
+
+// readKeyText reads a file that has one key, and takes the white space around it away. Without O_NONBLOCK it
+// would wait for the other end of a pipe.
 func readKeyText(path string) (secret.Value, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return secret.Value{}, err
 	}
 	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNoPlainFile
+	}
+	if err != nil {
+		return secret.Value{}, err
+	}
 	text, err := io.ReadAll(io.LimitReader(file, maxEscrow))
 	return secret.NewValue(strings.TrimSpace(string(text))), err
 }
@@ -173,6 +185,7 @@ func (a *App) readEscrow(name string) (secret.Value, error) {
 		return secret.Value{}, &ui.Error{Message: "the file " + shownName(name) + " holds no encryption key", Code: ui.ExitUsage,
 			Hints: []string{"name the file that ocmt rotate begin --escrow has written: it has 64 hexadecimal characters and nothing else"}}
 	}
+	a.warnOfOpenEscrow(name)
 	kind, _ := secret.Lookup("encryption")
 	for _, found := range kind.Check(key.Reveal()) {
 		if found.Severity == finding.Error {
@@ -181,4 +194,21 @@ func (a *App) readEscrow(name string) (secret.Value, error) {
 		}
 	}
 	return key, nil
+}
+
+// openToOthers are the permission bits by which others than its owner can read or write a file.
+const openToOthers fs.FileMode = 0o077
+
+// warnOfOpenEscrow says who else may know the key of an offline copy.
+func (a *App) warnOfOpenEscrow(name string) {
+	info, err := os.Stat(a.path(name))
+	if err != nil {
+		return // it has been read, and is gone since
+	}
+	if mode := info.Mode().Perm(); mode&openToOthers != 0 {
+		a.printer.Warn("others can read or write the offline copy %s, which has mode %04o: chmod 600 it, and see who may know the key", shownName(name), mode)
+	}
+	if status, known := info.Sys().(*syscall.Stat_t); known && status.Uid != 0 && int(status.Uid) != os.Geteuid() {
+		a.printer.Warn("the offline copy %s belongs to another account (user %d), which may know the key", shownName(name), status.Uid)
+	}
 }
