@@ -165,6 +165,11 @@ func (a *assessment) decide() Status {
 		return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at: not the database, or its record.", a.current),
 			Next: []Step{{Text: "see why the database was not looked at, and run this again where it can be"}}}
 	}
+	return a.decideSettled()
+}
+
+// decideSettled says what is next where the active version is in place.
+func (a *assessment) decideSettled() Status {
 	for _, version := range a.known() {
 		if version < a.current && a.isThere(version) {
 			return a.decideOlder(version)
