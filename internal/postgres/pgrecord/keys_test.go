@@ -143,3 +143,46 @@ func TestKeysGoFromStateToState(t *testing.T) {
 		t.Errorf("after giving up: %v", got)
 	}
 }
+
+// If this fails, a key that is in use again is taken away by a proof of an earlier time, or a rotation that was
+// rolled back is finished by what the servers wrote before.
+func TestActivatingAgainForgets(t *testing.T) {
+	t.Parallel()
+	record, _ := newRecord(t)
+	ctx := context.Background()
+	before := rotation.RecordedKey{Version: 0, Fingerprint: "0123456789abcdef"}
+	made := rotation.RecordedKey{Version: 1, Fingerprint: "1123456789abcdef", Begun: &rotation.Begun{FromFingerprint: before.Fingerprint}}
+	if err := errors.Join(record.RecordPending(ctx, made, before), record.RecordInPlace(ctx, 1, "s")); err != nil {
+		t.Fatal(err)
+	}
+	seen := rotation.ReadinessState{ReadyAt: time.Now(), LookedAt: time.Now(), Shown: []string{"public.secrets"}}
+	evidence := &rotation.Evidence{Version: 0, NewVersion: 1, BackupsUntil: "2030-01-01"}
+	finished := func() error {
+		_, err := record.RecordFinished(ctx, evidence)
+		return err
+	}
+	if err := errors.Join(record.RecordReadiness(ctx, 1, seen, true), record.RecordFinishing(ctx, evidence), finished()); err != nil {
+		t.Fatal(err)
+	}
+	// One more store of the active version, and a run that goes on, change nothing.
+	if err := errors.Join(record.RecordInPlace(ctx, 1, "t"), record.Ledger().Begin(ctx, migrate.LedgerEntry{To: 1})); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := record.Readiness(ctx, 1); err != nil || !state.IsReady() {
+		t.Errorf("the version stays active, and is not ready any more: %+v, %v", state, err)
+	}
+	if kept, err := record.Evidence(ctx, 0); err != nil || kept == nil {
+		t.Errorf("the version stays retired, and its evidence is gone: %+v, %v", kept, err)
+	}
+	for _, to := range []int{0, 1} {
+		if err := record.Ledger().Begin(ctx, migrate.LedgerEntry{To: to}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if state, err := record.Readiness(ctx, 1); err != nil || state.IsReady() || len(state.Shown) > 0 {
+		t.Errorf("version 1 was rolled back, and is ready without a look: %+v, %v", state, err)
+	}
+	if kept, err := record.Evidence(ctx, 0); err != nil || kept != nil {
+		t.Errorf("version 0 was in use again, and its evidence stays: %+v, %v", kept, err)
+	}
+}

@@ -113,11 +113,14 @@ func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprin
 }
 
 // activate makes one version the active one, but for a compromised one, which keeps its state. The one
-// before it is only read with: values may still need it.
+// before it is only read with: values may still need it. What was proven of the version, and what the servers
+// were seen to write, is of the time before: it is taken away, so that nothing is finished by it.
 func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
-	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = case when version = $1 then 'active' else 'decrypt-only' end,
-		rotated_at = case when version = $1 then null else rotated_at end
-		where version = $1 and coalesce(status::text, '') not in ('active', 'compromised') or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
+	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set
+		status = case when version <> $1 then 'decrypt-only' when status::text = 'compromised' then status else 'active' end,
+		rotated_at = case when version = $1 then null else rotated_at end,
+		metadata = case when version = $1 then metadata - 'finish' - 'readiness' else metadata end
+		where version = $1 and coalesce(status::text, '') <> 'active' or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
 	return err
 }
 
