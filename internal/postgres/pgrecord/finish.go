@@ -63,7 +63,7 @@ func (r *Record) keepEvidence(ctx context.Context, evidence *rotation.Evidence, 
 			return nil, err
 		}
 		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{finish}', $2::jsonb),
-			status = `+state+`, expires_at = $3::date where version = $1 and status::text in `+decryptOnly+` returning version`,
+			status = `+state+`, expires_at = $3::date where version = $1 and status::text in `+finishable+` returning version`,
 			strconv.Itoa(evidence.Version), string(text), evidence.BackupsUntil)
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected

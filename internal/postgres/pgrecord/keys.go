@@ -22,8 +22,9 @@ const (
 	oldRotated  = "rotated"
 )
 
-// decryptOnly are the words for rotation.DecryptOnly, as SQL writes a list.
-const decryptOnly = "('" + string(rotation.DecryptOnly) + "', '" + oldRetiring + "', '" + oldRotated + "')"
+// finishable are the words for the states of a key that values may be under and new ones are not, as SQL writes a list.
+// One that somebody else may have is among them: it has to go too.
+const finishable = "('" + string(rotation.DecryptOnly) + "', '" + oldRetiring + "', '" + oldRotated + "', '" + string(rotation.Compromised) + "')"
 
 // fingerprintForm is the form in which this tool records a key.
 var fingerprintForm = regexp.MustCompile(`^[0-9a-f]{16}$`)

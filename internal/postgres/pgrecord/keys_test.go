@@ -186,3 +186,43 @@ func TestActivatingAgainForgets(t *testing.T) {
 		t.Errorf("version 0 was in use again, and its evidence stays: %+v, %v", kept, err)
 	}
 }
+
+// If this fails, a key that somebody else may have can never be taken away, or is called something else on the way.
+func TestCompromisedKeyIsProvenAndFinished(t *testing.T) {
+	t.Parallel()
+	record, conn := newRecord(t)
+	ctx := context.Background()
+	before := rotation.RecordedKey{Version: 0, Fingerprint: "0123456789abcdef"}
+	made := rotation.RecordedKey{Version: 1, Fingerprint: "1123456789abcdef", Begun: &rotation.Begun{FromFingerprint: before.Fingerprint}}
+	if err := errors.Join(record.RecordPending(ctx, made, before), record.RecordInPlace(ctx, 1, "s")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, "update encryption_keys set status = 'compromised' where version = 0"); err != nil {
+		t.Fatal(err)
+	}
+	run := migrate.LedgerEntry{To: 1, Fingerprints: map[int]string{0: "0123456789abcdef", 1: "1123456789abcdef"}}
+	for _, test := range []struct {
+		what   string
+		change func() error
+		proven bool
+	}{
+		{"proven", func() error { return record.Retire(ctx, []int{0}) }, true},
+		{"values were found", func() error { return record.Ledger().Begin(ctx, run) }, false},
+		{"proven again", func() error { return record.Retire(ctx, []int{0}) }, true},
+	} {
+		if err := test.change(); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := record.KeyStates(ctx)
+		if err != nil || keys[0].State != rotation.Compromised || keys[0].Proven.IsZero() == test.proven {
+			t.Errorf("%s: %+v, %v", test.what, keys, err)
+		}
+	}
+	evidence := &rotation.Evidence{Version: 0, NewVersion: 1, BackupsUntil: "2030-01-01"}
+	if err := record.RecordFinishing(ctx, evidence); err != nil || states(t, record)[0] != rotation.Compromised {
+		t.Errorf("finishing: %v, %v", states(t, record), err)
+	}
+	if _, err := record.RecordFinished(ctx, evidence); err != nil || states(t, record)[0] != rotation.Retired {
+		t.Errorf("finished: %v, %v", states(t, record), err)
+	}
+}

@@ -130,8 +130,9 @@ func endProofs(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEnt
 		if version == entry.To {
 			continue
 		}
-		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'decrypt-only', rotated_at = null
-			where version = $1 and rotated_at is not null and status::text in `+decryptOnly, strconv.Itoa(version))
+		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set rotated_at = null,
+			status = case when status::text = 'compromised' then status else 'decrypt-only' end
+			where version = $1 and rotated_at is not null and status::text in `+finishable, strconv.Itoa(version))
 		if err != nil {
 			return fmt.Errorf("recording that values are under key version %d: %w", version, err)
 		}

@@ -52,13 +52,15 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 }
 
 // Retire implements rotation.Retirer: it records that nothing in the database is under these versions any
-// more, and since when that is proven. A version that is proven already stays as it is.
+// more, and since when that is proven. A version that is proven already stays as it is, and one that is compromised
+// stays so.
 func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
 			for _, version := range versions {
-				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'decrypt-only', rotated_at = now()
-					where version = $1 and (status::text = 'active' or status::text in `+decryptOnly+` and rotated_at is null) returning key_id`, strconv.Itoa(version))
+				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set rotated_at = now(),
+					status = case when status::text = 'compromised' then status else 'decrypt-only' end
+					where version = $1 and (status::text = 'active' or status::text in `+finishable+` and rotated_at is null) returning key_id`, strconv.Itoa(version))
 				if err != nil {
 					return nil, fmt.Errorf("recording key version %d: %w", version, err)
 				}
