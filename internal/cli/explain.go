@@ -32,6 +32,7 @@ func explain(err error) error {
 		explainToken,
 		explainRedisPassword,
 		explainDatabasePassword,
+		explainFinish, // what it explains wraps what others explain
 		explainStory,
 		explainRotation,
 		explainRun,
@@ -43,6 +44,8 @@ func explain(err error) error {
 		explainSteering,
 		explainDatabase,
 		explainSettings,
+		explainRedisPassword,
+		explainDatabasePassword,
 	} {
 		if explained := explainKind(err); explained != nil {
 			return explained

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -10,7 +11,10 @@ import (
 // explainFinish explains why nothing can be said of the servers, and why an old key is not taken away.
 func explainFinish(err error) *ui.Error {
 	var unproven *rotation.NotProvenError
+	var back *rotation.PutBackError
 	switch {
+	case errors.As(err, &back):
+		return explainFinishPutBack(back)
 	case errors.As(err, &unproven):
 		return &ui.Error{Message: "the old key stays: it is not proven that nothing needs it", Hints: adviceOf(unproven.Reasons), Code: ui.ExitRefused, Findings: unproven.Reasons}
 	case errors.Is(err, rotation.ErrInStore):
@@ -24,4 +28,19 @@ func explainFinish(err error) *ui.Error {
 		return &ui.Error{Message: rotation.ErrReadinessRun.Error(), Code: ui.ExitFailed, Hints: []string{"look again when it has ended; ocmt migrate status shows it"}}
 	}
 	return nil
+}
+
+// explainFinishPutBack says that a key was taken away and is back, and why.
+func explainFinishPutBack(back *rotation.PutBackError) *ui.Error {
+	explained := &ui.Error{Message: back.Error(), Code: ui.ExitFailed, Hints: []string{"run the same command again: it proves everything anew"}}
+	var refused *rotation.RefusedError
+	var unproven *rotation.NotProvenError
+	switch {
+	case errors.As(back.Cause, &refused):
+		explained.Code, explained.Findings = ui.ExitRefused, []finding.Finding{refused.Finding}
+		explained.Hints = []string{"restart the server that still writes the older version, and run ocmt rotate readiness until it says that the servers are ready", refused.Finding.Fix}
+	case errors.As(back.Cause, &unproven):
+		explained.Code, explained.Findings, explained.Hints = ui.ExitRefused, unproven.Reasons, adviceOf(unproven.Reasons)
+	}
+	return explained
 }

@@ -27,7 +27,11 @@ func printEvidence(printer *ui.Printer, found *rotation.Evidence) {
 	if len(found.NoWrites) > 0 {
 		printer.Line("Taken on the operator's word, that no secret is written to: %s.", ui.Clean(strings.Join(found.NoWrites, ", ")))
 	}
-	printer.Line("Backups of the database need the key until %s: keep it in its escrow until then.", found.BackupsUntil)
+	if backupsArePast(found) {
+		printer.Line("No backup of the database needs the key, as --backups-until says: %s is past.", found.BackupsUntil)
+	} else {
+		printer.Line("Backups of the database need the key until %s: keep it in its escrow until then.", found.BackupsUntil)
+	}
 	printer.Line("Copy of the key: %s.", ui.Clean(found.Escrow.String()))
 }
 
@@ -43,6 +47,9 @@ func (f *finishing) print(finished *rotation.Finished, files []string) {
 		printer.Line("\nNothing was changed. %s is gone from %s already.", name, ui.Clean(f.store.Place()))
 		return
 	}
+	if stated := f.options.BackupsUntil; !stated.IsZero() && stated.String() < found.BackupsUntil {
+		printer.Line("\n--backups-until said %s, and an earlier command said %s: the later day stays.", stated.String(), found.BackupsUntil)
+	}
 	if finished.Resumed {
 		printer.Line("\nAn earlier command had proven the key to be unused, at %s.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"))
 	}
@@ -53,8 +60,15 @@ func (f *finishing) print(finished *rotation.Finished, files []string) {
 	printer.Heading("Next")
 	printer.Line(`A server keeps the old key in its memory until it restarts. None has to restart to go on working; restart
 each management server when it suits you, so that the key is in no process any more. Take %s
-out of every other place that has it: ocmt rotate finish --from-version %d --store PLACE --yes
-Keep the key in its escrow until %s, for backups of the database from before the rotation.`, name, found.Version, found.BackupsUntil)
+out of every other place that has it: ocmt rotate finish --from-version %d --store PLACE --yes`, name, found.Version)
+	if !backupsArePast(found) {
+		printer.Line("Keep the key in its escrow until %s, for backups of the database from before the rotation.", found.BackupsUntil)
+	}
+}
+
+// backupsArePast reports whether the last day on which a backup needed the key was over when it was proven unused.
+func backupsArePast(found *rotation.Evidence) bool {
+	return found.BackupsUntil < found.ProvenAt.UTC().Format(time.DateOnly)
 }
 
 // evidenceSuffix ends the name of a file of evidence; pageSuffix takes its place for the page.

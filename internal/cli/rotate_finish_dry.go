@@ -52,6 +52,14 @@ func (dryFinishRecord) RecordFinished(context.Context, *rotation.Evidence) (time
 // RecordTakenOut implements rotation.FinishRecord. It records nothing.
 func (dryFinishRecord) RecordTakenOut(context.Context, *rotation.Evidence, string) error { return nil }
 
+// RecordBackups implements rotation.FinishRecord. It records nothing.
+func (dryFinishRecord) RecordBackups(context.Context, *rotation.Evidence) error { return nil }
+
+// RecordReadiness implements rotation.ReadinessRecord. It records nothing.
+func (dryFinishRecord) RecordReadiness(context.Context, int, rotation.ReadinessState, bool) error {
+	return nil
+}
+
 // noRetirer records nothing.
 type noRetirer struct{}
 

@@ -119,3 +119,9 @@ func (t tellingFinishRecord) RecordFinished(ctx context.Context, evidence *rotat
 	t.finish.tellRecord()
 	return t.FinishRecord.RecordFinished(ctx, evidence)
 }
+
+// RecordBackups implements rotation.FinishRecord.
+func (t tellingFinishRecord) RecordBackups(ctx context.Context, evidence *rotation.Evidence) error {
+	t.finish.tellRecord()
+	return t.FinishRecord.RecordBackups(ctx, evidence)
+}

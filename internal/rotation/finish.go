@@ -2,7 +2,6 @@ package rotation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,14 +20,16 @@ type FinishRecord interface {
 	// Evidence returns what was written down when the key of a version was to be taken away, nil where it never was.
 	Evidence(ctx context.Context, version int) (*Evidence, error)
 	// RecordFinishing writes down, before the key of a version is taken away, what was proven of it. The error is
-	// ErrNotExpected where the version is not decrypt-only.
+	// ErrNotExpected where the version is neither decrypt-only nor compromised.
 	RecordFinishing(ctx context.Context, evidence *Evidence) error
 	// RecordFinished records that the key of a version is gone from its place, and returns when. The error is as that of
 	// RecordFinishing.
 	RecordFinished(ctx context.Context, evidence *Evidence) (time.Time, error)
-	// RecordTakenOut records that the key of a version that is retired is gone from one more place, and what is known of
-	// its copy.
+	// RecordTakenOut records that the key of a version that is retired is gone from one more place, what is known of its
+	// copy, and until when backups need it. What was proven of it when it was retired stays.
 	RecordTakenOut(ctx context.Context, evidence *Evidence, place string) error
+	// RecordBackups records that backups need the key of a version that is retired until another day.
+	RecordBackups(ctx context.Context, evidence *Evidence) error
 }
 
 // FinishRequest says which key is to be taken away, and what is known of it.
@@ -84,10 +85,13 @@ func (e *NotProvenError) Error() string {
 
 // Finish takes a key away: it checks that the servers were seen to write the new version, that the store has what the
 // settings and the record say, that backups were thought of, and that the key has a copy while they need it; it makes
-// the proof, and shows that the old key no longer opens what the new one opens. Then it writes the copy where that is
-// wanted, writes down what it is about to do, takes the key out of the store, looks, and records that it is gone. Where an earlier command was cut off behind the store, it goes on there. Where
-// the key is retired already, and this store still has it, it is taken out here too. The errors are *RefusedError and
-// *NotProvenError where nothing was changed, and those of the store and the record.
+// the proof, and shows that the old key no longer opens what the new one opens. It asks, and looks once more. Then it
+// writes the copy where that is wanted, writes down what it is about to do, takes the key out of the store, looks at
+// the store and once more at the values, and records that the key is gone. Where a value is under the key by then, the
+// key goes back into the store. Where an earlier command was cut off behind the store, it goes on there. Where the key
+// is retired already, and this store still has it, it is taken out here too, by a proof of its own. The errors are
+// *RefusedError and *NotProvenError where nothing was changed or the key was put back, and those of the store and the
+// record.
 func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished, error) {
 	keys, err := f.Record.KeyStates(ctx)
 	if err != nil {
@@ -105,36 +109,26 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 		return nil, noRotation(versionName(old.Version), fmt.Sprintf("key version %d is retired, and this command has not retired it", old.Version))
 	}
 	change, there, err := f.checkStore(ctx, request, old, active)
+	if err == nil && there {
+		// What the store would refuse behind the proof is refused before it.
+		err = f.Store.Try(ctx, change)
+	}
 	switch {
 	case err != nil:
 		return nil, err
 	case old.State == Retired && there:
-		return f.takeOutAgain(ctx, request, old, before, change)
+		return f.takeOutAgain(ctx, request, old, active, before, change)
 	case old.State == Retired:
-		_, err := f.chooseEscrowAgain(ctx, request, old, before, false, before.ProvenAt)
-		return &Finished{Evidence: before, Resumed: true}, err
+		return f.repeat(ctx, request, old, before)
 	case !there:
-		return f.resume(ctx, request, old, before)
+		return f.resume(ctx, request, old, active, before)
 	}
 	evidence, err := f.prove(ctx, request, old, active, FingerprintOf(change.Old))
 	if err != nil {
 		return nil, err
 	}
-	return f.takeAway(ctx, evidence, change)
-}
-
-// takeAway asks, keeps a copy where that is wanted, and takes a key out of the store that is proven to be unused.
-func (f Finisher) takeAway(ctx context.Context, evidence *Evidence, change secretstore.Change) (*Finished, error) {
-	if err := f.Confirm(ctx, evidence); err != nil {
-		return nil, err
-	}
-	if err := f.keepCopy(ctx, evidence, change.Old); err != nil {
-		return nil, err
-	}
-	if err := f.Record.RecordFinishing(ctx, evidence); err != nil {
-		return nil, err
-	}
-	if err := f.takeOut(ctx, change); err != nil {
+	finishing := func() error { return f.Record.RecordFinishing(ctx, evidence) }
+	if _, err := f.takeAway(ctx, evidence, change, finishing); err != nil {
 		return nil, err
 	}
 	return f.record(ctx, evidence, false)
@@ -168,7 +162,7 @@ func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err 
 // it is asked for, or where the active one took its place and there is no other: the evidence of it is written again.
 func listFinishable(keys []RecordedKey, active RecordedKey, asked *int) (list []RecordedKey) {
 	for _, key := range keys {
-		isMeant := asked == nil && key.State == DecryptOnly || asked != nil && key.Version == *asked && (key.State == DecryptOnly || key.State == Retired)
+		isMeant := key.isOlder() && asked == nil || asked != nil && key.Version == *asked && (key.isOlder() || key.State == Retired)
 		if key.Version < active.Version && isMeant {
 			list = append(list, key)
 		}
@@ -180,6 +174,9 @@ func listFinishable(keys []RecordedKey, active RecordedKey, asked *int) (list []
 	}
 	return list
 }
+
+// isOlder reports whether values may be under a version, and new ones are not. One that is compromised must go too.
+func (k RecordedKey) isOlder() bool { return k.State == DecryptOnly || k.State == Compromised }
 
 // noRotation returns the refusal that there is nothing to finish.
 func noRotation(where, message string) *RefusedError {
@@ -219,63 +216,6 @@ func (f Finisher) checkStore(ctx context.Context, request FinishRequest, old, ac
 	return change, true, nil
 }
 
-// takeOut takes a key out of the store, and looks whether it is gone.
-func (f Finisher) takeOut(ctx context.Context, change secretstore.Change) error {
-	if err := f.Store.Apply(ctx, change); err != nil {
-		return fmt.Errorf("taking %s out of %s: %w", change.Name, f.Store.Place(), err)
-	}
-	return f.checkGone(ctx, change.Name)
-}
-
-// checkGone refuses where a store still has a setting.
-func (f Finisher) checkGone(ctx context.Context, name string) error {
-	value, err := f.Store.Get(ctx, name)
-	if err != nil {
-		return fmt.Errorf("reading %s from %s: %w", name, f.Store.Place(), err)
-	}
-	if value.IsSet() {
-		return f.differs(name, "it is still there after it was taken out", "find out who puts it back, then run this again")
-	}
-	return nil
-}
-
-// differs returns the refusal that the store does not have what it should.
-func (f Finisher) differs(name, message, fix string) *RefusedError {
-	return &RefusedError{Finding: finding.Finding{Code: finding.StoreDiffers, Severity: finding.Error, Where: name + " in " + f.Store.Place(),
-		Message: name + " in " + f.Store.Place() + ": " + message, Fix: fix}}
-}
-
-// takeOutAgain takes a key that is retired out of one more store. What proved it is written down; that no value has
-// come under it since is looked at.
-func (f Finisher) takeOutAgain(ctx context.Context, request FinishRequest, old RecordedKey, evidence *Evidence, change secretstore.Change) (*Finished, error) {
-	look, err := f.lookAgain(ctx, evidence.Version)
-	if err != nil {
-		return nil, err
-	}
-	if evidence.Escrow, err = f.chooseEscrowAgain(ctx, request, old, evidence, true, look.At); err != nil {
-		return nil, err
-	}
-	if err := f.Confirm(ctx, evidence); err != nil {
-		return nil, err
-	}
-	if err := f.keepCopy(ctx, evidence, change.Old); err != nil {
-		return nil, err
-	}
-	if err := f.takeOut(ctx, change); err != nil {
-		return nil, err
-	}
-	return &Finished{Evidence: evidence, Resumed: true}, f.Record.RecordTakenOut(ctx, evidence, f.Store.Place())
-}
-
-// lookAgain refuses where values are under a version that was proven to be unused.
-func (f Finisher) lookAgain(ctx context.Context, version int) (*Look, error) {
-	look, err := f.Look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return look, f.checkLook(look, version)
-}
-
 // prove checks what must be before a key is taken away, and returns the evidence of it. The fingerprint is of the old
 // key in the store.
 func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active RecordedKey, fingerprint string) (*Evidence, error) {
@@ -300,24 +240,27 @@ func (f Finisher) prove(ctx context.Context, request FinishRequest, old, active 
 	if err != nil {
 		return nil, err
 	}
-	proven, err := f.Prove(ctx, old.Version, active.Version)
+	proven, look, err := f.proveUnused(ctx, old, active)
 	if err != nil {
-		return nil, err
-	}
-	if err := checkProof(proven, old.Version); err != nil {
-		return nil, err
-	}
-	// It is later than the proof: whatever was written meanwhile is in it.
-	look, err := f.Look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.checkLook(look, old.Version); err != nil {
 		return nil, err
 	}
 	evidence := newEvidence(request, f.Store.Place(), old, active, state, proven, look)
 	evidence.Escrow = escrow
 	return evidence, nil
+}
+
+// proveUnused makes the proof that nothing needs a key, and looks at the labels behind it: whatever was written
+// meanwhile is in the look.
+func (f Finisher) proveUnused(ctx context.Context, old, active RecordedKey) (*FinishProof, *Look, error) {
+	proven, err := f.Prove(ctx, old.Version, active.Version)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkProof(proven, old.Version); err != nil {
+		return nil, nil, err
+	}
+	look, err := f.lookAgain(ctx, old.Version)
+	return proven, look, err
 }
 
 // checkReady refuses where the servers were not seen to write the new version, or an older write was seen since.
@@ -363,35 +306,4 @@ func valuesLeft(version int, left int64) *RefusedError {
 	return &RefusedError{Finding: finding.Finding{Code: finding.ValuesUnder, Severity: finding.Error, Where: versionName(version),
 		Message: fmt.Sprintf("values are under key version %d", version), Evidence: fmt.Sprintf("%d values", left),
 		Fix: fmt.Sprintf("run ocmt rotate --from-version %d, then this again", version)}}
-}
-
-// resume goes on where the key is out of the store. That it was proven is written down.
-func (f Finisher) resume(ctx context.Context, request FinishRequest, old RecordedKey, evidence *Evidence) (*Finished, error) {
-	if evidence == nil {
-		return nil, f.differs(SettingOf(old.Version), "it is not there, and this command has not taken it out",
-			"put it back from its escrow, so that the proof can try it; then run this again")
-	}
-	look, err := f.lookAgain(ctx, old.Version)
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		return nil, f.differs(SettingOf(old.Version), "it was taken out, and since then "+refused.Finding.Message,
-			fmt.Sprintf("put it back from its escrow, and run ocmt rotate --from-version %d", old.Version))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if evidence.Escrow, err = f.chooseEscrowAgain(ctx, request, old, evidence, false, look.At); err != nil {
-		return nil, err
-	}
-	return f.record(ctx, evidence, true)
-}
-
-// record records that the key is gone from the store.
-func (f Finisher) record(ctx context.Context, evidence *Evidence, resumed bool) (*Finished, error) {
-	at, err := f.Record.RecordFinished(ctx, evidence)
-	if err != nil {
-		return nil, err
-	}
-	evidence.FinishedAt = at
-	return &Finished{Evidence: evidence, Resumed: resumed}, nil
 }

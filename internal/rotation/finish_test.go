@@ -30,6 +30,10 @@ type ending struct {
 	files    map[string]string
 	asked    int
 	answer   error
+	// meanwhile happens while the operator is asked, and store is the store where it is not the world's.
+	meanwhile func()
+	store     secretstore.Store
+	blind     error // why a look fails
 }
 
 // newEnding returns a world whose rotation from version 0 to 1 was begun, seen to be ready, and run.
@@ -48,7 +52,8 @@ func (e *ending) Readiness(context.Context, int) (rotation.ReadinessState, error
 	return e.state, nil
 }
 
-func (e *ending) RecordReadiness(context.Context, int, rotation.ReadinessState, bool) error {
+func (e *ending) RecordReadiness(_ context.Context, _ int, state rotation.ReadinessState, _ bool) error {
+	e.state = state
 	return nil
 }
 
@@ -62,7 +67,7 @@ func (e *ending) Evidence(_ context.Context, version int) (*rotation.Evidence, e
 
 func (e *ending) RecordFinishing(_ context.Context, evidence *rotation.Evidence) error {
 	return e.change(func() error {
-		if e.find(evidence.Version).State != rotation.DecryptOnly {
+		if state := e.find(evidence.Version).State; state != rotation.DecryptOnly && state != rotation.Compromised {
 			return rotation.ErrNotExpected
 		}
 		e.evidence[evidence.Version] = *evidence
@@ -72,7 +77,7 @@ func (e *ending) RecordFinishing(_ context.Context, evidence *rotation.Evidence)
 
 func (e *ending) RecordFinished(_ context.Context, evidence *rotation.Evidence) (at time.Time, err error) {
 	return begunAt.Add(5 * time.Hour), e.change(func() error {
-		if e.find(evidence.Version).State != rotation.DecryptOnly {
+		if state := e.find(evidence.Version).State; state != rotation.DecryptOnly && state != rotation.Compromised {
 			return rotation.ErrNotExpected
 		}
 		e.find(evidence.Version).State = rotation.Retired
@@ -83,9 +88,18 @@ func (e *ending) RecordFinished(_ context.Context, evidence *rotation.Evidence) 
 	})
 }
 
-func (e *ending) RecordTakenOut(_ context.Context, evidence *rotation.Evidence, place string) error {
-	e.evidence[evidence.Version] = *evidence
+func (e *ending) RecordTakenOut(ctx context.Context, evidence *rotation.Evidence, place string) error {
 	e.takenOut = append(e.takenOut, place)
+	kept := e.evidence[evidence.Version]
+	kept.Escrow = evidence.Escrow
+	e.evidence[evidence.Version] = kept
+	return e.RecordBackups(ctx, evidence)
+}
+
+func (e *ending) RecordBackups(_ context.Context, evidence *rotation.Evidence) error {
+	kept := e.evidence[evidence.Version]
+	kept.BackupsUntil = evidence.BackupsUntil
+	e.evidence[evidence.Version] = kept
 	return nil
 }
 
@@ -105,6 +119,9 @@ func (e *ending) prove(_ context.Context, from, to int) (*rotation.FinishProof, 
 
 func (e *ending) lookWithGaps(ctx context.Context) (*rotation.Look, error) {
 	look, err := e.look(ctx)
+	if e.blind != nil {
+		return nil, e.blind
+	}
 	look.Gaps, look.WAL, look.At = e.gaps, "0/1", begunAt.Add(4*time.Hour)
 	return look, err
 }
@@ -140,9 +157,20 @@ func (e *ending) finish(change func(*rotation.FinishRequest)) (*rotation.Finishe
 	if change != nil {
 		change(&request)
 	}
-	finisher := rotation.Finisher{Record: e, Store: e, Prove: e.prove, Look: e.lookWithGaps, OpenEscrow: e.open,
-		Confirm: func(context.Context, *rotation.Evidence) error { e.asked++; return e.answer }}
+	finisher := rotation.Finisher{Record: e, Store: e, Prove: e.prove, Look: e.lookWithGaps, OpenEscrow: e.open, Confirm: e.confirm}
+	if e.store != nil {
+		finisher.Store = e.store
+	}
 	return finisher.Finish(context.Background(), request)
+}
+
+// confirm answers, after what happens meanwhile.
+func (e *ending) confirm(context.Context, *rotation.Evidence) error {
+	e.asked++
+	if e.meanwhile != nil {
+		e.meanwhile()
+	}
+	return e.answer
 }
 
 // checkFinished fails unless the old key is gone and recorded, and the evidence has everything.
@@ -336,7 +364,7 @@ func TestFinishInOneMorePlace(t *testing.T) {
 	}
 	delete(e.labels, 0)
 	finished, err := e.finish(nil)
-	if err != nil || e.texts["ENCRYPTION_KEY_V0"] != "" || !slices.Equal(e.takenOut, []string{"the store"}) || !finished.Resumed || e.asked != 2 {
+	if err != nil || e.texts["ENCRYPTION_KEY_V0"] != "" || !slices.Equal(e.takenOut, []string{"the store"}) || finished.Resumed || e.asked != 2 || e.proofs != 2 {
 		t.Errorf("%+v, %v, taken out of %v, asked %d times", finished, err, e.takenOut, e.asked)
 	}
 }

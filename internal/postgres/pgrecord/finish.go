@@ -75,7 +75,9 @@ func (r *Record) keepEvidence(ctx context.Context, evidence *rotation.Evidence, 
 
 // RecordTakenOut implements rotation.FinishRecord.
 func (r *Record) RecordTakenOut(ctx context.Context, evidence *rotation.Evidence, place string) error {
-	event := chain.Event{Action: chain.ActionKeyFinished, Subject: chain.VersionSubject(evidence.Version), Details: map[string]any{"store": place, "escrow": escrowDetails(evidence.Escrow)}}
+	event := chain.Event{Action: chain.ActionKeyFinished, Subject: chain.VersionSubject(evidence.Version), Details: map[string]any{
+		"new_version": evidence.NewVersion, "new_fingerprint": evidence.NewFingerprint, "store": place, "backups_until": evidence.BackupsUntil,
+		"escrow": escrowDetails(evidence.Escrow), "opened": evidence.Opened, "wal": evidence.WAL}}
 	escrow, err := json.Marshal(evidence.Escrow)
 	if err != nil {
 		return fmt.Errorf("writing what is known of a copy of key version %d: %w", evidence.Version, err)
@@ -83,8 +85,29 @@ func (r *Record) RecordTakenOut(ctx context.Context, evidence *rotation.Evidence
 	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is gone from one more place", evidence.Version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
 		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{finish,escrow}', $2::jsonb)
 			where version = $1 and metadata ? 'finish' returning version`, strconv.Itoa(evidence.Version), string(escrow))
-		return []chain.Event{event}, err
+		if err != nil {
+			return nil, err
+		}
+		return []chain.Event{event}, keepBackups(ctx, conn, evidence)
 	})
+}
+
+// RecordBackups implements rotation.FinishRecord.
+func (r *Record) RecordBackups(ctx context.Context, evidence *rotation.Evidence) error {
+	event := chain.Event{Action: chain.ActionKeyFinished, Subject: chain.VersionSubject(evidence.Version), Details: map[string]any{"backups_until": evidence.BackupsUntil}}
+	return r.changeKeys(ctx, fmt.Sprintf("recording until when backups need key version %d", evidence.Version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
+		return []chain.Event{event}, keepBackups(ctx, conn, evidence)
+	})
+}
+
+// keepBackups keeps the day until which backups need the key of a version that is retired.
+func keepBackups(ctx context.Context, conn *pgconn.PgConn, evidence *rotation.Evidence) error {
+	rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{finish,backups_until}', to_jsonb($2::text)),
+		expires_at = $2::date where version = $1 and status::text = 'retired' and metadata ? 'finish' returning version`, strconv.Itoa(evidence.Version), evidence.BackupsUntil)
+	if err == nil && len(rows) == 0 {
+		err = rotation.ErrNotExpected
+	}
+	return err
 }
 
 // escrowDetails returns what is known of a copy of a key, as the details of an entry take it.
