@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -43,4 +44,13 @@ func explainFinishPutBack(back *rotation.PutBackError) *ui.Error {
 		explained.Code, explained.Findings, explained.Hints = ui.ExitRefused, unproven.Reasons, adviceOf(unproven.Reasons)
 	}
 	return explained
+}
+
+// explainFinishLock says how ocmt rotate finish ended where the server gave its lock away. Another error stays as it is.
+func explainFinishLock(err error) error {
+	if !errors.Is(err, migrate.ErrLockLost) {
+		return err
+	}
+	return &ui.Error{Message: migrate.ErrLockLost.Error() + ", so the command ended itself; the key is where ocmt rotate status shows it", Code: ui.ExitFailed,
+		Hints: []string{"look why the server or a pool closed the connection, then run the same command again: it proves everything anew, and goes on where the key is gone already"}}
 }

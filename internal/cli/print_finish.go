@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -90,7 +91,8 @@ func (a *App) evidenceTexts(name string, found *rotation.Evidence) (paths, texts
 	return []string{name, strings.TrimSuffix(name, evidenceSuffix) + pageSuffix}, []string{document, page.String()}, nil
 }
 
-// checkEvidence refuses files that are there and hold something else, before anything is changed.
+// checkEvidence refuses files that are there and hold something else, and a folder that takes none, before anything is
+// changed.
 func (a *App) checkEvidence(name string, found *rotation.Evidence) error {
 	if name == "" {
 		return nil
@@ -101,7 +103,22 @@ func (a *App) checkEvidence(name string, found *rotation.Evidence) error {
 			_, err = a.isWritten(paths[i], texts[i])
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return tryFolder(filepath.Dir(a.path(name)))
+}
+
+// tryFolder returns an error where no file can be made in a folder.
+func tryFolder(folder string) error {
+	temporary, err := writeTemporary(folder, "")
+	if err != nil {
+		return fmt.Errorf("trying to write evidence: %w", err)
+	}
+	if err := os.Remove(temporary); err != nil {
+		return fmt.Errorf("removing the temporary file: %w", err)
+	}
+	return nil
 }
 
 // isWritten reports whether a file is there and holds a text. The error refuses one that holds another.

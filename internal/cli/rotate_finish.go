@@ -123,7 +123,7 @@ func (a *App) runRotateFinish(ctx context.Context, settings *config.Settings, op
 		return err
 	}
 	defer engine.close()
-	return engine.underLock(ctx, func(ctx context.Context) error {
+	err = engine.underLock(ctx, func(ctx context.Context) error {
 		finish := &finishing{engine: engine, options: options, store: store, record: engine.db.record}
 		if options.DryRun {
 			finish.store, finish.record, finish.retirer = &dryStore{Store: store, taken: map[string]bool{}}, dryFinishRecord{engine.db.record}, noRetirer{}
@@ -132,6 +132,7 @@ func (a *App) runRotateFinish(ctx context.Context, settings *config.Settings, op
 		}
 		return finish.run(ctx)
 	})
+	return explainFinishLock(err)
 }
 
 // finishing is one run of ocmt rotate finish.
