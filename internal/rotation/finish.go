@@ -158,19 +158,27 @@ func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err 
 	return candidates[0], *newest, nil
 }
 
-// listFinishable returns the versions below the active one that may be meant. One that is retired is among them where
-// it is asked for, or where the active one took its place and there is no other: the evidence of it is written again.
+// listFinishable returns the versions below the active one that may be meant. One that is compromised is among them where
+// it is asked for, or where there is no other. One that is retired is among them where it is asked for, or where the
+// active one took its place and there is no other: the evidence of it is written again.
 func listFinishable(keys []RecordedKey, active RecordedKey, asked *int) (list []RecordedKey) {
-	for _, key := range keys {
-		isMeant := key.isOlder() && asked == nil || asked != nil && key.Version == *asked && (key.isOlder() || key.State == Retired)
-		if key.Version < active.Version && isMeant {
-			list = append(list, key)
+	if asked != nil {
+		key := KeyOf(keys, *asked)
+		if key == nil || key.Version >= active.Version || !key.isOlder() && key.State != Retired {
+			return nil
+		}
+		return []RecordedKey{*key}
+	}
+	for _, state := range []KeyState{DecryptOnly, Compromised} {
+		for _, key := range keys {
+			isAmong := len(list) == 0 || list[0].State == state
+			if isAmong && key.Version < active.Version && key.State == state {
+				list = append(list, key)
+			}
 		}
 	}
-	if asked == nil && len(list) == 0 {
-		if last := KeyOf(keys, active.Begun.From); last != nil && last.State == Retired {
-			list = append(list, *last)
-		}
+	if last := KeyOf(keys, active.Begun.From); len(list) == 0 && last != nil && last.State == Retired {
+		list = append(list, *last)
 	}
 	return list
 }

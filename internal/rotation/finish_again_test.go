@@ -261,3 +261,17 @@ func TestFinishTriesTheStoreFirst(t *testing.T) {
 		t.Error("a version is retired")
 	}
 }
+
+// If this fails, a key of long ago that somebody else may have stands in the way of the rotation at hand.
+func TestFinishPassesOverACompromisedKey(t *testing.T) {
+	t.Parallel()
+	e := newEnding(t)
+	old := *e.find(0)
+	old.Version, old.Fingerprint, old.State = -1, "8899aabbccddeeff", rotation.Compromised
+	e.keys = append([]rotation.RecordedKey{old}, e.keys...)
+	finished, err := e.finish(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.checkFinished(t, finished)
+}
