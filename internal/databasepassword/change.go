@@ -50,14 +50,21 @@ type change struct {
 	result   *Result
 	next     Address // the new address
 	verifier secret.Value
+	// What this run may have done to the role, for the way back.
+	hasSetPassword, hasGivenLogin bool
 }
 
-// Change gives the role a new password, proves it, and puts it into the store. An interruption ends only what waits;
+// Change gives the role a new password, proves it, and puts it into the store. It takes the lock of the roles first and
+// looks again: the error is a *LockedError, ErrMovedOn or ErrInUse, and nothing was changed. The plan keeps the lock
+// until Release or Close. An interruption ends only what waits;
 // a step that was begun is ended. Where a step fails before the store
 // has it, the old password is put back and proven: the error is a *PutBackError then, or a *HalfwayError. With any
 // other error nothing was changed but that the store may have PendingName.
 func Change(ctx context.Context, parts Parts, plan *Plan) (*Result, error) {
 	c := &change{Parts: parts, plan: plan, result: &Result{Left: []Peer{}}}
+	if err := plan.begin(ctx, parts); err != nil {
+		return c.result, err
+	}
 	if err := c.prepare(ctx); err != nil {
 		return c.result, err
 	}
@@ -105,10 +112,16 @@ func (c *change) prepare(ctx context.Context) (err error) {
 	if c.plan.isPending() {
 		return nil
 	}
-	if err := c.Store.Apply(ctx, secretstore.Change{Name: PendingName, New: c.next.Text()}); err != nil {
+	// DATABASE_URL is compared in the same step: another run may have changed it, where there is no lock.
+	current, noted := c.plan.current.Text(), secret.NewValue(c.plan.OldRole)
+	changes := []secretstore.Change{{Name: PendingName, New: c.next.Text()}, {Name: Setting, Old: current, New: current}}
+	if c.plan.noted.IsSet() || noted.IsSet() { // before the address, which says that it counts
+		changes = append([]secretstore.Change{{Name: OldRoleName, Old: c.plan.noted, New: noted}}, changes...)
+	}
+	if err := c.Store.Apply(ctx, changes...); err != nil {
 		return fmt.Errorf("putting the new address into %s under %s: %w", c.plan.Store, PendingName, err)
 	}
-	c.plan.pending = c.next
+	c.plan.pending, c.plan.noted = c.next, noted
 	c.Reporter.Step("the new address stands in " + c.plan.Store + " as " + PendingName)
 	return nil
 }
@@ -125,6 +138,7 @@ func (c *change) alter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.hasSetPassword = true
 	if err := c.plan.session.SetPassword(ctx, c.plan.Role, c.verifier); err != nil {
 		return fmt.Errorf("changing the password of the role %q: %w", c.plan.Role, err)
 	}
@@ -135,16 +149,14 @@ func (c *change) alter(ctx context.Context) error {
 
 // alterOther gives the role that is not in use the new password, and lets it log in.
 func (c *change) alterOther(ctx context.Context) error {
-	peers, err := c.plan.session.Connections(ctx, c.plan.Role, "")
+	role, err := c.plan.session.Describe(ctx, c.plan.Role)
 	if err != nil {
 		return err
-	}
-	if len(peers) > 0 {
-		return ErrInUse
 	}
 	if err := c.plan.session.SetPassword(ctx, c.plan.Role, c.verifier); err != nil {
 		return fmt.Errorf("changing the password of the role %q: %w", c.plan.Role, err)
 	}
+	c.hasGivenLogin = !role.CanLogin
 	if err := c.plan.session.SetLogin(ctx, c.plan.Role, true); err != nil {
 		return fmt.Errorf("letting the role %q log in: %w", c.plan.Role, err)
 	}
@@ -242,10 +254,15 @@ func (c *change) switchStore(ctx context.Context) error {
 	return nil
 }
 
-// goBack puts the old password back, sees it log in, and only then takes the new one out of the store.
+// goBack puts the old password back, sees it log in, and only then takes the new one out of the store. Where the store
+// does not have the old one in its place any more, or does not tell, the role stays as it is: the new one is in the
+// store, and the old one maybe nowhere.
 func (c *change) goBack(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), backTimeout+c.plan.poolWait)
 	defer cancel()
+	if err := c.plan.isOld(ctx, c.Store); err != nil {
+		return &HalfwayError{Cause: cause, Back: err}
+	}
 	c.result.NewAccepted = false
 	back := c.restore(ctx)
 	wait := settleTime
@@ -259,12 +276,25 @@ func (c *change) goBack(ctx context.Context, cause error) error {
 	if follows, err := accepts(ctx, c.Server, c.next); err != nil || follows {
 		return &HalfwayError{Cause: cause, Back: errors.Join(back, err)}
 	}
-	err := c.Store.Apply(ctx, secretstore.Change{Name: PendingName, Old: c.next.Text()})
+	err := dropPending(ctx, c.Store, c.plan)
 	return &PutBackError{Cause: cause, Left: err != nil}
 }
 
-// restore takes back what was done to the role, on the connection that was kept, or else on a new one.
+// dropPending takes out of the store what it has for the time of a change.
+func dropPending(ctx context.Context, store Store, plan *Plan) error {
+	changes := []secretstore.Change{{Name: PendingName, Old: plan.pending.Text()}}
+	if plan.noted.IsSet() {
+		changes = append(changes, secretstore.Change{Name: OldRoleName, Old: plan.noted})
+	}
+	return store.Apply(ctx, changes...)
+}
+
+// restore takes back what was done to the role, on the connection that was kept, or else on a new one. Of two roles,
+// what this run has not done stays.
 func (c *change) restore(ctx context.Context) error {
+	if c.plan.OldRole == "" && !c.hasSetPassword && c.plan.Stage != Changed || c.plan.OldRole != "" && !c.hasGivenLogin {
+		return nil
+	}
 	undo := func(session Session) error { return session.SetPassword(ctx, c.plan.Role, c.plan.oldVerifier) }
 	if c.plan.OldRole != "" {
 		undo = func(session Session) error { return session.SetLogin(ctx, c.plan.Role, false) }

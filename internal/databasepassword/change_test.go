@@ -3,6 +3,7 @@ package databasepassword_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,7 +157,7 @@ func TestFailureAtEachStep(t *testing.T) {
 func failAt(name string, nth int, after bool) func([]secretstore.Change) (error, bool) {
 	count := 0
 	return func(changes []secretstore.Change) (error, bool) {
-		if changes[0].Name != name {
+		if !slices.ContainsFunc(changes, func(c secretstore.Change) bool { return c.Name == name && c.Old.Reveal() != c.New.Reveal() }) {
 			return nil, false
 		}
 		if count++; count == nth {

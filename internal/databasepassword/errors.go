@@ -34,6 +34,16 @@ var (
 	ErrNotOfTheTwo = errors.New("the account of DATABASE_URL in the store is none of the two roles")
 	// ErrInUse says that the role which is to be given a new password has connections.
 	ErrInUse = errors.New("the other role has connections, so something uses it")
+	// ErrMovedOn says that store, role or PgBouncer are not as they were when the plan was made.
+	ErrMovedOn = errors.New("the password has been changed by another run or by hand since this one has looked")
+	// ErrOvertaken says that another run has gone on with a change, and maybe ended it.
+	ErrOvertaken = errors.New("another run has gone on with this change meanwhile, so this one leaves off")
+	// ErrIdle says that no change has come so far that servers could have restarted with it.
+	ErrIdle = errors.New("no change is under way that servers have restarted for")
+	// ErrOneRole says that a change without two roles is under way.
+	ErrOneRole = errors.New("a change of one role is under way")
+	// ErrNoLogin says that a role may not log in, whatever its password.
+	ErrNoLogin = errors.New("the role may not log in (NOLOGIN)")
 	// ErrStillUsed says that the old role has connections.
 	ErrStillUsed = errors.New("connections of before the change are still there")
 )
@@ -47,6 +57,30 @@ type MissingRightError struct {
 // Error names role and account.
 func (e *MissingRightError) Error() string {
 	return fmt.Sprintf("the account %q may not change the role %q", e.Account, e.Role)
+}
+
+// NoLoginError says that the role which the store names may not log in. Its password is the right one.
+type NoLoginError struct {
+	Role string
+	Fix  string // SQL
+}
+
+// Error names the role.
+func (e *NoLoginError) Error() string {
+	return fmt.Sprintf("the role %q may not log in (NOLOGIN)", e.Role)
+}
+
+// Unwrap returns ErrNoLogin.
+func (e *NoLoginError) Unwrap() error { return ErrNoLogin }
+
+// TwoRolesError says that a change of two roles is under way, which other requests do not finish.
+type TwoRolesError struct {
+	Old, New string
+}
+
+// Error names the two.
+func (e *TwoRolesError) Error() string {
+	return fmt.Sprintf("a change from the role %q to the role %q is under way", e.Old, e.New)
 }
 
 // UnequalError says how two roles differ that are to take turns.

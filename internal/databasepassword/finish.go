@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/ocmt/ocmt/internal/secretstore"
 )
 
 // ErrOldAccepted says that the old password still logs in.
@@ -15,10 +13,17 @@ var ErrOldAccepted = errors.New("the old password still logs in")
 // Finish proves that the old password is refused, records the change, and takes PendingName out of the store. It
 // looks which connections of before the change are left, for as long as wait says, until there are none. Of two
 // roles, the old one is locked only when it has none; the error is ErrStillUsed otherwise, and the next run goes
-// on. With one role, connections that are left keep nothing from being done. The error is a *HalfwayError where record
+// on. It takes the lock again where it was released; the error is ErrOvertaken where the store has another change now, and
+// nothing was done. With one role, connections that are left keep nothing from being done. The error is a *HalfwayError where record
 // or store fail. It takes the result of Change.
 func Finish(ctx context.Context, parts Parts, plan *Plan, changed *Result, wait time.Duration) (*Result, error) {
 	result := *changed
+	if err := plan.claim(ctx, parts, plan.New()); err != nil {
+		return &result, &HalfwayError{Cause: err}
+	}
+	if err := plan.isUnderWay(ctx, parts.Store); err != nil {
+		return &result, err
+	}
 	f := &finish{Parts: parts, plan: plan, result: &result, moment: changed.moment}
 	if plan.OldRole != "" {
 		if err := f.lockOldRole(ctx, wait); err != nil {
@@ -33,11 +38,14 @@ func Finish(ctx context.Context, parts Parts, plan *Plan, changed *Result, wait 
 			return f.result, err
 		}
 	}
+	if err := plan.isUnderWay(ctx, parts.Store); err != nil { // the wait may have been long, and the lock lost
+		return f.result, err
+	}
 	if err := parts.Record(ctx, f.result); err != nil {
 		return f.result, &HalfwayError{Cause: fmt.Errorf("recording it: %w", err)}
 	}
 	f.result.Recorded = true
-	if err := parts.Store.Apply(ctx, secretstore.Change{Name: PendingName, Old: plan.pending.Text()}); err != nil {
+	if err := dropPending(ctx, parts.Store, plan); err != nil {
 		return f.result, &HalfwayError{Cause: fmt.Errorf("taking %s out of %s: %w", PendingName, plan.Store, err)}
 	}
 	f.result.Done = true
@@ -120,6 +128,9 @@ func (f *finish) lockOldRole(ctx context.Context, wait time.Duration) error {
 	if len(f.result.Left) > 0 {
 		return ErrStillUsed
 	}
+	if err := f.plan.isUnderWay(ctx, f.Store); err != nil {
+		return err
+	}
 	if err := f.plan.session.SetLogin(ctx, old, false); err != nil {
 		return fmt.Errorf("locking the role %q: %w", old, err)
 	}
@@ -135,7 +146,10 @@ func (f *finish) lockOldRole(ctx context.Context, wait time.Duration) error {
 	if err != nil {
 		return err
 	}
-	f.result.OldRoleLocked = !role.CanLogin
+	if role.CanLogin {
+		return fmt.Errorf("locking the role %q: it may still log in", old)
+	}
+	f.result.OldRoleLocked = true
 	f.Reporter.Step(fmt.Sprintf("the role %q may not log in any more", old))
 	return nil
 }

@@ -11,9 +11,11 @@ import (
 
 // Setting is the setting whose password is changed, and PendingName the name under which the store keeps the new
 // address from before the change until all is done.
+// OldRoleName is the name under which it keeps the old one of two roles for so long.
 const (
 	Setting     = "DATABASE_URL"
 	PendingName = "OCMT_PENDING_DATABASE_URL"
+	OldRoleName = "OCMT_PENDING_DATABASE_OLD_ROLE"
 )
 
 // Store is the part of a secret store that is needed here; see secretstore.Store.
@@ -26,11 +28,15 @@ type Store interface {
 // Server is PostgreSQL, as it is reached by addresses.
 type Server interface {
 	// LogIn logs in at an address on a connection of its own, asks a question and logs out. The error wraps
-	// ErrRefused where account or password are refused, and ErrNoAnswer where a pool lets the account in alone.
+	// ErrRefused where account or password are refused, also ErrNoLogin where it is known that the password is right and
+	// the role may not log in, and ErrNoAnswer where a pool lets the account in alone.
 	LogIn(ctx context.Context, address secret.Value) error
 	// Open logs in and keeps the connection, with which a change can be taken back also when nobody can log in.
 	// The error is as for LogIn.
 	Open(ctx context.Context, address secret.Value) (Session, error)
+	// Lock takes the locks of roles in the database of an address. It does not wait: the error is a *LockedError where
+	// another run has one of them.
+	Lock(ctx context.Context, address secret.Value, roles ...string) (Lock, error)
 }
 
 // Session is a connection to PostgreSQL that changes roles. It serves one goroutine.

@@ -47,8 +47,11 @@ type Plan struct {
 	// Notes say what is to be known, and keeps nothing from being done.
 	Notes []string `json:"notes"`
 
-	current, pending Address   // pending has no text in a fresh plan
-	accepted         []Address // which of them log in
+	current, pending Address      // pending has no text in a fresh plan
+	noted            secret.Value // OldRoleName in the store
+	accepted         []Address    // which of them log in
+	barred           string       // the one of their roles that may not log in
+	lock             Lock
 	session          Session
 	oldVerifier      secret.Value
 	entry            secret.Value // the old one of the role in PgBouncer's file
@@ -56,8 +59,9 @@ type Plan struct {
 	poolWait         time.Duration
 }
 
-// Close ends the connection that a plan holds.
+// Close ends the connections that a plan holds, and its lock.
 func (p *Plan) Close(ctx context.Context) {
+	p.Release(ctx)
 	if p.session != nil {
 		p.session.Close(ctx)
 	}
@@ -140,6 +144,9 @@ func (p *Plan) readStore(ctx context.Context, store Store) error {
 	if err != nil {
 		return fmt.Errorf("reading %s from %s: %w", PendingName, p.Store, err)
 	}
+	if p.noted, err = store.Get(ctx, OldRoleName); err != nil {
+		return fmt.Errorf("reading %s from %s: %w", OldRoleName, p.Store, err)
+	}
 	if !pending.IsSet() {
 		return nil
 	}
@@ -166,6 +173,9 @@ func (p *Plan) chooseRoles(two []string) error {
 	inUse := p.current.Role()
 	if len(two) == 0 {
 		p.Role = inUse
+		if p.isPending() && p.noted.IsSet() {
+			return &TwoRolesError{Old: p.noted.Reveal(), New: p.pending.Role()}
+		}
 		if p.isPending() && p.pending.Role() != inUse {
 			return ErrPendingDiffers
 		}
@@ -179,81 +189,12 @@ func (p *Plan) chooseRoles(two []string) error {
 	if p.isStored() {
 		p.Role, p.OldRole = inUse, two[1-at]
 	}
-	if p.isPending() && p.pending.Role() != p.Role {
-		return ErrPendingDiffers
-	}
-	return nil
-}
-
-// findStage finds out by logging in how far an earlier run has come.
-func (p *Plan) findStage(ctx context.Context, parts Parts) error {
-	if err := refusesMadeUp(ctx, parts, p.current); err != nil {
-		return err
-	}
-	accepted, err := accepts(ctx, parts.Server, p.current)
-	if accepted {
-		p.accepted = append(p.accepted, p.current)
-	}
 	switch {
-	case err != nil:
-		return err
-	case p.isStored():
-		// PgBouncer may not know the new password yet; proving it comes first.
-		p.Stage = Stored
-		if !accepted && parts.Pool == nil {
-			return ErrStoreRefused
-		}
-		return nil
 	case !p.isPending():
-		p.Stage = Fresh
-		if !accepted {
-			return ErrStoreRefused
-		}
-		return nil
-	}
-	follows, err := accepts(ctx, parts.Server, p.pending)
-	if follows {
-		p.accepted = append(p.accepted, p.pending)
-	}
-	switch {
-	case err != nil:
-		return err
-	case follows:
-		p.Stage = Changed
-	case accepted:
-		p.Stage = Prepared
-	case parts.Pool != nil && p.OldRole == "":
-		p.Stage = Changed // the server has the new one, and PgBouncer the old one
-	default:
-		return ErrNeither
-	}
-	return nil
-}
-
-// accepts reports whether a server lets in and serves whom an address names.
-func accepts(ctx context.Context, server Server, address Address) (bool, error) {
-	err := server.LogIn(ctx, address.Text())
-	if errors.Is(err, ErrRefused) || errors.Is(err, ErrNoAnswer) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// refusesMadeUp tries a password that nobody has. Where the server accepts it, no log-in proves anything.
-func refusesMadeUp(ctx context.Context, parts Parts, address Address) error {
-	password, err := parts.Make(parts.Random)
-	if err != nil {
-		return err
-	}
-	madeUp, err := address.With(address.Role(), secret.NewValue(password))
-	if err != nil {
-		return err
-	}
-	switch err := parts.Server.LogIn(ctx, madeUp.Text()); {
-	case err == nil:
-		return ErrAnyPassword
-	case !errors.Is(err, ErrRefused):
-		return err
+	case !p.noted.IsSet():
+		return ErrOneRole
+	case p.pending.Role() != p.Role || p.noted.Reveal() != p.OldRole:
+		return &TwoRolesError{Old: p.noted.Reveal(), New: p.pending.Role()}
 	}
 	return nil
 }

@@ -57,16 +57,7 @@ func (p *Plan) compareRoles(ctx context.Context) error {
 	if old.ActsAs == "" {
 		p.Notes = append(p.Notes, fmt.Sprintf("what one of the two roles makes, such as a new table, belongs to it alone: ALTER ROLE … SET role = %s for both of them makes it common", groupOf(old)))
 	}
-	if p.Stage == Fresh {
-		peers, err := p.session.Connections(ctx, p.Role, "")
-		if err != nil {
-			return err
-		}
-		if len(peers) > 0 {
-			return ErrInUse
-		}
-	}
-	return nil
+	return p.refuseUsed(ctx)
 }
 
 // groupOf names a role that both are members of, as SQL writes it; the operator fills in what there is none for.

@@ -51,7 +51,15 @@ type refusalError struct{ cause error }
 
 func (e *refusalError) Error() string { return e.cause.Error() }
 
-func (e *refusalError) Unwrap() []error { return []error{databasepassword.ErrRefused, e.cause} }
+func (e *refusalError) Unwrap() []error {
+	list := []error{databasepassword.ErrRefused, e.cause}
+	var answer *pgconn.PgError
+	// The server looks at NOLOGIN after the password, in the function that also finds out that there is no such role.
+	if errors.As(e.cause, &answer) && answer.Code == "28000" && answer.Routine == "InitializeSessionUserId" && !strings.Contains(answer.Message, "does not exist") {
+		list = append(list, databasepassword.ErrNoLogin)
+	}
+	return list
+}
 
 // asRefusal marks an error as a refusal. PostgreSQL says so by its code (28000, 28P01). A PgBouncer that was itself
 // refused by its server tells its client so with a code for broken protocols (08P01), before 1.20 in words alone.
