@@ -30,6 +30,7 @@ func explain(err error) error {
 		explainRotateAll,
 		explainFinish,
 		explainToken,
+		// These say how far a change has come, which counts more than the failure of a database or a store in them.
 		explainRedisPassword,
 		explainDatabasePassword,
 		explainFinish, // what it explains wraps what others explain

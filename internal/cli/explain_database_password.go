@@ -32,6 +32,10 @@ var databasePasswordReasons = []struct {
 	{databasepassword.ErrNoEntry, ui.ExitRefused, "check that --userlist names the auth_file of the PgBouncer that the servers use; with auth_query, leave --userlist out"},
 	{databasepassword.ErrNoWayBack, ui.ExitRefused, "give ocmt the DATABASE_URL of an account that may read pg_authid, such as postgres, and the servers' file with --store"},
 	{databasepassword.ErrInUse, ui.ExitRefused, "end what uses it, or give its password and the role another purpose: a role that takes turns is used by the servers alone"},
+	{databasepassword.ErrMovedOn, ui.ExitRefused, "this run has changed nothing; run the same command again: it looks anew"},
+	{databasepassword.ErrOneRole, ui.ExitRefused, "ocmt rotate database-password, without --two-roles, finishes it"},
+	{databasepassword.ErrIdle, ui.ExitUsage, "run this without --restarted; it says when the servers are to be restarted"},
+	{databasepassword.ErrOvertaken, ui.ExitPartial, "what stands in the store now is the work of the other run; " + databasePasswordGoOn},
 	{databasepassword.ErrStillUsed, ui.ExitPartial, "restart the servers that have them, then run the same command again; --wait 10m waits for them"},
 	{databasepassword.ErrOldAccepted, ui.ExitPartial, "find out what lets it in, such as a pool that has it in memory; then " + databasePasswordGoOn},
 	{databasepassword.ErrNoAnswer, ui.ExitFailed, "look into the log of the pool; where PgBouncer has passwords in a file, name it with --userlist"},
@@ -51,7 +55,7 @@ func explainDatabasePassword(err error) *ui.Error {
 	var unequal *databasepassword.UnequalError
 	switch {
 	case errors.As(err, &halfway):
-		return &ui.Error{Message: halfway.Error(), Code: ui.ExitPartial, Hints: []string{"the new address stands in the store as OCMT_PENDING_DATABASE_URL: keep it", databasePasswordGoOn}}
+		return explainHalfway(halfway)
 	case errors.As(err, &back):
 		return explainPutBack(back)
 	case errors.As(err, &right):
@@ -64,10 +68,38 @@ func explainDatabasePassword(err error) *ui.Error {
 		}
 		return explained
 	}
+	if explained := explainKeptOut(err); explained != nil {
+		return explained
+	}
 	for _, reason := range databasePasswordReasons {
 		if errors.Is(err, reason.err) {
 			return &ui.Error{Message: err.Error(), Code: reason.code, Hints: []string{reason.hint}}
 		}
+	}
+	return nil
+}
+
+// explainHalfway explains a change that is neither made nor taken back.
+func explainHalfway(halfway *databasepassword.HalfwayError) *ui.Error {
+	explained := &ui.Error{Message: halfway.Error(), Code: ui.ExitPartial, Hints: []string{"the new address stands in the store as OCMT_PENDING_DATABASE_URL: keep it", databasePasswordGoOn}}
+	if errors.Is(halfway, context.Canceled) || errors.Is(halfway, ui.ErrInterrupted) {
+		explained.Message, explained.Code = "interrupted; the change is half done", ui.ExitInterrupted
+	}
+	return explained
+}
+
+// explainKeptOut explains what keeps a run from beginning: another one, or a role that may not log in.
+func explainKeptOut(err error) *ui.Error {
+	var locked *databasepassword.LockedError
+	var two *databasepassword.TwoRolesError
+	var barred *databasepassword.NoLoginError
+	switch {
+	case errors.As(err, &locked):
+		return &ui.Error{Message: locked.Error() + "; this one has changed nothing", Code: ui.ExitRefused, Hints: []string{"wait for it to end, or end it, then run this again: it looks how far the other one has come"}}
+	case errors.As(err, &two):
+		return &ui.Error{Message: two.Error() + "; nothing was changed", Code: ui.ExitRefused, Hints: []string{"run this with --two-roles " + ui.Clean(two.Old+","+two.New) + ", which finishes it"}}
+	case errors.As(err, &barred):
+		return &ui.Error{Message: barred.Error() + "; its password is the one in the store, and nothing was changed", Code: ui.ExitRefused, Hints: []string{"as a superuser: " + ui.Clean(barred.Fix) + "; then run this again"}}
 	}
 	return nil
 }
