@@ -60,7 +60,8 @@ func (c *databasePasswordChange) printPlan() {
 		printer.Line("%s", wrapText("Note: "+ui.Clean(note)+".", helpWidth))
 	}
 	if plan.OldRole == "" && plan.Stage != databasepassword.Stored {
-		printer.Line("%s", wrapText("The moment: from the change until each management server has restarted, the database refuses its new connections. Open ones stay.", helpWidth))
+		printer.Line("%s", wrapText("The moment: from the change until a server has restarted with the new address, the database refuses its new connections. Open ones stay. That is so for each "+
+			"that has "+databasepassword.Setting+": "+c.restartText()+".", helpWidth))
 	}
 }
 
@@ -80,12 +81,18 @@ func (c *databasePasswordChange) Waiting(text string) {
 	c.app.printer.Note("waiting for %s", ui.Clean(text))
 }
 
+// restartText lists what must restart.
+func (c *databasePasswordChange) restartText() string {
+	return strings.Join(restartNames(c.kind.Change), ", ")
+}
+
 // printRestart says who must restart, and why, unless the operator has said that they have.
 func (c *databasePasswordChange) printRestart() {
 	if c.options.Restarted {
 		return
 	}
-	c.app.printer.Line("%s", wrapText("Restart every management server now: it makes its connections with the account and password that it has read at its start.", helpWidth))
+	c.app.printer.Line("%s", wrapText(fmt.Sprintf("Restart now what has %s: %s. The reason: %s. What does not read %s has the old address still: give it the new one before its restart.",
+		databasepassword.Setting, c.restartText(), c.kind.Change.Why, ui.Clean(c.plan.Store)), helpWidth))
 }
 
 // printDone says what was seen, and what is left.
@@ -104,8 +111,16 @@ func (c *databasePasswordChange) printDone() {
 		printer.Line("%s", wrapText("Connections of the pool are its own: they do not tell which servers have restarted.", helpWidth))
 	}
 	if !c.result.OldKnown {
-		printer.Line("%s", wrapText("The old password was not tried, because the store does not have it any more.", helpWidth))
+		printer.Line("%s", wrapText("The old password was not tried, because the store does not have it any more."+c.insteadText(), helpWidth))
 	}
+}
+
+// insteadText says what was seen in place of the refusal of an old password.
+func (c *databasePasswordChange) insteadText() string {
+	if c.plan.OldRole != "" {
+		return " Its role may not log in."
+	}
+	return " PostgreSQL keeps one password for a role, and the new one was seen to log in."
 }
 
 // peersText lists where connections come from.

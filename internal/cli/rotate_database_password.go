@@ -117,7 +117,7 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 		return err
 	}
 	kind, _ := secret.Lookup("database-password")
-	work := &databasePasswordChange{app: a, settings: settings, options: options}
+	work := &databasePasswordChange{app: a, settings: settings, options: options, kind: kind}
 	work.parts = databasepassword.Parts{Store: store, Server: pgpassword.New(work.connecting(), pgpassword.AnswerTimeout), Own: secret.NewValue(settings.DatabaseURL.Reveal()),
 		Reporter: work, Make: kind.Generate, Random: a.deps.Random, Clock: a.deps.Now, Sleep: sleepUnlessDone, Record: work.record}
 	if options.Userlist != "" {
@@ -156,6 +156,7 @@ type databasePasswordChange struct {
 	app      *App
 	settings *config.Settings
 	options  *databasePasswordOptions
+	kind     secret.Kind
 	parts    databasepassword.Parts
 	plan     *databasepassword.Plan // nil until it is made
 	result   databasepassword.Result
@@ -173,6 +174,9 @@ func (c *databasePasswordChange) run(ctx context.Context) (err error) {
 		return causeOf(ctx, err)
 	}
 	c.result.Left = []databasepassword.Peer{}
+	if c.options.Restarted && c.plan.Stage != databasepassword.Stored {
+		return databasepassword.ErrIdle
+	}
 	c.printPlan()
 	if err := c.tellRecord(ctx); err != nil {
 		return causeOf(ctx, err)
@@ -223,11 +227,12 @@ func (c *databasePasswordChange) question() string {
 }
 
 // confirmRestart makes sure that somebody says that the servers have restarted, before the old one of two roles is
-// locked: a server that has no connection at the moment would be locked out with it. --yes does not say so.
+// locked: a server that has no connection at the moment would be locked out with it. --yes does not say so. While it is asked, other runs may go on with the change.
 func (c *databasePasswordChange) confirmRestart(ctx context.Context) error {
 	if c.plan.OldRole == "" || c.options.Restarted {
 		return nil
 	}
+	c.plan.Release(ctx)
 	if c.app.printer.Interactive() && !c.app.globals.yes {
 		err := c.app.printer.Confirm(ctx, ui.Question{Text: fmt.Sprintf("Have all of them restarted, and is the role %s to be locked?", ui.Clean(c.plan.OldRole))})
 		if err == nil || !errors.Is(err, ui.ErrDeclined) {
@@ -249,7 +254,8 @@ func (c *databasePasswordChange) repeatedFlags() string {
 	return b.String()
 }
 
-// tellRecord says what will become of the entry.
+// tellRecord says what will become of the entry. A file that cannot be written is an error: without its entry, the
+// change would stay half done.
 func (c *databasePasswordChange) tellRecord(ctx context.Context) error {
 	address := c.plan.Working()
 	if own := c.parts.Own; own.IsSet() && c.plan.Stage != databasepassword.Changed {
@@ -257,7 +263,7 @@ func (c *databasePasswordChange) tellRecord(ctx context.Context) error {
 	} else if own.IsSet() {
 		address = c.plan.Follow(own)
 	}
-	if !address.IsSet() { // nothing logs in before PgBouncer has read its file
+	if !address.IsSet() && c.settings.Record == "" { // nothing logs in before PgBouncer has read its file
 		return nil
 	}
 	record, done, err := c.openRecord(address)
@@ -266,6 +272,9 @@ func (c *databasePasswordChange) tellRecord(ctx context.Context) error {
 	}
 	defer done()
 	if err := c.app.tellRecord(ctx, record); err != nil {
+		if c.settings.Record != "" {
+			return err
+		}
 		c.app.warnUnrecorded(err.Error())
 	}
 	return nil
@@ -297,5 +306,5 @@ func (c *databasePasswordChange) record(ctx context.Context, result *databasepas
 	}
 	defer done()
 	return record.Add(ctx, chain.Event{Action: chain.ActionSecretRotated, Subject: databasepassword.Setting, Details: map[string]any{"kind": "database-password",
-		"role": c.plan.Role, "old_role": c.plan.OldRole, "new_accepted": result.NewAccepted, "old_refused": result.OldRefused, "old_role_locked": result.OldRoleLocked}})
+		"role": c.plan.Role, "old_role": c.plan.OldRole, "new_accepted": result.NewAccepted, "old_known": result.OldKnown, "old_refused": result.OldRefused, "old_role_locked": result.OldRoleLocked}})
 }
