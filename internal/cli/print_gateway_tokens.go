@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,7 +68,7 @@ func (t *tokenRenewal) printResult(plan *usertoken.Plan, result *usertoken.Resul
 	t.printUsers(plan.Table.Containers, result.Users)
 }
 
-// maxListed is how many users are listed on the screen.
+// maxListed is how many users are listed on the screen, where the others are or can be had in a file.
 const maxListed = 20
 
 // concernedUsers returns the users who have a container, or all where the database does not tell.
@@ -98,39 +97,20 @@ func (t *tokenRenewal) printUsers(containers bool, all []usertoken.Owner) {
 		return
 	}
 	table := ui.Table{Columns: []ui.Column{{Title: "USER"}, {Title: "E-MAIL", Flexible: true}, {Title: "CONTAINER", Flexible: true}}}
-	for _, user := range users[:min(len(users), maxListed)] {
+	shown := min(len(users), maxListed)
+	if t.list != nil && !t.list.written {
+		shown = len(users)
+	}
+	for _, user := range users[:shown] {
 		table.Rows = append(table.Rows, ui.Row(user.User, user.Email, user.Container))
 	}
 	printer.Table(table)
-	switch more := int64(len(users) - maxListed); {
-	case more > 0 && t.options.List == "":
+	switch more := int64(len(users) - shown); {
+	case more > 0 && t.list == nil:
 		printer.Line("And %s more. The same command with --dry-run --list FILE lists all of them.", ui.Number(more))
 	case more > 0:
-		printer.Line("And %s more, in %s.", ui.Number(more), ui.Clean(t.options.List))
+		printer.Line("And %s more, in %s.", ui.Number(more), ui.Clean(t.list.name))
 	}
-}
-
-// writeList writes users whose containers are to be made anew into the file of --list, as CSV with a header.
-func (t *tokenRenewal) writeList(users []usertoken.Owner) error {
-	var text strings.Builder
-	writer := csv.NewWriter(&text)
-	_ = writer.Write([]string{"user", "email", "container"}) // a builder takes everything
-	for _, user := range users {
-		_ = writer.Write([]string{user.User, guardCell(ui.Clean(user.Email)), guardCell(ui.Clean(user.Container))})
-	}
-	writer.Flush()
-	if err := writePrivateFile(t.app.path(t.options.List), text.String(), false, listAdvice); err != nil {
-		return fmt.Errorf("writing the list of users: %w", err)
-	}
-	return nil
-}
-
-// guardCell returns a cell that no spreadsheet takes for a formula (OWASP, CSV injection).
-func guardCell(cell string) string {
-	if strings.IndexAny(cell, "=+-@＝＋－＠") == 0 {
-		return "'" + cell
-	}
-	return cell
 }
 
 // recordBegin adds an entry to the tool's own record before the first token is written.

@@ -87,9 +87,6 @@ same command renews all of them, those that are new as well.
 	return cmd
 }
 
-// listAdvice says what to do where the file of --list is there.
-const listAdvice = "name another file with --list, or move that one away"
-
 func (a *App) runRotateGatewayTokens(ctx context.Context, settings *config.Settings, options *gatewayTokensOptions) error {
 	ring, err := settings.Keyring(nil)
 	if err != nil {
@@ -130,6 +127,7 @@ type tokenRenewal struct {
 	options  *gatewayTokensOptions
 	ring     *crypto.Keyring
 	pacing   *migrate.Pacing
+	list     *listFile // of --list; nil for none
 }
 
 func (t *tokenRenewal) run(ctx context.Context) error {
@@ -144,23 +142,50 @@ func (t *tokenRenewal) run(ctx context.Context) error {
 	t.printPlan(plan)
 	if t.options.DryRun {
 		sources.Store = usertoken.NewDryRun(store)
-		return t.renew(ctx, sources, plan, t.printDryRun)
-	}
-	if plan.Renewable() > 0 {
-		if err := t.app.tellRecord(asking, t.db.chain); err != nil {
-			return causeOf(asking, err)
-		}
-		if err := t.app.printer.Confirm(asking, t.question(plan)); err != nil {
+		if err := t.makeList(); err != nil {
 			return err
 		}
-		if err := t.recordBegin(asking, plan); err != nil {
-			return causeOf(asking, err)
-		}
+		return t.renew(ctx, sources, plan, t.printDryRun)
+	}
+	if err := t.begin(asking, plan); err != nil {
+		return err
 	}
 	return t.renew(ctx, sources, plan, func(plan *usertoken.Plan, result *usertoken.Result) error {
 		t.printResult(plan, result)
 		return t.recordEnd(ctx, plan, result)
 	})
+}
+
+// begin asks, makes the file of --list, and records that the tokens are about to be renewed.
+func (t *tokenRenewal) begin(ctx context.Context, plan *usertoken.Plan) error {
+	if plan.Renewable() == 0 {
+		return t.makeList()
+	}
+	if err := t.app.tellRecord(ctx, t.db.chain); err != nil {
+		return causeOf(ctx, err)
+	}
+	if err := t.app.printer.Confirm(ctx, t.question(plan)); err != nil {
+		return err
+	}
+	if err := t.makeList(); err != nil {
+		return err
+	}
+	if err := t.recordBegin(ctx, plan); err != nil {
+		err = causeOf(ctx, err)
+		if t.list == nil {
+			return err
+		}
+		return joinErrors(err, t.list.remove())
+	}
+	return nil
+}
+
+// makeList makes the file of --list, where one is asked for.
+func (t *tokenRenewal) makeList() (err error) {
+	if t.options.List != "" {
+		t.list, err = makeListFile(t.options.List, t.app.path(t.options.List))
+	}
+	return err
 }
 
 // plan looks up the names, and takes the census.
@@ -195,9 +220,12 @@ func (t *tokenRenewal) renew(ctx context.Context, sources usertoken.Sources, pla
 	result, err := usertoken.Renew(ctx, sources, plan, t.app.stop.Graceful, shown)
 	shown.end()
 	stopWatching()
+	unlisted := t.writeList(plan, result) // before the screen says where the list is
 	err = joinErrors(withoutResuming(causeOf(ctx, err)), tell(plan, result))
-	if t.options.List != "" {
-		err = joinErrors(err, t.writeList(concernedUsers(plan.Table.Containers, result.Users)))
+	if err != nil && unlisted != nil { // one of them is explained at the end
+		t.app.printer.Warn("%s", ui.Clean(unlisted.Error()))
+	} else if unlisted != nil {
+		err = unlisted
 	}
 	return joinErrors(err, t.app.printer.Document("rotate-gateway-tokens", newGatewayTokensDocument(t.options.DryRun, plan, result)))
 }
