@@ -140,9 +140,22 @@ func isSet(sources *Sources, names []string) (list []string) {
 	return list
 }
 
+// lastChange returns when a secret was last changed, by the tool's own record. The error is errNoRecord where there is
+// no record.
+func lastChange(ctx context.Context, source LifecycleSource, name string) (at time.Time, found bool, err error) {
+	entries, there, err := source.Entries(ctx, chain.Query{Actions: []string{chain.ActionSecretRotated}, Subject: name})
+	if err == nil && !there {
+		err = errNoRecord
+	}
+	if err != nil {
+		return at, false, err
+	}
+	return chain.LastChange(entries), len(entries) > 0, nil
+}
+
 // rotatedAt returns when a secret was last rotated, by the record or by a key's retirement.
 func rotatedAt(ctx context.Context, sources *Sources, source LifecycleSource, name string) (at time.Time, found bool, err error) {
-	at, found, err = newest(ctx, source, chain.Query{Actions: []string{chain.ActionSecretRotated}, Subject: name})
+	at, found, err = lastChange(ctx, source, name)
 	if name != encryptionKey || err != nil && !errors.Is(err, errNoRecord) {
 		return at, found, err
 	}

@@ -72,7 +72,7 @@ func Events(ctx context.Context, sources *Sources) (list []Event, err error) {
 		list = append(list, Event{At: one.Happened(), Kind: found.kind, Label: joinWords(one.Subject, found.label)})
 	}
 	for _, name := range isSet(sources, quarterly) {
-		at, rotated, err := newest(ctx, sources.Lifecycle.it, chain.Query{Actions: []string{chain.ActionSecretRotated}, Subject: name})
+		at, rotated, err := lastChange(ctx, sources.Lifecycle.it, name)
 		if err != nil && !errors.Is(err, errNoRecord) {
 			return nil, err
 		}

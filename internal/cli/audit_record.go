@@ -33,11 +33,14 @@ func eventNames() []string { return slices.Sorted(maps.Keys(reportedEvents)) }
 // utcTimeFlag is a flag that holds a time with its zone.
 type utcTimeFlag struct{ time.Time }
 
-// Set reads a time of RFC 3339.
+// Set reads a time of RFC 3339. One before 1970 is a slip, and the zero time stands for none.
 func (f *utcTimeFlag) Set(text string) error {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return errors.New("it must be a time with its zone, such as 2026-03-01T04:30:00Z")
+	}
+	if at.Before(time.Unix(0, 0)) {
+		return errors.New("it must be a time since 1970")
 	}
 	f.Time = at
 	return nil

@@ -53,7 +53,8 @@ type Report struct {
 // keyActions are the actions of entries that tell which key values are under.
 var keyActions = []string{chain.ActionKeyInPlace, chain.ActionRunBegun, chain.ActionRollbackBegun, chain.ActionKeyPutBack, chain.ActionKeyRetired}
 
-// Look reads the record, and says of each kind whether it is to be changed at a time.
+// Look reads the record, and says of each kind whether it is to be changed at a time. Of what operators reported of a
+// kind the last entry counts (chain.LastChange).
 func Look(ctx context.Context, record Record, kinds []secret.Kind, now time.Time) (Report, error) {
 	entries, there, err := record.Entries(ctx, chain.Query{Actions: append([]string{chain.ActionSecretRotated, chain.ActionIncidentOpened}, keyActions...)})
 	if err != nil {
@@ -61,20 +62,21 @@ func Look(ctx context.Context, record Record, kinds []secret.Kind, now time.Time
 	}
 	report := Report{Recorded: there}
 	entries = slices.SortedFunc(slices.Values(entries), func(a, b chain.Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	rotated := map[string]time.Time{}
+	rotated := map[string][]chain.Entry{}
 	for _, entry := range entries {
-		switch at := entry.Happened(); entry.Action {
+		switch entry.Action {
 		case chain.ActionSecretRotated:
-			rotated[entry.Subject] = later(rotated[entry.Subject], at)
+			rotated[entry.Subject] = append(rotated[entry.Subject], entry)
 		case chain.ActionIncidentOpened:
-			report.Incident = later(report.Incident, at)
+			report.Incident = later(report.Incident, entry.Happened())
 		}
 	}
 	for _, kind := range kinds {
-		var changed time.Time
+		var changes []chain.Entry
 		for _, subject := range Subjects(kind) {
-			changed = later(changed, rotated[subject])
+			changes = append(changes, rotated[subject]...)
 		}
+		changed := chain.LastChange(changes)
 		if kind.VersionSetting != "" {
 			changed = later(changed, keyChanged(entries))
 		}

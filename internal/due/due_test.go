@@ -28,6 +28,13 @@ func (r *record) add(action, subject string, days int) *record {
 	return r
 }
 
+// report adds what an operator reported, as of a day.
+func (r *record) report(subject string, days int) *record {
+	details, _ := json.Marshal(map[string]string{"note": "", "happened_at": chain.FormatTime(daysAgo(days))}) // strings encode
+	r.entries = append(r.entries, chain.Entry{Sequence: int64(len(r.entries) + 1), At: now, Action: chain.ActionSecretRotated, Subject: subject, Details: details})
+	return r
+}
+
 func (r *record) Entries(_ context.Context, query chain.Query) (list []chain.Entry, there bool, err error) {
 	for i := len(r.entries) - 1; i >= 0; i-- {
 		if query.Takes(r.entries[i]) {
@@ -58,6 +65,10 @@ func TestStates(t *testing.T) {
 		"in its quarter":               {(&record{}).add(rotated, "ADMIN_TOKEN", 99), "admin-token", due.InTime, 99, -1},
 		"beyond its quarter":           {(&record{}).add(rotated, "ADMIN_TOKEN", 101), "admin-token", due.Overdue, 101, 1},
 		"twice, the later one first":   {(&record{}).add(rotated, "ADMIN_TOKEN", 5).add(rotated, "ADMIN_TOKEN", 120), "admin-token", due.InTime, 5, -95},
+		"reported wrongly, then right": {(&record{}).report("ADMIN_TOKEN", 5).report("ADMIN_TOKEN", 120), "admin-token", due.Overdue, 120, 20},
+		"corrected by another setting": {(&record{}).report("MANAGEMENT_API_TOKEN", 5).report("INTERNAL_ADMIN_TOKEN", 9), "internal-admin-token", due.InTime, 9, -1000},
+		"made, and reported as older":  {(&record{}).add(rotated, "ADMIN_TOKEN", 5).report("ADMIN_TOKEN", 120), "admin-token", due.InTime, 5, -95},
+		"made before the report":       {(&record{}).add(rotated, "ADMIN_TOKEN", 200).report("ADMIN_TOKEN", 5).report("ADMIN_TOKEN", 120), "admin-token", due.Overdue, 120, 20},
 		"by its other setting":         {(&record{}).add(rotated, "MANAGEMENT_API_TOKEN", 5), "internal-admin-token", due.InTime, 5, -1000},
 		"by a setting of two":          {(&record{}).add(rotated, "AUTH_TOKEN", 5), "agent-token", due.Unknown, -1, -1000},
 		"without a setting":            {(&record{}).add(rotated, "gateway-tokens", 5), "gateway-tokens", due.InTime, 5, -1000},

@@ -90,6 +90,8 @@ func TestQuarterlyRotation(t *testing.T) {
 	d.record(chain.ActionSecretRotated, "ADMIN_TOKEN", 10)
 	want(t, "it was rotated", d.lifecycle(super, "OCMT-LIF-001", 0, given), audit.Pass)
 	wantGap(t, d.lifecycle(d.closed(), "OCMT-LIF-001", 0, given), "ocmt.record")
+	d.record(chain.ActionSecretRotated, "ADMIN_TOKEN", 120)
+	want(t, "it was not, as the entry behind it says", d.lifecycle(super, "OCMT-LIF-001", 0, given), audit.Found)
 }
 
 // If this fails, a rotation that somebody broke off stays half done, and nobody is told.
