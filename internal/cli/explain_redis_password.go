@@ -39,13 +39,17 @@ func explainRedisPassword(err error) *ui.Error {
 		return explainFind(find)
 	case errors.As(err, &missing):
 		return &ui.Error{Message: missing.Error(), Code: ui.ExitUsage, Hints: []string{"name the store that the servers read with --store"}}
+	case errors.Is(err, redispassword.ErrOvertaken):
+		return &ui.Error{Message: redispassword.ErrOvertaken.Error() + "; it was left so", Code: ui.ExitRefused, Hints: []string{"ocmt rotate redis-password looks at it anew"}}
 	case errors.Is(err, redispassword.ErrIdle):
 		return &ui.Error{Message: redispassword.ErrIdle.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt rotate redis-password begins one"}}
 	case errors.Is(err, redispassword.ErrBack):
 		return &ui.Error{Message: redispassword.ErrBack.Error(), Code: ui.ExitUsage, Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted ends it"}}
 	case errors.Is(err, redispassword.ErrContradiction):
 		return &ui.Error{Message: redispassword.ErrContradiction.Error(), Code: ui.ExitRefused,
-			Hints: []string{"see which of the passwords Redis takes, put it into " + redispassword.NameAddress + ", and take both names out of the store"}}
+			Hints: []string{"see which of the three passwords the servers log in with, and leave that one in " + redispassword.NameAddress,
+				"take the other two away at each server of Redis, with ACL SETUSER and ! before the SHA-256 of the password, and save it (ACL SAVE or CONFIG REWRITE): until then Redis takes them too",
+				"then take " + redispassword.NamePending + ", " + redispassword.NamePrevious + " and " + redispassword.NameSince + " out of the store"}}
 	case errors.Is(err, redispassword.ErrAddress), errors.Is(err, redispassword.ErrSeveral), errors.Is(err, redispassword.ErrNoPassword):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
 	}

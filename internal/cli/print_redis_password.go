@@ -48,6 +48,10 @@ func yesNo(is bool) string {
 func (c *redisPasswordChange) planTexts() (texts []string) {
 	plan := c.plan
 	switch {
+	case plan.Unread:
+		texts = append(texts, "A change is being taken back: REDIS_URL has had the old password all the time, and the one that was made is to be taken away.")
+	case plan.CutIn:
+		texts = append(texts, "Taking a change back was cut off: REDIS_URL still has the new password. --back goes on with it; --restarted takes the old one away instead.")
 	case plan.Stage == redispassword.Switched && plan.Back:
 		texts = append(texts, "A change is being taken back: REDIS_URL has the old password again, and the one that it had meanwhile is to be taken away.")
 	case plan.Stage == redispassword.Switched:
@@ -98,6 +102,14 @@ func (c *redisPasswordChange) tellRestart() {
 	if len(c.plan.Clients) > 0 {
 		c.app.tell((&redispassword.LeftError{Clients: c.plan.Clients}).Error() + ".")
 	}
+}
+
+// halfDone says what Redis takes until the change ends.
+func (c *redisPasswordChange) halfDone() string {
+	if c.plan.Mode == redispassword.Replace {
+		return "Redis takes the password of REDIS_URL alone: a server that has not restarted since is locked out once its connection is cut"
+	}
+	return "Redis takes both passwords until the servers have restarted"
 }
 
 // printDone says what is so now, and what was not seen.

@@ -190,15 +190,15 @@ func (c *redisPasswordChange) run(ctx context.Context) error {
 	c.plan, c.result.Stage, c.result.Back = plan, plan.Stage, plan.Back
 	c.printPlan()
 	switch {
-	case c.options.Restarted && plan.Stage != redispassword.Switched, c.options.Back && plan.Stage == redispassword.Idle:
+	case c.options.Restarted && plan.Stage != redispassword.Switched:
 		return redispassword.ErrIdle
-	case c.options.Back && plan.Back:
-		return redispassword.ErrBack
+	case c.options.Back && plan.CheckBack() != nil:
+		return plan.CheckBack()
 	case plan.Check() != nil:
 		return plan.Check()
 	case c.options.DryRun:
 		return nil
-	case c.options.Back:
+	case c.options.Back || plan.Unread && !c.options.Restarted:
 		return c.takeBack(ctx)
 	case plan.Stage != redispassword.Switched:
 		if err := c.begin(ctx); err != nil {
@@ -254,8 +254,7 @@ func (c *redisPasswordChange) goOn(ctx context.Context) error {
 			return err
 		}
 	}
-	return &ui.Error{Message: "Redis takes both passwords until the servers have restarted", Code: ui.ExitPartial,
-		Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted", redisChangeBack}}
+	return &ui.Error{Message: c.halfDone(), Code: ui.ExitPartial, Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted", redisChangeBack}}
 }
 
 // await waits until no connection is left from before the change.
@@ -266,10 +265,10 @@ func (c *redisPasswordChange) await(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.plan = plan
-		if err := plan.Check(); err != nil {
+		if err := errors.Join(plan.CheckSame(c.plan), plan.Check()); err != nil {
 			return err
 		}
+		c.plan = plan
 		if len(plan.Clients) == 0 || c.options.AllowOldConnections {
 			return nil
 		}
@@ -284,7 +283,7 @@ func (c *redisPasswordChange) await(ctx context.Context) error {
 
 // finish takes the other password away, and records the change.
 func (c *redisPasswordChange) finish(ctx context.Context) error {
-	result, err := redispassword.Finish(ctx, c.sources, c.allowed())
+	result, err := redispassword.Finish(ctx, c.sources, c.plan, c.allowed())
 	var left *redispassword.LeftError
 	if errors.As(err, &left) {
 		c.plan.Clients = left.Clients

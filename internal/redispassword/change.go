@@ -10,13 +10,39 @@ import (
 
 // Begin brings a change to Switched: a new password is made and kept in the store, every server accepts it,
 // and the store has it in REDIS_URL. A change that was cut off goes on. The result says what was done, also beside
-// an error. Errors: *RefusedError, *StepError, and those of the store.
+// an error. Errors: *RefusedError, ErrOvertaken, *StepError, and those of the store; in a *HalfwayError where a
+// change is under way.
 func Begin(ctx context.Context, sources Sources, plan *Plan) (*Result, error) {
 	r := plan.begin(sources)
 	if err := plan.Check(); err != nil {
 		return r.result, err
 	}
-	return r.result, r.toSwitched(ctx)
+	if err := r.readAnew(ctx); err != nil {
+		return r.result, err
+	}
+	return r.result, r.wrap(r.toSwitched(ctx))
+}
+
+// readAnew reads the store again, because a question may have stood for hours since the plan was made. The error
+// is ErrOvertaken where another run has changed it.
+func (r *run) readAnew(ctx context.Context) error {
+	held, err := readStore(ctx, r.sources.Store)
+	switch {
+	case err != nil:
+		return err
+	case !held.isSame(r.stored):
+		return ErrOvertaken
+	}
+	r.stored = held
+	return nil
+}
+
+// wrap says of an error that a change is under way.
+func (r *run) wrap(err error) error {
+	if err == nil || r.Stage == Idle {
+		return err
+	}
+	return &HalfwayError{err}
 }
 
 func (r *run) toSwitched(ctx context.Context) error {
@@ -25,7 +51,7 @@ func (r *run) toSwitched(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := putPending(ctx, r.sources.Store, made); err != nil {
+		if err := r.stored.putPending(ctx, r.sources.Store, made); err != nil {
 			return err
 		}
 		r.did(r.Place, "a new password was made, and is kept as "+NamePending)
@@ -55,33 +81,48 @@ func (r *run) toSwitched(ctx context.Context) error {
 		}
 	}
 	if r.stored.switchedAt().IsZero() {
-		return r.noteMoment(ctx, r.stored.isBack())
+		return r.noteMoment(ctx, r.stored.back)
 	}
 	return nil
 }
 
 // Finish takes the other password away, once no connection is left from before the change, and proves at
-// every server that it is refused and the one in REDIS_URL accepted. Errors: ErrIdle, *LeftError,
-// *RefusedError, *StepError, and those of the store.
-func Finish(ctx context.Context, sources Sources, options Options) (*Result, error) {
+// every server that it is refused and the one in REDIS_URL accepted. Asked is the plan of the change that the
+// operator has been asked about: no other is ended. Errors: ErrIdle, ErrOvertaken, *LeftError, *RefusedError,
+// *StepError, and those of the store; the last two in a *HalfwayError.
+func Finish(ctx context.Context, sources Sources, asked *Plan, options Options) (*Result, error) {
 	plan, err := MakePlan(ctx, sources, options)
 	if err != nil {
 		return &Result{}, err
 	}
 	r := plan.begin(sources)
 	switch {
-	case plan.Stage != Switched:
+	case asked.Stage != Switched:
 		return r.result, ErrIdle
+	case plan.CheckSame(asked) != nil:
+		return r.result, plan.CheckSame(asked)
 	case plan.Check() != nil:
 		return r.result, plan.Check()
 	}
 	if err := r.toSwitched(ctx); err != nil {
-		return r.result, err
+		return r.result, r.wrap(err)
 	}
 	if len(plan.Clients) > 0 && !options.OldClients {
 		return r.result, &LeftError{Since: plan.Since, Clients: plan.Clients}
 	}
-	return r.result, r.finish(ctx, plan.Back)
+	return r.result, r.wrap(r.end(ctx))
+}
+
+// end takes the other password away. The store has a mark of it first, so that a run that would take the
+// change back at the same time does not.
+func (r *run) end(ctx context.Context) error {
+	if err := r.stored.claimEnd(ctx, r.sources.Store); err != nil {
+		return err
+	}
+	if err := r.reread(ctx); err != nil {
+		return err
+	}
+	return r.finish(ctx, r.stored.back)
 }
 
 // finish takes the other password away. Back says that it is the one that was made.
@@ -151,28 +192,51 @@ func (r *run) setRequirePass(ctx context.Context, node *NodePlan, gone, stays se
 	return r.saveConfig(ctx, node)
 }
 
-// Back takes a change back. A pending password, which no server of the deployment has read, is taken away at
-// once. After the store was changed, the password from before goes back into REDIS_URL; the servers must
-// restart again, and Finish takes the other one away. Errors: ErrIdle, ErrBack, *RefusedError, *StepError,
-// and those of the store.
-func Back(ctx context.Context, sources Sources, plan *Plan) (*Result, error) {
-	r := plan.begin(sources)
+// CheckBack returns why the change cannot be taken back: ErrIdle, ErrBack, or a *RefusedError.
+func (p *Plan) CheckBack() error {
 	switch {
-	case plan.Stage == Idle:
-		return r.result, ErrIdle
-	case plan.Back:
-		return r.result, ErrBack
-	case plan.Check() != nil:
-		return r.result, plan.Check()
-	case plan.Stage == Pending:
-		return r.result, r.dropPending(ctx)
+	case p.Stage == Idle:
+		return ErrIdle
+	case p.Back && !p.stored.isUnread():
+		return ErrBack
+	case p.Check() != nil:
+		return p.Check()
+	case p.stored.isEnding():
+		return &RefusedError{[]Obstacle{{Where: p.Place, Message: "the other password is being taken away already", Fix: "finish this change, then make another"}}}
+	case p.Stage == Pending || p.Back:
+		return nil
 	}
-	for _, node := range plan.Nodes {
-		if plan.Mode == Overlap && !node.AcceptsOther {
-			return r.result, &RefusedError{[]Obstacle{{Where: node.Address, Message: "it no longer takes the old password", Fix: "finish this change, then make another"}}}
+	for _, node := range p.Nodes {
+		if p.Mode == Overlap && !node.AcceptsOther {
+			return &RefusedError{[]Obstacle{{Where: node.Address, Message: "it no longer takes the old password", Fix: "finish this change, then make another"}}}
 		}
 	}
-	return r.result, r.swapBack(ctx)
+	return nil
+}
+
+// Back takes a change back. A pending password, which no server of the deployment has read, is taken away at
+// once. After the store was changed, the password from before goes back into REDIS_URL; the servers must
+// restart again, and Finish takes the other one away. Errors: those of CheckBack, ErrOvertaken, *StepError, and
+// those of the store; in a *HalfwayError once Redis may have been changed.
+func Back(ctx context.Context, sources Sources, plan *Plan) (*Result, error) {
+	r := plan.begin(sources)
+	if err := plan.CheckBack(); err != nil {
+		return r.result, err
+	}
+	if err := r.readAnew(ctx); err != nil {
+		return r.result, err
+	}
+	isUnread := plan.Stage == Pending || plan.stored.isUnread()
+	if err := r.stored.claimBack(ctx, r.sources.Store); err != nil {
+		return r.result, err
+	}
+	if err := r.reread(ctx); err != nil {
+		return r.result, r.wrap(err)
+	}
+	if isUnread {
+		return r.result, r.wrap(r.dropPending(ctx))
+	}
+	return r.result, r.wrap(r.swapBack(ctx))
 }
 
 // dropPending takes a pending password away.
@@ -200,7 +264,7 @@ func (r *run) swapBack(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.stored.swap(ctx, r.sources.Store, sinceText(time.Time{}, true)); err != nil {
+	if err := r.stored.swap(ctx, r.sources.Store); err != nil {
 		return err
 	}
 	if err := r.reread(ctx); err != nil {

@@ -65,7 +65,7 @@ func (d *deployment) begin() *redispassword.Result {
 
 func (d *deployment) finish() *redispassword.Result {
 	d.t.Helper()
-	result, err := redispassword.Finish(context.Background(), d.sources(), d.options)
+	result, err := redispassword.Finish(context.Background(), d.sources(), d.plan(), d.options)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestConnectionsFromBefore(t *testing.T) {
 	}
 	d.begin()
 	var left *redispassword.LeftError
-	_, err := redispassword.Finish(context.Background(), d.sources(), d.options)
+	_, err := redispassword.Finish(context.Background(), d.sources(), d.plan(), d.options)
 	if !errors.As(err, &left) || len(left.Clients) != 1 || left.Clients[0].From != "127.0.0.1" || left.Clients[0].Count != 1 {
 		t.Fatalf("the connection from before the change is not named: %v %+v", err, left)
 	}

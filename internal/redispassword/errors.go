@@ -50,8 +50,7 @@ func (e *RefusedError) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// StepError says which step failed at a server. What was done before stays done, and the same change goes on
-// from there.
+// StepError says which step failed at a server. What was done before stays done.
 type StepError struct {
 	Where, Doing string
 	Cause        error
@@ -62,6 +61,19 @@ func (e *StepError) Error() string { return e.Where + ": " + e.Doing + ": " + e.
 
 // Unwrap returns the cause.
 func (e *StepError) Unwrap() error { return e.Cause }
+
+// HalfwayError says that a change is under way that was not brought further. The same change goes on from there.
+type HalfwayError struct{ Cause error }
+
+// Error returns the cause.
+func (e *HalfwayError) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *HalfwayError) Unwrap() error { return e.Cause }
+
+// ErrOvertaken says that the store has another change than the one that the operator was asked about, or the
+// same one at another stage.
+var ErrOvertaken = errors.New("the store is not as it was when the question was asked: another run of ocmt has changed the password meanwhile, or somebody by hand")
 
 // The reasons why a step failed though the server answered.
 var (

@@ -105,7 +105,7 @@ func (d *deployment) makeAll() error {
 	if _, err := redispassword.Begin(context.Background(), d.sources(), plan); err != nil {
 		return err
 	}
-	_, err = redispassword.Finish(context.Background(), d.sources(), d.options)
+	_, err = redispassword.Finish(context.Background(), d.sources(), plan, d.options)
 	return err
 }
 
@@ -213,7 +213,7 @@ func takeBack(t *testing.T, d *deployment) func(when, old string) {
 			t.Fatalf("%s: taking back: %v", when, err)
 		}
 		d.checkNotLockedOut(when, plan.Mode)
-		if _, err := redispassword.Finish(context.Background(), d.sources(), d.options); err != nil && !errors.Is(err, redispassword.ErrIdle) {
+		if _, err := redispassword.Finish(context.Background(), d.sources(), plan, d.options); err != nil && !errors.Is(err, redispassword.ErrIdle) {
 			t.Fatalf("%s: finishing after taking back: %v", when, err)
 		}
 		if d.password() != old {

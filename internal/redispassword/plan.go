@@ -55,6 +55,8 @@ type Plan struct {
 	User      string // whose password is changed
 	Stage     Stage
 	Back      bool // the change is being taken back
+	Unread    bool // it is taken back, and no server of the deployment has read the other password
+	CutIn     bool // taking it back was begun, and REDIS_URL still has the new password
 	Mode      Mode
 	Since     time.Time // when the address got its password; the zero time where that is not known
 	Topology  Topology
@@ -75,7 +77,7 @@ func MakePlan(ctx context.Context, sources Sources, options Options) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Place: sources.Store.Place(), User: held.address.User, Stage: held.stage, Back: held.isBack(), Since: held.switchedAt(), stored: held}
+	plan := &Plan{Place: sources.Store.Place(), User: held.address.User, Stage: held.stage, Back: held.back, Unread: held.isUnread(), CutIn: held.cutIn, Since: held.switchedAt(), stored: held}
 	sources.Finder.LogInWith(plan.User, held.current(), held.other())
 	if plan.servers, err = sources.Finder.Find(ctx); err != nil {
 		return nil, &FindError{err}
@@ -239,7 +241,7 @@ func (p *Plan) lookAtClients(ctx context.Context) error {
 		for _, client := range clients {
 			watched = watched || strings.HasPrefix(client.Name, sentinelName) && p.isOf(client)
 		}
-		if p.Stage == Switched {
+		if p.Stage == Switched && !p.Unread {
 			p.Clients = append(p.Clients, p.findOld(node.Address, now, clients)...)
 		}
 	}
@@ -286,6 +288,14 @@ func (p *Plan) findOld(node string, now time.Time, clients []Client) (old []OldC
 		old[at].Seconds = max(old[at].Seconds, seconds)
 	}
 	return old
+}
+
+// CheckSame returns ErrOvertaken where the plan is not one of the change that was asked about.
+func (p *Plan) CheckSame(asked *Plan) error {
+	if !p.stored.isSame(asked.stored) {
+		return ErrOvertaken
+	}
+	return nil
 }
 
 // Check returns a *RefusedError where something keeps the change from going on.

@@ -221,7 +221,7 @@ func (r *run) reread(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.stored, r.Stage, r.result.Stage, r.result.Back = held, held.stage, held.stage, held.isBack()
+	r.stored, r.Stage, r.result.Stage, r.result.Back = held, held.stage, held.stage, held.back
 	r.sources.Finder.LogInWith(r.User, held.current(), held.other())
 	return nil
 }
