@@ -26,14 +26,13 @@ func explain(err error) error {
 	if errors.As(err, &explained) {
 		return err
 	}
+	// The first say how far a change has come, which counts more than the failure of a database or a store in them.
 	for _, explainKind := range []func(error) *ui.Error{
 		explainRotateAll,
 		explainFinish,
 		explainToken,
-		// These say how far a change has come, which counts more than the failure of a database or a store in them.
 		explainRedisPassword,
 		explainDatabasePassword,
-		explainFinish, // what it explains wraps what others explain
 		explainStory,
 		explainRotation,
 		explainRun,
@@ -45,8 +44,6 @@ func explain(err error) error {
 		explainSteering,
 		explainDatabase,
 		explainSettings,
-		explainRedisPassword,
-		explainDatabasePassword,
 	} {
 		if explained := explainKind(err); explained != nil {
 			return explained

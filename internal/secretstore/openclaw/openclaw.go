@@ -149,6 +149,29 @@ func (s *Store) parse(text []byte) (document, error) {
 // another one. Where the file holds the new token already, it writes nothing. A file without the token and
 // one with an empty token both hold none.
 func (s *Store) Apply(ctx context.Context, changes ...secretstore.Change) error {
+	return s.work(ctx, changes, s.replace)
+}
+
+// Try checks whether Apply would make changes, and leaves the file as it is.
+func (s *Store) Try(ctx context.Context, changes ...secretstore.Change) error {
+	return s.work(ctx, changes, tryToReplace)
+}
+
+// replacing is what becomes of a file whose text is to be another one.
+type replacing func(file *securefile.File, info fs.FileInfo, old, text []byte) error
+
+// tryToReplace writes a new file beside the old one, and removes it. It has the old text: a token that is
+// not in use must not lie on a disk.
+func tryToReplace(file *securefile.File, info fs.FileInfo, old, _ []byte) error {
+	prepared, err := file.Prepare(info, old, old)
+	if err == nil {
+		prepared.Abort()
+	}
+	return err
+}
+
+// work makes the new text under the lock of the file, and hands both on.
+func (s *Store) work(ctx context.Context, changes []secretstore.Change, replace replacing) error {
 	for _, change := range changes {
 		if err := s.checkChange(change); err != nil {
 			return err
@@ -178,7 +201,7 @@ func (s *Store) Apply(ctx context.Context, changes ...secretstore.Change) error 
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return s.replace(file, info, text, []byte(changed))
+	return replace(file, info, text, []byte(changed))
 }
 
 // checkChange refuses what the file cannot hold.

@@ -237,3 +237,20 @@ func FuzzPut(f *testing.F) {
 		}
 	})
 }
+
+// If this fails, a dry run changes the token of a gateway, or says that a change would do which fails.
+func TestTry(t *testing.T) {
+	t.Parallel()
+	path := write(t, `{gateway: {auth: {token: "old-token-of-this-test"}}}`)
+	before := read(t, path)
+	store := openclaw.New(path, openclaw.Options{})
+	if err := store.Try(t.Context(), change("old-token-of-this-test", "new-token-of-this-test")); err != nil {
+		t.Error(err)
+	}
+	if err := store.Try(t.Context(), change("another-token", "new-token-of-this-test")); !errors.Is(err, secretstore.ErrChanged) {
+		t.Errorf("a token that has changed: %v", err)
+	}
+	if read(t, path) != before {
+		t.Error("the file was changed")
+	}
+}
