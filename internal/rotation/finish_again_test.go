@@ -28,6 +28,15 @@ func (s *eventful) Apply(ctx context.Context, changes ...secretstore.Change) err
 	return s.happens(s.changes)
 }
 
+// confirm answers, after what happens meanwhile.
+func (e *ending) confirm(context.Context, *rotation.Evidence) error {
+	e.asked++
+	if e.meanwhile != nil {
+		e.meanwhile()
+	}
+	return e.answer
+}
+
 // checkStays fails unless the old key is in the store, and its version is not retired.
 func (e *ending) checkStays(t *testing.T, key string) {
 	t.Helper()

@@ -164,15 +164,6 @@ func (e *ending) finish(change func(*rotation.FinishRequest)) (*rotation.Finishe
 	return finisher.Finish(context.Background(), request)
 }
 
-// confirm answers, after what happens meanwhile.
-func (e *ending) confirm(context.Context, *rotation.Evidence) error {
-	e.asked++
-	if e.meanwhile != nil {
-		e.meanwhile()
-	}
-	return e.answer
-}
-
 // checkFinished fails unless the old key is gone and recorded, and the evidence has everything.
 func (e *ending) checkFinished(t *testing.T, finished *rotation.Finished) {
 	t.Helper()
