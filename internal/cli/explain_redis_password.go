@@ -8,6 +8,7 @@ import (
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/redis/redisacl"
 	"github.com/ocmt/ocmt/internal/redispassword"
+	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -24,6 +25,9 @@ func explainRedisPassword(err error) *ui.Error {
 	var left *redispassword.LeftError
 	var find *redispassword.FindError
 	var missing *redispassword.MissingError
+	if explained := explainRedisHalfway(err); explained != nil {
+		return explained
+	}
 	switch {
 	case errors.As(err, &refused):
 		explained := &ui.Error{Message: "refusing to go on with the password of Redis; nothing was changed", Code: ui.ExitRefused}
@@ -34,7 +38,7 @@ func explainRedisPassword(err error) *ui.Error {
 	case errors.As(err, &left):
 		return explainOldConnections(left)
 	case errors.As(err, &step):
-		return &ui.Error{Message: ui.Clean(step.Error()), Code: ui.ExitFailed, Hints: []string{"the store has every password that a server may want: mend what is said, then " + redisChangeGoesOn, redisChangeBack}}
+		return &ui.Error{Message: ui.Clean(step.Error()), Code: ui.ExitFailed, Hints: []string{"nothing was changed: mend what is said, then run this again"}}
 	case errors.As(err, &find):
 		return explainFind(find)
 	case errors.As(err, &missing):
@@ -54,6 +58,21 @@ func explainRedisPassword(err error) *ui.Error {
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
 	}
 	return nil
+}
+
+// explainRedisHalfway says that a change was not brought further, and how to go on, whatever kept it.
+func explainRedisHalfway(err error) *ui.Error {
+	var halfway *redispassword.HalfwayError
+	if !errors.As(err, &halfway) {
+		return nil
+	}
+	explained := &ui.Error{Message: "the change of the password is half done: " + ui.Clean(halfway.Error()), Code: ui.ExitPartial}
+	var place *secretstore.PlaceError
+	if errors.As(err, &place) && place.Fix != "" {
+		explained.Hints = append(explained.Hints, place.Fix)
+	}
+	explained.Hints = append(explained.Hints, "the store has every password that a server may want: mend what is said, then "+redisChangeGoesOn, redisChangeBack)
+	return explained
 }
 
 // explainOldConnections names who is connected from before the change.

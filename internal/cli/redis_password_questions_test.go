@@ -54,3 +54,59 @@ func TestRedisPasswordQuestions(t *testing.T) {
 		}
 	}
 }
+
+// answerLater answers a question after something else has been done.
+type answerLater struct {
+	meanwhile func()
+	answer    *strings.Reader
+}
+
+func (a *answerLater) Read(p []byte) (int, error) {
+	if a.meanwhile != nil {
+		meanwhile := a.meanwhile
+		a.meanwhile = nil
+		meanwhile()
+	}
+	return a.answer.Read(p)
+}
+
+// If this fails, an answer on one screen counts for a change that a colleague has made meanwhile: the password that
+// the servers log in with is taken away.
+func TestRedisPasswordAnswerAfterAnotherRun(t *testing.T) {
+	t.Parallel()
+	server, err := testenv.StartRedis(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	dir := t.TempDir()
+	envFile := filepath.Join(dir, ".env")
+	if err := os.WriteFile(envFile, []byte("REDIS_URL="+server.URL()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(in *answerLater, args ...string) (int, string) {
+		deps, out, diagnostics := testDeps(t)
+		deps.Streams.In, deps.Streams.InTTY, deps.Streams.ErrTTY = in, in != nil, true
+		deps.Dir, deps.Random, deps.Now = dir, rand.Reader, time.Now
+		code := Main(context.Background(), append([]string{"rotate", "redis-password"}, args...), deps)
+		return code, out.String() + diagnostics.String()
+	}
+	colleague := func(want int, args ...string) {
+		if code, screen := run(&answerLater{answer: strings.NewReader("")}, append(args, "--yes")...); code != want {
+			t.Errorf("the colleague's %v: exit code %d\n%s", args, code, screen)
+		}
+	}
+	for _, args := range [][]string{nil, {"--back"}, {"--wait", "1m"}} {
+		colleague(4)
+		in := &answerLater{answer: strings.NewReader("y\n"), meanwhile: func() { colleague(0, "--restarted"); colleague(4) }}
+		code, screen := run(in, args...)
+		text, err := os.ReadFile(envFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code != 5 || !strings.Contains(screen, "another run of ocmt") || !strings.Contains(string(text), "OCMT_PREVIOUS") {
+			t.Errorf("%v: exit code %d\n%s", args, code, screen)
+		}
+		colleague(0, "--restarted")
+	}
+}
