@@ -8,7 +8,7 @@ import (
 )
 
 // carriedNames are the flags that say what is changed where, and how the command asks.
-var carriedNames = []string{"config", "env-file", "record", "operator", "yes", "store", "backup", "allow-unsaved", "redis-ca", "redis-certificate", "redis-certificate-key",
+var carriedNames = []string{"config", "env-file", "record", "operator", "yes", "store", "backup", "allow-unsaved", "allow-unreached", "redis-ca", "redis-certificate", "redis-certificate-key",
 	"routine", "incident", "two-roles", "userlist", "pgbouncer"}
 
 // carriedFlags returns the flags that the next command needs too, as they were given.

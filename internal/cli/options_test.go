@@ -133,6 +133,8 @@ func TestOptions(t *testing.T) {
 		{capture(newRotateRedisPasswordCommand, &got), "--store dir:/run/secrets --wait 10m --back --allow-unsaved --allow-old-connections --dry-run",
 			redisPasswordOptions{Store: storeFlag{kind: storeFolder, path: "/run/secrets"}, Wait: 10 * time.Minute, Back: true, AllowUnsaved: true, AllowOldConnections: true, DryRun: true,
 				Carried: []string{"--allow-unsaved", "--store dir:/run/secrets"}}},
+		{capture(newRotateRedisPasswordCommand, &got), "--store dir:/run/secrets --allow-unreached",
+			redisPasswordOptions{Store: storeFlag{kind: storeFolder, path: "/run/secrets"}, AllowUnreached: true, Carried: []string{"--allow-unreached", "--store dir:/run/secrets"}}},
 		{capture(newRotateRedisPasswordCommand, &got), "--store it's", redisPasswordOptions{Store: storeFlag{path: "it's"}, Carried: []string{`--store 'it'\''s'`}}},
 		{capture(newRotateAllCommand, &got), "--incident --anew --store .env --backup --two-roles a,b --userlist u --pgbouncer postgresql://b@/pgbouncer --list l --dry-run",
 			rotateAllOptions{Incident: true, Anew: true, Store: storeFlag{path: ".env", Backup: true}, TwoRoles: nameList{"a", "b"}, Userlist: "u", PgBouncer: "postgresql://b@/pgbouncer", List: "l", DryRun: true,

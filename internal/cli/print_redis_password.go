@@ -71,6 +71,9 @@ func (c *redisPasswordChange) planTexts() (texts []string) {
 	} else {
 		texts = append(texts, "A new password is put beside the old one, so that nobody is locked out.")
 	}
+	if !plan.Entered {
+		texts = append(texts, "REDIS_URL in the store could not be tried from here. If it leads to another Redis, the servers are locked out when they restart.")
+	}
 	if sent := plan.SentPassword(); len(sent) > 0 || len(plan.Watchers) > 0 {
 		texts = append(texts, "The password itself is sent, and not its digest, to: "+strings.Join(append(sent, plan.Watchers...), ", ")+". They keep it in their files, for requirepass, masterauth or auth-pass.")
 	}

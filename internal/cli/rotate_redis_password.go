@@ -10,10 +10,8 @@ import (
 
 	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/config"
-	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/redis/redisacl"
 	"github.com/ocmt/ocmt/internal/redispassword"
-	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -26,6 +24,7 @@ type redisPasswordOptions struct {
 	Back                bool
 	AllowUnsaved        bool
 	AllowOldConnections bool
+	AllowUnreached      bool
 	DryRun              bool
 	// Carried are the flags that the next command needs too, as they were given.
 	Carried []string
@@ -87,6 +86,7 @@ REDIS_URL of ocmt may name another user than that of the servers, in the store.
 	flags.BoolVar(&options.Back, "back", false, "take a change back that is under way")
 	flags.BoolVar(&options.AllowUnsaved, "allow-unsaved", false, "go on where a restart of Redis brings the old password back")
 	flags.BoolVar(&options.AllowOldConnections, "allow-old-connections", false, "take the old password away though connections are left from before the change")
+	flags.BoolVar(&options.AllowUnreached, "allow-unreached", false, "go on where the address in the store cannot be tried from here")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "only say what would be done")
 	addRedisTLSFlags(cmd)
 	body := runWithSettings(app, options, run)
@@ -112,7 +112,7 @@ func (a *App) runRotateRedisPassword(ctx context.Context, settings *config.Setti
 	finder := redisacl.New(client)
 	defer finder.Close()
 	kind, _ := secret.Lookup("redis-password")
-	work := &redisPasswordChange{app: a, settings: settings, options: options, kind: kind, sources: redispassword.Sources{Store: store, Finder: finder,
+	work := &redisPasswordChange{app: a, settings: settings, options: options, kind: kind, sources: redispassword.Sources{Store: store, Finder: finder, Enter: a.enterRedis(settings),
 		Generate: func() (string, error) { return kind.Generate(a.deps.Random) },
 		Pause:    func(ctx context.Context) error { return pauseFor(ctx, redisPasswordPause) }}}
 	err = work.run(ctx)
@@ -142,30 +142,6 @@ func pauseFor(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// openRedisAdmin returns the Redis of REDIS_URL as ocmt is given it; where it is not, as the store has it. It
-// dials nothing.
-func (a *App) openRedisAdmin(ctx context.Context, settings *config.Settings, store secretstore.Store) (*redis.Client, error) {
-	options, err := a.redisOptions(settings)
-	if err != nil {
-		return nil, err
-	}
-	address := settings.RedisURL.Reveal()
-	if address == "" {
-		held, err := store.Get(ctx, config.NameRedisURL)
-		if err != nil {
-			return nil, err
-		}
-		address = held.Reveal()
-	}
-	switch {
-	case address == "":
-		return nil, &redispassword.MissingError{Place: store.Place()}
-	case len(strings.Fields(address)) > 1:
-		return nil, redispassword.ErrSeveral
-	}
-	return redis.New(address, options)
-}
-
 // redisPasswordChange is one run of ocmt rotate redis-password.
 type redisPasswordChange struct {
 	app      *App
@@ -179,7 +155,7 @@ type redisPasswordChange struct {
 }
 
 func (c *redisPasswordChange) allowed() redispassword.Options {
-	return redispassword.Options{Unsaved: c.options.AllowUnsaved, OldClients: c.options.AllowOldConnections}
+	return redispassword.Options{Unsaved: c.options.AllowUnsaved, OldClients: c.options.AllowOldConnections, Unreached: c.options.AllowUnreached}
 }
 
 func (c *redisPasswordChange) run(ctx context.Context) error {

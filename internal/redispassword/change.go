@@ -135,12 +135,21 @@ func (r *run) finish(ctx context.Context, back bool) error {
 		}
 		r.did(node.Address, "the other password was taken away: a log-in with it is refused, and one with that of "+NameAddress+" works")
 	}
+	if err := r.expectAtDoor(ctx, other, false); err != nil {
+		return err
+	}
+	if err := r.expectAtDoor(ctx, current, true); err != nil {
+		return err
+	}
 	if err := r.stored.forget(ctx, r.sources.Store); err != nil {
 		return err
 	}
 	r.did(r.Place, "the other password was taken out")
 	if err := r.reread(ctx); err != nil {
 		return err
+	}
+	if !r.Entered {
+		r.result.Notes = append(r.result.Notes, NameAddress+" in the store was not tried as the servers use it: whether it leads to this Redis is not known from here")
 	}
 	r.result.Done, r.result.Back = true, back
 	r.result.Notes = append(r.result.Notes, "what a server has written into its files was not read: that it wrote them without an error was seen")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/redis/redisacl"
 	"github.com/ocmt/ocmt/internal/redispassword"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // deployment is a Redis with the store that its servers read.
@@ -21,6 +22,7 @@ type deployment struct {
 	old     string
 	store   *store
 	finder  redispassword.Finder
+	enter   redispassword.Enter
 	options redispassword.Options
 }
 
@@ -33,11 +35,16 @@ func deploy(t *testing.T, servers []*server, admin, user, old string) *deploymen
 	if name == "default" {
 		name = ""
 	}
-	return &deployment{t: t, servers: servers, user: user, old: old, finder: finder, store: newStore(servers[0].url(name, redispassword.Encode(old).Reveal()) + "?dial_timeout=5s")}
+	enter := func(ctx context.Context, address secret.Value) (string, error) {
+		client := servers[0].open(address.Reveal())
+		defer func() { _ = client.Close() }()
+		return redisacl.Enter(ctx, client)
+	}
+	return &deployment{t: t, servers: servers, user: user, old: old, finder: finder, enter: enter, store: newStore(servers[0].url(name, redispassword.Encode(old).Reveal()) + "?dial_timeout=5s")}
 }
 
 func (d *deployment) sources() redispassword.Sources {
-	return redispassword.Sources{Store: d.store, Finder: d.finder, Pause: pause, Generate: func() (string, error) { return rand.Text() + rand.Text(), nil }}
+	return redispassword.Sources{Store: d.store, Finder: d.finder, Enter: d.enter, Pause: pause, Generate: func() (string, error) { return rand.Text() + rand.Text(), nil }}
 }
 
 func pause(context.Context) error { <-time.After(20 * time.Millisecond); return nil }

@@ -71,8 +71,9 @@ type User struct {
 type Facts struct {
 	Login   string // the user that the server is asked as
 	Version string
-	HasACL  bool // the server knows users; Redis before 6 does not
-	User    User // the zero User where it may not be read
+	RunID   string // names the process of the server; "" where it does not tell
+	HasACL  bool   // the server knows users; Redis before 6 does not
+	User    User   // the zero User where it may not be read
 	// Missing are the rights that the login lacks.
 	Missing []Right
 	// HasACLFile and HasConfigFile say what survives a restart of the server.

@@ -25,6 +25,7 @@ const (
 type Sources struct {
 	Store    secretstore.Store
 	Finder   Finder
+	Enter    Enter
 	Generate func() (string, error)          // makes a password
 	Pause    func(ctx context.Context) error // waits a fraction of a second
 }
@@ -33,6 +34,7 @@ type Sources struct {
 type Options struct {
 	Unsaved    bool // a server may be left that forgets the change when it restarts
 	OldClients bool // connections from before the change may be left
+	Unreached  bool // the address in the store may be one that cannot be reached from here
 }
 
 // NodePlan is a server with what it was asked.
@@ -59,6 +61,7 @@ type Plan struct {
 	CutIn     bool // taking it back was begun, and REDIS_URL still has the new password
 	Mode      Mode
 	Since     time.Time // when the address got its password; the zero time where that is not known
+	Entered   bool      // a log-in at the address in the store worked, and led to one of the servers
 	Topology  Topology
 	Nodes     []NodePlan
 	Watchers  []string // the Sentinels that log in as the user
@@ -92,7 +95,10 @@ func MakePlan(ctx context.Context, sources Sources, options Options) (*Plan, err
 	for _, node := range plan.Nodes {
 		plan.judge(node, options)
 	}
-	return plan, plan.lookAtClients(ctx)
+	if err := plan.lookAtClients(ctx); err != nil {
+		return nil, err
+	}
+	return plan, plan.enter(ctx, sources.Enter, options)
 }
 
 // look asks a server.

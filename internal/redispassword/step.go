@@ -86,7 +86,10 @@ func (r *run) settle(ctx context.Context, password secret.Value) error {
 			return err
 		}
 	}
-	return r.setWatchers(ctx, password)
+	if err := r.setWatchers(ctx, password); err != nil {
+		return err
+	}
+	return r.expectAtDoor(ctx, password, true)
 }
 
 // add puts a password beside those that a user has at a server, saves it, and logs in with it.
@@ -141,7 +144,10 @@ func (r *run) settleByReplacing(ctx context.Context, password secret.Value) erro
 			r.did(node.Address, "requirepass was replaced, and a log-in with the new one works")
 		}
 	}
-	return r.setWatchers(ctx, password)
+	if err := r.setWatchers(ctx, password); err != nil {
+		return err
+	}
+	return r.expectAtDoor(ctx, password, true)
 }
 
 // setMasterAuth changes what a server logs in to its primary with, where that is the password of this change.

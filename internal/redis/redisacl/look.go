@@ -25,6 +25,7 @@ func (n *node) Look(ctx context.Context, user string) (facts redispassword.Facts
 	case err != nil:
 		return facts, err
 	}
+	facts.RunID = info["run_id"]
 	facts.Version, facts.HasConfigFile = info["redis_version"], info["config_file"] != ""
 	if err := n.lookAtUser(ctx, user, &facts); err != nil {
 		return facts, err
