@@ -74,6 +74,7 @@ func (c *redisPasswordChange) planTexts() (texts []string) {
 	if !plan.Entered {
 		texts = append(texts, "REDIS_URL in the store could not be tried from here. If it leads to another Redis, the servers are locked out when they restart.")
 	}
+	texts = append(texts, "Redis writes its files anew, with ACL SAVE or CONFIG REWRITE, also where this ends before anything else: users and settings that were written into a file by hand, and that Redis has not loaded, are lost. Load them first (ACL LOAD, or a restart).")
 	if sent := plan.SentPassword(); len(sent) > 0 || len(plan.Watchers) > 0 {
 		texts = append(texts, "The password itself is sent, and not its digest, to: "+strings.Join(append(sent, plan.Watchers...), ", ")+". They keep it in their files, for requirepass, masterauth or auth-pass.")
 	}

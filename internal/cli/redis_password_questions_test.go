@@ -32,6 +32,7 @@ func TestRedisPasswordQuestions(t *testing.T) {
 		want          string
 		underWay      bool // after it
 	}{
+		{"", "--dry-run", 0, "written into a file by hand, and that Redis has not loaded, are lost", false},
 		{"n\n", "", 5, "nothing was changed", false},
 		{"y\nn\n", "", 4, "next: restart the servers, then ocmt rotate redis-password --restarted", true},
 		{"n\n", "", 4, "Have all of them restarted", true},
@@ -44,7 +45,7 @@ func TestRedisPasswordQuestions(t *testing.T) {
 		deps.Streams.In, deps.Streams.InTTY, deps.Streams.ErrTTY = strings.NewReader(c.answers), true, true
 		deps.Dir, deps.Random, deps.Now = dir, rand.Reader, time.Now
 		code := Main(context.Background(), append([]string{"rotate", "redis-password"}, strings.Fields(c.args)...), deps)
-		screen := out.String() + diagnostics.String()
+		screen := strings.Join(strings.Fields(out.String()+diagnostics.String()), " ")
 		text, err := os.ReadFile(envFile)
 		if err != nil {
 			t.Fatal(err)
