@@ -71,6 +71,9 @@ func explainRedisHalfway(err error) *ui.Error {
 	if errors.As(err, &place) && place.Fix != "" {
 		explained.Hints = append(explained.Hints, place.Fix)
 	}
+	if errors.Is(err, redispassword.ErrUnwritable) {
+		explained.Hints = append(explained.Hints, "let the account that Redis runs as write its file, or add --allow-unsaved, to --back too: then change what starts Redis by hand")
+	}
 	explained.Hints = append(explained.Hints, "the store has every password that a server may want: mend what is said, then "+redisChangeGoesOn, redisChangeBack)
 	return explained
 }

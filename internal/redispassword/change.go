@@ -20,6 +20,11 @@ func Begin(ctx context.Context, sources Sources, plan *Plan) (*Result, error) {
 	if err := r.readAnew(ctx); err != nil {
 		return r.result, err
 	}
+	if r.Stage == Idle {
+		if err := r.trySaving(ctx); err != nil {
+			return r.result, err
+		}
+	}
 	return r.result, r.wrap(r.toSwitched(ctx))
 }
 

@@ -81,6 +81,8 @@ var (
 	ErrNotAccepted = errors.New("the server refuses it")
 	// ErrStillAccepted says that a server accepts a password that was taken away.
 	ErrStillAccepted = errors.New("the server still accepts it")
+	// ErrUnwritable says that a server cannot write its own file.
+	ErrUnwritable = errors.New("the server cannot write its file")
 )
 
 // OldClient is an address with connections from before the change.

@@ -37,6 +37,12 @@ type Options struct {
 	Unreached  bool // the address in the store may be one that cannot be reached from here
 }
 
+// Where a restart of a server reads its users from.
+const (
+	savedInUsers  = "acl-file"
+	savedInConfig = "config-file"
+)
+
 // NodePlan is a server with what it was asked.
 type NodePlan struct {
 	Place
@@ -71,6 +77,7 @@ type Plan struct {
 	servers  Servers
 	watchers []Watcher
 	stored   stored
+	options  Options
 }
 
 // MakePlan looks at the store and at every server, and changes nothing. Errors: those of the store, of
@@ -80,7 +87,7 @@ func MakePlan(ctx context.Context, sources Sources, options Options) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Place: sources.Store.Place(), User: held.address.User, Stage: held.stage, Back: held.back, Unread: held.isUnread(), CutIn: held.cutIn, Since: held.switchedAt(), stored: held}
+	plan := &Plan{Place: sources.Store.Place(), User: held.address.User, Stage: held.stage, Back: held.back, Unread: held.isUnread(), CutIn: held.cutIn, Since: held.switchedAt(), stored: held, options: options}
 	sources.Finder.LogInWith(plan.User, held.current(), held.other())
 	if plan.servers, err = sources.Finder.Find(ctx); err != nil {
 		return nil, &FindError{err}
@@ -115,9 +122,9 @@ func (p *Plan) look(ctx context.Context, node Node) error {
 	found := NodePlan{Place: place, Version: facts.Version, Passwords: len(facts.User.Digests), node: node, facts: facts}
 	switch {
 	case facts.HasACLFile:
-		found.SavedIn = "acl-file"
+		found.SavedIn = savedInUsers
 	case facts.HasConfigFile:
-		found.SavedIn = "config-file"
+		found.SavedIn = savedInConfig
 	}
 	master := facts.MasterAuth.Reveal()
 	found.MasterAuth = facts.MasterUser == p.User && master != "" && (master == p.stored.current().Reveal() || master == p.stored.other().Reveal())
@@ -210,13 +217,13 @@ func (p *Plan) judgeRights(node NodePlan) {
 	if p.Mode == Overlap || !isOwnUser {
 		needed = append(needed, RightGetUser, RightSetUser)
 	}
-	if node.SavedIn == "acl-file" {
+	if node.SavedIn == savedInUsers {
 		needed = append(needed, RightACLSave)
 	}
-	if p.Mode == Replace || node.MasterAuth || isOwnUser && node.facts.RequirePass.IsSet() {
+	if p.setsConfig(node) {
 		needed = append(needed, RightConfigSet)
 	}
-	if node.SavedIn == "config-file" || slices.Contains(needed, RightConfigSet) && node.facts.HasConfigFile {
+	if p.writesConfig(node) {
 		needed = append(needed, RightRewrite)
 	}
 	var missing []string
@@ -228,6 +235,15 @@ func (p *Plan) judgeRights(node NodePlan) {
 	if len(missing) > 0 {
 		p.refuse(node.Address, "the user "+node.facts.Login+" lacks rights: "+strings.Join(missing, " "), "ACL SETUSER "+node.facts.Login+" "+strings.Join(missing, " "))
 	}
+}
+
+// setsConfig reports whether a setting of a server is changed, and writesConfig whether its configuration is written.
+func (p *Plan) setsConfig(node NodePlan) bool {
+	return p.Mode == Replace || node.MasterAuth || p.User == DefaultUser && node.facts.RequirePass.IsSet()
+}
+
+func (p *Plan) writesConfig(node NodePlan) bool {
+	return node.SavedIn == savedInConfig || node.facts.HasConfigFile && p.setsConfig(node)
 }
 
 // sentinelName begins the name of a connection that a Sentinel makes.
@@ -318,7 +334,7 @@ func (p *Plan) Check() error {
 // SentPassword returns the servers that are sent the password itself, with CONFIG SET.
 func (p *Plan) SentPassword() (addresses []string) {
 	for _, node := range p.Nodes {
-		if p.Mode == Replace || node.MasterAuth || p.User == DefaultUser && node.facts.RequirePass.IsSet() {
+		if p.setsConfig(node) {
 			addresses = append(addresses, node.Address)
 		}
 	}

@@ -2,6 +2,7 @@ package redispassword
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -179,9 +180,9 @@ func (r *run) setWatchers(ctx context.Context, password secret.Value) error {
 // saveUsers makes the users of a server survive its restart.
 func (r *run) saveUsers(ctx context.Context, node *NodePlan) error {
 	switch node.SavedIn {
-	case "acl-file":
-		return r.step(node, "saving the users with ACL SAVE", func() error { return node.node.SaveUsers(ctx) })
-	case "config-file":
+	case savedInUsers:
+		return r.save(node, "saving the users with ACL SAVE", func() error { return node.node.SaveUsers(ctx) })
+	case savedInConfig:
 		return r.saveConfig(ctx, node)
 	}
 	r.noteUnsaved(node)
@@ -194,7 +195,41 @@ func (r *run) saveConfig(ctx context.Context, node *NodePlan) error {
 		r.noteUnsaved(node)
 		return nil
 	}
-	return r.step(node, "saving the configuration with CONFIG REWRITE", func() error { return node.node.SaveConfig(ctx) })
+	return r.save(node, "saving the configuration with CONFIG REWRITE", func() error { return node.node.SaveConfig(ctx) })
+}
+
+// save writes a file of a server. One that cannot be written counts as none where the operator allows that.
+func (r *run) save(node *NodePlan, doing string, work func() error) error {
+	err := r.step(node, doing, work)
+	if errors.Is(err, ErrUnwritable) && r.options.Unsaved {
+		r.noteUnsaved(node)
+		return nil
+	}
+	return err
+}
+
+// trySaving writes the files of every server as they should be now, so that one that cannot be written is known
+// before anything is changed.
+func (r *run) trySaving(ctx context.Context) error {
+	var obstacles []Obstacle
+	for i := range r.Nodes {
+		node := &r.Nodes[i]
+		err := r.saveUsers(ctx, node)
+		if err == nil && node.SavedIn != savedInConfig && r.writesConfig(*node) {
+			err = r.saveConfig(ctx, node)
+		}
+		switch {
+		case errors.Is(err, ErrUnwritable):
+			obstacles = append(obstacles, Obstacle{Where: node.Address, Message: errors.Unwrap(err).Error() + ", so a restart of it brings the old password back",
+				Fix: "let the account that Redis runs as write that file and its folder, or add --allow-unsaved and change what starts it by hand"})
+		case err != nil:
+			return err
+		}
+	}
+	if len(obstacles) > 0 {
+		return &RefusedError{obstacles}
+	}
+	return nil
 }
 
 func (r *run) noteUnsaved(node *NodePlan) {

@@ -99,10 +99,21 @@ func (n *node) SetMasterAuth(ctx context.Context, password secret.Value) error {
 }
 
 // SaveUsers implements redispassword.Node.
-func (n *node) SaveUsers(ctx context.Context) error { return n.do(ctx, "acl", "save") }
+func (n *node) SaveUsers(ctx context.Context) error { return n.save(ctx, "acl", "save") }
 
 // SaveConfig implements redispassword.Node.
-func (n *node) SaveConfig(ctx context.Context) error { return n.do(ctx, "config", "rewrite") }
+func (n *node) SaveConfig(ctx context.Context) error { return n.save(ctx, "config", "rewrite") }
+
+// save sends a command that writes a file. The error is redispassword.ErrUnwritable where the server
+// could not.
+func (n *node) save(ctx context.Context, args ...any) error {
+	err := n.do(ctx, args...)
+	var answer driver.Error
+	if errors.As(err, &answer) && !errors.Is(err, redis.ErrRights) && !errors.Is(err, redis.ErrRefused) {
+		return fmt.Errorf("%w (it says: %s)", redispassword.ErrUnwritable, err.Error())
+	}
+	return err
+}
 
 // errAnswer says that the answer to a log-in is none that is known.
 var errAnswer = errors.New("the answer to the log-in is not known")
