@@ -26,12 +26,17 @@ func TestRedisPasswordQuestions(t *testing.T) {
 	if err := os.WriteFile(envFile, []byte("REDIS_URL="+server.URL()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, ".env.ocmt-new"), []byte("REDIS_URL=redis://:invented@127.0.0.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		answers, args string
 		code          int
 		want          string
 		underWay      bool // after it
 	}{
+		{"", "--dry-run", 0, "next change of that file removes it", false},
+		{"", "--restarted", 2, ".env.ocmt-new", false},
 		{"", "--dry-run", 0, "written into a file by hand, and that Redis has not loaded, are lost", false},
 		{"n\n", "", 5, "nothing was changed", false},
 		{"y\nn\n", "", 4, "next: restart the servers, then ocmt rotate redis-password --restarted", true},

@@ -84,6 +84,7 @@ func (a *App) openStore(settings *config.Settings, flag storeFlag) (secretstore.
 			kind = storeFolder
 		}
 	}
+	a.tellLeftovers(path)
 	if kind == storeFolder {
 		if flag.Backup {
 			return nil, &ui.Error{Message: "--backup keeps a copy of an env file, and this store is a folder", Code: ui.ExitUsage, Hints: []string{"leave --backup out"}}

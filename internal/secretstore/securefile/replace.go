@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/ocmt/ocmt/internal/secretstore"
@@ -27,7 +26,7 @@ type Replacement struct {
 
 // temporaryName returns the name of the new file until it is committed. It begins with a dot, because
 // programs that read all files of a folder pass over such names.
-func (f *File) temporaryName() string { return "." + strings.TrimPrefix(f.name, ".") + ".ocmt-new" }
+func (f *File) temporaryName() string { return temporaryNameOf(f.name) }
 
 // Prepare writes a new text beside the file. The caller has the lock, and has read old and info from the
 // file since; info is nil where the file is not there.
