@@ -74,8 +74,9 @@ func newRotateMarkDoneCommand(app *App, run func(context.Context, *config.Settin
 		Short: "Record that a secret which others make was changed",
 		Long: `Add an entry to the tool's own record: a secret that others make is a new one
 now. Nobody but its maker can change it, and nothing here can see that they did.
-It asks nothing. The entry stays, and the last one about a secret counts: a wrong
-one is corrected by another with --at and the time when it was really changed.
+It asks nothing. The entry stays, and the last one about a secret counts: a
+wrong one is corrected by another with --at and the time when it was really
+changed.
 
 The kinds are:
 

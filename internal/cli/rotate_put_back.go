@@ -35,8 +35,8 @@ func newRotatePutBackCommand(app *App, run func(context.Context, *config.Setting
 	cmd := &cobra.Command{
 		Use:   "put-back --to-version N",
 		Short: "Put an older key back in place after a rollback",
-		Long: `After ocmt rotate rollback, change the store so that servers write with version N
-again: ENCRYPTION_KEY has its key then, ENCRYPTION_KEY_VERSION is N, and the
+		Long: `After ocmt rotate rollback, change the store so that servers write with version
+N again: ENCRYPTION_KEY has its key then, ENCRYPTION_KEY_VERSION is N, and the
 newer key stands under its own number, so that the rollback can be run once
 more. An env file is changed in one write, a folder one file after the other:
 cut off in between, it goes on when it is run again. It refuses a version that
