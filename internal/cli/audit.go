@@ -40,12 +40,15 @@ func (f *endpointFlag) Set(text string) error {
 }
 
 // String returns the endpoints.
-func (f *endpointFlag) String() string {
+func (f *endpointFlag) String() string { return strings.Join(f.Texts(), ",") }
+
+// Texts returns the endpoints, each as it was given.
+func (f *endpointFlag) Texts() []string {
 	texts := make([]string, len(*f))
 	for i, one := range *f {
 		texts[i] = one.Component + "=" + one.Address
 	}
-	return strings.Join(texts, ",")
+	return texts
 }
 
 // Type names the kind of value in help texts.

@@ -9,15 +9,27 @@ import (
 
 // carriedNames are the flags that say what is changed where, and how the command asks.
 var carriedNames = []string{"config", "env-file", "record", "operator", "yes", "store", "backup", "allow-unsaved", "allow-unreached", "redis-ca", "redis-certificate", "redis-certificate-key",
-	"routine", "incident", "two-roles", "userlist", "pgbouncer"}
+	"routine", "incident", "two-roles", "userlist", "pgbouncer",
+	"agent-store", "admin-store", "gateway-store", "gateway-config", "prove", "prove-timeout", "endpoint", "endpoint-ca", "old-file"}
+
+// repeatedValue is the value of a flag that is given once for each of several.
+type repeatedValue interface {
+	// Texts returns the values as they were given.
+	Texts() []string
+}
 
 // carriedFlags returns the flags that the next command needs too, as they were given.
 func carriedFlags(flags *pflag.FlagSet) (carried []string) {
 	flags.Visit(func(flag *pflag.Flag) {
+		repeated, isRepeated := flag.Value.(repeatedValue)
 		switch {
 		case !slices.Contains(carriedNames, flag.Name):
 		case flag.Value.Type() == "bool":
 			carried = append(carried, "--"+flag.Name)
+		case isRepeated:
+			for _, text := range repeated.Texts() {
+				carried = append(carried, "--"+flag.Name+" "+quoteWord(text))
+			}
 		default:
 			carried = append(carried, "--"+flag.Name+" "+quoteWord(flag.Value.String()))
 		}

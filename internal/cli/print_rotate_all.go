@@ -166,16 +166,18 @@ func (r *allRun) StepEnds(task runbook.Task) {
 }
 
 // restart returns the components that must restart for what was changed in this run, or waits for it.
+// An earlier process may have ended before it could name those of its changes.
 func (r *allRun) restart() []secret.Component {
 	return runbook.Restart(slices.DeleteFunc(slices.Clone(r.plan.Tasks), func(task runbook.Task) bool {
 		ran := slices.ContainsFunc(r.ran, func(one runbook.Task) bool { return one.Name == task.Name })
-		return task.State != runbook.Waiting && (!ran || task.State == runbook.Done && r.options.Restarted && r.waited(task.Name))
+		before := task.Step != nil && task.State == runbook.Done && !r.options.Restarted && !r.plan.Begun.IsZero() && task.Changed.After(r.plan.Begun)
+		return task.State != runbook.Waiting && !before && (!ran || task.State == runbook.Done && r.options.Restarted && r.waited(task.Name))
 	}))
 }
 
 // waited reports whether a step ended that had waited for the restart, so that no other is needed.
 func (r *allRun) waited(name string) bool {
-	return slices.ContainsFunc(r.allSteps(), func(step allStep) bool { return step.kind == name && step.waits })
+	return slices.ContainsFunc(r.allSteps(), func(step allStep) bool { return step.kind == name && (step.waits || step.proves) })
 }
 
 // componentNamesOf returns components as texts.

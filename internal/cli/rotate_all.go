@@ -29,6 +29,7 @@ type rotateAllOptions struct {
 	PgBouncer string
 	List      string
 	DryRun    bool
+	allTokenOptions
 	// Carried are the flags that the next command needs too, as they were given.
 	Carried []string
 }
@@ -42,7 +43,7 @@ func (o *rotateAllOptions) Validate() error {
 		return errors.New("--anew begins a run, and --restarted goes on with one")
 	}
 	database := databasePasswordOptions{TwoRoles: o.TwoRoles, Userlist: o.Userlist, PgBouncer: o.PgBouncer}
-	return database.Validate()
+	return firstError(database.Validate(), o.validateTokens(o.occasion()))
 }
 
 // occasion returns what the flags say.
@@ -64,8 +65,10 @@ func newRotateAllCommand(app *App, run func(context.Context, *config.Settings, *
 		Long: `List the secrets that are to be changed each quarter (--routine), or after an
 incident (--incident), in a safe order; try whether each can be changed; ask; then
 change one after the other, as the commands for each do: ocmt rotate
-redis-password, database-password, gateway-tokens. Secrets that need a restart
-of the same servers share one. After it, --restarted goes on.
+redis-password, database-password, gateway-tokens, and admin-token, agent-token,
+internal-admin-token and gateway-token where their stores are named. Secrets that
+need a restart of the same servers share one. After it, --restarted goes on. With
+--prove it then asks each --endpoint for the tokens, as those commands do.
 
 The list also has what cannot be changed from here: secrets that are set by hand,
 secrets that others issue, the end of all sessions, and the encryption key. Each
@@ -80,7 +83,7 @@ The exit status is 4 while something of the list is left.
 
 ` + describeDocument("rotate-all"),
 		Example: `  ocmt rotate all --routine --dry-run
-  ocmt rotate all --routine
+  ocmt rotate all --routine --agent-store agent.env --admin-store admin.env
   ocmt rotate all --routine --restarted
   ocmt rotate all --incident --yes --list containers.csv`,
 		Args: noArgs,
@@ -96,6 +99,7 @@ The exit status is 4 while something of the list is left.
 	flags.StringVar(&options.PgBouncer, "pgbouncer", "", "address of PgBouncer's console, without a password, to have it read its file again")
 	flags.StringVar(&options.List, "list", "", "write the users whose containers are to be made anew into this new file, as CSV")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "show the list, and what each step would do")
+	options.addTokenFlags(cmd)
 	addRedisTLSFlags(cmd)
 	body := runWithSettings(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -120,6 +124,9 @@ type allRun struct {
 }
 
 func (a *App) runRotateAll(ctx context.Context, settings *config.Settings, options *rotateAllOptions) error {
+	if err := a.checkTokenEndpoints(settings, options); err != nil {
+		return err
+	}
 	work := &allRun{app: a, options: options, settings: settings, reports: map[string]json.RawMessage{}}
 	defer work.forgetRecord()
 	asking, answered := a.stop.Context(ctx)
@@ -159,7 +166,8 @@ func (r *allRun) run(ctx, asking context.Context, sources runbook.Sources) error
 		return err
 	}
 	r.printPlan()
-	steps := r.plan.In(runbook.Open, runbook.Waiting)
+	r.printUnkept()
+	steps := r.plan.Ready(r.options.Restarted)
 	if r.options.DryRun || len(r.plan.Left()) == 0 && r.plan.Begun.IsZero() {
 		return nil
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 
@@ -19,13 +20,17 @@ type allStep struct {
 	kind string
 	// waits says that exit status 4 means, before the servers have restarted, that it waits for that.
 	waits bool
-	run   func(ctx context.Context, app *App, settings *config.Settings, restarted, dryRun bool) error
+	// needs says what is missing, with the command that changes it alone; "" for nothing.
+	needs string
+	// proves says that the step asks servers after they have restarted.
+	proves bool
+	run    func(ctx context.Context, app *App, settings *config.Settings, restarted, dryRun bool) error
 }
 
 // allSteps are the commands that ocmt rotate all runs. The order is that of package runbook.
 func (r *allRun) allSteps() []allStep {
 	options := r.options
-	return []allStep{
+	return append(r.tokenSteps(), []allStep{
 		{kind: "redis-password", waits: true, run: func(ctx context.Context, app *App, settings *config.Settings, restarted, dryRun bool) error {
 			return app.runRotateRedisPassword(ctx, settings, &redisPasswordOptions{Store: options.Store, Restarted: restarted, DryRun: dryRun})
 		}},
@@ -40,13 +45,13 @@ func (r *allRun) allSteps() []allStep {
 			return r.changeDatabasePassword(ctx, app, settings, &databasePasswordOptions{Store: options.Store, TwoRoles: options.TwoRoles,
 				Restarted: restarted && len(options.TwoRoles) > 0, Userlist: options.Userlist, PgBouncer: options.PgBouncer, DryRun: dryRun})
 		}},
-	}
+	}...)
 }
 
 // steps returns the commands as steps of a runbook.
 func (r *allRun) steps() (list []runbook.Step) {
 	for _, one := range r.allSteps() {
-		list = append(list, runbook.Step{Kind: one.kind,
+		list = append(list, runbook.Step{Kind: one.kind, Needs: one.needs, Proves: one.proves,
 			Check: func(ctx context.Context) error {
 				if r.options.DryRun {
 					r.app.printer.Heading("What ocmt rotate " + one.kind + " would do")
@@ -80,9 +85,21 @@ func (r *allRun) runStep(kind string, silent bool, run func(*App) error) error {
 	inner.usePrinter(r.app.printer.JSON())
 	err := run(inner)
 	if r.app.printer.JSON() && document.Len() > 0 {
-		r.reports[kind] = bytes.TrimSpace(document.Bytes())
+		r.reports[kind] = lastDocument(document.Bytes())
 	}
 	return errors.Join(err, inner.printer.Err())
+}
+
+// lastDocument returns the last of several documents: a step that first finishes an interrupted change writes two.
+func lastDocument(text []byte) (last json.RawMessage) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var one json.RawMessage
+		if err := decoder.Decode(&one); err != nil {
+			return last
+		}
+		last = one
+	}
 }
 
 // changeDatabasePassword changes the password of the database, and follows it: the record may be behind the same one.

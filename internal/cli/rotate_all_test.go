@@ -71,7 +71,7 @@ func TestRotateAll(t *testing.T) {
 			t.Errorf("the report of %s is %s", task.Name, task.Report)
 		}
 	}
-	if states != "redis-password=done agent-token=elsewhere admin-token=elsewhere database-password=done " || document.Left != 2 {
+	if states != "redis-password=done agent-token=blocked admin-token=blocked database-password=done " || document.Left != 2 {
 		t.Errorf("after the restart: %s", states)
 	}
 	conn, err := pgx.Connect(context.Background(), h.server.URL("postgres", h.database))

@@ -91,12 +91,15 @@ func (l *storeList) Set(text string) error {
 }
 
 // String returns the stores.
-func (l *storeList) String() string {
+func (l *storeList) String() string { return strings.Join(l.Texts(), ",") }
+
+// Texts returns the stores, each as it was given.
+func (l *storeList) Texts() []string {
 	texts := make([]string, len(*l))
 	for i, one := range *l {
 		texts[i] = one.String()
 	}
-	return strings.Join(texts, ",")
+	return texts
 }
 
 // Type names the kind of value in help texts.

@@ -176,7 +176,9 @@ func (p *Plan) look(ctx context.Context, sources Sources) error {
 		}
 		switch {
 		case p.counts(task.Changed):
-			task.State = Done
+			if err := task.settle(ctx, sources); err != nil {
+				return err
+			}
 		case task.Kind.Issued && !sources.IsSet(task.Kind):
 			task.State = NotSet
 		case task.Step == nil:
@@ -186,6 +188,22 @@ func (p *Plan) look(ctx context.Context, sources Sources) error {
 		default:
 			task.State = Open
 		}
+	}
+	return nil
+}
+
+// settle gives a task whose change counts its state: it waits where its step has to prove the change, and has not.
+func (t *Task) settle(ctx context.Context, sources Sources) error {
+	t.State = Done
+	if t.Step == nil || !t.Step.Proves {
+		return nil
+	}
+	entries, _, err := sources.Record.Entries(ctx, chain.Query{Actions: []string{chain.ActionSecretProven}, Subject: t.Kind.Setting, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("reading the tool's own record: %w", err)
+	}
+	if t.unproven = len(entries) == 0 || entries[0].Happened().Before(t.Changed); t.unproven {
+		t.State = Waiting
 	}
 	return nil
 }
@@ -239,6 +257,17 @@ func (p *Plan) markWaiting(entries []chain.Entry) {
 // Left returns the tasks that are left.
 func (p *Plan) Left() []Task {
 	return slices.DeleteFunc(slices.Clone(p.Tasks), func(task Task) bool { return !task.State.IsLeft() })
+}
+
+// Ready returns the tasks whose steps are to be carried out now, and not after the servers have restarted.
+func (p *Plan) Ready(restarted bool) []Task {
+	return slices.DeleteFunc(slices.Clone(p.Tasks), func(task Task) bool { return !task.isReady(restarted) })
+}
+
+// isReady reports whether the step of a task is to be carried out now. A change that was made is not proven before the
+// servers have restarted.
+func (t *Task) isReady(restarted bool) bool {
+	return t.State == Open || t.State == Waiting && (restarted || !t.unproven)
 }
 
 // In returns the tasks that are in one of some states.

@@ -37,7 +37,7 @@ func Run(ctx context.Context, sources Sources, plan *Plan, restarted bool, repor
 	}
 	for i := range plan.Tasks {
 		task := &plan.Tasks[i]
-		if task.State != Open && task.State != Waiting {
+		if !task.isReady(restarted) {
 			continue
 		}
 		if err := sources.Stopped(); err != nil {
@@ -109,7 +109,7 @@ func (p *Plan) carryOut(ctx context.Context, sources Sources, task *Task, restar
 		return fmt.Errorf("looking whether the record has the change: %w", err)
 	}
 	if task.Changed = changed; p.counts(changed) {
-		task.State = Done
+		return task.settle(ctx, sources)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type State string
 // The states.
 const (
 	Open       State = "open"       // a step is to be carried out
-	Waiting    State = "waiting"    // a step has come as far as it can before the servers have restarted
+	Waiting    State = "waiting"    // a step has come as far as it can before the servers have restarted, or has not proven its change
 	Done       State = "done"       // the record has the change
 	Blocked    State = "blocked"    // a step cannot begin
 	Failed     State = "failed"     // a step was begun in this run, and did not come to its end
@@ -53,10 +53,14 @@ type Step struct {
 	Kind string // the name of the kind
 	// Needs says what is missing to carry it out, such as a flag; "" for nothing.
 	Needs string
+	// Proves says that the change is in the record before the servers have restarted, and that the task waits from then
+	// on until the record has the proof too that they take the new secret and refuse the old one.
+	Proves bool
 	// Check looks whether it could be carried out, and changes nothing. It may be nil.
 	Check func(ctx context.Context) error
 	// Run carries it out, or goes on with it. It adds the change to the record. Carried out twice before the servers
-	// have restarted, it changes nothing the second time. restarted says that they have since it returned Awaits.
+	// have restarted, it changes nothing the second time. restarted says that they have since it returned Awaits, or
+	// since the change that a step which proves has made: then it proves, and is not carried out before.
 	Run func(ctx context.Context, restarted bool) (Outcome, error)
 }
 
@@ -70,6 +74,8 @@ type Task struct {
 	Err error
 	// Changed is when the record has it changed last; zero for never.
 	Changed time.Time
+	// unproven says that the change counts, and that its step has not proven it.
+	unproven bool
 }
 
 // order are kinds in the order in which they are changed. It makes one restart serve all that need one, and ends nothing
