@@ -94,6 +94,10 @@ func (r *tokenRotation) printWritten(plan *token.Plan) {
 
 // printUnproven says that nothing is proven, and how it can be.
 func (r *tokenRotation) printUnproven() {
+	if r.options.ProvenLater {
+		r.app.printer.Line("Nothing is proven yet: no server was asked. That follows after the restart, with --restarted.")
+		return
+	}
 	r.app.printer.Line("Nothing was proven: no server was asked whether it takes the new token and refuses the old one.")
 	r.app.printer.Line("  next: after the restart, %s --old-file FILE", ui.Clean(r.proveCommand()))
 	r.app.printer.Line("FILE has the old token, which ocmt keeps nowhere; - reads it from standard input. Without it the proof is not full.")

@@ -206,7 +206,7 @@ func (r *allRun) tokenStep(kind, needs string, command func(context.Context, *Ap
 	endpoints, oldFile := r.options.endpointsOf(kind), r.options.oldFileOf(kind)
 	return allStep{kind: kind, needs: needs, proves: needs == "" && len(endpoints) > 0,
 		run: func(ctx context.Context, app *App, settings *config.Settings, restarted, dryRun bool) error {
-			how := tokenOptions{Timeout: r.options.ProveTimeout, DryRun: dryRun}
+			how := tokenOptions{Timeout: r.options.ProveTimeout, DryRun: dryRun, ProvenLater: len(endpoints) > 0}
 			if restarted {
 				how.ProveOnly, how.Endpoints, how.OldFile = true, endpoints, oldFile
 				return command(ctx, app, settings, how)

@@ -111,6 +111,9 @@ func TestRotateAllTokens(t *testing.T) {
 			t.Errorf("nothing says that %s must restart", server)
 		}
 	}
+	if strings.Contains(said, "--prove-only") || !strings.Contains(said, "Nothing is proven yet") {
+		t.Errorf("two ways to go on: %s", said)
+	}
 	next := nextRestarted.FindStringSubmatch(said)
 	if next == nil {
 		t.Fatalf("no command goes on: %s", said)

@@ -27,6 +27,8 @@ type tokenOptions struct {
 	Endpoints        endpointFlag
 	OldFile          inputFlag
 	Resume, DryRun   bool
+	// ProvenLater says that the caller asks the servers after the restart, by a command of its own. It is no flag.
+	ProvenLater bool
 }
 
 func (o *tokenOptions) addFlags(cmd *cobra.Command) {
