@@ -34,7 +34,8 @@ const (
 type Estimate struct {
 	// Bits is the logarithm to the base 2 of the number of guesses.
 	Bits int
-	// Random says that the text looks random. Bits is then counted from its length and its alphabet.
+	// Random says that the text looks random, and is of characters that machines write secrets in: letters, digits,
+	// and the marks of Base64. Bits is then counted from its length and its alphabet.
 	// Otherwise it is an estimate of what somebody tries who knows words, names, dates and keyboards.
 	Random bool
 }
@@ -68,20 +69,37 @@ func Strength(text string) Estimate {
 			return Estimate{}
 		}
 	}
-	if looksRandom(text) {
+	if isRandom(text) {
 		return Estimate{Bits: alphabetBits(text), Random: true}
 	}
-	return estimateGuesses(text)
+	return Estimate{Bits: estimateGuesses(text)}
 }
 
-// estimateGuesses asks zxcvbn. What stands behind judgedCharacters is taken as known.
-func estimateGuesses(text string) Estimate {
-	judged := text[:min(len(text), judgedCharacters)]
-	guesses := math.Log10(max(1, zxcvbn.PasswordStrength(judged, []string{"ocmt", "openclaw", "gateway"}).Guesses))
-	if len(text) >= shortestRandom && guesses >= nearlyAll*float64(len(judged)) {
-		return Estimate{Bits: alphabetBits(text), Random: true}
+// isRandom reports whether a text that no weakness was found in looks random. zxcvbn, which is slow, is asked where
+// the form leaves a doubt: about words, and about hexadecimal digits that are in an order of some kind.
+func isRandom(text string) bool {
+	switch bad, _ := countNotHex(text); {
+	case bad == 0 && len(text) >= longHex:
+		return looksRandomHex(text) || isWithoutWords(text)
+	case !looksRandom(text):
+		return false
 	}
-	return Estimate{Bits: int(guesses * math.Log2(10))}
+	return hasKeygenForm(text) && weighHuman(strings.TrimRight(text, "=")) < doubtOfKeygen || isWithoutWords(text)
+}
+
+// isWithoutWords reports whether zxcvbn finds hardly a pattern in a text.
+func isWithoutWords(text string) bool {
+	judged := min(len(text), judgedCharacters)
+	return countGuesses(text) >= nearlyAll*float64(judged)
+}
+
+// estimateGuesses returns the bits by zxcvbn. What stands behind judgedCharacters is taken as known.
+func estimateGuesses(text string) int { return int(countGuesses(text) * math.Log2(10)) }
+
+// countGuesses returns the logarithm to the base 10 of the guesses that zxcvbn counts.
+func countGuesses(text string) float64 {
+	judged := text[:min(len(text), judgedCharacters)]
+	return math.Log10(max(1, zxcvbn.PasswordStrength(judged, []string{"ocmt", "openclaw", "gateway"}).Guesses))
 }
 
 // findGuessable returns why a text of a token can be guessed, and whether it can.
@@ -89,7 +107,7 @@ func findGuessable(text string) (finding.Finding, bool) {
 	if weakness, ok := findTokenWeakness(text); ok {
 		return weakness, true
 	}
-	if !looksRandom(text) && estimateGuesses(text).Bits < strongBits {
+	if !isRandom(text) && estimateGuesses(text) < strongBits {
 		return guessable(finding.Error, "can be guessed: it is short, or made of what people choose"), true
 	}
 	return finding.Finding{}, false
@@ -138,15 +156,6 @@ func alphabetBits(text string) int {
 	return bits
 }
 
-// looksRandom reports whether a text that no weakness was found in is random beyond doubt. It is quick, and
-// says no where it is in doubt: of random texts that keygen makes, to one in some 500.
-func looksRandom(text string) bool {
-	if bad, _ := countNotHex(text); bad == 0 && len(text) >= longHex {
-		return looksRandomHex(text)
-	}
-	return len(text) >= shortestRandom && looksRandomMixed(text)
-}
-
 // looksRandomHex wants letters of one case, digits and letters mixed as a random source does: of every 16
 // characters 10 are digits. Less than a third or more than nine tenths is 5 deviations off in 64.
 func looksRandomHex(text string) bool {
@@ -158,32 +167,4 @@ func looksRandomHex(text string) bool {
 	}
 	oneCase := strings.ToLower(text) == text || strings.ToUpper(text) == text
 	return oneCase && digits*3 >= len(text) && digits*10 <= len(text)*9 && changes(text)*4 >= len(text)
-}
-
-// letterWeights are the natural logarithms of how often English has a letter, as a multiple of 1/26, times 100.
-var letterWeights = [26]int{75, -106, -32, 10, 119, -55, -65, 46, 60, -320, -160, 5, -47, 56, 67, -70, -330, 44, 50, 86, -33, -136, -49, -320, -66, -360}
-
-// looksRandomMixed wants what texts of words do not have together: capitals among small letters, both often
-// and in no order, and rare letters as often as frequent ones. The sum of the weights is some 36 a letter
-// for English and -59 for random letters. zxcvbn is asked about the others.
-func looksRandomMixed(text string) bool {
-	letters, capitals, turns, weight := 0, 0, 0, 0
-	wasCapital := false
-	for i := range len(text) {
-		c := text[i]
-		isCapital := 'A' <= c && c <= 'Z'
-		if !isCapital && (c < 'a' || c > 'z') {
-			continue
-		}
-		if letters > 0 && isCapital != wasCapital {
-			turns++
-		}
-		if isCapital {
-			capitals++
-		}
-		letters++
-		wasCapital = isCapital
-		weight += letterWeights[(c|0x20)-'a']
-	}
-	return letters*2 >= len(text) && capitals*5 >= letters && (letters-capitals)*5 >= letters && turns*5 >= letters && weight < 5*letters
 }

@@ -74,12 +74,12 @@ func generateAlphanumeric(random io.Reader) (string, error) {
 }
 
 // fingerprintToken names a token by 64 bits of a digest. It is empty for a text that could be guessed, and then
-// found by its fingerprint.
+// found by its fingerprint: one that does not look random counts as such, however long it is.
 func fingerprintToken(text string) string {
 	if _, ok := checkPresent(text); !ok {
 		return ""
 	}
-	if Strength(text).Bits < fingerprintBits {
+	if strength := Strength(text); !strength.Random || strength.Bits < fingerprintBits {
 		return ""
 	}
 	digest := sha256.Sum256([]byte("ocmt token fingerprint\n" + text))
