@@ -63,21 +63,24 @@ func newRotateAllCommand(app *App, run func(context.Context, *config.Settings, *
 		Use:   "all --routine|--incident",
 		Short: "Change every secret that a quarter or an incident asks for",
 		Long: `List the secrets that are to be changed each quarter (--routine), or after an
-incident (--incident), in a safe order; try whether each can be changed; ask; then
-change one after the other, as the commands for each do: ocmt rotate
-redis-password, database-password, gateway-tokens, and admin-token, agent-token,
-internal-admin-token and gateway-token where their stores are named. Secrets that
-need a restart of the same servers share one. After it, --restarted goes on. With
---prove it then asks each --endpoint for the tokens, as those commands do.
+incident (--incident), in a safe order; try whether each can be changed; ask;
+then change one after the other, as the commands for each do: ocmt rotate
+redis-password, database-password, gateway-tokens, and admin-token,
+agent-token, internal-admin-token and gateway-token where their stores are
+named. Secrets that need a restart of the same servers share one. After it,
+--restarted goes on. With --prove it then asks each --endpoint for the tokens,
+as those commands do.
 
-The list also has what cannot be changed from here: secrets that are set by hand,
-secrets that others issue, the end of all sessions, and the encryption key. Each
-has the command or the place. The encryption key comes last, by its own commands.
+The list also has what cannot be changed from here: secrets that are set by
+hand, secrets that others issue, the end of all sessions, and the encryption
+key. Each has the command or the place. The encryption key comes last, by its
+own commands.
 
-The tool's own record has what is done. A run that was cut off goes on when the
-command is run again, and leaves out what was changed since it began, by any
-command. After an incident that is recorded (ocmt audit record incident-opened),
-what was changed since the incident counts. --anew changes all of it again.
+The tool's own record has what is done. A run that was cut off goes on when
+the command is run again, and leaves out what was changed since it began, by
+any command. After an incident that is recorded (ocmt audit record
+incident-opened), what was changed since the incident counts. --anew changes
+all of it again.
 
 The exit status is 4 while something of the list is left.
 
