@@ -94,7 +94,7 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "a password of Redis that is not escaped", only: []string{"ocmt rotate redis-password"}, files: map[string]string{".env": "REDIS_URL='redis://:" + l.password + "@127.0.0.1:1/0'\n"}},
 		{name: "two addresses of Redis", only: []string{"ocmt rotate redis-password"}, files: map[string]string{".env": "REDIS_URL='redis://:" + escaped + "@127.0.0.1:1 redis://:" + escaped + "@127.0.0.1:2'\n"}},
 		{name: "a change of the password of Redis that does not fit", only: []string{"ocmt rotate redis-password"}, want: map[string]int{"ocmt rotate redis-password": 5},
-			files: map[string]string{".env": "REDIS_URL=redis://:" + escaped + "@127.0.0.1:1/0\nOCMT_PREVIOUS_REDIS_PASSWORD=" + escaped + "\n"}},
+			files: map[string]string{".env": "REDIS_URL=redis://:" + escaped + "@127.0.0.1:1/0\nOCMT_PENDING_REDIS_PASSWORD=" + l.slip + "\nOCMT_PREVIOUS_REDIS_PASSWORD=" + l.apiKey + "\n"}},
 		{name: "live", args: []string{"--live"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 0}},
 		{name: "live with a wrong older key", args: []string{"--live"}, environ: []string{"ENCRYPTION_KEY_V0=" + wrong.Reveal()}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 3}},
 		{name: "live at servers that do not answer", args: []string{"--live", "--endpoint", "admin-ui=http://127.0.0.1:1"}, only: []string{"ocmt validate"}, want: map[string]int{"ocmt validate": 1},

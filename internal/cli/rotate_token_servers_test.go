@@ -78,6 +78,13 @@ func (s *tokenServer) restart() {
 // endpoint is how the server is named on the command line.
 func (s *tokenServer) endpoint() string { return s.component + "=http://" + s.address }
 
+// answerWrongly lets a function answer in place of the contract.
+func (s *tokenServer) answerWrongly(answer func(w http.ResponseWriter) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrongly = answer
+}
+
 // requests returns how many requests had a token.
 func (s *tokenServer) requests() int {
 	s.mu.Lock()
@@ -100,9 +107,10 @@ func (s *tokenServer) handler(settings map[string]string) http.Handler {
 		if sent != "" {
 			s.asked++
 		}
+		wrongly := s.wrongly
 		s.mu.Unlock()
 		switch {
-		case s.wrongly != nil && s.wrongly(w):
+		case wrongly != nil && wrongly(w):
 		case settings[door.setting] == "":
 			w.WriteHeader(http.StatusInternalServerError)
 		case sent != settings[door.setting]:

@@ -96,11 +96,11 @@ func TestRotateTokenAgainstWrongServers(t *testing.T) {
 			t.Parallel()
 			b := newTokenBench(t, map[string]string{"admin.env": "ADMIN_TOKEN=" + random() + random() + "\n"})
 			server := startTokenServer(t, "admin-ui", filepath.Join(b.dir, "admin.env"))
-			server.wrongly = func(w http.ResponseWriter) bool {
+			server.answerWrongly(func(w http.ResponseWriter) bool {
 				w.Header().Set("Location", "http://127.0.0.1:1/")
 				w.WriteHeader(c.status(server.requests()))
 				return true
-			}
+			})
 			p := b.rotate(t, 4, c.said, "admin-token", "--store", "admin.env", "--yes", "--prove", "--endpoint", server.endpoint(), "--prove-timeout", "1s")
 			if strings.Contains(p.out.String(), "Proven") || slices.Contains(b.actions(t), "secret.proven") {
 				t.Error("it is taken for proven")
