@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // GitSource is the git repositories of the folders that are looked at.
@@ -230,7 +230,7 @@ const shortestLive = 8
 // those of the documents (contract, section 2), a variable, or says that it is to be replaced.
 func isExampleValue(value string) bool {
 	lower := strings.ToLower(value)
-	if len(value) < shortestLive || ocmt.IsPlaceholder(value) || strings.HasPrefix(value, "<") || strings.Contains(value, "${") {
+	if len(value) < shortestLive || secret.IsPlaceholder(value) || strings.HasPrefix(value, "<") || strings.Contains(value, "${") {
 		return true
 	}
 	for _, word := range exampleWords {

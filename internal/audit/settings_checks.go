@@ -101,7 +101,7 @@ func weaknessFault(one heldSecret, settings Settings) Fault {
 	switch {
 	case one.key:
 		return Fault{}
-	case ocmt.IsPlaceholder(one.text), one.password && ocmt.IsPlaceholder(settings.Text(one.setting)):
+	case secret.IsPlaceholder(one.text), one.password && secret.IsPlaceholder(settings.Text(one.setting)):
 		fault.Object, fault.Message, fault.Expected, fault.Actual = one.name+" example", "is an example of the documents", "a random secret", "an example"
 	case one.made && slices.Contains(commonPasswords, lower), one.made && length > 0 && strings.Count(lower, lower[:1]) == len(lower):
 		fault.Object, fault.Message, fault.Expected, fault.Actual = one.name+" common", "is a common password", "a random secret", "a common one"

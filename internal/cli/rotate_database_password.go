@@ -15,7 +15,6 @@ import (
 	"github.com/ocmt/ocmt/internal/databasepassword"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/postgres/pgpassword"
-	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/internal/userlist"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -119,7 +118,7 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 	kind, _ := secret.Lookup("database-password")
 	work := &databasePasswordChange{app: a, settings: settings, options: options, kind: kind}
 	work.parts = databasepassword.Parts{Store: store, Server: pgpassword.New(work.connecting(), pgpassword.AnswerTimeout), Own: secret.NewValue(settings.DatabaseURL.Reveal()),
-		Reporter: work, Make: kind.Generate, Random: a.deps.Random, Clock: a.deps.Now, Sleep: sleepUnlessDone, Record: work.record}
+		Reporter: work, Make: kind.Generate, Random: a.deps.Random, Clock: a.deps.Now, Sleep: pauseFor, Record: work.record}
 	if options.Userlist != "" {
 		work.parts.Pool = pgpassword.NewPool(userlist.New(a.path(options.Userlist)), secret.NewValue(options.PgBouncer), work.connecting())
 	}
@@ -128,27 +127,10 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 		work.plan.Close(context.WithoutCancel(ctx))
 		err = errors.Join(err, a.printer.Document("rotate-database-password", work.document()))
 	}
-	tellStoreChanges(a, store, options.DryRun)
-	return err
-}
-
-// tellStoreChanges says what a store did beside the changes, where there were any.
-func tellStoreChanges(a *App, store secretstore.Store, dryRun bool) {
-	if !dryRun {
+	if !options.DryRun {
 		a.tellStore(store)
 	}
-}
-
-// sleepUnlessDone waits, or returns the cause of the end of the context.
-func sleepUnlessDone(ctx context.Context, length time.Duration) error {
-	timer := time.NewTimer(length)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return err
 }
 
 // databasePasswordChange is one run of ocmt rotate database-password. It is a databasepassword.Reporter.

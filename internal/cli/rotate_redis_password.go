@@ -130,18 +130,6 @@ const (
 	redisWaitPeriod    = time.Second
 )
 
-// pauseFor waits, or returns the cause of the end of the context.
-func pauseFor(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // redisPasswordChange is one run of ocmt rotate redis-password.
 type redisPasswordChange struct {
 	app      *App

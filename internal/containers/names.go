@@ -3,7 +3,7 @@ package containers
 import (
 	"strings"
 
-	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // words that are no secrets, although they stand where one is expected.
@@ -13,7 +13,7 @@ var noSecrets = []string{"true", "false", "yes", "no", "on", "off", "none", "nul
 // encrypted, paths of mounted secrets and switches are none.
 func isSecretText(text string) bool {
 	if strings.Contains(text, "://") {
-		password := ocmt.AddressPassword(text)
+		password := secret.AddressPassword(text)
 		return password != "" && !strings.Contains(password, unknown) && !strings.HasPrefix(password, "$")
 	}
 	for _, word := range noSecrets {

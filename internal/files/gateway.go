@@ -11,7 +11,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/json5"
-	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // maxText is how much of a file of settings is read.
@@ -107,7 +107,7 @@ func (s *Source) kindOfToken(token *string) audit.GatewayToken {
 		return audit.TokenUnset
 	case *token == "":
 		return audit.TokenEmpty
-	case ocmt.IsPlaceholder(*token):
+	case secret.IsPlaceholder(*token):
 		return audit.TokenExample
 	case s.isGatewayToken(*token):
 		return audit.TokenKnown

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/ocmt"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // Finder finds configured secrets in a text.
@@ -165,7 +166,7 @@ var secretWords = []string{"KEY", "SECRET", "TOKEN", "PASS", "PW", "CREDENTIAL",
 // mayBeSecret reports whether a setting may be a secret. It takes too many rather than too few.
 func mayBeSecret(name, value string) bool {
 	upper := strings.ToUpper(name)
-	return ocmt.IsSecretName(upper) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) || ocmt.AddressPassword(value) != ""
+	return ocmt.IsSecretName(upper) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) || secret.AddressPassword(value) != ""
 }
 
 // Stat implements audit.FileSource.

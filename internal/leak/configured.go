@@ -23,8 +23,8 @@ type Settings interface {
 func Configured(settings Settings) []Secret {
 	var list []Secret
 	add := func(name, text string) {
-		if text != "" && !ocmt.IsPlaceholder(text) {
-			list = append(list, Secret{Name: name, Value: hidden(func() string { return text })})
+		if text != "" && !secret.IsPlaceholder(text) {
+			list = append(list, Secret{Name: name, Value: secret.NewValue(text)})
 		}
 	}
 	keys := settings.Names(secret.NameEncryptionKey)
@@ -69,9 +69,3 @@ func Passwords(addresses string) []string {
 	}
 	return slices.Compact(list)
 }
-
-// hidden is a text that does not print. fmt never follows a function.
-type hidden func() string
-
-// Reveal returns the text.
-func (h hidden) Reveal() string { return h() }

@@ -41,6 +41,3 @@ var settingsOfKinds = sync.OnceValue(func() (list []Setting) {
 	}
 	return list
 })
-
-// IsPlaceholder reports whether a text is an example of the documents, or has one in it.
-func IsPlaceholder(text string) bool { return secret.IsPlaceholder(text) }

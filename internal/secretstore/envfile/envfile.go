@@ -140,18 +140,11 @@ func (s *Store) work(ctx context.Context, changes []secretstore.Change, replace 
 		return err
 	}
 	defer file.Close()
-	if err := file.Check(); err != nil {
-		return err
-	}
-	unlock, err := file.Lock(ctx, s.options.Wait)
+	text, info, unlock, err := file.ReadLocked(ctx, s.options.Wait)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	text, info, err := file.Read()
-	if err != nil {
-		return err
-	}
 	old, err := s.parse(text)
 	if err != nil {
 		return err
@@ -209,14 +202,9 @@ func (s *Store) checkTwice(found document, name string) error {
 	return nil
 }
 
-// tryToReplace writes a new file beside the old one, and removes it. It has the old text: a secret that is
-// not in use must not lie on a disk.
+// tryToReplace checks whether a new file can be written beside the old one.
 func tryToReplace(file *securefile.File, info fs.FileInfo, old, _ document, _ []secretstore.Change) error {
-	prepared, err := file.Prepare(info, []byte(old.text), []byte(old.text))
-	if err == nil {
-		prepared.Abort()
-	}
-	return err
+	return file.TryToReplace(info, []byte(old.text))
 }
 
 // replace writes the new text, and looks at what stands in the file then.

@@ -160,14 +160,9 @@ func (s *Store) Try(ctx context.Context, changes ...secretstore.Change) error {
 // replacing is what becomes of a file whose text is to be another one.
 type replacing func(file *securefile.File, info fs.FileInfo, old, text []byte) error
 
-// tryToReplace writes a new file beside the old one, and removes it. It has the old text: a token that is
-// not in use must not lie on a disk.
+// tryToReplace checks whether a new file can be written beside the old one.
 func tryToReplace(file *securefile.File, info fs.FileInfo, old, _ []byte) error {
-	prepared, err := file.Prepare(info, old, old)
-	if err == nil {
-		prepared.Abort()
-	}
-	return err
+	return file.TryToReplace(info, old)
 }
 
 // work makes the new text under the lock of the file, and hands both on.
@@ -182,18 +177,11 @@ func (s *Store) work(ctx context.Context, changes []secretstore.Change, replace 
 		return err
 	}
 	defer file.Close()
-	if err := file.Check(); err != nil {
-		return err
-	}
-	unlock, err := file.Lock(ctx, s.options.Wait)
+	text, info, unlock, err := file.ReadLocked(ctx, s.options.Wait)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	text, info, err := file.Read()
-	if err != nil {
-		return err
-	}
 	changed, err := s.edit(text, changes)
 	if err != nil || changed == string(text) {
 		return err

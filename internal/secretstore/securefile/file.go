@@ -82,6 +82,22 @@ func (f *File) Read() ([]byte, fs.FileInfo, error) {
 	return text, info, err
 }
 
+// ReadLocked takes the lock of the file, which the caller gives back, and reads the file behind it. It refuses
+// a file that others could replace before it waits.
+func (f *File) ReadLocked(ctx context.Context, wait time.Duration) (text []byte, info fs.FileInfo, unlock func(), err error) {
+	if err := f.Check(); err != nil {
+		return nil, nil, nil, err
+	}
+	if unlock, err = f.Lock(ctx, wait); err != nil {
+		return nil, nil, nil, err
+	}
+	if text, info, err = f.Read(); err != nil {
+		unlock()
+		return nil, nil, nil, err
+	}
+	return text, info, unlock, nil
+}
+
 // maxSwapped bounds how often a file is opened again because another writer replaced it in this moment.
 const maxSwapped = 100
 

@@ -50,6 +50,16 @@ func (f *File) Prepare(info fs.FileInfo, old, text []byte) (*Replacement, error)
 	return r, nil
 }
 
+// TryToReplace writes a new file beside the old one, and removes it. It has the old text: a secret that is not
+// in use must not lie on a disk. The caller has the lock, as for Prepare.
+func (f *File) TryToReplace(info fs.FileInfo, old []byte) error {
+	replacement, err := f.Prepare(info, old, old)
+	if err == nil {
+		replacement.Abort()
+	}
+	return err
+}
+
 // fill writes the text, and gives the new file what the old one had, but for what opens it to others.
 func (r *Replacement) fill(text []byte) error {
 	if err := r.pending.Chmod(private); err != nil { // the umask may have taken something away
