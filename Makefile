@@ -31,6 +31,30 @@ setup-tests: setup ## install that, and fetch PostgreSQL 13 for the tests of ser
 build: ## build bin/ocmt
 	$(GO) build -trimpath -o bin/ocmt ./cmd/ocmt
 
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SHARE    = $(DESTDIR)$(PREFIX)/share
+COMMIT_TIME = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: man
+man: build ## write the manual pages into bin/man
+	@rm -rf bin/man
+	SOURCE_DATE_EPOCH=$(COMMIT_TIME) $(GO) run ./internal/cli/manpages -version "$$(bin/ocmt version | sed -n "1s/^ocmt //p")" bin/man
+
+.PHONY: install
+install: build man ## install ocmt, its manual pages and completion (PREFIX=/usr/local)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	install -m 755 bin/ocmt "$(DESTDIR)$(PREFIX)/bin/ocmt"
+	install -m 644 bin/man/*.1 "$(SHARE)/man/man1/"
+	bin/ocmt completion bash > "$(SHARE)/bash-completion/completions/ocmt"
+	bin/ocmt completion zsh > "$(SHARE)/zsh/site-functions/_ocmt"
+	bin/ocmt completion fish > "$(SHARE)/fish/vendor_completions.d/ocmt.fish"
+
+.PHONY: uninstall
+uninstall: ## remove what install has put there (PREFIX=/usr/local)
+	rm -f "$(DESTDIR)$(PREFIX)/bin/ocmt" "$(SHARE)"/man/man1/ocmt.1 "$(SHARE)"/man/man1/ocmt-*.1 \
+		"$(SHARE)/bash-completion/completions/ocmt" "$(SHARE)/zsh/site-functions/_ocmt" "$(SHARE)/fish/vendor_completions.d/ocmt.fish"
+
 .PHONY: test
 test: setup-tests ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...

@@ -18,8 +18,11 @@ func newCompletionCommand(run func(cmd *cobra.Command, args []string) error) *co
 	cmd := &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "Write completion for a shell",
-		Long: `Write the script that teaches a shell to complete the commands and flags of
-ocmt. SHELL is one of ` + strings.Join(shells[:], ", ") + `.`,
+		Long: `Write the script that teaches a shell to complete the commands, the flags and
+their values. SHELL is one of ` + strings.Join(shells[:], ", ") + `.
+
+bash needs the package bash-completion (version 2) for it, and zsh its own
+compinit, as "autoload -U compinit; compinit" in ~/.zshrc loads it.`,
 		Example: `  source <(ocmt completion bash)
   ocmt completion fish > ~/.config/fish/completions/ocmt.fish`,
 		ValidArgs: shells[:],

@@ -31,6 +31,7 @@ func documents() []document {
 		{"rotate-all", rotateAllDocument{}},
 		{"rotate-begin", beginDocument{}},
 		{"rotate-status", rotation.Status{}},
+		{"status", deploymentStatus{}},
 		{"rotate-put-back", putBackDocument{}},
 		{"rotate-redis-password", redisPasswordDocument{}},
 		{"rotate-database-password", databasePasswordDocument{}},

@@ -23,7 +23,10 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 	}
 	root := newRootCommand(app)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := findMisspelt(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		err = app.printer.Err()
 	}

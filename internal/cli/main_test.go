@@ -166,10 +166,18 @@ func TestUsageErrors(t *testing.T) {
 	t.Parallel()
 	secret := strings.Repeat("0f1e", 16)
 	for _, test := range []struct{ args, want string }{
-		{"", "no command given"},
-		{"valdate", "did you mean validate?"},
+		{"migrate", "no command given"},
+		{"valdate", "did you mean ocmt validate?"},
+		{"rotae --from-version 0", "did you mean ocmt rotate?"},
+		{"--output human rotae --from-version 0", "did you mean ocmt rotate?"},
+		{"migrate stauts", "did you mean ocmt migrate status?"},
+		{"rotate stat --store x", "did you mean ocmt rotate status?"},
+		{"verify", "did you mean ocmt migrate verify?"},
+		{"pause --yes", "did you mean ocmt migrate pause?"},
+		{"rotate --from-versio 0", "did you mean --from-version?"},
+		{"help rotae", "did you mean ocmt rotate?"},
 		{secret, "64 characters, not shown"},
-		{"--bogus", `unknown flag "bogus"`},
+		{"--bogus", `unknown flag "--bogus"`},
 		{"--bogus=" + secret, "unknown flag"},
 		{"--output", "needs a value"},
 		{"version --output " + secret, "must be human or json"},

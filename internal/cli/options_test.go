@@ -122,6 +122,7 @@ func TestOptions(t *testing.T) {
 		{captureWithoutSettings(newAuditExplainCommand, &got), "OCMT-PG-006", auditExplainOptions{Args: []string{"OCMT-PG-006"}}},
 		{capture(newSessionListCommand, &got), selecting + "--over-limit --most 7", sessionListOptions{sessionSelection: chosen(false, true), Most: 7}},
 		{capture(newSessionStatsCommand, &got), "", sessionListOptions{Most: 10}},
+		{capture(newStatusCommand, &got), "", noOptions{}},
 		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
 		{capture(newMigrateColumnsCommand, &got), "--discover --full", columnsOptions{Discover: true, Full: true}},
 		{capture(newMigrateSetCommand, &got), "rate=500 pace=full", setOptions{Args: []string{"rate=500", "pace=full"}, Rate: &rate, Pace: migrate.PaceFull}},

@@ -17,50 +17,50 @@ func newRootCommand(app *App) *cobra.Command {
 them, checks them, and brings every encrypted value in the database under a new
 key while the servers run.
 
-Settings come from, strongest first: the flag, the environment variable NAME,
-the file that NAME_FILE points at, the env file, ocmt.yaml, the default. A
-secret is never a flag: every account of a machine can read the arguments of a
-process.`,
+Without a command it shows this page and where the deployment stands, if its
+database answers within a second. ocmt status waits longer.`,
 		Example: `  ocmt keygen encryption
   ocmt validate
   ocmt rotate --from-version 0`,
-		SilenceUsage:               true,
-		SilenceErrors:              true,
-		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
-		SuggestionsMinimumDistance: 2,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.Version = buildVersion(app.deps.Version).Version
 	root.SetVersionTemplate("ocmt {{.Version}}\n")
 	root.SetIn(app.deps.Streams.In)
 	root.SetOut(app.deps.Streams.Out)
 	root.SetErr(app.deps.Streams.Err)
-	root.SetHelpTemplate(helpTemplate)
+	root.SetHelpFunc(writeHelp)
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelpCommand(nil))
 	addGlobalFlags(root.PersistentFlags(), &app.globals)
 	stateExits(root, ui.ExitDone, ui.ExitUsage)
-	makeGroup(root,
-		newKeygenCommand(app, nil),
-		newValidateCommand(app, nil),
-		newRotateCommand(app, nil),
-		newMigrateCommand(app),
-		newSessionInvalidateCommand(app, nil),
-		newAuditCommand(app, nil),
-		newDemoCommand(app, nil),
-		newVersionCommand(app, nil),
-		newCompletionCommand(nil),
-	)
+	root.AddGroup(commandGroups()...)
+	root.AddCommand(inGroup(groupKeys, newKeygenCommand(app, nil), newValidateCommand(app, nil))...)
+	root.AddCommand(inGroup(groupRotation, newRotateCommand(app, nil), newMigrateCommand(app))...)
+	root.AddCommand(inGroup(groupAccess, newSessionInvalidateCommand(app, nil))...)
+	root.AddCommand(inGroup(groupChecks, newStatusCommand(app, nil), newAuditCommand(app, nil))...)
+	root.AddCommand(inGroup(groupHelp, newDemoCommand(app, nil), newVersionCommand(app, nil), newCompletionCommand(nil))...)
+	root.Args = cobra.ArbitraryArgs
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		return app.showFirstPage(cmd)
+	}
+	app.completeFlags(root)
 	return root
 }
 
 func addGlobalFlags(flags *pflag.FlagSet, g *globals) {
 	flags.StringVarP(&g.output, "output", "o", "", "form of the result: human or json (default human)")
 	flags.StringVar(&g.envFile, "env-file", "", "file of NAME=value lines (default .env, where there is one)")
-	flags.StringVar(&g.configFile, "config", "", "settings that are no secrets (default ocmt.yaml, where there is one)")
+	flags.StringVar(&g.configFile, "config", "", "file of settings that are no secrets (default ocmt.yaml, where there is one)")
 	flags.StringVar(&g.operator, "operator", "", "who runs this, for the record (default: the account's name)")
 	flags.StringVar(&g.record, "record", "", "file of the tool's own record (default: the table ocmt.record)")
 	flags.BoolVarP(&g.quiet, "quiet", "q", false, "no notes and no progress")
-	flags.BoolVarP(&g.verbose, "verbose", "v", false, "say more")
+	flags.BoolVarP(&g.verbose, "verbose", "v", false, "also tell each connection and statement, with its time")
 	flags.BoolVar(&g.noInput, "no-input", false, "ask nothing, even on a terminal")
 	flags.BoolVarP(&g.yes, "yes", "y", false, "answer every question with yes")
 	flags.BoolVar(&g.noColor, "no-color", false, "no colour")

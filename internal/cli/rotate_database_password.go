@@ -146,8 +146,7 @@ type databasePasswordChange struct {
 
 // connecting returns how this command connects.
 func (c *databasePasswordChange) connecting() postgres.Options {
-	engine := c.settings.Engine
-	return postgres.Options{ApplicationName: engine.ApplicationName, LockTimeout: engine.LockTimeout, StatementTimeout: engine.StatementTimeout}
+	return c.app.databaseOptions(c.settings)
 }
 
 func (c *databasePasswordChange) run(ctx context.Context) (err error) {

@@ -288,6 +288,7 @@ func (a *App) openRedis(settings *config.Settings, found *access, how redissessi
 
 // redisOptions reads the certificates for Redis.
 func (a *App) redisOptions(settings *config.Settings) (options redis.Options, err error) {
+	options.Trace = a.trace()
 	for _, file := range []struct {
 		name    string
 		content *[]byte

@@ -38,7 +38,13 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
-		return usageError(cmd, "unknown flag "+shown(unknown.GetSpecifiedName()))
+		given := "--" + unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			given = "-" + unknown.GetSpecifiedName()
+		}
+		failure := usageError(cmd, "unknown flag "+shown(given))
+		failure.Hints = append(suggestFlags(cmd, unknown.GetSpecifiedName()), failure.Hints...)
+		return failure
 	}
 	return usageError(cmd, "a flag cannot be read")
 }
@@ -82,6 +88,9 @@ func shownName(name string) string {
 // noArgs refuses positional arguments. It replaces cobra.NoArgs, whose message repeats the
 // argument.
 func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && cmd.HasAvailableSubCommands() {
+		return unknownCommand(cmd, args[0])
+	}
 	if len(args) > 0 {
 		return usageError(cmd, cmd.CommandPath()+" takes no argument, and "+shown(args[0])+" was given")
 	}

@@ -44,7 +44,7 @@ func (a *App) check(ctx context.Context, settings *config.Settings, input valida
 	servers := validation.Servers{InQuery: options.LiveQuery}
 	deployment := input.Own.Settings
 	if address := deployment.Text(config.NameDatabaseURL); address != "" {
-		database := &liveDatabase{address: address, settings: settings, progress: progress}
+		database := &liveDatabase{address: address, options: a.databaseOptions(settings), settings: settings, progress: progress}
 		defer database.close(context.WithoutCancel(ctx))
 		servers.Database = database
 	}

@@ -36,10 +36,7 @@ func (a *App) openDatabase(settings *config.Settings) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := postgres.New(address.Reveal(), postgres.Options{
-		ApplicationName: settings.Engine.ApplicationName, LockTimeout: settings.Engine.LockTimeout,
-		StatementTimeout: settings.Engine.StatementTimeout,
-	})
+	db, err := postgres.New(address.Reveal(), a.databaseOptions(settings))
 	if err != nil {
 		return nil, err
 	}

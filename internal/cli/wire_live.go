@@ -21,6 +21,7 @@ import (
 // liveDatabase is the database at the address of the servers. It implements validation.Database.
 type liveDatabase struct {
 	address  string
+	options  postgres.Options
 	settings *config.Settings
 	progress *ui.Progress
 	db       *postgres.DB
@@ -43,8 +44,7 @@ func (d *liveDatabase) close(ctx context.Context) {
 // Login implements validation.Database.
 func (d *liveDatabase) Login(ctx context.Context) (login validation.DatabaseLogin, err error) {
 	login.Server = "PostgreSQL"
-	d.db, err = postgres.New(d.address, postgres.Options{ApplicationName: d.settings.Engine.ApplicationName,
-		LockTimeout: d.settings.Engine.LockTimeout, StatementTimeout: d.settings.Engine.StatementTimeout})
+	d.db, err = postgres.New(d.address, d.options)
 	if err != nil {
 		login.Reason = err.Error()
 		return login, nil

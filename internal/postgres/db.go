@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ocmt/ocmt/internal/netconn"
+	"github.com/ocmt/ocmt/internal/trace"
 )
 
 // Options set the limits of the statements that write.
@@ -19,6 +20,7 @@ type Options struct {
 	ApplicationName  string
 	LockTimeout      time.Duration // longest wait for a row lock
 	StatementTimeout time.Duration // longest run of one statement
+	Trace            trace.Begin   // is told of connections and statements; nil for nobody
 }
 
 // DB is an OCMT database. Close it when it is no longer needed.
@@ -68,13 +70,14 @@ func New(address string, options Options) (*DB, error) {
 		return nil, ErrAddress
 	}
 	config := &pool.ConnConfig.Config
-	config.DialFunc = pgconn.DialFunc(netconn.Quiet(netconn.Dial(config.DialFunc)))
+	config.DialFunc = traceDial(pgconn.DialFunc(netconn.Quiet(netconn.Dial(config.DialFunc))), options.Trace)
 	config.RuntimeParams["application_name"] = options.ApplicationName
 	config.RuntimeParams["client_encoding"] = "UTF8"
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		r, w = traceStatements(r, w, options.Trace)
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}
 	// All limits are set here, so that pool_ settings in the address change nothing.

@@ -18,13 +18,15 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/ocmt/ocmt/internal/netconn"
+	"github.com/ocmt/ocmt/internal/trace"
 )
 
 // Options say how to connect.
 type Options struct {
-	CA          []byte // certificates in PEM form; nil for those of the system
-	Certificate []byte // of the client, in PEM form; nil for none
-	Key         []byte // of that certificate
+	CA          []byte      // certificates in PEM form; nil for those of the system
+	Certificate []byte      // of the client, in PEM form; nil for none
+	Key         []byte      // of that certificate
+	Trace       trace.Begin // is told of connections and commands; nil for nobody
 }
 
 // ErrAddress says that an address cannot be read. It does not contain the address, which has a
@@ -38,6 +40,7 @@ var ErrCertificates = errors.New("the certificates for Redis cannot be read: PEM
 type Client struct {
 	driver.UniversalClient
 	options *driver.UniversalOptions
+	trace   trace.Begin
 }
 
 // timeout bounds one request; a server that is gone must not hold the operator up.
@@ -61,7 +64,7 @@ func New(address string, options Options) (*Client, error) {
 	universal.DialTimeout, universal.ReadTimeout, universal.WriteTimeout = timeout, timeout, timeout
 	universal.DisableIdentity = true
 	universal.MaxRetries = 3
-	return &Client{UniversalClient: driver.NewUniversalClient(universal), options: universal}, nil
+	return &Client{UniversalClient: withTrace(driver.NewUniversalClient(universal), options.Trace), options: universal, trace: options.Trace}, nil
 }
 
 // parse reads an address.
@@ -134,7 +137,7 @@ func (c *Client) Discover(ctx context.Context) error {
 		return ExplainError(err)
 	}
 	if strings.Contains(info, "cluster_enabled:1") {
-		clustered := driver.NewClusterClient(c.options.Cluster())
+		clustered := withTrace(driver.NewClusterClient(c.options.Cluster()), c.trace)
 		_ = c.Close()
 		c.UniversalClient = clustered
 		return nil

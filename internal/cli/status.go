@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+func newStatusCommand(app *App, run func(context.Context, *config.Settings, *noOptions) error) *cobra.Command {
+	if run == nil {
+		run = app.runStatus
+	}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say where the deployment stands, and what is next",
+		Long: `Say which database this is, which key versions there are and how many values
+each has, whether a run is at work, which secrets are due, and what is next, as
+a command. It opens no value, changes nothing, and says what it could not look
+at. ocmt rotate status tells the story of the key alone, and ocmt migrate status
+tells how far a run is.
+
+` + describeDocument("status"),
+		Example: `  ocmt status
+  ocmt status --output json`,
+		Args: noArgs,
+	}
+	cmd.RunE = runWithSettings(app, &noOptions{}, run)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	return cmd
+}
+
+// deploymentStatus is what ocmt status writes.
+type deploymentStatus struct {
+	Database statusDatabase  `json:"database"`
+	Rotation rotation.Status `json:"rotation"`
+}
+
+// statusDatabase is the database of a status, by its address.
+type statusDatabase struct {
+	Host    string `json:"host"` // or the folder of a socket
+	Port    uint16 `json:"port"`
+	Name    string `json:"name"`
+	Account string `json:"account"`
+	Answers bool   `json:"answers"`
+	Running bool   `json:"running"` // a run is at work on it
+}
+
+func (a *App) runStatus(ctx context.Context, settings *config.Settings, _ *noOptions) error {
+	db, err := a.openDatabase(settings)
+	if err != nil {
+		return err
+	}
+	engine := a.newEngineOn(settings, db, engineRequest{})
+	defer engine.close()
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	status, failure := engine.lookAtDeployment(ctx)
+	if ctx.Err() != nil {
+		return causeOf(ctx, ctx.Err())
+	}
+	printDeployment(a.printer, status)
+	if err := a.printer.Document("status", status); err != nil {
+		return err
+	}
+	return failure
+}
+
+// lookAtDeployment returns where the deployment stands. The error says that the database did not answer at all.
+func (e *engine) lookAtDeployment(ctx context.Context) (deploymentStatus, error) {
+	place := placementOf(e.settings)
+	view := rotation.View{Settings: &place}
+	if err := e.app.viewStore(ctx, e.settings, storeFlag{}, &view); err != nil {
+		return deploymentStatus{}, err
+	}
+	failure := e.viewDatabase(ctx, &view)
+	target := e.db.Target()
+	status := deploymentStatus{Rotation: rotation.Assess(view), Database: statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database,
+		Account: target.Account, Answers: failure == nil, Running: view.Running}}
+	status.Rotation.Next = carryStoreInSteps(status.Rotation.Next, findRecordedStore(view, e.app.deps.Host))
+	return status, failure
+}
+
+// printDeployment shows where the deployment stands.
+func printDeployment(printer *ui.Printer, status deploymentStatus) {
+	database := status.Database
+	printer.Line("Database %s at %s:%d as %s.", ui.Clean(database.Name), ui.Clean(database.Host), database.Port, ui.Clean(database.Account))
+	if database.Running {
+		printer.Line("A run is at work on it: ocmt migrate status shows how far it is.")
+	}
+	printRotateStatus(printer, status.Rotation)
+}
+
+// firstLook is how long the first page waits for the database.
+const firstLook = time.Second
+
+// showFirstPage shows what ocmt is, and where the deployment stands if its database answers at once. It
+// is never an error that it does not: whoever asks for this page may have no deployment yet.
+func (a *App) showFirstPage(cmd *cobra.Command) error {
+	settings, err := a.settings(cmd)
+	if a.globals.output == "json" || err == nil && settings.Output == "json" {
+		if err != nil {
+			return err
+		}
+		return a.runStatus(cmd.Context(), settings, &noOptions{})
+	}
+	if err != nil {
+		a.usePrinter(false)
+	}
+	if failed := writePage(cmd); failed != nil {
+		return failed
+	}
+	if err != nil {
+		a.printer.Line("\nThe settings here cannot be read, so nothing is known of a deployment: ocmt validate says why.")
+		return nil
+	}
+	if !settings.DatabaseURL.IsSet() {
+		a.printer.Line("\nDATABASE_URL is not set here, so nothing is known of a deployment. To see a whole rotation: ocmt demo")
+		return nil
+	}
+	return a.showStanding(cmd.Context(), settings)
+}
+
+// writePage writes the help page of ocmt without its exit statuses: this page is to be read.
+func writePage(cmd *cobra.Command) error {
+	_, err := io.WriteString(cmd.OutOrStdout(), cmd.Long+"\n\n"+usageText(cmd))
+	return err
+}
+
+// showStanding shows where the deployment stands, or that the database did not answer at once.
+func (a *App) showStanding(ctx context.Context, settings *config.Settings) error {
+	a.printer.Heading("Where this deployment stands")
+	db, err := a.openDatabase(settings)
+	if err != nil {
+		a.printer.Line("DATABASE_URL cannot be read: ocmt status says why.")
+		return nil
+	}
+	engine := a.newEngineOn(settings, db, engineRequest{})
+	defer engine.close()
+	ctx, cancel := a.stop.Context(ctx)
+	defer cancel()
+	asking, late := context.WithTimeout(ctx, firstLook)
+	defer late()
+	status, failure := engine.lookAtDeployment(asking)
+	var connect *postgres.ConnectError
+	switch {
+	case ctx.Err() != nil:
+		return causeOf(ctx, ctx.Err())
+	case asking.Err() != nil:
+		a.printer.Line("The database at %s:%d did not tell all within a second: ocmt status waits for it.", ui.Clean(status.Database.Host), status.Database.Port)
+	case errors.As(failure, &connect):
+		a.printer.Line("The database at %s:%d cannot be reached: ocmt status says why.", ui.Clean(status.Database.Host), status.Database.Port)
+	case failure != nil:
+		a.printer.Line("The database could not be looked at: ocmt status says why.")
+	default:
+		printDeployment(a.printer, status)
+	}
+	return nil
+}
