@@ -77,7 +77,7 @@ func (r *allRun) runStep(kind string, silent bool, run func(*App) error) error {
 	inner.globals.yes = true
 	streams := &inner.deps.Streams
 	if silent || r.app.printer.JSON() {
-		streams.Out, streams.OutTTY, streams.Width = &document, false, 0
+		streams.Out, streams.OutTTY = &document, false
 	}
 	if silent {
 		streams.Err, streams.ErrTTY = io.Discard, false

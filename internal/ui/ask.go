@@ -38,32 +38,70 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 			Code:    ExitRefused,
 		}
 	}
-	choice := " [y/N] "
-	if question.Word != "" {
-		choice = " Type " + Clean(question.Word) + " to go on: "
-	}
-	answer, err := p.ask(ctx, Clean(question.Text)+choice, p.readLine, "\x1b[1A"+eraseLine)
-	if err != nil {
-		return err
-	}
-	if question.isYes(strings.TrimSpace(string(answer))) {
-		return nil
-	}
-	return &Error{Message: "stopped: the answer was no, and nothing was changed", Code: ExitRefused, Cause: ErrDeclined}
+	return p.askYes(ctx, question)
 }
 
-// isYes reports whether an answer lets the work go on.
-func (q Question) isYes(answer string) bool {
-	if q.Word != "" {
-		return answer == q.Word
+// maxAsked is how often a question is asked before anything but yes and no counts as no.
+const maxAsked = 3
+
+// askYes asks until there is a yes or a no.
+func (p *Printer) askYes(ctx context.Context, question Question) error {
+	text, again := Clean(question.Text)+" [y/N] ", "Please answer yes or no. "
+	if question.Word != "" {
+		word := Clean(question.Word)
+		text, again = Clean(question.Text)+" Type "+word+" to go on: ", "That is not "+word+". "
 	}
-	answer = strings.ToLower(answer)
-	return answer == "y" || answer == "yes"
+	for asked := 1; ; asked++ {
+		reply, err := p.ask(ctx, &prompt{text: text}, p.readLine)
+		if errors.Is(err, io.EOF) {
+			return stoppedAs("no answer came")
+		}
+		if err != nil {
+			return err
+		}
+		switch question.understand(strings.TrimSpace(string(reply))) {
+		case answeredYes:
+			return nil
+		case answeredNo:
+			return stoppedAs("the answer was no")
+		}
+		if asked == maxAsked {
+			return stoppedAs(fmt.Sprintf("%d answers were neither yes nor no", maxAsked))
+		}
+		if asked == 1 {
+			text = again + text
+		}
+	}
+}
+
+func stoppedAs(reason string) error {
+	return &Error{Message: "stopped: " + reason + ", and nothing was changed", Code: ExitRefused, Cause: ErrDeclined}
+}
+
+type answer int
+
+const (
+	notUnderstood answer = iota
+	answeredYes
+	answeredNo
+)
+
+// understand reads an answer. An empty one is a no.
+func (q Question) understand(text string) answer {
+	lower := strings.ToLower(text)
+	switch {
+	case lower == "" || lower == "n" || lower == "no":
+		return answeredNo
+	case q.Word != "" && text == q.Word, q.Word == "" && (lower == "y" || lower == "yes"):
+		return answeredYes
+	default:
+		return notUnderstood
+	}
 }
 
 // ReadSecret asks for a secret without showing what is typed. Without a terminal it
 // returns an *Error with ExitUsage. The caller may overwrite the bytes after use.
-func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error) {
+func (p *Printer) ReadSecret(ctx context.Context, prompted string) ([]byte, error) {
 	if !p.Interactive() || p.streams.ReadPassword == nil {
 		return nil, &Error{
 			Message: "a secret is needed, and no question can be asked here",
@@ -71,26 +109,27 @@ func (p *Printer) ReadSecret(ctx context.Context, prompt string) ([]byte, error)
 			Code:    ExitUsage,
 		}
 	}
-	secret, err := p.ask(ctx, Clean(prompt)+" ", p.streams.ReadPassword, eraseLine)
+	secret, err := p.ask(ctx, &prompt{text: Clean(prompted) + " ", hidden: true}, p.streams.ReadPassword)
 	if err != nil {
 		if p.streams.RestoreTerminal != nil {
 			p.streams.RestoreTerminal()
+		}
+		if errors.Is(err, io.EOF) {
+			return nil, &Error{Message: "a secret is needed, and no answer came", Code: ExitUsage}
 		}
 		return nil, err
 	}
 	return secret, nil
 }
 
-// ask shows a prompt, waits for an answer or for the end of the context, and erases the
-// prompt. The caller says how to erase it, because an answer with echo has moved the cursor
-// one line down and one without has not. A read from a terminal cannot be cancelled, so
-// after an interruption its goroutine stays until the program ends, which is at once.
-func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, error), erase string) ([]byte, error) {
+// ask shows a question, waits for an answer or for the end of the context, and erases the question. io.EOF means that
+// the input ended before there was an answer. A read from a terminal cannot be cancelled, so after an interruption its
+// goroutine stays until the program ends, which is at once.
+func (p *Printer) ask(ctx context.Context, question *prompt, read func() ([]byte, error)) ([]byte, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	p.writePrompt(prompt, "")
-
+	p.openPrompt(question)
 	type reply struct {
 		text []byte
 		err  error
@@ -102,33 +141,20 @@ func (p *Printer) ask(ctx context.Context, prompt string, read func() ([]byte, e
 	}()
 	select {
 	case <-ctx.Done():
-		p.writePrompt("\n", "")
+		p.closePrompt("\n")
 		return nil, context.Cause(ctx)
 	case got := <-replies:
-		p.writePrompt("", erase)
 		if got.err != nil {
+			p.closePrompt("\n")
 			return nil, fmt.Errorf("reading the answer: %w", got.err)
 		}
+		p.closePrompt(question.eraseAnswered(p, string(got.text)))
 		return got.text, nil
 	}
 }
 
-// writePrompt writes a prompt in place of the live line. With erase it erases the prompt
-// and brings the live line back.
-func (p *Printer) writePrompt(text, erase string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if erase != "" {
-		p.writeError(erase)
-		p.showLive()
-		return
-	}
-	p.hideLive()
-	p.writeError(text)
-}
-
 // readLine reads one line byte by byte, so that the text behind it stays for the next
-// reader. The end of input counts as an empty answer.
+// reader. It returns io.EOF where the input ends before the line does.
 func (p *Printer) readLine() ([]byte, error) {
 	const longest = 4096
 	var line bytes.Buffer
@@ -139,9 +165,6 @@ func (p *Printer) readLine() ([]byte, error) {
 			return line.Bytes(), nil
 		}
 		line.Write(one[:n])
-		if errors.Is(err, io.EOF) {
-			return line.Bytes(), nil
-		}
 		if err != nil {
 			return nil, err
 		}

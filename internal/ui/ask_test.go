@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -15,7 +16,11 @@ import (
 // script must not hang on a question.
 func TestConfirm(t *testing.T) {
 	t.Parallel()
-	const goOn = ui.ExitDone
+	const (
+		goOn   = ui.ExitDone
+		erased = "Go on? [y/N] \x1b[1A\r\x1b[J"
+		again  = "Please answer yes or no. "
+	)
 	for _, test := range []struct {
 		name                 string
 		terminal, reversible bool
@@ -23,19 +28,22 @@ func TestConfirm(t *testing.T) {
 		answer               string
 		want                 ui.ExitCode
 		asked                bool
+		screen               string
 	}{
-		{"yes typed", true, false, ui.Options{}, "y\n", goOn, true},
-		{"yes typed in full", true, true, ui.Options{}, " YES \n", goOn, true},
-		{"no typed", true, true, ui.Options{}, "n\n", ui.ExitRefused, true},
-		{"return typed", true, true, ui.Options{}, "\n", ui.ExitRefused, true},
-		{"end of input", true, true, ui.Options{}, "", ui.ExitRefused, true},
-		{"other word", true, true, ui.Options{}, "yeah\n", ui.ExitRefused, true},
-		{"--yes", true, false, ui.Options{Yes: true}, "", goOn, false},
-		{"script, reversible", false, true, ui.Options{}, "", goOn, false},
-		{"script, for good", false, false, ui.Options{}, "y\n", ui.ExitRefused, false},
-		{"script, for good, --yes", false, false, ui.Options{Yes: true}, "", goOn, false},
-		{"--no-input, for good", true, false, ui.Options{NoInput: true}, "y\n", ui.ExitRefused, false},
-		{"--no-input, reversible", true, true, ui.Options{NoInput: true}, "n\n", goOn, false},
+		{"yes typed", true, false, ui.Options{}, "y\n", goOn, true, ""},
+		{"yes typed in full", true, true, ui.Options{}, " YES \n", goOn, true, ""},
+		{"no typed", true, true, ui.Options{}, "n\n", ui.ExitRefused, true, ""},
+		{"return typed", true, true, ui.Options{}, "\n", ui.ExitRefused, true, ""},
+		{"end of input", true, true, ui.Options{}, "", ui.ExitRefused, true, "Go on? [y/N] \n"},
+		{"end of input in an answer", true, true, ui.Options{}, "y", ui.ExitRefused, true, "Go on? [y/N] \n"},
+		{"maybe, then yes", true, true, ui.Options{}, "maybe\nyes\n", goOn, true, erased + again + erased},
+		{"maybe for ever", true, true, ui.Options{}, strings.Repeat("maybe\n", 9), ui.ExitRefused, true, erased + again + erased + again + erased},
+		{"--yes", true, false, ui.Options{Yes: true}, "", goOn, false, ""},
+		{"script, reversible", false, true, ui.Options{}, "", goOn, false, ""},
+		{"script, for good", false, false, ui.Options{}, "y\n", ui.ExitRefused, false, ""},
+		{"script, for good, --yes", false, false, ui.Options{Yes: true}, "", goOn, false, ""},
+		{"--no-input, for good", true, false, ui.Options{NoInput: true}, "y\n", ui.ExitRefused, false, ""},
+		{"--no-input, reversible", true, true, ui.Options{NoInput: true}, "n\n", goOn, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,8 +57,8 @@ func TestConfirm(t *testing.T) {
 			if asked := strings.Contains(diagnostics.String(), "Go on?"); asked != test.asked {
 				t.Errorf("asked %v, want %v", asked, test.asked)
 			}
-			if test.asked && !strings.HasSuffix(diagnostics.String(), "\x1b[K") {
-				t.Errorf("the question stays on the screen: %q", diagnostics.String())
+			if test.asked && diagnostics.String() != cmp.Or(test.screen, erased) {
+				t.Errorf("screen %q", diagnostics.String())
 			}
 			if out.Len() > 0 {
 				t.Error("question on standard output")

@@ -48,7 +48,7 @@ func (p *Printer) writeErrorDocument(body errorBody) {
 		p.writeErrorText(body)
 		return
 	}
-	p.writeErrorLine(strings.TrimSuffix(text, "\n"))
+	p.writeErrorCode(strings.TrimSuffix(text, "\n"))
 }
 
 func (p *Printer) writeErrorText(body errorBody) {

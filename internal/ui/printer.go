@@ -29,9 +29,12 @@ type Printer struct {
 	streams Streams
 	options Options
 
-	mu   sync.Mutex
-	live string // the progress line that is on the terminal now
-	err  error  // first failure to write the result
+	mu     sync.Mutex
+	live   string  // the progress line that is on the terminal now
+	prompt *prompt // the question that is on the terminal now; nil for none
+	err    error   // first failure to write the result
+	// unwatch ends the watch for Ctrl-Z, which goes on while there is a live line or a question.
+	unwatch func()
 }
 
 // NewPrinter returns a printer on the streams.
@@ -52,9 +55,17 @@ func (p *Printer) Paint(tone Tone, text string) string {
 	return paint(p.outColour(), tone, text)
 }
 
-// Line writes a line of the result. In JSON mode it writes nothing: there the
-// result is the document.
+// Line writes a line of the result. A terminal that is narrower gets it in several, broken between words and with a
+// hanging indent. In JSON mode it writes nothing: there the result is the document.
 func (p *Printer) Line(format string, args ...any) {
+	if !p.options.JSON {
+		p.writeResult(wrapProse(fmt.Sprintf(format, args...), p.outWidth()) + "\n")
+	}
+}
+
+// Code writes lines of the result that are meant to be copied, such as commands and SQL: they are never wrapped. In JSON
+// mode it writes nothing.
+func (p *Printer) Code(format string, args ...any) {
 	if !p.options.JSON {
 		p.writeResult(fmt.Sprintf(format, args...) + "\n")
 	}
@@ -68,11 +79,7 @@ func (p *Printer) Table(table Table) {
 	if p.options.JSON {
 		return
 	}
-	width := 0
-	if p.streams.OutTTY {
-		width = p.streams.Width
-	}
-	p.writeResult(strings.Join(table.render(width, p.outColour()), "\n") + "\n")
+	p.writeResult(strings.Join(table.render(p.outWidth(), p.outColour()), "\n") + "\n")
 }
 
 // Document writes the result as JSON: "schema": "ocmt/NAME/v1", then the members of
@@ -111,10 +118,18 @@ func (p *Printer) DocumentLine(name string, document any) error {
 // Raw writes bytes of the result as they are, in either mode.
 func (p *Printer) Raw(text string) { p.writeResult(text) }
 
-// Note writes a line for people to standard error. With --quiet it writes nothing.
+// Note writes a line for people to standard error, wrapped like Line. With --quiet it writes nothing.
 func (p *Printer) Note(format string, args ...any) {
 	if !p.options.Quiet {
 		p.writeErrorLine(fmt.Sprintf(format, args...))
+	}
+}
+
+// NoteCode writes lines to standard error that are meant to be copied: they are never wrapped. With --quiet it writes
+// nothing.
+func (p *Printer) NoteCode(format string, args ...any) {
+	if !p.options.Quiet {
+		p.writeErrorCode(fmt.Sprintf(format, args...))
 	}
 }
 
@@ -149,8 +164,11 @@ func (p *Printer) writeResult(text string) {
 	p.showLive()
 }
 
-// writeErrorLine writes a line to standard error, around the live line.
-func (p *Printer) writeErrorLine(line string) {
+// writeErrorLine writes a line to standard error, wrapped, around the live line.
+func (p *Printer) writeErrorLine(line string) { p.writeErrorCode(wrapProse(line, p.errWidth())) }
+
+// writeErrorCode writes a line to standard error as it is, around the live line.
+func (p *Printer) writeErrorCode(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hideLive()
@@ -161,28 +179,27 @@ func (p *Printer) writeErrorLine(line string) {
 // writeError writes to standard error. There is nowhere to report that it failed.
 func (p *Printer) writeError(text string) { _, _ = io.WriteString(p.streams.Err, text) }
 
-// eraseLine clears the line that the cursor is on.
-const eraseLine = "\r\x1b[K"
+// outWidth returns the columns that a line of the result may take; 0 means no limit.
+func (p *Printer) outWidth() int { return widthNow(p.streams.OutTTY, p.streams.OutWidth) }
 
-func (p *Printer) hideLive() {
-	if p.live != "" {
-		p.writeError(eraseLine)
-	}
-}
+// errWidth returns the columns that a line on standard error may take; 0 means no limit.
+func (p *Printer) errWidth() int { return widthNow(p.streams.ErrTTY, p.streams.ErrWidth) }
 
-func (p *Printer) showLive() {
-	if p.live != "" {
-		p.writeError(p.live)
+func widthNow(terminal bool, read func() int) int {
+	if !terminal || read == nil {
+		return 0
 	}
+	return read()
 }
 
 func (p *Printer) outColour() bool {
-	return p.streams.Colour && p.streams.OutTTY && !p.options.NoColour && !p.options.JSON
+	return p.streams.Colour && p.streams.OutTTY && !p.streams.Dumb && !p.options.NoColour && !p.options.JSON
 }
 
-func (p *Printer) errColour() bool {
-	return p.streams.Colour && p.streams.ErrTTY && !p.options.NoColour
-}
+func (p *Printer) errColour() bool { return p.streams.Colour && p.sequences() && !p.options.NoColour }
+
+// sequences reports whether control sequences may be written to standard error: only to a terminal that takes them.
+func (p *Printer) sequences() bool { return p.streams.ErrTTY && !p.streams.Dumb }
 
 // EncodeDocument returns the text of a JSON document. Its schema comes first, before the
 // members of document, so that a reader finds it first.

@@ -16,11 +16,14 @@ import (
 // screen is a pair of buffers as standard output and standard error.
 type screen struct{ out, err bytes.Buffer }
 
+// columns is the width of a terminal that is not resized.
+func columns(n int) func() int { return func() int { return n } }
+
 func newPrinter(terminal bool, options ui.Options) (*ui.Printer, *screen) {
 	s := &screen{}
 	return ui.NewPrinter(ui.Streams{
 		In: strings.NewReader(""), Out: &s.out, Err: &s.err,
-		InTTY: terminal, OutTTY: terminal, ErrTTY: terminal, Width: 80, Colour: true,
+		InTTY: terminal, OutTTY: terminal, ErrTTY: terminal, OutWidth: columns(80), ErrWidth: columns(80), Colour: true,
 	}, options), s
 }
 
@@ -190,7 +193,7 @@ func TestNarrowTable(t *testing.T) {
 	p.Table(table)
 	seen := map[string]bool{}
 	for line := range strings.Lines(s.out.String()) {
-		if seen[line] {
+		if strings.Contains(line, "user_") && seen[line] {
 			t.Errorf("two rows read %q", line)
 		}
 		seen[line] = true

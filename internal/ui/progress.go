@@ -64,7 +64,7 @@ func (g *Progress) Update(done, total int64, note string) {
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
 	interval := plainInterval
-	if g.printer.streams.ErrTTY {
+	if g.printer.sequences() {
 		interval = liveInterval
 	}
 	at := g.now()
@@ -97,31 +97,17 @@ func (g *Progress) End() {
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
 	if !g.ended {
-		g.printer.hideLive()
-		g.printer.live = ""
+		g.printer.setLive("")
 		g.ended = true
 	}
 }
 
 func (g *Progress) draw(line string) {
-	if !g.printer.streams.ErrTTY {
+	if !g.printer.sequences() {
 		g.printer.writeError(line + "\n")
 		return
 	}
-	g.printer.hideLive()
-	if width := g.printer.streams.Width; width > 1 {
-		// The last column stays free: writing it makes some terminals wrap.
-		line = clip(line, width-1)
-	}
-	g.printer.live = line
-	g.printer.showLive()
-}
-
-func clip(line string, width int) string {
-	if runes := []rune(line); len(runes) > width {
-		return string(runes[:width-1]) + "…"
-	}
-	return line
+	g.printer.setLive(line)
 }
 
 // addSample adds a sample and drops old ones: it keeps those of the rate window and the one

@@ -1,8 +1,8 @@
 package ui
 
 import (
+	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Table is rows of cells under headings.
@@ -19,13 +19,18 @@ type Note struct {
 	Text string
 }
 
-// Column is one column of a table.
+// Column is one column of a table. Where the terminal is too narrow for all of them, columns go under the row, from the
+// last one on. Nothing is wrapped, cut or moved in a pipe or a file.
 type Column struct {
 	Title string
 	Right bool // align right, for numbers
-	// Flexible says that the column may be cut in the middle where the terminal is too
-	// narrow. Nothing is cut in a pipe or a file.
+	// Flexible says that the column may be cut in the middle where the terminal is too narrow.
 	Flexible bool
+	// Wrap says that the column has text that is never cut, such as a reason. Where the terminal is too narrow the
+	// text goes on in further lines of its column, or under the row.
+	Wrap bool
+	// HideZero leaves the column out where it tells nothing: where each cell is empty, "0" or "–".
+	HideZero bool
 }
 
 // Cell is one text of a table with its tone.
@@ -43,25 +48,31 @@ func Row(texts ...string) []Cell {
 	return cells
 }
 
-// minCellWidth is the least that a cut cell keeps, which is enough to tell rows apart.
-const minCellWidth = 12
+const (
+	// minCellWidth is the least that a cut cell keeps, which is enough to tell rows apart.
+	minCellWidth = 12
+	// minWrapWidth is the least width of a column of text: narrower ones are hard to read.
+	minWrapWidth = 24
 
-const gap = "  "
-
-// noteIndent stands before a note, so that it is not taken for a row.
-const noteIndent = "       "
+	gap = "  "
+	// noteIndent stands before a note, so that it is not taken for a row.
+	noteIndent = "       "
+	// underIndent stands before what goes under its row.
+	underIndent = "    "
+)
 
 // render returns the lines of the table. A width of 0 means no limit.
 func (t Table) render(width int, colour bool) []string {
-	widths := t.measureColumns()
-	t.shrink(widths, width)
+	grid := t.layOut(width)
+	var lines []string
 	title := make([]Cell, len(t.Columns))
 	for i, column := range t.Columns {
 		title[i] = Cell{Text: column.Title, Tone: Faint}
 	}
-	lines := []string{t.renderLine(title, widths, colour)}
+	lines = append(lines, grid.renderRow(title, colour)...)
 	for i, row := range t.Rows {
-		lines = append(lines, t.renderLine(row, widths, colour))
+		lines = append(lines, grid.renderRow(row, colour)...)
+		lines = append(lines, grid.renderUnder(row, colour)...)
 		for _, note := range t.Notes[i] {
 			lines = append(lines, note.render(width, colour)...)
 		}
@@ -70,60 +81,132 @@ func (t Table) render(width int, colour bool) []string {
 }
 
 // render returns the lines of a note. Where the width is limited they break between words.
-func (n Note) render(width int, colour bool) (lines []string) {
-	line := noteIndent + Clean(n.Head.Text)
-	for _, word := range strings.Split(Clean(n.Text), " ") {
-		if width > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width && strings.TrimSpace(line) != "" {
-			lines, line = append(lines, line), noteIndent+gap+gap+word
-			continue
-		}
-		line += " " + word
-	}
-	lines = append(lines, line)
-	lines[0] = noteIndent + paint(colour, n.Head.Tone, Clean(n.Head.Text)) + strings.TrimPrefix(lines[0], noteIndent+Clean(n.Head.Text))
-	return lines
+func (n Note) render(width int, colour bool) []string {
+	text := noteIndent + paint(colour, n.Head.Tone, Clean(n.Head.Text)) + " " + Clean(n.Text)
+	return wrap(text, width, len(noteIndent+gap+gap))
 }
 
-func (t Table) measureColumns() []int {
-	widths := make([]int, len(t.Columns))
+// grid is a table that has its place on a terminal.
+type grid struct {
+	table  Table
+	limit  int   // the columns of the terminal; 0 for no limit
+	shown  []int // the table's columns that stand beside each other
+	under  []int // those that go under their row
+	widths []int // by column of the table
+}
+
+// layOut finds the form of a table that fits: first columns of text become narrower, then they go under the row, then
+// columns are cut that may be, then others go under the row. The first column stays.
+func (t Table) layOut(limit int) *grid {
+	g := &grid{table: t, limit: limit}
 	for i, column := range t.Columns {
-		widths[i] = utf8.RuneCountInString(column.Title)
-		for _, row := range t.Rows {
+		if !column.HideZero || !t.tellsNothing(i) {
+			g.shown = append(g.shown, i)
+		}
+	}
+	g.measure()
+	if g.fits() || g.narrow(t.wraps, t.minWrapped) {
+		return g
+	}
+	for g.moveUnder(t.wraps) {
+		if g.measure(); g.fits() {
+			return g
+		}
+	}
+	for {
+		g.measure()
+		if g.narrow(func(i int) bool { return t.Columns[i].Flexible }, t.minCut) || !g.moveUnder(func(int) bool { return true }) {
+			return g
+		}
+	}
+}
+
+func (t Table) wraps(column int) bool { return t.Columns[column].Wrap }
+
+// tellsNothing reports whether a column has cells without a number or a word only.
+func (t Table) tellsNothing(column int) bool {
+	for _, row := range t.Rows {
+		if column < len(row) && !slices.Contains([]string{"", "0", "–", "-"}, row[column].Text) {
+			return false
+		}
+	}
+	return true
+}
+
+// measure gives each column the width of its widest cell.
+func (g *grid) measure() {
+	g.widths = make([]int, len(g.table.Columns))
+	for i, column := range g.table.Columns {
+		g.widths[i] = columnsOf(column.Title)
+		for _, row := range g.table.Rows {
 			if i < len(row) {
-				widths[i] = max(widths[i], utf8.RuneCountInString(Clean(row[i].Text)))
+				g.widths[i] = max(g.widths[i], columnsOf(Clean(row[i].Text)))
 			}
 		}
 	}
-	return widths
 }
 
-// shrink narrows the widest flexible column until the table fits, or until no column may
-// be cut further. A table that is too wide is better than one whose rows read alike.
-func (t Table) shrink(widths []int, limit int) {
-	if limit <= 0 || totalWidth(widths) <= limit {
-		return
+func (g *grid) fits() bool { return g.limit <= 0 || g.total() <= g.limit }
+
+func (g *grid) total() int {
+	sum := len(gap) * max(0, len(g.shown)-1)
+	for _, i := range g.shown {
+		sum += g.widths[i]
 	}
-	least := make([]int, len(widths))
-	for i := range widths {
-		least[i] = t.minWidth(i, widths[i])
+	return sum
+}
+
+// narrow makes the widest of the columns that are picked narrower until the table fits, and reports whether it does.
+func (g *grid) narrow(picked func(int) bool, least func(column, width int) int) bool {
+	lower := make([]int, len(g.widths))
+	for _, i := range g.shown {
+		if picked(i) {
+			lower[i] = least(i, g.widths[i])
+		}
 	}
-	for totalWidth(widths) > limit {
+	for !g.fits() {
 		widest := -1
-		for i, column := range t.Columns {
-			if column.Flexible && widths[i] > least[i] && (widest < 0 || widths[i] > widths[widest]) {
+		for _, i := range g.shown {
+			if picked(i) && g.widths[i] > lower[i] && (widest < 0 || g.widths[i] > g.widths[widest]) {
 				widest = i
 			}
 		}
 		if widest < 0 {
-			return
+			return false
 		}
-		widths[widest]--
+		g.widths[widest]--
 	}
+	return true
 }
 
-// minWidth returns the least width at which different cells of a column still differ.
-func (t Table) minWidth(column, width int) int {
-	least := min(minCellWidth, width)
+// moveUnder moves the last of the columns that are picked under the row, and reports whether there was one.
+func (g *grid) moveUnder(picked func(int) bool) bool {
+	for at := len(g.shown) - 1; at > 0; at-- {
+		if column := g.shown[at]; picked(column) {
+			g.shown = slices.Delete(g.shown, at, at+1)
+			g.under = slices.Insert(g.under, 0, column)
+			return true
+		}
+	}
+	return false
+}
+
+// minWrapped returns the least width of a column of text: enough for reading, for its title and for its longest word.
+func (t Table) minWrapped(column, width int) int {
+	least := max(minWrapWidth, columnsOf(t.Columns[column].Title))
+	for _, row := range t.Rows {
+		if column < len(row) {
+			for _, word := range strings.Fields(Clean(row[column].Text)) {
+				least = max(least, columnsOf(word))
+			}
+		}
+	}
+	return min(least, width)
+}
+
+// minCut returns the least width at which different cells of a column still differ.
+func (t Table) minCut(column, width int) int {
+	least := min(max(minCellWidth, columnsOf(t.Columns[column].Title)), width)
 	for least < width && t.readAlike(column, least) {
 		least++
 	}
@@ -146,47 +229,4 @@ func (t Table) readAlike(column, width int) bool {
 		whole[left] = text
 	}
 	return false
-}
-
-func totalWidth(widths []int) int {
-	sum := len(gap) * (len(widths) - 1)
-	for _, width := range widths {
-		sum += width
-	}
-	return sum
-}
-
-func (t Table) renderLine(cells []Cell, widths []int, colour bool) string {
-	var b strings.Builder
-	for i, column := range t.Columns {
-		var cell Cell
-		if i < len(cells) {
-			cell = cells[i]
-		}
-		text := cut(Clean(cell.Text), widths[i])
-		space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
-		if i > 0 {
-			b.WriteString(gap)
-		}
-		switch {
-		case column.Right:
-			b.WriteString(space + paint(colour, cell.Tone, text))
-		case i == len(t.Columns)-1:
-			b.WriteString(paint(colour, cell.Tone, text))
-		default:
-			b.WriteString(paint(colour, cell.Tone, text) + space)
-		}
-	}
-	return strings.TrimRight(b.String(), " ")
-}
-
-// cut shortens a text in the middle, because keys may differ at either end.
-func cut(text string, width int) string {
-	runes := []rune(text)
-	if len(runes) <= width {
-		return text
-	}
-	head := (width - 1) / 2
-	tail := width - 1 - head
-	return string(runes[:head]) + "…" + string(runes[len(runes)-tail:])
 }

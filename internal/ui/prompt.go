@@ -1,0 +1,90 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+)
+
+// prompt is a question that stands on the terminal until it is answered.
+type prompt struct {
+	text   string
+	hidden bool // what is typed is not shown
+	// The fields below say what was written: its lines, and the width that the terminal had then.
+	lines []string
+	width int
+	// resume takes echo away again after the program was suspended; nil while it is not.
+	resume func()
+}
+
+// openPrompt writes a question in place of the live line.
+func (p *Printer) openPrompt(question *prompt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hideLive()
+	p.prompt = question
+	p.showPrompt()
+	p.watchSuspend()
+}
+
+// closePrompt ends a question with what erases it or ends its line, and brings the live line back.
+func (p *Printer) closePrompt(ending string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writeError(ending)
+	p.prompt = nil
+	p.showLive()
+	p.watchSuspend()
+}
+
+// showPrompt writes the question, wrapped. The space behind it stays, because the answer follows it.
+func (p *Printer) showPrompt() {
+	question := p.prompt
+	question.width = p.errWidth()
+	question.lines = strings.Split(wrapProse(question.text, question.width), "\n")
+	if last := len(question.lines) - 1; !strings.HasSuffix(question.lines[last], " ") {
+		question.lines[last] += " "
+	}
+	p.writeError(strings.Join(question.lines, "\n"))
+}
+
+// eraseAnswered returns what erases the question after its answer, with which the cursor has moved to the next line. A
+// terminal that was resized has broken the lines anew, and what others have written is worth more than a clean screen: the
+// question stays there.
+func (q *prompt) eraseAnswered(p *Printer, answer string) string {
+	if q.hidden {
+		if ending := q.eraseUnanswered(p); ending != "" {
+			return ending
+		}
+		return "\n"
+	}
+	if !p.sequences() || p.errWidth() != q.width {
+		return ""
+	}
+	return fmt.Sprintf("\x1b[%dA%s", q.rows(answer), eraseBelow)
+}
+
+// eraseUnanswered returns what erases the question while the cursor stands in its last line.
+func (q *prompt) eraseUnanswered(p *Printer) string {
+	if !p.sequences() || p.errWidth() != q.width {
+		return ""
+	}
+	if rows := q.rows(""); rows > 1 {
+		return fmt.Sprintf("\x1b[%dA%s", rows-1, eraseBelow)
+	}
+	return eraseBelow
+}
+
+// rows returns how many lines of the terminal the question takes with its answer.
+func (q *prompt) rows(answer string) int {
+	rows := 0
+	for i, line := range q.lines {
+		if i == len(q.lines)-1 {
+			line += answer
+		}
+		rows++
+		if q.width > 0 {
+			rows += max(0, columnsOf(line)-1) / q.width
+		}
+	}
+	return rows
+}

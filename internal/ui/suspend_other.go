@@ -1,0 +1,6 @@
+//go:build !unix
+
+package ui
+
+// onSuspend is nil where programs are not suspended.
+var onSuspend func(before, after func()) (release func())

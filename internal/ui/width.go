@@ -1,0 +1,140 @@
+package ui
+
+import (
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// cells measures text in the columns of a terminal, as Unicode tells them (UAX #11): 日本 is four, a combining mark
+// none. The environment does not change it, so that a screen looks the same to everyone.
+var cells = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// proseWidth is the most columns that a sentence takes: longer lines are hard to read on a wide terminal.
+const proseWidth = 100
+
+// unbroken is a space at which no line is broken (U+2007, class GL of UAX #14). It goes out as a plain space.
+const unbroken = "\u2007"
+
+// Unbroken returns a text that stays in one line inside a sentence that is wrapped, such as a short command. It is
+// for what the printer's methods wrap, and not for documents.
+func Unbroken(text string) string { return strings.ReplaceAll(text, " ", unbroken) }
+
+// columnsOf returns how many columns a text takes on a terminal. Colour sequences, as paint adds them, take none.
+func columnsOf(text string) int {
+	if !strings.Contains(text, "\x1b[") {
+		return cells.StringWidth(text)
+	}
+	columns := 0
+	for text != "" {
+		var plain string
+		plain, _, text = nextPiece(text)
+		columns += cells.StringWidth(plain)
+	}
+	return columns
+}
+
+// nextPiece returns the text before the first colour sequence, the sequence, and what stands behind it.
+func nextPiece(text string) (plain, sequence, rest string) {
+	start := strings.Index(text, "\x1b[")
+	if start < 0 {
+		return text, "", ""
+	}
+	end := strings.IndexByte(text[start:], 'm')
+	if end < 0 {
+		return text, "", ""
+	}
+	end += start + 1
+	return text[:start], text[start:end], text[end:]
+}
+
+// clip shortens a text at its end to a number of columns. "…" stands for what is left out. Colour sequences stay
+// whole, and each that stands behind the cut is kept, so that colour ends where it did.
+func clip(text string, columns int) string {
+	if columnsOf(text) <= columns {
+		return text
+	}
+	if columns <= 0 {
+		return ""
+	}
+	var b strings.Builder
+	left, cutOff := columns-1, false
+	for text != "" {
+		var plain, sequence string
+		plain, sequence, text = nextPiece(text)
+		if !cutOff {
+			head := cells.Truncate(plain, left, "")
+			b.WriteString(head)
+			left -= cells.StringWidth(head)
+			if head != plain {
+				b.WriteString("…")
+				cutOff = true
+			}
+		}
+		b.WriteString(sequence)
+	}
+	return b.String()
+}
+
+// cut shortens a text without colour in the middle, because keys may differ at either end.
+func cut(text string, columns int) string {
+	if cells.StringWidth(text) <= columns {
+		return text
+	}
+	if columns <= 1 {
+		return strings.Repeat("…", max(0, columns))
+	}
+	head := cells.Truncate(text, (columns-1)/2, "")
+	rest := columns - 1 - cells.StringWidth(head)
+	return head + "…" + cells.TruncateLeft(text, cells.StringWidth(text)-rest, "")
+}
+
+// wrap breaks a line between its words into lines of at most so many columns. Further lines begin with hang spaces. A
+// word that is wider than a line, such as a path, a key or an address, stays whole in a line of its own. 0 columns
+// mean no limit.
+func wrap(line string, columns, hang int) []string {
+	if columns <= 0 || columnsOf(line) <= columns {
+		return []string{line}
+	}
+	if hang > columns/2 {
+		hang = 0
+	}
+	body := strings.TrimLeft(line, " ")
+	indent := line[:len(line)-len(body)]
+	var lines []string
+	current, width, begun := indent, len(indent), false
+	for body != "" {
+		spaces := len(body) - len(strings.TrimLeft(body, " "))
+		word, rest, _ := strings.Cut(body[spaces:], " ")
+		if word == "" {
+			break
+		}
+		wide := columnsOf(word)
+		if begun && width+spaces+wide > columns {
+			lines = append(lines, current)
+			current, width, spaces = strings.Repeat(" ", hang), hang, 0
+		}
+		current += strings.Repeat(" ", spaces) + word
+		width += spaces + wide
+		begun = true
+		if body = rest; body != "" {
+			body = " " + body
+		}
+	}
+	return append(lines, current)
+}
+
+// wrapProse wraps each line of a text with a hanging indent of two columns more than the line begins with. Spaces
+// that are not to be broken become plain ones. 0 columns mean no limit.
+func wrapProse(text string, columns int) string {
+	if columns > 0 {
+		columns = min(columns, proseWidth)
+		var lines []string
+		for _, line := range strings.Split(text, "\n") {
+			indent := len(line) - len(strings.TrimLeft(line, " "))
+			lines = append(lines, wrap(line, columns, indent+len(gap))...)
+		}
+		text = strings.Join(lines, "\n")
+	}
+	return strings.ReplaceAll(text, unbroken, " ")
+}
