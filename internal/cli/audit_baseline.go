@@ -159,7 +159,7 @@ func (a *App) runAuditBaselineShow(_ context.Context, options *baselineShowOptio
 		return err
 	}
 	document := baselineDocument{Entries: []baselineEntry{}}
-	table := ui.Table{Columns: []ui.Column{{Title: "CHECK"}, {Title: "OBJECT"}, {Title: "UNTIL"}, {Title: "OWNER", Flexible: true}, {Title: "REASON", Flexible: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "CHECK"}, {Title: "OBJECT"}, {Title: "UNTIL"}, {Title: "OWNER", Flexible: true}, {Title: "REASON", Wrap: true}}}
 	for _, one := range baseline.Entries() {
 		entry := baselineEntry{Accepted: one, Expired: one.Expired(a.deps.Now())}
 		if check, err := audit.Find(one.ID); err == nil {

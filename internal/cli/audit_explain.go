@@ -73,7 +73,7 @@ func (a *App) printCheck(check audit.Check) {
 	} {
 		if part.text != "" {
 			a.printer.Line("\n%s", a.printer.Paint(ui.Strong, part.name))
-			a.printer.Line("  %s", strings.ReplaceAll(wrapText(sentence(part.text), helpWidth-2), "\n", "\n  "))
+			a.printer.Line("  %s", sentence(part.text))
 		}
 	}
 }

@@ -54,7 +54,7 @@ func newAuditListCommand(app *App, run func(context.Context, *noOptions) error) 
 
 func (a *App) runAuditList(context.Context, *noOptions) error {
 	document := auditListDocument{Checks: []auditCheck{}}
-	table := ui.Table{Columns: []ui.Column{{Title: "CHECK"}, {Title: "SEVERITY"}, {Title: "FINDS", Flexible: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "CHECK"}, {Title: "SEVERITY"}, {Title: "FINDS", Wrap: true}}}
 	for _, check := range audit.Checks() {
 		document.Checks = append(document.Checks, newAuditCheck(check))
 		table.Rows = append(table.Rows, ui.Row(check.ID, check.Severity.String(), check.Title))

@@ -71,7 +71,7 @@ func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, o
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	printStatus(a.printer, status)
+	printStatus(a.printer, status, a.deps.Now())
 	if options.Watch {
 		return a.printer.DocumentLine("migrate-status", status)
 	}

@@ -74,7 +74,7 @@ func (a *App) printGaps(found *audit.Report, details bool) {
 			a.printer.Line("    %-9s %s", "needs", ui.Clean(same.gap.Missing))
 		}
 		if same.gap.Grant != "" {
-			a.printer.Line("    %-9s %s", "grant", ui.Clean(same.gap.Grant))
+			a.printer.Code("    %-9s %s", "grant", ui.Clean(same.gap.Grant))
 		}
 	}
 }

@@ -95,7 +95,7 @@ func (l *auditLog) notes() (notes []string) {
 // printNotes prints what a reader must know.
 func (l *auditLog) printNotes() {
 	for _, note := range l.notes() {
-		l.app.printer.Line("%s", wrapText(note, helpWidth))
+		l.app.printer.Line("%s", note)
 	}
 }
 
@@ -112,7 +112,7 @@ func (l *auditLog) printPage(page *review.Page, undated []review.Undated) error 
 	}
 	for _, one := range undated {
 		if one.Count < 0 {
-			printer.Line("\n%s", wrapText(string(one.Source)+": rows without a time were not counted: no index serves it, and the table is large.", helpWidth))
+			printer.Line("\n%s", string(one.Source)+": rows without a time were not counted: no index serves it, and the table is large.")
 			continue
 		}
 		printer.Heading(fmt.Sprintf("%s without a time in %s", ui.Count(one.Count, "row", "rows"), one.Source))
@@ -129,7 +129,7 @@ func (l *auditLog) printPage(page *review.Page, undated []review.Undated) error 
 
 // entryTable returns lines of the timeline as a table.
 func entryTable(entries []review.Entry) ui.Table {
-	table := ui.Table{Columns: []ui.Column{{Title: "TIME (UTC)"}, {Title: "ACTION", Flexible: true}, {Title: "RESULT", Flexible: true}, {Title: "USER", Flexible: true}, {Title: "ADDRESS"}, {Title: "TOLD BY", Flexible: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "TIME (UTC)"}, {Title: "ACTION", Flexible: true}, {Title: "RESULT", Wrap: true}, {Title: "USER", Flexible: true}, {Title: "ADDRESS", HideZero: true}, {Title: "TOLD BY", Wrap: true}}}
 	for _, entry := range entries {
 		table.Rows = append(table.Rows, entryCells(entry))
 	}
@@ -225,14 +225,14 @@ func (l *auditLog) printSuspicious(report *review.Report) error {
 	printer := l.app.printer
 	printer.Line("Database %s, since %s. All times are in UTC.", ui.Clean(l.description.Database), shortTime(momentText(l.filter.Since)))
 	l.printNotes()
-	printer.Line("%s", wrapText(fmt.Sprintf("Looked at %s. Habits are those of %d days before, from %s.", ui.Count(int64(report.Looked), "entry", "entries"),
-		review.BaselineDays, ui.Count(report.BaselineRows, "entry", "entries")), helpWidth))
+	printer.Line("Looked at %s. Habits are those of %d days before, from %s.", ui.Count(int64(report.Looked), "entry", "entries"),
+		review.BaselineDays, ui.Count(report.BaselineRows, "entry", "entries"))
 	if report.WithoutBaseline > 0 {
-		printer.Line("%s", wrapText(fmt.Sprintf("Of %s there are fewer than %d entries in that time, so a new address or hour of theirs is not told.",
-			ui.Count(int64(report.WithoutBaseline), "user", "users"), review.AddressMinimum), helpWidth))
+		printer.Line("Of %s there are fewer than %d entries in that time, so a new address or hour of theirs is not told.",
+			ui.Count(int64(report.WithoutBaseline), "user", "users"), review.AddressMinimum)
 	}
 	if report.Cut {
-		printer.Line("%s", wrapText(fmt.Sprintf("Only the newest %s were looked at: look at less at once with --since and --until.", ui.Number(review.MaxEntries)), helpWidth))
+		printer.Line("Only the newest %s were looked at: look at less at once with --since and --until.", ui.Number(review.MaxEntries))
 	}
 	if len(report.Incidents) == 0 {
 		printer.Line("\nNothing was found. ocmt audit log --limits lists what these tables cannot tell.")
@@ -257,7 +257,7 @@ func (l *auditLog) printIncident(incident review.Incident) {
 		}
 	}
 	printer.Heading(strings.Join(append([]string{string(incident.Rule)}, about...), "  "))
-	printer.Line("%s", wrapText(ui.Clean(incident.Why)+".", helpWidth))
+	printer.Line("%s", ui.Clean(incident.Why)+".")
 	for _, row := range incident.Rows {
 		printer.Line("  %s  %s  %s", shortTime(row.Time), ui.Clean(row.Action), ui.Clean(referenceText(row)))
 	}
@@ -271,7 +271,7 @@ func (a *App) printAuditLimits() error {
 	limits := review.Limits()
 	a.printer.Line("What the audit tables cannot tell, so that no rule looks for it:")
 	for _, limit := range limits {
-		a.printer.Line("\n%s\n%s", a.printer.Paint(ui.Strong, limit.Rule), wrapText(limit.Why+".", helpWidth))
+		a.printer.Line("\n%s\n%s", a.printer.Paint(ui.Strong, limit.Rule), limit.Why+".")
 	}
 	return a.printer.Document(auditLogName, auditLogDocument{Sources: []review.State{}, Entries: []review.Entry{}, Undated: []review.Undated{}, Limits: limits})
 }

@@ -42,13 +42,13 @@ func (c *databasePasswordChange) printPlan() {
 		printer.Line("Changed by: %s, with a SCRAM-SHA-256 verifier of %s iterations.", ui.Clean(plan.Account), ui.Number(int64(plan.Iterations)))
 	}
 	if plan.Encryption != "" && plan.Encryption != "scram-sha-256" {
-		printer.Line("%s", wrapText("The server's own password_encryption is "+ui.Clean(plan.Encryption)+": clients that know no SCRAM-SHA-256 will not log in with the new password.", helpWidth))
+		printer.Line("%s", "The server's own password_encryption is "+ui.Clean(plan.Encryption)+": clients that know no SCRAM-SHA-256 will not log in with the new password.")
 	}
 	if plan.ValidUntil != "" {
 		printer.Line("The role's passwords are valid until %s.", ui.Clean(plan.ValidUntil))
 	}
 	if plan.Pooled {
-		printer.Line("%s", wrapText("A pool stands before the server, so a log-in there shows what the pool accepts.", helpWidth))
+		printer.Line("A pool stands before the server, so a log-in there shows what the pool accepts.")
 	}
 	if c.parts.Pool != nil {
 		printer.Line("PgBouncer's file: %s. %s.", ui.Clean(c.parts.Pool.Path()), c.reloadText())
@@ -57,11 +57,11 @@ func (c *databasePasswordChange) printPlan() {
 		printer.Line("Should it fail, this is put back: %s.", restoredText(plan.WayBack))
 	}
 	for _, note := range plan.Notes {
-		printer.Line("%s", wrapText("Note: "+ui.Clean(note)+".", helpWidth))
+		printer.Line("%s", "Note: "+ui.Clean(note)+".")
 	}
 	if plan.OldRole == "" && plan.Stage != databasepassword.Stored {
-		printer.Line("%s", wrapText("The moment: from the change until a server has restarted with the new address, the database refuses its new connections. Open ones stay. That is so for each "+
-			"that has "+databasepassword.Setting+": "+c.restartText()+".", helpWidth))
+		printer.Line("%s", "The moment: from the change until a server has restarted with the new address, the database refuses its new connections. Open ones stay. That is so for each "+
+			"that has "+databasepassword.Setting+": "+c.restartText()+".")
 	}
 }
 
@@ -91,8 +91,8 @@ func (c *databasePasswordChange) printRestart() {
 	if c.options.Restarted {
 		return
 	}
-	c.app.printer.Line("%s", wrapText(fmt.Sprintf("Restart now what has %s: %s. The reason: %s. What does not read %s has the old address still: give it the new one before its restart.",
-		databasepassword.Setting, c.restartText(), c.kind.Change.Why, ui.Clean(c.plan.Store)), helpWidth))
+	c.app.printer.Line("Restart now what has %s: %s. The reason: %s. What does not read %s has the old address still: give it the new one before its restart.",
+		databasepassword.Setting, c.restartText(), c.kind.Change.Why, ui.Clean(c.plan.Store))
 }
 
 // printDone says what was seen, and what is left.
@@ -101,17 +101,17 @@ func (c *databasePasswordChange) printDone() {
 	switch {
 	case c.plan.OldRole != "":
 	case !c.result.LeftKnown:
-		printer.Line("%s", wrapText("Connections of before the change were not looked for, because an earlier run has made it.", helpWidth))
+		printer.Line("Connections of before the change were not looked for, because an earlier run has made it.")
 	case len(c.result.Left) == 0:
 		printer.Line("No connection of the role is left from before the change.")
 	default:
-		printer.Line("%s", wrapText("Open from before the change, which end with a restart: "+peersText(c.result.Left)+".", helpWidth))
+		printer.Line("%s", "Open from before the change, which end with a restart: "+peersText(c.result.Left)+".")
 	}
 	if c.plan.Pooled {
-		printer.Line("%s", wrapText("Connections of the pool are its own: they do not tell which servers have restarted.", helpWidth))
+		printer.Line("Connections of the pool are its own: they do not tell which servers have restarted.")
 	}
 	if !c.result.OldKnown {
-		printer.Line("%s", wrapText("The old password was not tried, because the store does not have it any more."+c.insteadText(), helpWidth))
+		printer.Line("%s", "The old password was not tried, because the store does not have it any more."+c.insteadText())
 	}
 }
 

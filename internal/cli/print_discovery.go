@@ -51,7 +51,7 @@ func printTrusted(printer *ui.Printer, report *discover.Report) {
 
 // printFinds lists columns with values that nothing lists.
 func printFinds(printer *ui.Printer, finds []discover.Find, keys bool) {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "FOUND"}, {Title: "BY KEY VERSION"}, {Title: "OPEN"}, {Title: "A ROW"}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "FOUND", Right: true}, {Title: "BY KEY VERSION", Wrap: true}, {Title: "OPEN", Wrap: true}, {Title: "A ROW"}}}
 	for _, find := range finds {
 		table.Rows = append(table.Rows, ui.Row(find.String(), ui.Number(find.Values)+" of "+ui.Number(find.LookedAt), versionsOf(find), opensText(find, keys), find.Key))
 	}

@@ -32,10 +32,10 @@ func (t *tokenRenewal) printPlan(plan *usertoken.Plan) {
 	}
 	printer.Table(table)
 	if kind, there := secret.Lookup("gateway-tokens"); there && plan.Renewable() > 0 {
-		printer.Line("%s", wrapText(fmt.Sprintf("What ends: %s, because %s.", kind.Change.Ends, kind.Change.Why), helpWidth))
+		printer.Line("What ends: %s, because %s.", kind.Change.Ends, kind.Change.Why)
 	}
 	if len(plan.Table.Triggers) > 0 {
-		printer.Line("%s", wrapText("These run for each new token, and may keep a copy of it: "+ui.Clean(strings.Join(plan.Table.Triggers, ", "))+".", helpWidth))
+		printer.Line("%s", "These run for each new token, and may keep a copy of it: "+ui.Clean(strings.Join(plan.Table.Triggers, ", "))+".")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // printPlan shows what a plan found, and what a run would do.
 func printPlan(printer *ui.Printer, plan *migrate.Plan) {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES"}, {Title: "BY KEY VERSION"}, {Title: "PLAINTEXT"}, {Title: "NOT READ"}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES", Right: true}, {Title: "BY KEY VERSION", Wrap: true}, {Title: "PLAINTEXT", Right: true, HideZero: true}, {Title: "NOT READ", Right: true, HideZero: true}}}
 	for _, c := range plan.Columns {
 		table.Rows = append(table.Rows, ui.Row(c.String(), ui.Number(c.Values), versionCounts(c), ui.Number(c.Plaintext), ui.Number(c.NotRead)))
 	}

@@ -48,7 +48,7 @@ func printVerification(printer *ui.Printer, request migrate.Request, found *migr
 	}
 	if len(found.Elsewhere) > 0 {
 		printer.Line("\nUnder other versions:")
-		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION"}, {Title: "VALUES"}, {Title: "A ROW"}}}
+		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION", Right: true}, {Title: "VALUES", Right: true}, {Title: "A ROW"}}}
 		for _, place := range found.Elsewhere {
 			table.Rows = append(table.Rows, ui.Row(place.String(), strconv.Itoa(place.Version), ui.Number(place.Values), place.Key))
 		}

@@ -13,7 +13,7 @@ import (
 func (c *redisPasswordChange) printPlan() {
 	printer, plan := c.app.printer, c.plan
 	printer.Line("%s", ui.Clean(fmt.Sprintf("Redis: %s, the user %s. Store: %s.", plan.Topology, plan.User, plan.Place)))
-	table := ui.Table{Columns: []ui.Column{{Title: "SERVER"}, {Title: "ROLE"}, {Title: "REDIS_URL LOGS IN"}, {Title: "USERS SAVED IN"}, {Title: "MASTERAUTH"}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "SERVER"}, {Title: "ROLE"}, {Title: "REDIS_URL LOGS IN", Wrap: true}, {Title: "USERS SAVED IN", Wrap: true}, {Title: "MASTERAUTH"}}}
 	for _, node := range plan.Nodes {
 		role, saved := "primary", node.SavedIn
 		if node.Replica {
@@ -32,7 +32,7 @@ func (c *redisPasswordChange) printPlan() {
 	}
 	if plan.Check() == nil {
 		for _, text := range c.planTexts() {
-			printer.Line("%s", wrapText(ui.Clean(text), helpWidth))
+			printer.Line("%s", ui.Clean(text))
 		}
 	}
 }
@@ -96,13 +96,13 @@ func (c *redisPasswordChange) printSteps(result *redispassword.Result) {
 		c.app.printer.Line("%s", ui.Clean(step.Where+": "+step.What))
 	}
 	for _, note := range result.Notes {
-		c.app.printer.Line("%s", wrapText("Not looked at: "+ui.Clean(note), helpWidth))
+		c.app.printer.Line("%s", "Not looked at: "+ui.Clean(note))
 	}
 }
 
 // tellRestart says who must restart, and why.
 func (c *redisPasswordChange) tellRestart() {
-	c.app.tell(wrapText("Restart every server that reads REDIS_URL now: "+c.kind.Change.Why+".", helpWidth))
+	c.app.tell("Restart every server that reads REDIS_URL now: "+c.kind.Change.Why+".")
 	if len(c.plan.Clients) > 0 {
 		c.app.tell((&redispassword.LeftError{Clients: c.plan.Clients}).Error() + ".")
 	}
@@ -118,8 +118,8 @@ func (c *redisPasswordChange) halfDone() string {
 
 // printDone says what is so now, and what was not seen.
 func (c *redisPasswordChange) printDone() {
-	c.app.printer.Line("%s", wrapText("The other password is refused by "+ui.Count(int64(len(c.plan.Nodes)), "server", "servers")+", and that of REDIS_URL is accepted. "+
-		"A program that has reconnected with the other password since the change looks like one that has restarted; it is refused when it connects again.", helpWidth))
+	c.app.printer.Line("%s", "The other password is refused by "+ui.Count(int64(len(c.plan.Nodes)), "server", "servers")+", and that of REDIS_URL is accepted. "+
+		"A program that has reconnected with the other password since the change looks like one that has restarted; it is refused when it connects again.")
 }
 
 // document returns what is written with --output json.

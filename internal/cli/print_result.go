@@ -54,7 +54,7 @@ func printAccepted(printer *ui.Printer, list []migrate.Accepted) {
 		return
 	}
 	printer.Line("\nAccepted as lost, and so keeping no key:")
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN"}, {Title: "ROW"}, {Title: "BY"}, {Title: "ON"}, {Title: "REASON", Flexible: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "ROW"}, {Title: "BY"}, {Title: "ON"}, {Title: "REASON", Wrap: true}}}
 	for _, one := range list {
 		table.Rows = append(table.Rows, ui.Row(one.String(), one.Key, one.Operator, one.At.UTC().Format(time.DateOnly), one.Reason))
 	}
@@ -70,7 +70,7 @@ func printSetAside(printer *ui.Printer, title string, count int64, list []migrat
 		return
 	}
 	printer.Line("\n%s", title)
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN"}, {Title: "ROW"}, {Title: "REASON", Flexible: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "ROW"}, {Title: "REASON", Wrap: true}}}
 	for _, entry := range list[:min(len(list), shownSetAside)] {
 		table.Rows = append(table.Rows, ui.Row(entry.String(), entry.Key, entry.Detail))
 	}

@@ -113,7 +113,7 @@ func (r *allRun) printPlan() {
 
 // printTasks shows the tasks that steps do.
 func (r *allRun) printTasks() {
-	table := ui.Table{Columns: []ui.Column{{Title: "SECRET"}, {Title: "STATE"}, {Title: "WHAT ENDS", Flexible: true}}, Notes: map[int][]ui.Note{}}
+	table := ui.Table{Columns: []ui.Column{{Title: "SECRET"}, {Title: "STATE"}, {Title: "WHAT ENDS", Wrap: true}}, Notes: map[int][]ui.Note{}}
 	for _, task := range r.plan.Tasks {
 		if task.Step == nil {
 			continue
@@ -149,7 +149,7 @@ func (r *allRun) printElsewhere() {
 			labels = append(labels, labelOf(task))
 		}
 		if len(labels) > 0 {
-			printer.Line("\n%s", wrapText(group.text+strings.Join(labels, ", ")+".", helpWidth))
+			printer.Line("\n%s", group.text+strings.Join(labels, ", ")+".")
 		}
 	}
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // printRotateStatus shows where the story of the key is, on one screen.
-func printRotateStatus(printer *ui.Printer, status rotation.Status) {
+func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Time) {
 	printer.Line("%s", printer.Paint(ui.Strong, ui.Clean(status.Summary)))
 	if len(status.Versions) > 0 {
-		printer.Table(versionsTable(status.Versions))
+		printer.Table(versionsTable(status.Versions, now))
 	}
 	for _, version := range status.Versions {
 		if version.Differs {
@@ -37,16 +37,16 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status) {
 }
 
 // versionsTable shows the key versions, one a line.
-func versionsTable(versions []rotation.VersionStatus) ui.Table {
-	table := ui.Table{Columns: []ui.Column{{Title: "VERSION"}, {Title: "STATE"}, {Title: "FINGERPRINT"}, {Title: "VALUES"},
-		{Title: "IN THE STORE"}, {Title: "IN THIS PROCESS"}, {Title: "PROVEN UNUSED"}}}
+func versionsTable(versions []rotation.VersionStatus, now time.Time) ui.Table {
+	table := ui.Table{Columns: []ui.Column{{Title: "VERSION", Right: true}, {Title: "STATE"}, {Title: "FINGERPRINT"}, {Title: "VALUES", Right: true},
+		{Title: "IN THE STORE"}, {Title: "IN THIS PROCESS"}, {Title: "PROVEN UNUSED", HideZero: true}}}
 	for _, one := range versions {
 		values, proven := "?", ""
 		if one.Values != nil {
 			values = ui.Number(*one.Values)
 		}
 		if one.Proven != nil {
-			proven = one.Proven.UTC().Format(time.DateTime + " UTC")
+			proven = clockText(*one.Proven, now) + " UTC"
 		}
 		state := string(one.State)
 		if state == "" {

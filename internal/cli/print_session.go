@@ -24,26 +24,26 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 	printer.Table(table)
 	i.printServers()
 	if plan.Request.Selection.OfSessions() {
-		printer.Line("%s", wrapText("Only login sessions tell one from another: of the other kinds all that the users selected have is taken.", helpWidth))
+		printer.Line("Only login sessions tell one from another: of the other kinds all that the users selected have is taken.")
 	}
 	for _, skipped := range plan.Skipped {
 		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
 	}
 	for _, count := range plan.Counts {
 		if count.Kind.IsOptional() && count.Selected > 0 {
-			printer.Line("%s", wrapText(fmt.Sprintf("Automation will break: %s of %s.", count.Kind, ownersText(count)), helpWidth))
+			printer.Line("Automation will break: %s of %s.", count.Kind, ownersText(count))
 		}
 	}
 	for _, count := range plan.LeftAlone {
 		if count.Selected > 0 {
-			printer.Line("%s", wrapText(fmt.Sprintf("Left alone without --include %s: %s, of %s.", count.Kind, ui.Number(count.Selected), ownersText(count)), helpWidth))
+			printer.Line("Left alone without --include %s: %s, of %s.", count.Kind, ui.Number(count.Selected), ownersText(count))
 		}
 	}
 	var beyond []string
 	for _, one := range i.unreachable() {
 		beyond = append(beyond, one.What)
 	}
-	printer.Line("%s", wrapText("Not reached from here: "+strings.Join(beyond, "; ")+".", helpWidth))
+	printer.Line("%s", "Not reached from here: "+strings.Join(beyond, "; ")+".")
 }
 
 // ownersText names the users who have most of a kind.
@@ -100,7 +100,7 @@ func (i *invalidation) printResult(plan *session.Plan, result *session.Result, t
 	case len(plan.Skipped) == 0 && len(result.Proven) >= len(plan.Counts):
 		printer.Line("A whole look after it found nothing of what was selected alive.")
 	case len(result.Proven) > 0:
-		printer.Line("%s", wrapText("A whole look after it found none alive of: "+accessNames(result.Proven)+".", helpWidth))
+		printer.Line("%s", "A whole look after it found none alive of: "+accessNames(result.Proven)+".")
 	}
 	i.printReached(result)
 	printer.Heading("Not reached from here")

@@ -11,7 +11,7 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-func printStatus(printer *ui.Printer, status statusDocument) {
+func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
 	switch {
 	case !status.Running:
 		printer.Line("No run is at work on this database.")
@@ -24,8 +24,8 @@ func printStatus(printer *ui.Printer, status statusDocument) {
 	if len(status.Runs) == 0 {
 		printer.Line("No run is recorded.")
 	} else {
-		printer.Table(movesTable(status.Runs, status.Running))
-		printReasons(printer, status.Runs)
+		printer.Table(movesTable(status.Runs, status.Running, now))
+		printReasons(printer, status.Runs, now)
 	}
 }
 
@@ -63,7 +63,7 @@ func timeLeft(run migrate.Status) time.Duration {
 }
 
 // printReasons says why runs are not completed, once for each reason.
-func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove) {
+func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove, now time.Time) {
 	told := map[string]bool{}
 	for _, move := range moves {
 		key := move.Started + move.Status + move.Reason
@@ -71,21 +71,21 @@ func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove) {
 			continue
 		}
 		told[key] = true
-		printer.Line("%s, %s: %s.", move.Started, move.Status, ui.Clean(strings.TrimSuffix(move.Reason, ".")))
+		printer.Line("%s, %s: %s.", recordedTime(move.Started, now), move.Status, ui.Clean(strings.TrimSuffix(move.Reason, ".")))
 	}
 }
 
 // movesTable lists the recorded moves. It tells a run that was killed from one that is
 // at work, because both have the status running in the record.
-func movesTable(moves []pgrecord.RecordedMove, running bool) ui.Table {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED"}, {Title: "STARTED"}, {Title: "STATUS"}}}
+func movesTable(moves []pgrecord.RecordedMove, running bool, now time.Time) ui.Table {
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED", Right: true}, {Title: "STARTED (UTC)", Right: true}, {Title: "STATUS"}}}
 	for _, move := range moves {
 		ended := move.Status
 		if ended == "running" && !running {
 			ended = "ended without a word"
 		}
 		table.Rows = append(table.Rows, ui.Row(move.String(),
-			strconv.Itoa(move.From)+" to "+strconv.Itoa(move.To), movedText(move), move.Started, ended))
+			strconv.Itoa(move.From)+" to "+strconv.Itoa(move.To), movedText(move), recordedTime(move.Started, now), ended))
 	}
 	return table
 }

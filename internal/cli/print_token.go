@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/secretstore/openclaw"
@@ -26,7 +25,7 @@ func (r *tokenRotation) describePlaces(plan *token.Plan) {
 // printPlan says where the token stands, and what a new one costs.
 func (r *tokenRotation) printPlan(ctx context.Context, plan *token.Plan) error {
 	printer := r.app.printer
-	table := ui.Table{Columns: []ui.Column{{Title: "OF"}, {Title: "SETTING"}, {Title: "PLACE", Flexible: true}, {Title: "HAS"}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "OF"}, {Title: "SETTING"}, {Title: "PLACE", Flexible: true}, {Title: "HAS", Wrap: true}}}
 	for i, holder := range r.holders {
 		table.Rows = append(table.Rows, ui.Row(string(holder.Component), holder.Setting, ui.Clean(holder.Store.Place()), describeContent(plan.Before[i])))
 	}
@@ -44,7 +43,7 @@ func (r *tokenRotation) printPlan(ctx context.Context, plan *token.Plan) error {
 			printer.Warn("gateway.auth.token is empty in the file, and an empty one wins over the environment; it gets the new token")
 		}
 	}
-	printer.Line("%s", wrapText(fmt.Sprintf("What ends: %s.", r.kind.Change.Ends), helpWidth))
+	printer.Line("What ends: %s.", r.kind.Change.Ends)
 	return nil
 }
 
@@ -81,7 +80,7 @@ func (r *tokenRotation) printRestart() {
 	if len(names) > 1 {
 		text += ", close together"
 	}
-	r.app.printer.Line("%s", wrapText(text+": "+r.kind.Change.Why+".", helpWidth))
+	r.app.printer.Line("%s", text+": "+r.kind.Change.Why+".")
 }
 
 // printWritten says what was written, and who must restart.

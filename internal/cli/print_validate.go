@@ -34,7 +34,7 @@ func printValidation(printer *ui.Printer, report validation.Report, failOn findi
 	}
 	printer.Table(table)
 	if len(absent) > 0 {
-		printer.Line("\n%s", wrapText("Not set, and made by others: "+strings.Join(absent, ", ")+".", helpWidth))
+		printer.Line("\n%s", "Not set, and made by others: "+strings.Join(absent, ", ")+".")
 	}
 	for _, found := range report.Others {
 		printer.Line("\n%s %s %s", printer.Paint(toneOf(found), found.Severity.String()+":"), ui.Clean(found.Where), ui.Clean(found.Message))

@@ -230,7 +230,7 @@ var stateTexts = map[rotation.TableState]string{
 
 // printReadiness shows what was seen of each table, and how long was looked.
 func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) {
-	table := ui.Table{Columns: []ui.Column{{Title: "TABLE", Flexible: true}, {Title: "NEW", Right: true}, {Title: "OLDER", Right: true}, {Title: "SINCE IT WAS BEGUN"}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "TABLE", Flexible: true}, {Title: "NEW", Right: true}, {Title: "OLDER", Right: true}, {Title: "SINCE IT WAS BEGUN", Wrap: true}}}
 	for _, one := range seen.Tables {
 		row := ui.Row(one.String(), ui.Number(one.New), ui.Number(one.Old), stateTexts[one.State])
 		if one.State == rotation.OldVersionSeen {

@@ -72,7 +72,7 @@ func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, op
 		store = findRecordedStore(view, a.deps.Host)
 	}
 	status.Next = carryStoreInSteps(status.Next, store)
-	printRotateStatus(a.printer, status)
+	printRotateStatus(a.printer, status, a.deps.Now())
 	if err := a.printer.Document("rotate-status", status); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func printDue(printer *ui.Printer, list []rotation.DueItem, unknown []string) {
 		printer.Line("due: %s since %s (%s): %s", ui.Clean(item.Name), item.Since.UTC().Format(time.DateOnly), ui.Clean(item.Reason), ui.Clean(item.Command))
 	}
 	if len(unknown) > 0 {
-		printer.Line("%s", wrapText("no change is recorded, so nobody knows whether it is due: "+strings.Join(unknown, ", ")+". ocmt rotate all --routine changes them.", helpWidth))
+		printer.Line("%s", "no change is recorded, so nobody knows whether it is due: "+strings.Join(unknown, ", ")+". ocmt rotate all --routine changes them.")
 	}
 }
 

@@ -86,7 +86,7 @@ func (i *invalidation) printServers() {
 	if i.options.CloseStreams {
 		asked += ", and to close the WebSockets of the users concerned through a session of a minute for each"
 	}
-	i.app.printer.Line("%s", wrapText(fmt.Sprintf("Asked to %s: %s. A server takes some 1,000 requests an hour from one address.", asked, strings.Join(addresses, ", ")), helpWidth))
+	i.app.printer.Line("Asked to %s: %s. A server takes some 1,000 requests an hour from one address.", asked, strings.Join(addresses, ", "))
 }
 
 // printReached says what the servers have done.

@@ -18,7 +18,7 @@ func TestConfirm(t *testing.T) {
 	t.Parallel()
 	const (
 		goOn   = ui.ExitDone
-		erased = "Go on? [y/N] \x1b[1A\r\x1b[J"
+		erased = "Go on? [y/N] \x1b[1A\r\x1b[K"
 		again  = "Please answer yes or no. "
 	)
 	for _, test := range []struct {

@@ -1,17 +1,24 @@
 package ui
 
-// eraseBelow clears the line that the cursor is on and what stands under it. Nothing stands under a live line but what is
+// eraseBelow clears the line that the cursor is on, and what stands under it. Nothing stands under a live line but what is
 // left of it: a terminal that is made narrower breaks a line into several, and leaves the cursor in the first one, where
-// showLive has put it.
-const eraseBelow = "\r\x1b[J"
+// showLive has put it. The rest goes from the second column on, because tmux puts into its history what is cleared from the very first.
+const eraseBelow = eraseLine + "\x1b[C\x1b[J\r"
+
+// A live line is written with automatic line breaks off (DECAWM): the terminal may have become narrower without the program
+// knowing it yet, and a line that breaks would move the cursor down at every redraw.
+const (
+	breaksOff = "\x1b[?7l"
+	breaksOn  = "\x1b[?7h"
+)
 
 // setLive shows a line in place of the live line; "" ends it. The caller holds the lock, and has looked that sequences
 // may be written.
 func (p *Printer) setLive(line string) {
 	p.hideLive()
 	p.live = line
-	p.showLive()
 	p.watchSuspend()
+	p.showLive()
 }
 
 func (p *Printer) hideLive() {
@@ -20,8 +27,7 @@ func (p *Printer) hideLive() {
 	}
 }
 
-// showLive writes the live line as far as the terminal is wide now. The last column stays free, because writing it makes
-// some terminals wrap.
+// showLive writes the live line as far as the terminal is wide now. The last column stays free for the cursor.
 func (p *Printer) showLive() {
 	if p.live == "" {
 		return
@@ -30,7 +36,7 @@ func (p *Printer) showLive() {
 	if width := p.errWidth(); width > 1 {
 		line = clip(line, width-1)
 	}
-	p.writeError(line + "\r")
+	p.writeError(breaksOff + line + "\r" + breaksOn)
 }
 
 // watchSuspend starts to watch for Ctrl-Z when there is something on the terminal that must go before it and come back

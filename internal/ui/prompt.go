@@ -1,8 +1,10 @@
 package ui
 
-import (
-	"fmt"
-	"strings"
+import "strings"
+
+const (
+	eraseLine  = "\r\x1b[K"            // clears the line that the cursor is on
+	eraseAbove = "\x1b[1A" + eraseLine // goes up a line and clears it
 )
 
 // prompt is a question that stands on the terminal until it is answered.
@@ -22,8 +24,8 @@ func (p *Printer) openPrompt(question *prompt) {
 	defer p.mu.Unlock()
 	p.hideLive()
 	p.prompt = question
-	p.showPrompt()
 	p.watchSuspend()
+	p.showPrompt()
 }
 
 // closePrompt ends a question with what erases it or ends its line, and brings the live line back.
@@ -60,7 +62,7 @@ func (q *prompt) eraseAnswered(p *Printer, answer string) string {
 	if !p.sequences() || p.errWidth() != q.width {
 		return ""
 	}
-	return fmt.Sprintf("\x1b[%dA%s", q.rows(answer), eraseBelow)
+	return strings.Repeat(eraseAbove, q.rows(answer))
 }
 
 // eraseUnanswered returns what erases the question while the cursor stands in its last line.
@@ -68,10 +70,7 @@ func (q *prompt) eraseUnanswered(p *Printer) string {
 	if !p.sequences() || p.errWidth() != q.width {
 		return ""
 	}
-	if rows := q.rows(""); rows > 1 {
-		return fmt.Sprintf("\x1b[%dA%s", rows-1, eraseBelow)
-	}
-	return eraseBelow
+	return eraseLine + strings.Repeat(eraseAbove, q.rows("")-1)
 }
 
 // rows returns how many lines of the terminal the question takes with its answer.

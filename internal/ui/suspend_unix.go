@@ -36,13 +36,13 @@ func onSuspend(before, after func()) (release func()) {
 	return func() { close(done) }
 }
 
-// stopProcess lets the system stop this process, and returns when it goes on.
-func stopProcess(signals chan os.Signal) {
-	signal.Reset(syscall.SIGTSTP)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGTSTP) // a process may always signal itself
+// stopProcess lets the system stop this process, and returns when it goes on. It does so by SIGTTOU, which stops like
+// SIGTSTP does, and like it not where no shell could bring the program back. SIGTSTP itself stays with Go's runtime once it
+// was caught, and does nothing then.
+func stopProcess(signals <-chan os.Signal) {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTTOU) // a process may always signal itself
 	select {
 	case <-signals:
 	case <-time.After(stopDelay):
 	}
-	signal.Notify(signals, syscall.SIGTSTP)
 }

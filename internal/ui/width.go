@@ -124,17 +124,31 @@ func wrap(line string, columns, hang int) []string {
 	return append(lines, current)
 }
 
-// wrapProse wraps each line of a text with a hanging indent of two columns more than the line begins with. Spaces
-// that are not to be broken become plain ones. 0 columns mean no limit.
+// wrapProse wraps each line of a text with a hanging indent. Spaces that are not to be broken become plain ones. 0
+// columns mean no limit.
 func wrapProse(text string, columns int) string {
 	if columns > 0 {
 		columns = min(columns, proseWidth)
 		var lines []string
 		for _, line := range strings.Split(text, "\n") {
-			indent := len(line) - len(strings.TrimLeft(line, " "))
-			lines = append(lines, wrap(line, columns, indent+len(gap))...)
+			lines = append(lines, wrap(line, columns, hangOf(line))...)
 		}
 		text = strings.Join(lines, "\n")
 	}
 	return strings.ReplaceAll(text, unbroken, " ")
+}
+
+// maxLabel is the widest label whose text goes on beside it.
+const maxLabel = 20
+
+// hangOf returns the indent of the lines that a line goes on in: two columns more than it begins with, or where the text
+// behind a label begins, which two spaces set apart.
+func hangOf(line string) int {
+	indent := len(line) - len(strings.TrimLeft(line, " "))
+	label, _, found := strings.Cut(line[indent:], gap)
+	if at := indent + columnsOf(label); found && at <= maxLabel {
+		behind := line[indent+len(label):]
+		return at + len(behind) - len(strings.TrimLeft(behind, " "))
+	}
+	return indent + len(gap)
 }

@@ -1,0 +1,293 @@
+package ui_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// sceneName is the variable that makes the test program play a scene on its terminal.
+const sceneName = "OCMT_TEST_SCENE"
+
+func TestMain(m *testing.M) {
+	if scene := os.Getenv(sceneName); scene != "" {
+		playScene(scene, os.Args[1])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// liveText is a live line that takes most of a terminal of 80 columns.
+var liveText = "live " + strings.Repeat("work ", 13) + "end"
+
+// playScene plays a scene until there is a file of that name, or until the question is answered.
+func playScene(scene, ending string) {
+	p := ui.NewPrinter(ui.SystemStreams(os.Environ()), ui.Options{NoColour: true})
+	ctx := context.Background()
+	switch scene {
+	case "live", "still":
+		p.Note("one\ntwo\nthree\nfour\nbefore")
+		for drawn := false; ; drawn = true {
+			if _, err := os.Stat(ending); err == nil {
+				break
+			}
+			if !drawn || scene == "live" {
+				p.ShowLive(liveText)
+			}
+			time.Sleep(5 * time.Millisecond) // the pace of the scene, not a wait for something
+		}
+		p.ShowLive("")
+		p.Note("after")
+	case "question":
+		err := p.Confirm(ctx, ui.Question{Text: "Is this the database whose values are to be moved to the key of version one, all of them?"})
+		p.Note("after: %v", err)
+	case "secret":
+		secret, err := p.ReadSecret(ctx, "Password of the database:")
+		p.Note("after: %d %v", len(secret), err)
+	}
+}
+
+// screenPatience is how long a busy machine may take to show something.
+const screenPatience = time.Minute
+
+// screenOf is a terminal with a shell in it.
+type screenOf struct {
+	t      *testing.T
+	socket string
+	ending string
+}
+
+// openScreen opens a terminal of 80 columns with a shell that plays a scene.
+func openScreen(t *testing.T, shell, scene string) *screenOf {
+	t.Helper()
+	command := map[string][]string{"bash": {"bash", "--norc"}, "dash": {"dash"}}[shell]
+	for _, tool := range []string{"tmux", shell} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed: nothing was seen on a terminal", tool)
+		}
+	}
+	dir, err := os.MkdirTemp("", "ocmt-ui") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screenOf{t: t, socket: filepath.Join(dir, "tmux"), ending: filepath.Join(dir, "end")}
+	t.Cleanup(func() {
+		_ = exec.Command("tmux", "-S", s.socket, "kill-server").Run() // it may have ended with its shell
+		_ = os.RemoveAll(dir)
+	})
+	s.tmux(append([]string{"-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env", "PS1=$ ", "ENV=", "TERM=screen",
+		"scene=" + os.Args[0], "ending=" + s.ending}, command...)...)
+	s.wait("a prompt", func(text string) bool { return strings.HasPrefix(text, "$") })
+	s.send("clear; "+sceneName+"="+scene+` "$scene" "$ending"`, "Enter")
+	return s
+}
+
+func (s *screenOf) tmux(args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-S", s.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("tmux %q: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+func (s *screenOf) send(keys ...string) {
+	s.t.Helper()
+	s.tmux(append([]string{"send-keys"}, keys...)...)
+}
+
+func (s *screenOf) resize(columns int) {
+	s.t.Helper()
+	s.tmux("resize-window", "-x", fmt.Sprint(columns), "-y", "24")
+}
+
+// end lets the scene end.
+func (s *screenOf) end() {
+	s.t.Helper()
+	if err := os.WriteFile(s.ending, nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// wait returns the text of the terminal, without what is empty at its end, once it is as wanted.
+func (s *screenOf) wait(what string, wanted func(string) bool) string {
+	s.t.Helper()
+	text := ""
+	for deadline := time.Now().Add(screenPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		text = strings.TrimRight(s.tmux("capture-pane", "-p", "-S", "-"), "\n ")
+		if wanted(text) {
+			return text
+		}
+	}
+	s.t.Fatalf("%s is not seen:\n%s", what, text)
+	return ""
+}
+
+func (s *screenOf) waitFor(part string) string {
+	s.t.Helper()
+	return s.wait(part, func(text string) bool { return strings.Contains(text, part) })
+}
+
+// stop presses Ctrl-Z and waits for the shell.
+func (s *screenOf) stop() string {
+	s.t.Helper()
+	s.send("C-z")
+	return s.wait("the shell's word", func(text string) bool { return strings.Contains(text, "Stopped") && strings.HasSuffix(text, "$") })
+}
+
+// If this fails, a window that is made narrower during a run is full of pieces of the progress line, or what was there
+// before is lost.
+func TestResizedLiveLine(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "live")
+	s.waitFor("work end")
+	for _, columns := range []int{30, 100, 21, 60, 80} {
+		s.resize(columns)
+		want := liveText
+		if len(want) > columns-1 {
+			want = ui.Clip(want, columns-1)
+		}
+		s.wait("a live line that fits", func(text string) bool {
+			return strings.HasSuffix(text, "before\n"+want) && strings.Count(text, "live work") == 1
+		})
+	}
+	s.end()
+	s.wait("a clean end", func(text string) bool {
+		return strings.HasSuffix(text, "before\nafter\n$") && !strings.Contains(text, "work")
+	})
+}
+
+// If this fails, Ctrl-Z leaves half of the progress line under the shell's words, or fg shows nothing until the run has
+// news.
+func TestSuspendedLiveLine(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "still")
+	s.waitFor("work end")
+	if text := s.stop(); strings.Contains(text, "work") || !strings.Contains(text, "\nbefore\n") {
+		t.Errorf("the shell's screen:\n%s", text)
+	}
+	s.send("fg", "Enter")
+	text := s.waitFor("work end")
+	if strings.Count(text, "live work") != 1 {
+		t.Errorf("after fg:\n%s", text)
+	}
+	s.stop()
+	s.send("fg", "Enter")
+	s.waitFor("work end")
+	s.end()
+	if text := s.waitFor("after"); strings.Contains(text, "work") {
+		t.Errorf("at the end:\n%s", text)
+	}
+}
+
+// If this fails, an unclear answer is taken for a no, Ctrl-Z leaves an operator before an empty line, or a question stays
+// on the screen in pieces.
+func TestQuestionOnATerminal(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "question")
+	s.waitFor("[y/N]")
+	s.send("maybe", "Enter")
+	if text := s.waitFor("Please answer yes or no."); strings.Contains(text, "maybe") || strings.Count(text, "[y/N]") != 1 {
+		t.Errorf("asked again:\n%s", text)
+	}
+	if text := s.stop(); strings.Contains(text, "[y/N]") {
+		t.Errorf("the shell's screen:\n%s", text)
+	}
+	s.send("fg", "Enter")
+	if text := s.waitFor("[y/N]"); strings.Count(text, "Please answer") != 1 {
+		t.Errorf("after fg:\n%s", text)
+	}
+	s.send("y", "Enter")
+	if text := s.waitFor("after: <nil>"); strings.Contains(text, "[y/N]") {
+		t.Errorf("at the end:\n%s", text)
+	}
+}
+
+// If this fails, the shell's prompt stands behind the question, or nobody knows why the command has ended.
+func TestEndOfInputOnATerminal(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "question")
+	s.waitFor("[y/N]")
+	s.send("C-d")
+	text := s.waitFor("after:")
+	if !regexp.MustCompile(`(?m)^after: stopped: no answer came, and nothing was changed`).MatchString(text) || strings.Count(text, "[y/N]") != 1 {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+// If this fails, a shell does not show what is typed after Ctrl-Z at a password, or the password is shown after fg.
+func TestSuspendedSecret(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "dash", "secret") // bash mends the terminal by itself
+	s.waitFor("database:")
+	s.stop()
+	s.send("stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e -echo", "Enter")
+	s.wait("echo", func(text string) bool { return regexp.MustCompile(`(?m)^echo$`).MatchString(text) })
+	s.send("fg", "Enter")
+	s.wait("the question", func(text string) bool { return strings.HasSuffix(text, "database:") })
+	s.send("invented", "Enter")
+	if text := s.waitFor("after: 8 <nil>"); strings.Contains(text, "invented") {
+		t.Errorf("the secret is shown:\n%s", text)
+	}
+}
+
+// If this fails, an editor's shell or a serial console shows escape sequences as text.
+func TestDumbTerminal(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environ []string
+		dumb    bool
+	}{
+		{[]string{"TERM=dumb"}, true}, {nil, true}, {[]string{"TERM="}, true}, {[]string{"TERM=xterm", "TERM=dumb"}, true},
+		{[]string{"TERM=xterm"}, false},
+	} {
+		if got := ui.SystemStreams(test.environ).Dumb; got != test.dumb {
+			t.Errorf("%q: dumb is %v", test.environ, got)
+		}
+	}
+	var screen strings.Builder
+	asked := 0
+	p := ui.NewPrinter(ui.Streams{In: strings.NewReader("maybe\nno\n"), Out: &screen, Err: &screen, InTTY: true, OutTTY: true, ErrTTY: true,
+		Dumb: true, Colour: true, OutWidth: columns(80), ErrWidth: columns(80),
+		ReadPassword: func() ([]byte, error) { asked++; return []byte("x"), nil }}, ui.Options{Now: time.Now})
+	if err := p.Confirm(context.Background(), ui.Question{Text: "Go on?"}); !errors.Is(err, ui.ErrDeclined) {
+		t.Error(err)
+	}
+	if _, err := p.ReadSecret(context.Background(), "Password:"); err != nil || asked != 1 {
+		t.Error(err)
+	}
+	p.Line("%s", p.Paint(ui.Bad, "x"))
+	p.Warn("y")
+	p.Progress("a", "rows").End()
+	if text := screen.String(); strings.ContainsAny(text, "\x1b\r") || !strings.Contains(text, "Password: \n") {
+		t.Errorf("got %q", text)
+	}
+}
+
+// If this fails, a window that an operator makes wider or narrower stays at the width of the start, or the shell's
+// COLUMNS is taken for the terminal's size.
+func TestWidthIsRead(t *testing.T) {
+	t.Parallel()
+	width := 40
+	var out strings.Builder
+	p := ui.NewPrinter(ui.Streams{Out: &out, OutTTY: true, OutWidth: func() int { return width }}, ui.Options{})
+	for _, width = range []int{40, 60} {
+		out.Reset()
+		p.Line("%s", strings.Repeat("word ", 20))
+		if n := len(strings.Split(out.String(), "\n")[0]); n > width || n < width-5 {
+			t.Errorf("%d columns on a terminal of %d", n, width)
+		}
+	}
+	if got := ui.SystemStreams([]string{"COLUMNS=33"}).OutWidth(); !ui.SystemStreams(nil).OutTTY && got != 33 {
+		t.Errorf("a terminal without a size is %d columns wide", got)
+	}
+}
