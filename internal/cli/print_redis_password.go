@@ -102,7 +102,7 @@ func (c *redisPasswordChange) printSteps(result *redispassword.Result) {
 
 // tellRestart says who must restart, and why.
 func (c *redisPasswordChange) tellRestart() {
-	c.app.tell("Restart every server that reads REDIS_URL now: "+c.kind.Change.Why+".")
+	c.app.tell("Restart every server that reads REDIS_URL now: " + c.kind.Change.Why + ".")
 	if len(c.plan.Clients) > 0 {
 		c.app.tell((&redispassword.LeftError{Clients: c.plan.Clients}).Error() + ".")
 	}

@@ -39,7 +39,7 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 // versionsTable shows the key versions, one a line.
 func versionsTable(versions []rotation.VersionStatus, now time.Time) ui.Table {
 	table := ui.Table{Columns: []ui.Column{{Title: "VERSION", Right: true}, {Title: "STATE"}, {Title: "FINGERPRINT"}, {Title: "VALUES", Right: true},
-		{Title: "IN THE STORE"}, {Title: "IN THIS PROCESS"}, {Title: "PROVEN UNUSED", HideZero: true}}}
+		{Title: "STORE"}, {Title: "PROCESS"}, {Title: "PROVEN UNUSED", HideZero: true}}}
 	for _, one := range versions {
 		values, proven := "?", ""
 		if one.Values != nil {
@@ -52,7 +52,11 @@ func versionsTable(versions []rotation.VersionStatus, now time.Time) ui.Table {
 		if state == "" {
 			state = "not recorded"
 		}
-		table.Rows = append(table.Rows, ui.Row(strconv.Itoa(one.Version), state, one.Fingerprint, values, one.Store, one.Settings, proven))
+		settings := one.Settings
+		if settings != "" && settings == one.Store && !one.Differs {
+			settings = "the same"
+		}
+		table.Rows = append(table.Rows, ui.Row(strconv.Itoa(one.Version), state, one.Fingerprint, values, one.Store, settings, proven))
 	}
 	return table
 }

@@ -25,6 +25,7 @@ func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
 		printer.Line("No run is recorded.")
 	} else {
 		printer.Table(movesTable(status.Runs, status.Running, now))
+		printer.Line("Times are in UTC.")
 		printReasons(printer, status.Runs, now)
 	}
 }
@@ -78,7 +79,7 @@ func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove, now time.T
 // movesTable lists the recorded moves. It tells a run that was killed from one that is
 // at work, because both have the status running in the record.
 func movesTable(moves []pgrecord.RecordedMove, running bool, now time.Time) ui.Table {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED", Right: true}, {Title: "STARTED (UTC)", Right: true}, {Title: "STATUS"}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED", Right: true}, {Title: "STARTED", Right: true}, {Title: "STATUS"}}}
 	for _, move := range moves {
 		ended := move.Status
 		if ended == "running" && !running {

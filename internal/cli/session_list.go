@@ -64,7 +64,7 @@ func (a *App) printSessions(ctx context.Context, store *pgsession.Store, selecti
 	if err != nil {
 		return err
 	}
-	table := ui.Table{Columns: []ui.Column{{Title: "SESSION"}, {Title: "USER", Flexible: true}, {Title: "AGE", Right: true}, {Title: "IDLE", Right: true}, {Title: "ADDRESS"}, {Title: "USER AGENT", Flexible: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "SESSION"}, {Title: "USER", Flexible: true}, {Title: "AGE", Right: true}, {Title: "IDLE", Right: true}, {Title: "ADDRESS", HideZero: true}, {Title: "USER AGENT", Flexible: true}}}
 	for _, entry := range entries {
 		who := entry.Email
 		if who == "" {

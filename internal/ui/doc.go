@@ -5,10 +5,16 @@
 //     json one JSON document. A pipe receives what was asked for.
 //   - Everything else goes to standard error: notes, warnings, progress,
 //     questions, errors.
-//   - On a terminal there is colour and a live progress line. Elsewhere there
-//     are plain lines, one every few seconds.
+//   - On a terminal there is colour and a live progress line. Elsewhere, and on
+//     a terminal that takes no control sequences (TERM=dumb), there are plain
+//     lines, one every few seconds.
+//   - On a terminal nothing is wider than it is at that moment: sentences break
+//     between words, and what a table cannot show beside each other goes under
+//     its row. A path, a key or a command stays whole. In a pipe or a file
+//     nothing is broken or cut.
 //   - Questions are asked only where both standard input and standard error are
-//     a terminal. They are erased once they are answered.
+//     a terminal. They are erased once they are answered. No answer, or one that
+//     nobody understands, is no.
 //   - Text from outside, such as a row key, cannot steer the terminal: control
 //     characters are made visible.
 //   - No secret is printed, except the one that keygen was asked for.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -90,8 +91,8 @@ func cut(text string, columns int) string {
 }
 
 // wrap breaks a line between its words into lines of at most so many columns. Further lines begin with hang spaces. A
-// word that is wider than a line, such as a path, a key or an address, stays whole in a line of its own. 0 columns
-// mean no limit.
+// word that is wider than a line, such as a path, a key or an address, stays whole in a line of its own, and so does a
+// command of ocmt. 0 columns mean no limit.
 func wrap(line string, columns, hang int) []string {
 	if columns <= 0 || columnsOf(line) <= columns {
 		return []string{line}
@@ -105,7 +106,7 @@ func wrap(line string, columns, hang int) []string {
 	current, width, begun := indent, len(indent), false
 	for body != "" {
 		spaces := len(body) - len(strings.TrimLeft(body, " "))
-		word, rest, _ := strings.Cut(body[spaces:], " ")
+		word, rest := nextWord(body[spaces:])
 		if word == "" {
 			break
 		}
@@ -122,6 +123,41 @@ func wrap(line string, columns, hang int) []string {
 		}
 	}
 	return append(lines, current)
+}
+
+// maxCommandWords is how many words may follow "ocmt" to name a command.
+const maxCommandWords = 2
+
+// nextWord returns what stays in one line at the beginning of a text, which is a word, or a command of ocmt with its flags
+// and their values, because operators copy it.
+func nextWord(text string) (word, rest string) {
+	word, rest, _ = strings.Cut(text, " ")
+	isCommand := word == "ocmt"
+	for words, afterFlag := 0, strings.HasPrefix(word, "--"); rest != "" && (isCommand || afterFlag); {
+		next, behind, _ := strings.Cut(rest, " ")
+		isFlag := strings.HasPrefix(next, "--")
+		switch {
+		case isFlag && isCommand:
+			words = maxCommandWords
+		case afterFlag && isValue(next):
+		case isCommand && words < maxCommandWords && isLower(next):
+			words++
+		default:
+			return word, rest
+		}
+		word, rest, afterFlag = word+" "+next, behind, isFlag && !strings.Contains(next, "=")
+	}
+	return word, rest
+}
+
+// isValue reports whether a word behind a flag looks like its value, and not like a part of the sentence.
+func isValue(word string) bool {
+	return strings.ContainsAny(word, "/:=.") || word != "" && strings.IndexFunc(word, unicode.IsLower) != 0 && unicode.In(rune(word[0]), unicode.Letter, unicode.Digit)
+}
+
+// isLower reports whether a word has nothing but small letters and hyphens, as the words of a command do.
+func isLower(word string) bool {
+	return word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // wrapProse wraps each line of a text with a hanging indent. Spaces that are not to be broken become plain ones. 0

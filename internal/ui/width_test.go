@@ -96,6 +96,23 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// If this fails, a command that an operator copies out of a sentence has a line end in it.
+func TestCommandsStayWhole(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"ocmt migrate status", "ocmt rotate agent-token --agent-store STORE --yes", "ocmt rotate --from-version 0", "ocmt version",
+		"--store /srv/.env", "--from-version 0", "ocmt rotate begin --store=/srv/.env"} {
+		for columns := 45; columns < 90; columns++ {
+			text := strings.Join(ui.Wrap("it is the word of an operator that he uses "+command+" and then he looks at what it has to say", columns, 2), "\n")
+			if !strings.Contains(text, command) {
+				t.Errorf("in %d columns:\n%s", columns, text)
+			}
+		}
+	}
+	if got := ui.Wrap("add --yes if it is what you want, or leave it", 20, 2); len(got) != 3 {
+		t.Errorf("got %q", got)
+	}
+}
+
 // If this fails, sentences run over the edge of the terminal, a pipe gets broken lines, or a command that an operator
 // copies has line ends in it.
 func TestProse(t *testing.T) {
