@@ -66,7 +66,7 @@ func (a *App) runStatus(ctx context.Context, settings *config.Settings, _ *noOpt
 	if ctx.Err() != nil {
 		return causeOf(ctx, ctx.Err())
 	}
-	printDeployment(a.printer, status)
+	printDeployment(a.printer, status, a.deps.Now())
 	if err := a.printer.Document("status", status); err != nil {
 		return err
 	}
@@ -89,13 +89,13 @@ func (e *engine) lookAtDeployment(ctx context.Context) (deploymentStatus, error)
 }
 
 // printDeployment shows where the deployment stands.
-func printDeployment(printer *ui.Printer, status deploymentStatus) {
+func printDeployment(printer *ui.Printer, status deploymentStatus, now time.Time) {
 	database := status.Database
 	printer.Line("Database %s at %s:%d as %s.", ui.Clean(database.Name), ui.Clean(database.Host), database.Port, ui.Clean(database.Account))
 	if database.Running {
 		printer.Line("A run is at work on it: ocmt migrate status shows how far it is.")
 	}
-	printRotateStatus(printer, status.Rotation)
+	printRotateStatus(printer, status.Rotation, now)
 }
 
 // firstLook is how long the first page waits for the database.
@@ -160,7 +160,7 @@ func (a *App) showStanding(ctx context.Context, settings *config.Settings) error
 	case failure != nil:
 		a.printer.Line("The database could not be looked at: ocmt status says why.")
 	default:
-		printDeployment(a.printer, status)
+		printDeployment(a.printer, status, a.deps.Now())
 	}
 	return nil
 }
