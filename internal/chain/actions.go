@@ -14,6 +14,7 @@ const (
 	ActionRunResumed     = "run.resumed"
 	ActionRunAborted     = "run.aborted"
 	ActionRunSet         = "run.set"
+	ActionOrdersReset    = "run.orders_reset" // orders were taken away, malformed ones or all
 
 	// Keys and values. The subject of the first is a key version, of the others a column.
 	ActionKeyRetired     = "key.retired" // a run proved that nothing in the database is under it any more

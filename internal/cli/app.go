@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -20,6 +21,8 @@ type App struct {
 
 	unrecorded   sync.Once // warns that there is no entry in the tool's own record
 	isUnrecorded bool
+
+	databases []*postgres.DB // that the command has opened
 
 	isOutputTaken bool // standard output is for a key, and for nothing else
 }

@@ -21,6 +21,7 @@ type Deps struct {
 	Environ []string // NAME=value lines
 	Dir     string   // where relative paths start
 	Host    string   // the name of this machine, for the record
+	Process int      // the number of this process
 	Root    bool     // the account may look at every process
 	Now     func() time.Time
 	Sleep   func(time.Duration) // exact to a fraction of a millisecond
@@ -41,6 +42,7 @@ func SystemDeps(version string) Deps {
 		Environ: environ,
 		Dir:     ".",
 		Host:    hostName(),
+		Process: os.Getpid(),
 		Root:    os.Geteuid() == 0,
 		Now:     time.Now,
 		Sleep:   sleep,

@@ -5,7 +5,6 @@ import (
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
-	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/session"
 )
@@ -44,6 +43,7 @@ func documents() []document {
 		{"migrate-resume", steerDocument{}},
 		{"migrate-set", steerDocument{}},
 		{"migrate-abort", steerDocument{}},
+		{"migrate-reset-orders", resetOrdersDocument{}},
 		{"migrate-columns", columnsDocument{}},
 		{"migrate-accept", acceptDocument{}},
 		{"session-invalidate", invalidateDocument{}},
@@ -140,20 +140,6 @@ func newRotateDocument(request migrate.Request, result *migrate.Result, proof *r
 		written.Verified, written.Retirable, written.Reasons = &verified, proof.Retirable, emptyIfNil(proof.Reasons)
 	}
 	return written
-}
-
-// statusDocument is what ocmt migrate status writes.
-type statusDocument struct {
-	Running bool                    `json:"running"`
-	Run     *migrate.Status         `json:"run"` // null where no run is at work, or the run does not report
-	Runs    []pgrecord.RecordedMove `json:"recorded"`
-}
-
-// steerDocument is what pause, resume, set and abort write: the run as it is once it
-// follows.
-type steerDocument struct {
-	Followed bool           `json:"followed"` // the run was seen to follow the order
-	Run      migrate.Status `json:"run"`
 }
 
 // columnsDocument is what ocmt migrate columns writes.

@@ -14,6 +14,7 @@ import (
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -29,7 +30,7 @@ func pageSections() map[string]reflect.Type {
 		"A value set aside":      reflect.TypeFor[migrate.SetAside](),
 		"A value given up":       reflect.TypeFor[migrate.Accepted](),
 		"A search":               reflect.TypeFor[discover.Report](),
-		"A run at work":          reflect.TypeFor[migrate.Status](),
+		"A run at work":          reflect.TypeFor[pgrecord.Run](),
 		"A finding of an audit":  reflect.TypeFor[report.DocumentFinding](),
 		"An accepted fault":      reflect.TypeFor[audit.Accepted](),
 		"A line of the timeline": reflect.TypeFor[review.Entry](),

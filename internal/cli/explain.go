@@ -12,7 +12,6 @@ import (
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
-	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -42,6 +41,7 @@ func explain(err error) error {
 		explainStore,
 		explainAudit,
 		explainSteering,
+		explainLocked,
 		explainDatabase,
 		explainSettings,
 	} {
@@ -289,20 +289,6 @@ func explainRun(err error) *ui.Error {
 	case errors.As(err, &unknown):
 		return &ui.Error{Message: "the catalogue has no " + unknown.Kind + " " + shownName(unknown.Name), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate columns lists what there is"}}
-	}
-	return nil
-}
-
-// explainSteering explains why an order to a run had no effect.
-func explainSteering(err error) *ui.Error {
-	switch {
-	case errors.Is(err, pgrecord.ErrNoRun):
-		return &ui.Error{Message: err.Error() + ": there is nothing to steer", Code: ui.ExitFailed,
-			Hints: []string{"ocmt migrate status shows what was recorded; a dry run cannot be steered"}}
-	case errors.Is(err, errNoAnswer):
-		return &ui.Error{Code: ui.ExitFailed,
-			Message: fmt.Sprintf("the order is left in the database, and the run was not seen to follow it within %s", answerTimeout),
-			Hints:   []string{"ocmt migrate status shows what it does", "a run that waits for the database reads its orders when that answers"}}
 	}
 	return nil
 }

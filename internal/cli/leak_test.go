@@ -66,6 +66,7 @@ var leakCommands = map[string]leakCommand{
 	"ocmt migrate resume":           {args: []string{"migrate", "resume"}, reach: toDatabase, code: 1},
 	"ocmt migrate set":              {args: []string{"migrate", "set", "rate=5"}, reach: toDatabase, code: 1},
 	"ocmt migrate abort":            {args: []string{"migrate", "abort"}, reach: toDatabase, code: 1},
+	"ocmt migrate reset-orders":     {args: []string{"migrate", "reset-orders", "--all", "--yes"}, reach: toDatabase},
 	"ocmt session-invalidate":       {args: []string{"session-invalidate", "--all", "--yes"}, reach: toDatabase, code: 1},
 	"ocmt session-invalidate list":  {args: []string{"session-invalidate", "list"}, reach: toDatabase, code: 1},
 	"ocmt session-invalidate stats": {args: []string{"session-invalidate", "stats"}, reach: toDatabase, code: 1},

@@ -20,6 +20,7 @@ by running again. A run that is at work can be steered from another terminal.`,
 	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	makeGroup(cmd, newMigratePlanCommand(app, nil), newMigrateRunCommand(app, nil), newMigrateVerifyCommand(app, nil),
 		newMigrateStatusCommand(app, nil), newMigrateColumnsCommand(app, nil), newMigrateAcceptCommand(app, nil),
-		newMigratePauseCommand(app, nil), newMigrateResumeCommand(app, nil), newMigrateSetCommand(app, nil), newMigrateAbortCommand(app, nil))
+		newMigratePauseCommand(app, nil), newMigrateResumeCommand(app, nil), newMigrateSetCommand(app, nil), newMigrateAbortCommand(app, nil),
+		newMigrateResetOrdersCommand(app, nil))
 	return cmd
 }

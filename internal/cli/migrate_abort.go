@@ -28,5 +28,5 @@ command goes on from there.` + describeSteering("abort"),
 }
 
 func (a *App) runMigrateAbort(ctx context.Context, settings *config.Settings, _ *noOptions) error {
-	return a.steer(ctx, settings, "abort", func(orders *migrate.Orders) { orders.Abort = true })
+	return a.steer(ctx, settings, migrate.OrderAbort, func(orders *migrate.Orders) { orders.Abort = true })
 }

@@ -28,5 +28,5 @@ meanwhile: a waiting run holds no row.` + describeSteering("pause"),
 }
 
 func (a *App) runMigratePause(ctx context.Context, settings *config.Settings, _ *noOptions) error {
-	return a.steer(ctx, settings, "pause", func(orders *migrate.Orders) { orders.Paused = true })
+	return a.steer(ctx, settings, migrate.OrderPause, func(orders *migrate.Orders) { orders.Paused = true })
 }

@@ -26,5 +26,5 @@ func newMigrateResumeCommand(app *App, run func(context.Context, *config.Setting
 }
 
 func (a *App) runMigrateResume(ctx context.Context, settings *config.Settings, _ *noOptions) error {
-	return a.steer(ctx, settings, "resume", func(orders *migrate.Orders) { orders.Paused = false })
+	return a.steer(ctx, settings, migrate.OrderResume, func(orders *migrate.Orders) { orders.Paused = false })
 }

@@ -72,7 +72,7 @@ way while others are at work in the database, full does not, gentle always does.
 }
 
 func (a *App) runMigrateSet(ctx context.Context, settings *config.Settings, options *setOptions) error {
-	return a.steer(ctx, settings, "set", func(orders *migrate.Orders) {
+	return a.steer(ctx, settings, migrate.OrderSet, func(orders *migrate.Orders) {
 		if options.Rate != nil {
 			orders.MaxRowsPerSecond = options.Rate
 		}

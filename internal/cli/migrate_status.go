@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,8 +26,10 @@ func newMigrateStatusCommand(app *App, run func(context.Context, *config.Setting
 		Use:   "status",
 		Short: "Show whether a run is at work, and what was recorded",
 		Long: `Ask the database whether a run is at work on it, from whatever machine, how far
-it is, how fast, and what it waits for; and list the last entries of
-encryption_migrations, a column each.
+it is, how fast, and what it waits for; which process on which machine it is,
+for whom it works, and how long ago it gave a sign of life, by the clock of the
+database server. A run whose machine is gone is told, with what ends it. The
+last entries of encryption_migrations are listed, a column each.
 
 With --watch it shows the run every second until it has ended; with --output
 json as one document a line.
@@ -56,9 +57,14 @@ func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, o
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
 	status, err := readStatus(ctx, db.record)
+	silent := false
 	for err == nil && options.Watch && status.Running {
 		if status.Run != nil {
-			a.printer.Line("%s", describeRun(*status.Run))
+			a.printer.Line("%s", describeWatched(*status.Run))
+		}
+		if isSilent := status.Lock.State == pgrecord.RunSilent; isSilent != silent {
+			silent = isSilent
+			printSilence(a.printer, status)
 		}
 		if err := a.printer.DocumentLine("migrate-status", status); err != nil {
 			return err
@@ -88,18 +94,12 @@ func waitFor(ctx context.Context, length time.Duration) error {
 	}
 }
 
-// readStatus reads whether a run is at work, what it reports, and what is recorded.
-func readStatus(ctx context.Context, record *pgrecord.Record) (status statusDocument, err error) {
-	if status.Running, status.Runs, err = record.Status(ctx); err != nil || !status.Running {
-		return status, err
+// readStatus reads what is at work, what it reports, and what is recorded.
+func readStatus(ctx context.Context, record *pgrecord.Record) (statusDocument, error) {
+	found, err := record.Status(ctx)
+	if err != nil {
+		return statusDocument{}, err
 	}
-	found, err := record.Steering(ctx)
-	switch {
-	case errors.Is(err, pgrecord.ErrNoRun): // a dry run, or one that has just ended
-		return status, nil
-	case err != nil:
-		return status, err
-	}
-	status.Run = &found.Status
-	return status, nil
+	return statusDocument{Running: found.Lock != nil, Run: found.Run, Lock: found.Lock, Lost: emptyIfNil(found.Lost),
+		Malformed: emptyIfNil(found.Orders), Runs: found.Moves}, nil
 }

@@ -37,7 +37,7 @@ func stateSteeringExits(cmd *cobra.Command) {
 
 // steer gives an order to the run that is at work, waits until the run follows, and
 // shows the run.
-func (a *App) steer(ctx context.Context, settings *config.Settings, name string, change func(*migrate.Orders)) error {
+func (a *App) steer(ctx context.Context, settings *config.Settings, word string, change func(*migrate.Orders)) error {
 	db, err := a.openDatabase(settings)
 	if err != nil {
 		return err
@@ -45,41 +45,62 @@ func (a *App) steer(ctx context.Context, settings *config.Settings, name string,
 	defer db.Close()
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	if _, err := db.record.Steering(ctx); err != nil {
+	work, err := db.record.Work(ctx)
+	if err != nil {
 		return causeOf(ctx, err)
+	}
+	if work.Run != nil && work.Run.State == pgrecord.RunSilent {
+		return &silentRunError{*work.Lock, *work.Run}
+	}
+	if _, err := work.Steerable(); err != nil {
+		return err
 	}
 	if err := a.tellRecord(ctx, db.chain); err != nil {
 		return causeOf(ctx, err)
 	}
-	number, err := db.record.Order(ctx, func(orders *migrate.Orders) {
-		change(orders)
-		orders.By = settings.Operator
-	})
+	given, err := db.record.Order(ctx, word, change)
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	status, err := awaitAnswer(ctx, db.record, number)
+	if given.Malformed != "" {
+		a.printer.Warn("what stood in the place of orders was malformed, and this order takes its place: %s", given.Malformed)
+	}
+	run, err := awaitAnswer(ctx, db.record, given.Orders.Number)
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	a.printer.Line("%s", describeSteered(name, status))
-	return a.printer.Document("migrate-"+name, steerDocument{Followed: true, Run: status})
+	a.printer.Line("%s", describeSteered(word, given.Orders, run))
+	if before := given.Orders.Before; before != nil {
+		a.printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(given.Orders.At.Sub(before.At)))
+	}
+	return a.printer.Document("migrate-"+word, steerDocument{Followed: true, Run: run})
+}
+
+// silentRunError says that a run gives no sign of life, so that no order was given to it.
+type silentRunError struct {
+	lock pgrecord.Lock
+	run  pgrecord.Run
+}
+
+// Error says since when.
+func (e *silentRunError) Error() string {
+	return "the run gives no sign of life; no order was given"
 }
 
 // awaitAnswer looks at the run until it follows an order, or has ended.
-func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (last migrate.Status, err error) {
+func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (last pgrecord.Run, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
 	defer cancel()
 	ticker := time.NewTicker(answerPeriod)
 	defer ticker.Stop()
 	for {
-		found, err := record.Steering(ctx)
+		found, err := record.Steerable(ctx)
 		switch {
-		case errors.Is(err, pgrecord.ErrNoRun):
+		case errors.Is(err, pgrecord.ErrNoRun), errors.Is(err, pgrecord.ErrNotSteerable):
 			last.Ended = true
 			return last, nil
 		case err == nil:
-			last = found.Status
+			last = found
 		case ctx.Err() == nil:
 			return last, err
 		}
@@ -97,18 +118,29 @@ func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (la
 // errNoAnswer says that a run was not seen to follow an order.
 var errNoAnswer = errors.New("the run was not seen to follow the order")
 
+// describeNote names an order, and who gave it.
+func describeNote(note migrate.OrderNote) string {
+	return ui.Clean(note.Word) + ", by " + ui.Clean(note.By)
+}
+
 // describeSteered says what was seen of a run after an order.
-func describeSteered(name string, status migrate.Status) string {
+func describeSteered(word string, given migrate.Orders, status pgrecord.Run) string {
 	if status.Ended {
 		return "The run has ended."
 	}
 	at := fmt.Sprintf("%s of %s", ui.Number(status.Done), ui.Count(status.Total, "value", "values"))
-	switch name {
-	case "pause":
+	switch last := status.Orders.Note(); {
+	case status.Orders.Abort && word != migrate.OrderAbort:
+		return "The run ends, at " + at + ": an order to abort stands, and no other takes it back."
+	case status.Seen > given.Number && last != nil:
+		return "The run has followed, and a later order since: " + describeNote(*last) + ". It is at " + at + "."
+	}
+	switch word {
+	case migrate.OrderPause:
 		return "The run waits, at " + at + "."
-	case "resume":
+	case migrate.OrderResume:
 		return "The run goes on, at " + at + "."
-	case "abort":
+	case migrate.OrderAbort:
 		return "The run ends, at " + at + "."
 	}
 	limit := "without a row limit"

@@ -124,6 +124,8 @@ func TestOptions(t *testing.T) {
 		{capture(newSessionStatsCommand, &got), "", sessionListOptions{Most: 10}},
 		{capture(newStatusCommand, &got), "", noOptions{}},
 		{capture(newMigrateStatusCommand, &got), "--watch", statusOptions{Watch: true}},
+		{capture(newMigrateResetOrdersCommand, &got), "", resetOrdersOptions{}},
+		{capture(newMigrateResetOrdersCommand, &got), "--all --dry-run", resetOrdersOptions{All: true, DryRun: true}},
 		{capture(newMigrateColumnsCommand, &got), "--discover --full", columnsOptions{Discover: true, Full: true}},
 		{capture(newMigrateSetCommand, &got), "rate=500 pace=full", setOptions{Args: []string{"rate=500", "pace=full"}, Rate: &rate, Pace: migrate.PaceFull}},
 		{capture(newMigratePauseCommand, &got), "", noOptions{}},

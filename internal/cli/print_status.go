@@ -11,28 +11,146 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
+// printStatus shows the run at work first, then runs that ended without a word, then what is recorded.
 func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
-	switch {
-	case !status.Running:
-		printer.Line("No run is at work on this database.")
-	case status.Run == nil:
-		printer.Line("A run is at work on this database. It does not tell how far it is: a dry run, or one that has just begun.")
-	default:
-		printer.Line("A run is at work on this database.")
-		printer.Line("%s", describeRun(*status.Run))
+	printAtWork(printer, status)
+	for _, lost := range status.Lost {
+		printer.Line("%s", describeLost(lost, status.Running))
+	}
+	for _, orders := range status.Malformed {
+		printer.Warn("the orders to runs to version %d are malformed, and are not followed: %s; ocmt migrate reset-orders takes them away", orders.Version, orders.Problem)
 	}
 	if len(status.Runs) == 0 {
 		printer.Line("No run is recorded.")
 	} else {
-		printer.Table(movesTable(status.Runs, status.Running, now))
+		printer.Table(movesTable(status.Runs, now))
 		printer.Line("Times are in UTC.")
 		printReasons(printer, status.Runs, now)
 	}
 }
 
+// printAtWork shows what holds the lock of the database.
+func printAtWork(printer *ui.Printer, status statusDocument) {
+	switch {
+	case !status.Running:
+		printer.Line("No run is at work on this database.")
+		return
+	case status.Lock.State == pgrecord.RunSilent:
+		printSilence(printer, status)
+	case status.Run == nil:
+		printer.Line("A run is at work on this database. It does not tell how far it is: a dry run, a look for values, or one that has just begun.")
+		printer.Line("%s", describeLock(*status.Lock))
+	default:
+		printer.Line("A run is at work on this database: %s, last sign of life %s ago.", describeProcess(*status.Run), describeSeconds(status.Run.Silence))
+		printer.Line("%s", describeLock(*status.Lock))
+	}
+	if status.Run == nil {
+		return
+	}
+	said := ""
+	if status.Run.State == pgrecord.RunSilent {
+		said = "The last that it said: "
+	}
+	printer.Line("%s%s", said, describeRun(status.Run.Status))
+	if last := status.Run.Orders.Note(); last != nil {
+		printer.Line("Last order: %s, %s ago.", describeNote(*last), describeSeconds(status.Run.Ordered))
+	}
+	if before := status.Run.Orders.Before; before != nil {
+		printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(status.Run.Orders.At.Sub(before.At)))
+	}
+}
+
+// printSilence says that a run gives no sign of life, and what ends it.
+func printSilence(printer *ui.Printer, status statusDocument) {
+	if status.Lock.State != pgrecord.RunSilent {
+		printer.Line("The run gives signs of life again.")
+		return
+	}
+	who := ""
+	if status.Run != nil {
+		who = " It is " + describeProcess(*status.Run) + "."
+	}
+	printer.Line("A run holds the lock of this database, and has given no sign of life for %s: its machine is gone or cut off, or its process is stopped.%s",
+		describeSeconds(status.Lock.Silence), who)
+	printer.Line("%s", describeLock(*status.Lock))
+	for _, text := range endSilent(*status.Lock, status.Run) {
+		printer.Line("  next: %s", text)
+	}
+}
+
+// endSilent says how to end a run that gives no sign of life.
+func endSilent(lock pgrecord.Lock, run *pgrecord.Run) []string {
+	texts := []string{"to end it: " + terminateSQL(lock.Backend, lock.Account) + "; what it moved stays moved, and the same command goes on from there"}
+	if run != nil && run.Pooled {
+		texts = append(texts, "it comes through a connection pool such as PgBouncer: the backend is a connection of the pool, and the address is the pool's; "+
+			"the statement may go through the pool or to the server, and the pool makes itself another connection")
+	}
+	return texts
+}
+
+// describeProcess says which process a run is, for whom it works, and since when.
+func describeProcess(run pgrecord.Run) string {
+	if run.Host == "" {
+		return "by a version of ocmt that does not say where it runs"
+	}
+	return fmt.Sprintf("process %d on %s, operator %s, since %s (%s)", run.Process, ui.Clean(run.Host), ui.Clean(run.Operator), run.Since, describeSeconds(run.AtWork))
+}
+
+// describeLock says which backend holds the lock of the database, and where its client is.
+func describeLock(lock pgrecord.Lock) string {
+	text := fmt.Sprintf("Its lock is held by backend %d", lock.Backend)
+	if lock.Account != "" {
+		text += " of account " + ui.Clean(lock.Account)
+	}
+	if lock.Application != "" {
+		text += ", application " + ui.Clean(lock.Application)
+	}
+	switch {
+	case lock.Address != "":
+		text += ", from " + lock.Address
+	case lock.Held < 0:
+		text += ", from an address that this account may not see"
+	default:
+		text += ", over a socket of the server's machine"
+	}
+	if lock.Held >= 0 {
+		text += ", since " + lock.Since
+	}
+	return text + "."
+}
+
+// describeLost describes a run that ended without a word.
+func describeLost(run pgrecord.Run, running bool) string {
+	text := fmt.Sprintf("A run to version %d ended without a word: %s, at %s of %s", run.To, describeProcess(run), ui.Number(run.Done), ui.Count(run.Total, "value", "values"))
+	if run.Silence >= 0 {
+		text += ", last sign of life " + describeSeconds(run.Silence) + " ago"
+	}
+	if running {
+		return text + ". It does not hold the lock."
+	}
+	return text + ". Its lock is free; the same command goes on from there."
+}
+
+// describeSeconds describes a length of time.
+func describeSeconds(seconds float64) string {
+	if seconds < 0 {
+		return "an unknown time"
+	}
+	return ui.Duration(time.Duration(seconds * float64(time.Second)))
+}
+
+// describeWatched describes a run in one line, and says where it has been silent for some seconds.
+func describeWatched(run pgrecord.Run) string {
+	const noticed = 5
+	if run.Silence < noticed {
+		return describeRun(run.Status)
+	}
+	return describeRun(run.Status) + ", last sign of life " + describeSeconds(run.Silence) + " ago"
+}
+
 // describeRun describes a run in one line.
 func describeRun(run migrate.Status) string {
-	parts := []string{fmt.Sprintf("%s: %s of %s", run.Phase, ui.Number(run.Done), ui.Count(run.Total, "value", "values"))}
+	parts := []string{fmt.Sprintf("%s: %s of %s", ui.Clean(run.Phase), ui.Number(run.Done), ui.Count(run.Total, "value", "values"))}
 	if run.RowsPerSecond > 0 {
 		parts = append(parts, ui.Number(int64(run.RowsPerSecond+0.5))+" rows/s")
 		if left := timeLeft(run); left > 0 {
@@ -78,11 +196,11 @@ func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove, now time.T
 
 // movesTable lists the recorded moves. It tells a run that was killed from one that is
 // at work, because both have the status running in the record.
-func movesTable(moves []pgrecord.RecordedMove, running bool, now time.Time) ui.Table {
+func movesTable(moves []pgrecord.RecordedMove, now time.Time) ui.Table {
 	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED", Right: true}, {Title: "STARTED", Right: true}, {Title: "STATUS"}}}
 	for _, move := range moves {
 		ended := move.Status
-		if ended == "running" && !running {
+		if move.Lost {
 			ended = "ended without a word"
 		}
 		table.Rows = append(table.Rows, ui.Row(move.String(),

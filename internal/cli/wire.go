@@ -43,8 +43,10 @@ func (a *App) openDatabase(settings *config.Settings) (*database, error) {
 	if names := db.PassedOver(); len(names) > 0 {
 		a.printer.Note("DATABASE_URL: passed over, as it means nothing here: %s", ui.Clean(strings.Join(names, ", ")))
 	}
+	a.databases = append(a.databases, db)
 	own := a.openRecord(settings, db)
-	return &database{DB: db, tables: pgmigrate.New(db), record: pgrecord.New(db, settings.Operator).WithChain(own), labels: pgrotation.New(db), searchers: pgdiscover.New(db), chain: own}, nil
+	record := pgrecord.New(db, settings.Operator).WithChain(own).WithProcess(pgrecord.Process{Host: a.deps.Host, PID: a.deps.Process})
+	return &database{DB: db, tables: pgmigrate.New(db), record: record, labels: pgrotation.New(db), searchers: pgdiscover.New(db), chain: own}, nil
 }
 
 // fullCatalogue returns the tables that every OCMT release encrypts, and those that
@@ -168,7 +170,7 @@ func (e *engine) close() { e.db.Close() }
 // runner returns the engine's runner, with the clock and the randomness of this process.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Held: true, Tables: e.db.tables, Holders: e.db.tables, Replication: e.db.tables,
-		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To), Ring: e.ring, Random: e.app.deps.Random,
+		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To, e.app.warnMalformedOrders), Ring: e.ring, Random: e.app.deps.Random,
 		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful}
 }
 

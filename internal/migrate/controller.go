@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -16,11 +17,12 @@ type controller struct {
 	lag     lagTracker
 
 	orders Orders
+	pace   Pace   // that the run was started with
 	last   Status // the status that was written last
 }
 
 // steer exchanges status and orders until the context ends, and closes and opens
-// the run's gate. A failed exchange ends nothing: the workers notice by themselves
+// the run's gate. Malformed orders are not followed: those before them stay. A failed exchange ends nothing: the workers notice by themselves
 // that the database is gone, and go on by the last orders if it is not.
 func (c *controller) steer(ctx context.Context) { doEvery(ctx, exchangePeriod, c.exchange) }
 
@@ -45,8 +47,8 @@ func (c *controller) follow(orders Orders) {
 	}
 	c.run.limit.set(rate)
 	c.run.Pacing.UseSmallBursts(rate > 0)
-	if orders.Pace != "" && c.run.Pacing != nil {
-		c.run.Pacing.Set(orders.Pace)
+	if pace := cmp.Or(orders.Pace, c.pace); pace != "" && c.run.Pacing != nil {
+		c.run.Pacing.Set(pace)
 	}
 }
 
@@ -80,7 +82,7 @@ func (c *controller) status() Status {
 	phase, pass := r.currentPhase()
 	status := Status{From: r.plan.Request.From, To: r.plan.Request.To, Started: c.started, Updated: now, Phase: phase, Pass: pass,
 		Done: r.moved.Load(), Total: max(r.total, r.moved.Load()), Rows: r.rows.Load(), SetAside: r.setAsideTotal(), MaxRowsPerSecond: r.limit.rate(),
-		Waiting: r.gate.waitingFor(), Pace: r.Pacing.Pace(), GivingWay: r.Pacing.Gentle(), Workers: r.plan.Request.Workers, Seen: c.orders.Number}
+		Waiting: r.gate.waitingFor(), Pace: r.Pacing.Pace(), GivingWay: r.Pacing.Gentle(), Workers: r.plan.Request.Workers, Seen: c.orders.Number, Orders: c.orders}
 	if elapsed := now.Sub(c.last.Updated).Seconds(); !c.last.Updated.IsZero() && elapsed > 0 {
 		status.RowsPerSecond = float64(status.Rows-c.last.Rows) / elapsed
 	}

@@ -179,7 +179,7 @@ func (r *run) finish(ctx context.Context, result *Result, failure error) error {
 // runSteered makes the passes while orders are followed.
 func (r *run) runSteered(ctx context.Context, result *Result) error {
 	steering, stopSteering := context.WithCancel(ctx)
-	c := &controller{run: r, started: r.Clock()}
+	c := &controller{run: r, started: r.Clock(), pace: r.Pacing.Pace()}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

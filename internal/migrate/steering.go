@@ -25,20 +25,12 @@ type Status struct {
 	GivingWay        bool      `json:"giving_way"` // the run works gently now
 	Workers          int       `json:"workers"`
 	Seen             int64     `json:"orders_seen"` // Number of the orders that the run follows
-}
-
-// Orders are what operators ask of a run while it is at work.
-type Orders struct {
-	Number           int64  `json:"number"` // goes up with each order
-	Paused           bool   `json:"paused"`
-	Abort            bool   `json:"abort"`
-	MaxRowsPerSecond *int   `json:"max_rows_per_second"` // nil for the limit that the run was started with
-	Pace             Pace   `json:"pace"`                // "" for the pace that the run was started with
-	By               string `json:"by"`
+	Orders           Orders    `json:"orders"`      // those that it follows; the zero Orders for none
 }
 
 // Control is the place in the database through which operators steer a run.
 type Control interface {
-	// Exchange writes the run's status and returns the orders for it.
+	// Exchange writes the run's status and returns the orders for it. The error is an *OrdersError where the
+	// orders are malformed.
 	Exchange(ctx context.Context, status Status) (Orders, error)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,7 +34,7 @@ type connState struct {
 const stateKey = "ocmt"
 
 // Acquire takes a connection that an earlier Conn has left, or makes one. It has the
-// server's own settings. A connection that has died since it was left is passed over.
+// settings of prepareSession. A connection that has died since it was left is passed over.
 func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 	for {
 		held, err := db.acquire(ctx, db.long)
@@ -50,9 +49,7 @@ func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 		} else {
 			conn.connState = &connState{pg: held.Conn().PgConn()}
 			conn.pg.CustomData()[stateKey] = conn.connState
-			if conn.direct, err = isDirect(ctx, conn.pg); err == nil {
-				err = conn.setTimeouts(ctx)
-			}
+			conn.direct, err = db.prepareSession(ctx, conn.pg)
 		}
 		if err == nil {
 			return conn, nil
@@ -89,16 +86,11 @@ func (db *DB) AcquireReader(ctx context.Context) (*Conn, error) {
 	if !conn.direct {
 		return conn, nil
 	}
-	if _, err := conn.pg.Exec(ctx, "set session characteristics as transaction "+Isolation+"; set statement_timeout = 0; "+db.lockWait()).ReadAll(); err != nil {
+	if _, err := conn.pg.Exec(ctx, "set session characteristics as transaction "+Isolation+"; set statement_timeout = 0").ReadAll(); err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("preparing to read: %w", ExplainError(err))
 	}
 	return conn, nil
-}
-
-// lockWait returns the statement that limits the wait for a lock.
-func (db *DB) lockWait() string {
-	return "set lock_timeout = " + strconv.FormatInt(db.options.LockTimeout.Milliseconds(), 10)
 }
 
 // AcquireSnapshot takes a connection with an open transaction that sees the database as
@@ -109,7 +101,7 @@ func (db *DB) AcquireSnapshot(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	conn.snapshot = true
-	if _, err := conn.pg.Exec(ctx, "begin isolation level repeatable read read only; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0; set local lock_timeout = 0").ReadAll(); err != nil {
+	if _, err := conn.pg.Exec(ctx, beginSQL(conn.pg, "isolation level repeatable read read only")+"; set local statement_timeout = 0").ReadAll(); err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to read: %w", ExplainError(err))
 	}
@@ -156,7 +148,7 @@ func (c *Conn) BeginRead(ctx context.Context) error {
 	if c.direct || c.snapshot {
 		return nil
 	}
-	_, err := c.pg.Exec(ctx, "begin "+Isolation+" read only; set local statement_timeout = 0").ReadAll()
+	_, err := c.pg.Exec(ctx, beginSQL(c.pg, Isolation+" read only")+"; set local statement_timeout = 0").ReadAll()
 	return err
 }
 
@@ -234,36 +226,9 @@ func (c *Conn) resetSettings(ctx context.Context) error {
 	if !c.direct {
 		return nil
 	}
-	if _, err := c.pg.Exec(ctx, "reset all; "+noTimeouts(c.pg)).ReadAll(); err != nil {
+	if _, err := c.pg.Exec(ctx, "reset all").ReadAll(); err != nil {
 		return fmt.Errorf("taking back the settings of a connection: %w", ExplainError(err))
 	}
 	c.tuned = false
-	return nil
-}
-
-// setTimeouts takes limits of the server or the account from a connection that would end it while
-// a run waits, or in the middle of a long read.
-func (c *Conn) setTimeouts(ctx context.Context) error {
-	if !c.direct {
-		return nil
-	}
-	if _, err := c.pg.Exec(ctx, noTimeouts(c.pg)).ReadAll(); err != nil {
-		return fmt.Errorf("preparing a connection: %w", ExplainError(err))
-	}
-	return nil
-}
-
-// noTimeouts returns the statements that take such limits away, by the version of the server.
-func noTimeouts(conn *pgconn.PgConn) string {
-	const sinceIdleSession, sinceTransaction = 14, 17
-	major, _, _ := strings.Cut(conn.ParameterStatus("server_version"), ".")
-	version, _ := strconv.Atoi(strings.TrimRightFunc(major, func(r rune) bool { return r < '0' || r > '9' }))
-	sql := "set idle_in_transaction_session_timeout = 0"
-	if version >= sinceIdleSession {
-		sql += "; set idle_session_timeout = 0"
-	}
-	if version >= sinceTransaction {
-		sql += "; set transaction_timeout = 0"
-	}
-	return sql
+	return c.db.setSession(ctx, c.pg)
 }

@@ -105,17 +105,6 @@ func New(address string, options Options) (*DB, error) {
 	return db, nil
 }
 
-// prepareShort limits how long a short question waits for a lock. Behind a pool the setting would
-// stay with a connection of somebody else.
-func (db *DB) prepareShort(ctx context.Context, conn *pgconn.PgConn) error {
-	direct, err := isDirect(ctx, conn)
-	if err != nil || !direct {
-		return err
-	}
-	_, err = conn.Exec(ctx, db.lockWait()).ReadAll()
-	return err
-}
-
 // Close closes the connections that no Conn holds. It waits for the server for at most
 // closeTimeout.
 func (db *DB) Close() {

@@ -36,12 +36,12 @@ func (db *DB) Lock(ctx context.Context, lost error) (held context.Context, relea
 		return nil, nil, false, err
 	}
 	conn.unfit = true // the lock ends with its connection
-	results, err := conn.pg.Exec(ctx, "begin "+Isolation+"; set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
+	results, err := conn.pg.Exec(ctx, beginSQL(conn.pg, Isolation)+"; select pg_try_advisory_xact_lock("+lockNumber+")").ReadAll()
 	if err != nil {
 		conn.Close(ctx)
 		return nil, nil, false, fmt.Errorf("taking the lock: %w", ExplainError(err))
 	}
-	if string(results[2].Rows[0][0]) != "t" {
+	if string(results[len(results)-1].Rows[0][0]) != "t" {
 		conn.Close(ctx)
 		return nil, nil, false, nil
 	}
@@ -88,13 +88,53 @@ func pingLock(ctx context.Context, conn *pgconn.PgConn) error {
 	return err
 }
 
+// LockCondition is the condition that a row l of pg_locks is the lock of this database, held by a run.
+const LockCondition = `l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname = current_database())
+	and l.classid::bigint = (` + lockNumber + `::bigint >> 32) and l.objid::bigint = (` + lockNumber + `::bigint & 4294967295)`
+
 // IsLocked reports whether a run holds the lock of the database.
 func IsLocked(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
-	rows, err := QueryRows(ctx, conn, `select count(*) from pg_locks where locktype = 'advisory' and granted
-		and database = (select oid from pg_database where datname = current_database())
-		and classid::bigint = ($1::bigint >> 32) and objid::bigint = ($1::bigint & 4294967295)`, lockNumber)
+	rows, err := QueryRows(ctx, conn, "select exists (select from pg_locks l where "+LockCondition+")")
 	if err != nil {
 		return false, fmt.Errorf("asking for the lock: %w", err)
 	}
-	return rows[0][0] != "0", nil
+	return rows[0][0] == "t", nil
+}
+
+// HeldLock is the lock of the database, as the server shows who holds it. Times are by the server's clock.
+type HeldLock struct {
+	// Transaction names the transaction that holds the lock, and no other since the server started.
+	Transaction string
+	Backend     int    // process of the server
+	Account     string // "" where the server does not say
+	Application string
+	Address     string // of the client, or of a pool; "" for a socket, or where the account may not see it
+	// Seen says that the account may see what the backend does: without it the times below are 0.
+	Seen  bool
+	Since string        // when the lock was taken, for people
+	Held  time.Duration // how long ago that was
+	Idle  time.Duration // how long ago the holder last sent anything. It asks the server every two seconds whether it lives.
+}
+
+// ReadLock returns the lock of the database, nil where nobody holds it.
+func ReadLock(ctx context.Context, conn *pgconn.PgConn) (*HeldLock, error) {
+	rows, err := QueryRows(ctx, conn, `select l.virtualtransaction, l.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''),
+		coalesce(host(a.client_addr), ''), a.state is not null and a.xact_start is not null, coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), ''),
+		coalesce((extract(epoch from clock_timestamp() - a.xact_start) * 1000000)::bigint, 0),
+		coalesce((extract(epoch from clock_timestamp() - greatest(a.state_change, a.query_start)) * 1000000)::bigint, 0)
+		from pg_locks l left join pg_stat_activity a on a.pid = l.pid where `+LockCondition)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the lock: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	row := rows[0]
+	return &HeldLock{Transaction: row[0], Backend: int(ParseNumber(row[1])), Account: row[2], Application: row[3], Address: row[4],
+		Seen: row[5] == "t", Since: row[6], Held: microseconds(row[7]), Idle: microseconds(row[8])}, nil
+}
+
+// microseconds reads a time that the server wrote in microseconds.
+func microseconds(text string) time.Duration {
+	return time.Duration(ParseNumber(text)) * time.Microsecond
 }

@@ -14,13 +14,21 @@ import (
 // and they would run with the rights of the account.
 const OwnPath = "pg_catalog, pg_temp"
 
+// idleStatus is how the server says that no transaction is open.
+const idleStatus = 'I'
+
 // QueryRows runs a statement and returns its rows as texts, "" for NULL.
 func QueryRows(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) ([][]string, error) {
 	params := make([][]byte, len(args))
 	for i, arg := range args {
 		params[i] = []byte(arg)
 	}
-	result := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
+	var result *pgconn.Result
+	if limits := limitsOf(conn); len(limits) > 0 && conn.TxStatus() == idleStatus {
+		result = queryLimited(ctx, conn, limits, sql, params)
+	} else {
+		result = conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
+	}
 	if result.Err != nil {
 		return nil, ExplainError(result.Err)
 	}

@@ -31,7 +31,7 @@ func TakeBack(ctx context.Context, conn *pgconn.PgConn, work func() error) error
 
 // InTransaction does work in a transaction, which it rolls back where the work fails.
 func InTransaction(ctx context.Context, conn *pgconn.PgConn, work func() error) error {
-	if _, err := conn.Exec(ctx, "begin "+Isolation).ReadAll(); err != nil {
+	if _, err := conn.Exec(ctx, beginSQL(conn, Isolation)).ReadAll(); err != nil {
 		return ExplainError(err)
 	}
 	if err := work(); err != nil {

@@ -24,7 +24,9 @@ func (noChain) Append(context.Context, *pgconn.PgConn, ...chain.Event) error { r
 
 // WithChain returns the record with a chain that every change adds to.
 func (r *Record) WithChain(to Chain) *Record {
-	return &Record{db: r.db, operator: r.operator, chain: to}
+	made := *r
+	made.chain = to
+	return &made
 }
 
 // change makes a change in a transaction, whose last work is to add to the chain: whoever holds the

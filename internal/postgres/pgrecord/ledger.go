@@ -69,6 +69,9 @@ func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) 
 	if err := createTables(ctx, conn); err != nil {
 		return nil, err
 	}
+	if err := mendMetadata(ctx, conn); err != nil {
+		return nil, fmt.Errorf("bringing metadata into its form: %w", err)
+	}
 	for version, fingerprint := range entry.Fingerprints {
 		if err := recordKey(ctx, conn, version, fingerprint); err != nil {
 			return nil, fmt.Errorf("recording key version %d: %w", version, err)
@@ -232,6 +235,9 @@ func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.
 		postgres.TextArray(l.ids))
 	if err != nil {
 		return nil, fmt.Errorf("recording that an earlier run has ended: %w", err)
+	}
+	if err := endLostRuns(ctx, conn, entry.To); err != nil {
+		return nil, err
 	}
 	for _, place := range outcome.Clean {
 		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'resumed',

@@ -22,10 +22,26 @@ type Record struct {
 	db       *postgres.DB
 	operator string
 	chain    Chain
+	process  Process
+}
+
+// Process says where a run works, for whoever looks at it from elsewhere.
+type Process struct {
+	Host string
+	PID  int
 }
 
 // New returns the record of a database, without a chain. The entries name the operator.
-func New(db *postgres.DB, operator string) *Record { return &Record{db, operator, noChain{}} }
+func New(db *postgres.DB, operator string) *Record {
+	return &Record{db: db, operator: operator, chain: noChain{}}
+}
+
+// WithProcess returns the record for the runs of a process.
+func (r *Record) WithProcess(process Process) *Record {
+	made := *r
+	made.process = process
+	return &made
+}
 
 // RecordedKeys implements migrate.PlanRecord. It returns the keys that are recorded by a
 // fingerprint of 16 hexadecimal characters, as this tool records them.

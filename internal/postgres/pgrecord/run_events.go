@@ -67,20 +67,19 @@ func emptyEvents(entry migrate.LedgerEntry) (events []chain.Event) {
 	return events
 }
 
+// orderActions are the actions of orders in the chain.
+var orderActions = map[string]string{
+	migrate.OrderPause:  chain.ActionRunPaused,
+	migrate.OrderResume: chain.ActionRunResumed,
+	migrate.OrderSet:    chain.ActionRunSet,
+	migrate.OrderAbort:  chain.ActionRunAborted,
+}
+
 // orderEvent returns the entry of an order to a run.
-func orderEvent(version int, before, after migrate.Orders) chain.Event {
-	details := map[string]any{"number": after.Number, "paused": after.Paused, "pace": string(after.Pace)}
-	if after.MaxRowsPerSecond != nil {
-		details["max_rows_per_second"] = *after.MaxRowsPerSecond
+func orderEvent(version int, orders migrate.Orders) chain.Event {
+	details := map[string]any{"number": orders.Number, "paused": orders.Paused, "pace": string(orders.Pace)}
+	if orders.MaxRowsPerSecond != nil {
+		details["max_rows_per_second"] = *orders.MaxRowsPerSecond
 	}
-	event := chain.Event{Action: chain.ActionRunSet, Subject: chain.VersionSubject(version), Details: details}
-	switch {
-	case after.Abort && !before.Abort:
-		event.Action = chain.ActionRunAborted
-	case after.Paused && !before.Paused:
-		event.Action = chain.ActionRunPaused
-	case before.Paused && !after.Paused:
-		event.Action = chain.ActionRunResumed
-	}
-	return event
+	return chain.Event{Action: orderActions[orders.Word], Subject: chain.VersionSubject(version), Details: details}
 }

@@ -3,6 +3,7 @@ package pgrecord
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -24,6 +25,8 @@ type RecordedMove struct {
 	// them: those that a completed run did not move.
 	ByServers int64  `json:"by_servers"`
 	Reason    string `json:"reason"` // why it is not completed; "" where it is
+	// Lost says that the status is running, and that the run ended without a word.
+	Lost bool `json:"ended_without_a_word"`
 }
 
 // IsRunning reports whether a run holds the lock of the database.
@@ -38,34 +41,76 @@ func (r *Record) IsRunning(ctx context.Context) (running bool, err error) {
 // recordedMoves is how many entries Status returns.
 const recordedMoves = "30"
 
-// Status returns whether a run holds the lock of the database, and the last
-// entries of the record, newest first.
-func (r *Record) Status(ctx context.Context) (running bool, moves []RecordedMove, err error) {
-	moves = []RecordedMove{}
+// Status is what is at work on a database, and what was recorded.
+type Status struct {
+	Work
+	Orders []KeptOrders // that are malformed
+	Moves  []RecordedMove
+}
+
+// Status returns what is at work on the database, and the last entries of the record, newest first.
+func (r *Record) Status(ctx context.Context) (status Status, err error) {
+	status.Moves = []RecordedMove{}
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		var err error
-		if running, err = postgres.IsLocked(ctx, conn); err != nil {
+		if status.Work, err = queryWork(ctx, conn); err != nil {
 			return err
 		}
-		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('encryption_migrations') is not null")
-		if err != nil || there[0][0] != "t" {
-			return err
-		}
-		rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, from_version, to_version, rows_total, rows_migrated,
-			to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status, coalesce(error_message, '')
-			from encryption_migrations where status::text <> '`+statusLost+`' order by started_at desc, table_name, column_name limit `+recordedMoves)
+		kept, err := queryOrders(ctx, conn, status.Work, "")
 		if err != nil {
-			return fmt.Errorf("reading encryption_migrations: %w", err)
+			return err
 		}
-		for _, row := range rows {
-			move := RecordedMove{Place: recordedPlace(row[0], row[1]), From: int(postgres.ParseNumber(row[2])), To: int(postgres.ParseNumber(row[3])),
-				Total: postgres.ParseNumber(row[4]), Moved: postgres.ParseNumber(row[5]), Started: row[6], Completed: row[7], Status: row[8], Reason: row[9]}
-			if move.Status == string(migrate.RunCompleted) {
-				move.ByServers = max(0, move.Total-move.Moved)
+		for _, one := range kept {
+			if one.Problem != "" {
+				status.Orders = append(status.Orders, one)
 			}
-			moves = append(moves, move)
 		}
-		return nil
+		status.Moves, err = queryMoves(ctx, conn, status.Work)
+		return err
 	})
-	return running, moves, err
+	return status, err
+}
+
+// queryMoves returns the last entries of encryption_migrations. An entry with the status running is of the run at
+// work where that one brings values to its version, and began no later than the entry. The others are of runs that
+// ended without a word.
+func queryMoves(ctx context.Context, conn *pgconn.PgConn, work Work) ([]RecordedMove, error) {
+	moves := []RecordedMove{}
+	may, err := mayRead(ctx, conn, "encryption_migrations")
+	if err != nil || !may {
+		return moves, err
+	}
+	rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, from_version, to_version, rows_total, rows_migrated,
+		to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status, coalesce(error_message, ''),
+		coalesce((extract(epoch from clock_timestamp() - started_at) * 1000000)::bigint, 0),
+		started_at = max(started_at) filter (where status::text = 'running') over (partition by to_version)
+		from encryption_migrations where status::text <> '`+statusLost+`' order by started_at desc, table_name, column_name limit `+recordedMoves)
+	if err != nil {
+		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
+	}
+	for _, row := range rows {
+		move := RecordedMove{Place: recordedPlace(row[0], row[1]), From: int(postgres.ParseNumber(row[2])), To: int(postgres.ParseNumber(row[3])),
+			Total: postgres.ParseNumber(row[4]), Moved: postgres.ParseNumber(row[5]), Started: row[6], Completed: row[7], Status: row[8], Reason: row[9]}
+		switch move.Status {
+		case string(migrate.RunCompleted):
+			move.ByServers = max(0, move.Total-move.Moved)
+		case "running":
+			age := (time.Duration(postgres.ParseNumber(row[10])) * time.Microsecond).Seconds()
+			move.Lost = !work.has(move.To, age, row[11] == "t")
+		}
+		moves = append(moves, move)
+	}
+	return moves, nil
+}
+
+// has reports whether an entry of the record is of the run at work: by the version that it brings values to, by how
+// many seconds ago it began, and by whether it is of the last run to that version.
+func (w Work) has(to int, age float64, last bool) bool {
+	switch {
+	case w.Lock == nil || !last:
+		return false
+	case w.Run != nil && w.Run.To != to:
+		return false
+	}
+	const margin = 1 // the lock was looked at a moment before
+	return w.Lock.Held < 0 || age <= w.Lock.Held+margin
 }
