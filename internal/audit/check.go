@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"strings"
+
+	"github.com/ocmt/ocmt/internal/finding"
 )
 
 // Area groups checks by what they look at.
@@ -102,6 +104,9 @@ type Gap struct {
 	Reason  string `json:"reason"`          // "the account may not read it"
 	Missing string `json:"missing"`         // the right by name: "SELECT on public.user_mfa"; "" where it is no right
 	Grant   string `json:"grant,omitempty"` // the statement or command that cures it; "" where there is none
+	// Right is the right of an account of PostgreSQL that Grant gives; the zero value where it gives no
+	// such right, or more than one.
+	Right finding.Right `json:"-"`
 }
 
 // Source is something that checks look at.

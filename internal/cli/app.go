@@ -39,6 +39,7 @@ func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 	defer cancel()
 	settings, err := config.Load(ctx, config.Request{
 		Flags:      overrides(cmd),
+		FlagNames:  flagNames(cmd),
 		Environ:    a.deps.Environ,
 		Dir:        a.deps.Dir,
 		EnvFile:    a.globals.envFile,

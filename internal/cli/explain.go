@@ -11,7 +11,6 @@ import (
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
-	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -112,16 +111,17 @@ func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
 		explained.Message = ui.Count(result.Left, "row was", "rows were") + " locked by another transaction all the time, and left"
 		explained.Hints = []string{"look in pg_stat_activity for a transaction that has not ended, then run this again"}
 	case result.Left > 0:
-		explained.Message = fmt.Sprintf("%s still found in the last of %d passes: values are being written under an old version", ui.Count(result.Left, "row was", "rows were"), result.Passes)
+		explained.Message = fmt.Sprintf("%s still found in the last of %d passes", ui.Count(result.Left, "row was", "rows were"), result.Passes)
+		explained.Why = fmt.Sprintf("a server has not been switched to version %d, and has written an older one, since %s at the latest", request.To, result.LeftSince.UTC().Format(time.DateTime+" UTC"))
 		if result.Changed > 0 {
-			explained.Message += ", or something else holds them"
+			explained.Why += ", or something else holds them"
 			explained.Hints = append(explained.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
 		}
-		explained.Hints = append(explained.Hints, fmt.Sprintf("a server has not been switched to version %d, and writes an older one, since %s at the latest: switch it, then run this again",
-			request.To, result.LeftSince.UTC().Format(time.DateTime+" UTC")))
+		explained.Hints = append(explained.Hints, fmt.Sprintf("switch that server to version %d (ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION), then run this again", request.To))
 	case len(result.NotEnded) > 0:
 		explained.Message = "a transaction has written to these tables and not ended; what it wrote could not be looked at"
-		explained.Hints = []string{strings.Join(result.NotEnded, "; "), "end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}
+		explained.Why = strings.Join(result.NotEnded, "; ")
+		explained.Hints = []string{"end it (a prepared one with COMMIT PREPARED or ROLLBACK PREPARED), then run this again"}
 	default:
 		explained.Message = ui.Count(result.SetAside, "value was set aside and left as it is", "values were set aside and left as they are")
 		explained.Hints = []string{"keep every old key until they are dealt with: bring them back from a backup, or give each up with ocmt migrate accept", "ocmt migrate verify shows them again"}
@@ -144,20 +144,20 @@ func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
 	}
 	switch {
 	case unproven.OnStandby():
-		explained.Code, explained.Message, explained.Hints = ui.ExitRefused, "the values could not be looked at", adviceOf(found.Obstacles)
-		return explained
+		explained.Code, explained.Message = ui.ExitRefused, "the values could not be looked at"
+		return withFindings(explained, found.Obstacles)
 	case unproven.Unread():
-		explained.Code, explained.Message, explained.Hints = ui.ExitFailed, "the values could not be looked at", adviceOf(found.Obstacles)
-		return explained
+		explained.Code, explained.Message = ui.ExitFailed, "the values could not be looked at"
+		return withFindings(explained, found.Obstacles)
 	case others == 0 && found.SetAside == 0 && len(found.Doubts) == 0:
 		return explainSearch(unproven.Findings)
 	case others == 0 && found.SetAside == 0:
-		explained.Code, explained.Hints = ui.ExitRefused, adviceOf(found.Doubts)
-		explained.Message = doubtMessage(found.Doubts)
-		return explained
+		explained.Code, explained.Message = ui.ExitRefused, doubtMessage(found.Doubts)
+		return withFindings(explained, found.Doubts)
 	}
 	explained.Code, explained.Message = ui.ExitFound, messageOfValues(found, others)
-	explained.Hints = append(hintsOfValues(found, request.To, newer), adviceOf(found.Doubts)...)
+	doubts := withFindings(&ui.Error{}, found.Doubts)
+	explained.Reasons, explained.Hints = doubts.Reasons, append(hintsOfValues(found, request.To, newer), doubts.Hints...)
 	return explained
 }
 
@@ -198,11 +198,12 @@ func hintsOfValues(found *migrate.Verification, to int, newer bool) []string {
 func explainSearch(found []finding.Finding) *ui.Error {
 	explained := &ui.Error{Code: ui.ExitFound, Findings: found}
 	var unlisted, known, moved int64
+	var wrong []finding.Finding
 	for _, one := range found {
 		if one.Severity != finding.Error {
 			continue
 		}
-		explained.Hints = append(explained.Hints, one.Advice())
+		wrong = append(wrong, one)
 		switch one.Code {
 		case finding.UnlistedColumn:
 			unlisted++
@@ -212,6 +213,7 @@ func explainSearch(found []finding.Finding) *ui.Error {
 			moved++
 		}
 	}
+	withFindings(explained, wrong)
 	switch {
 	case unlisted > 0:
 		explained.Message = "found encrypted values in " + ui.Count(unlisted, "column", "columns") + " that nothing lists; they need an older key"
@@ -261,7 +263,7 @@ func explainRun(err error) *ui.Error {
 	var opens *migrate.OpensError
 	switch {
 	case errors.As(err, &refused):
-		return &ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused, Hints: adviceOf(refused.Findings), Findings: refused.Findings}
+		return withFindings(&ui.Error{Message: "refusing to start; nothing was written", Code: ui.ExitRefused, Findings: refused.Findings}, refused.Findings)
 	case errors.Is(err, migrate.ErrLocked):
 		return &ui.Error{Message: migrate.ErrLocked.Error() + "; nothing was written", Code: ui.ExitRefused,
 			Hints: []string{"wait for it to end; ocmt migrate status shows it"},
@@ -293,34 +295,12 @@ func explainRun(err error) *ui.Error {
 	return nil
 }
 
-// explainDatabase explains why the database did not answer as it should.
-func explainDatabase(err error) *ui.Error {
-	var connect *postgres.ConnectError
-	var failure *postgres.FailureError
-	var address *postgres.AddressError
-	var few *postgres.TooFewError
-	switch {
-	case errors.As(err, &few):
-		return &ui.Error{Message: few.Error() + "; nothing was written", Code: ui.ExitFailed,
-			Hints: []string{"end connections that nobody needs, or raise max_connections, or the limit of the database (ALTER DATABASE … CONNECTION LIMIT) or of the account (ALTER ROLE … CONNECTION LIMIT)"}}
-	case errors.As(err, &connect):
-		return &ui.Error{Message: connect.Error(), Code: ui.ExitFailed, Hints: []string{connectHint(connect)}}
-	case errors.As(err, &failure):
-		return &ui.Error{Message: err.Error(), Code: ui.ExitFailed, Hints: failureHints(failure.Kind)}
-	case errors.As(err, &address):
-		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"docs/settings.md lists the parameters of DATABASE_URL"}}
-	case errors.Is(err, postgres.ErrAddress):
-		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"it looks like postgresql://user:password@host:5432/ocmt", "in it, @ : / ? # and % of a password are written as %40 %3A %2F %3F %23 and %25"}}
-	}
-	return nil
-}
-
 // foundObstacles explains what would keep a run from starting; nil where nothing would.
 func foundObstacles(list []finding.Finding) error {
 	if len(list) == 0 {
 		return nil
 	}
-	return &ui.Error{Message: obstaclesText(list), Hints: adviceOf(list), Code: ui.ExitFound, Findings: list}
+	return withFindings(&ui.Error{Message: obstaclesText(list), Code: ui.ExitFound, Findings: list}, list)
 }
 
 func obstaclesText(list []finding.Finding) string {
@@ -330,7 +310,7 @@ func obstaclesText(list []finding.Finding) string {
 // foundInColumns explains what would keep a run from being whole; nil where nothing
 // would. The report may be nil.
 func foundInColumns(obstacles []finding.Finding, report *discover.Report) error {
-	hints, found := adviceOf(obstacles), obstacles
+	found := slices.Clone(obstacles)
 	var parts []string
 	if len(obstacles) > 0 {
 		parts = append(parts, obstaclesText(obstacles))
@@ -340,24 +320,15 @@ func foundInColumns(obstacles []finding.Finding, report *discover.Report) error 
 			parts = append(parts, "found encrypted values in "+ui.Count(n, "column", "columns")+" that nothing lists")
 		}
 		for _, find := range report.Unlisted {
-			hints, found = append(hints, find.String()+": "+find.Fix()), append(found, find.Finding())
+			found = append(found, find.Finding())
 		}
 		if n := int64(len(report.Unread)); n > 0 {
 			parts = append(parts, "could not look at everything: "+ui.Count(n, "part of the database was", "parts of the database were")+" not read")
 		}
-		hints, found = append(hints, adviceOf(report.Unread)...), append(found, report.Unread...)
+		found = append(found, report.Unread...)
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	return &ui.Error{Message: strings.Join(parts, "; "), Hints: hints, Code: ui.ExitFound, Findings: found}
-}
-
-// adviceOf returns one hint for each finding.
-func adviceOf(list []finding.Finding) []string {
-	hints := make([]string, len(list))
-	for i, found := range list {
-		hints[i] = found.Advice()
-	}
-	return hints
+	return withFindings(&ui.Error{Message: strings.Join(parts, "; "), Code: ui.ExitFound, Findings: found}, found)
 }

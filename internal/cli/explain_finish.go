@@ -17,7 +17,7 @@ func explainFinish(err error) *ui.Error {
 	case errors.As(err, &back):
 		return explainFinishPutBack(back)
 	case errors.As(err, &unproven):
-		return &ui.Error{Message: "the old key stays: it is not proven that nothing needs it", Hints: adviceOf(unproven.Reasons), Code: ui.ExitRefused, Findings: unproven.Reasons}
+		return withFindings(&ui.Error{Message: "the old key stays: it is not proven that nothing needs it", Code: ui.ExitRefused, Findings: unproven.Reasons}, unproven.Reasons)
 	case errors.Is(err, rotation.ErrInStore):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitRefused, Hints: []string{"name a file elsewhere with --escrow, or say with --no-escrow that a copy is kept elsewhere"}}
 	case errors.Is(err, rotation.ErrNotBegun):
@@ -41,7 +41,8 @@ func explainFinishPutBack(back *rotation.PutBackError) *ui.Error {
 		explained.Code, explained.Findings = ui.ExitRefused, []finding.Finding{refused.Finding}
 		explained.Hints = []string{"restart the server that still writes the older version, and run ocmt rotate readiness until it says that the servers are ready", refused.Finding.Fix}
 	case errors.As(back.Cause, &unproven):
-		explained.Code, explained.Findings, explained.Hints = ui.ExitRefused, unproven.Reasons, adviceOf(unproven.Reasons)
+		explained.Code, explained.Findings, explained.Hints = ui.ExitRefused, unproven.Reasons, nil
+		withFindings(explained, unproven.Reasons)
 	}
 	return explained
 }

@@ -20,9 +20,9 @@ func explainSession(err error) *ui.Error {
 	var column *pgsession.MissingColumnError
 	switch {
 	case errors.As(err, &cache):
-		explained := &ui.Error{Message: "what stands in PostgreSQL is ended, and Redis is not done: " + cache.Cause.Error(), Code: ui.ExitPartial, Hints: redisHints(cache.Cause)}
+		explained := &ui.Error{Message: "what stands in PostgreSQL is ended, and Redis is not done", Why: "Redis: " + cache.Cause.Error(), Code: ui.ExitPartial, Hints: redisHints(cache.Cause)}
 		if server := explainServer(err); server != nil {
-			explained.Message, explained.Hints = explained.Message+"; "+server.Message, append(explained.Hints, server.Hints...)
+			explained.Reasons, explained.Hints = append(explained.Reasons, server.Message), append(explained.Hints, server.Hints...)
 		}
 		explained.Hints = append(explained.Hints, "then run the same command again: it finishes what is left")
 		return explained
@@ -125,32 +125,4 @@ func serverHints(failure *session.ServerError) []string {
 		return []string{"check that --endpoint names the management server itself, then " + again}
 	}
 	return []string{"check the address of --endpoint and that the server is up, then " + again}
-}
-
-// redisError explains an answer of Redis, nil where it is none.
-func redisError(err error) *ui.Error {
-	if hints := redisHints(err); len(hints) > 0 {
-		return &ui.Error{Message: "Redis: " + err.Error(), Code: ui.ExitFailed, Hints: hints}
-	}
-	return nil
-}
-
-// redisHints say what to look at where Redis does not do what it should.
-func redisHints(err error) []string {
-	var behind *redis.ReplicaError
-	switch {
-	case errors.As(err, &behind):
-		return []string{"see in INFO replication why they are behind: a failover to one of them now would open what was ended"}
-	case errors.Is(err, redis.ErrReplica):
-		return []string{"point REDIS_URL at the primary"}
-	case errors.Is(err, redis.ErrRefused):
-		return []string{"check user and password in REDIS_URL"}
-	case errors.Is(err, redis.ErrRights):
-		return []string{"give the user of Redis the rights that docs/session-invalidate.md lists"}
-	case errors.Is(err, redis.ErrGone):
-		return []string{"check REDIS_URL and that Redis is up"}
-	case errors.Is(err, redis.ErrFull):
-		return []string{"point REDIS_URL at the primary, or see in its log why it takes no write"}
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -31,10 +32,11 @@ func explainBegin(failed *rotation.BeginError) *ui.Error {
 	explained := &ui.Error{Message: failed.Err.Error(), Code: ui.ExitFailed}
 	var inner *ui.Error
 	if errors.As(explain(failed.Err), &inner) {
-		explained.Message, explained.Hints, explained.Code, explained.Findings = inner.Message, inner.Hints, inner.Code, inner.Findings
+		*explained = *inner
+		explained.Hints = slices.Clone(inner.Hints)
 	}
 	var hint string
-	switch failed.Step {
+	switch failed.Step { // what the failure leaves is said with the deed that goes on from there
 	case rotation.StepEscrow:
 		hint = "nothing was recorded, and no place was changed"
 	case rotation.StepRecord:

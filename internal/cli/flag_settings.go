@@ -30,3 +30,15 @@ func overrides(cmd *cobra.Command) map[string]string {
 	})
 	return given
 }
+
+// flagNames returns the flags that override settings as they are typed, by the names of the settings,
+// so that an error names what the operator knows.
+func flagNames(cmd *cobra.Command) map[string]string {
+	names := map[string]string{}
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		for _, setting := range flag.Annotations[settingAnnotation] {
+			names[setting] = "--" + flag.Name
+		}
+	})
+	return names
+}

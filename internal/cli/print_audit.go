@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -68,13 +69,22 @@ func (a *App) printGaps(found *audit.Report, details bool) {
 		return
 	}
 	a.printer.Heading("COULD NOT BE CHECKED")
+	var missing []finding.Right
 	for _, same := range groupGaps(found) {
 		a.printer.Line("%s  %s: %s", a.printer.Paint(ui.Caution, same.checks(details)), ui.Clean(same.gap.What), ui.Clean(same.gap.Reason))
 		if same.gap.Missing != "" {
 			a.printer.Line("    %-9s %s", "needs", ui.Clean(same.gap.Missing))
 		}
-		if same.gap.Grant != "" {
+		if same.gap.Right != (finding.Right{}) {
+			missing = append(missing, same.gap.Right)
+		} else if same.gap.Grant != "" {
 			a.printer.Code("    %-9s %s", "grant", ui.Clean(same.gap.Grant))
+		}
+	}
+	if len(missing) > 0 {
+		a.printer.Line("\n  next: %s", grantAdvice)
+		for _, statement := range finding.Grants(missing) {
+			a.printer.Code("    %s", ui.Clean(statement))
 		}
 	}
 }

@@ -149,7 +149,7 @@ func (a *App) checkVisible(ctx context.Context, db *database, found *migrate.Des
 	}
 	hiding := slices.DeleteFunc(access, func(one finding.Finding) bool { return !slices.Contains(hidingCodes, one.Code) })
 	if len(hiding) > 0 {
-		return &ui.Error{Message: "the values could not be looked at", Hints: adviceOf(hiding), Code: ui.ExitFailed, Findings: hiding}
+		return withFindings(&ui.Error{Message: "the values could not be looked at", Code: ui.ExitFailed, Findings: hiding}, hiding)
 	}
 	for _, one := range found.Findings {
 		a.printer.Warn("not looked at: %s", ui.Clean(one.String()))
@@ -259,6 +259,6 @@ func foundUnready(seen *rotation.Readiness) error {
 	for _, reason := range seen.Reasons {
 		where = append(where, reason.Where)
 	}
-	return &ui.Error{Message: "the servers are not ready for version " + strconv.Itoa(seen.Version) + ": " + strings.Join(where, ", "),
-		Hints: adviceOf(seen.Reasons), Code: ui.ExitFound, Findings: seen.Reasons}
+	return withFindings(&ui.Error{Message: "the servers are not ready for version " + strconv.Itoa(seen.Version) + ": " + strings.Join(where, ", "),
+		Code: ui.ExitFound, Findings: seen.Reasons}, seen.Reasons)
 }

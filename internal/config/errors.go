@@ -38,8 +38,11 @@ type InvalidError struct {
 	Advice string // what to do; "" where the reason says it
 }
 
-// Error names the setting, where it was found, and the rule it breaks.
+// Error names the setting and where it was found, or the flag that was typed, and the rule it breaks.
 func (e *InvalidError) Error() string {
+	if e.Source.Kind == FromFlag && e.Source.Via != "" {
+		return e.Source.Via + " " + e.Reason
+	}
 	return fmt.Sprintf("%s (%s) %s", redactName(e.Name), e.Source, e.Reason)
 }
 

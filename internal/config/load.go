@@ -52,6 +52,8 @@ const (
 type Request struct {
 	// Flags holds the flags that were given, by the name of their setting.
 	Flags map[string]string
+	// FlagNames holds the name of each of these flags, with its dashes, by the name of its setting.
+	FlagNames map[string]string
 	// Environ is the environment as NAME=value lines.
 	Environ []string
 	// Dir is the folder that relative paths start from.
@@ -67,11 +69,12 @@ type Request struct {
 // wrap one of them, or the cause of ctx; none holds a value.
 func Load(ctx context.Context, request Request) (*Settings, error) {
 	r := &resolver{
-		read:    newFileReader(ctx, request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout)),
-		dir:     request.Dir,
-		flags:   request.Flags,
-		environ: environMap(request.Environ),
-		sources: map[string]Source{},
+		read:      newFileReader(ctx, request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout)),
+		dir:       request.Dir,
+		flags:     request.Flags,
+		flagNames: request.FlagNames,
+		environ:   environMap(request.Environ),
+		sources:   map[string]Source{},
 	}
 	if err := r.openEnvFile(request.EnvFile); err != nil {
 		return nil, err

@@ -9,16 +9,18 @@ import (
 
 // resolver looks a name up in all places, strongest first, and lists the files that it opened.
 type resolver struct {
-	read    fileReader
-	dir     string // where relative paths start
-	closed  bool   // the folder may not be entered
-	flags   map[string]string
-	environ map[string]string
-	envFile *envFile // nil if there is none
-	yaml    map[string]string
-	yamlAt  string // path of ocmt.yaml
-	files   []File
-	sources map[string]Source
+	read   fileReader
+	dir    string // where relative paths start
+	closed bool   // the folder may not be entered
+	flags  map[string]string
+	// flagNames are the flags as they are typed, by the names of their settings.
+	flagNames map[string]string
+	environ   map[string]string
+	envFile   *envFile // nil if there is none
+	yaml      map[string]string
+	yamlAt    string // path of ocmt.yaml
+	files     []File
+	sources   map[string]Source
 }
 
 // lookup returns the value of name, or fallback where it is not set.
@@ -36,7 +38,7 @@ func (r *resolver) lookup(name, fallback string) (string, error) {
 
 func (r *resolver) find(name string) (string, Source, error) {
 	if value := r.flags[name]; value != "" {
-		return value, Source{Kind: FromFlag}, nil
+		return value, Source{Kind: FromFlag, Via: r.flagNames[name]}, nil
 	}
 	here := Source{Kind: FromEnvironment}
 	if value, source, err := r.findPair(name, r.environ, here); err != nil || value != "" {

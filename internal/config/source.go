@@ -21,7 +21,7 @@ type Source struct {
 	Kind SourceKind
 	Path string // the file that it was read from; "" for none
 	Line int    // line in that file; 0 if it is not known
-	Via  string // the name of the NAME_FILE variable that points at the file; "" for none
+	Via  string // the NAME_FILE variable that points at the file, or the flag as it is typed; "" for none
 
 	place SourceKind // where that variable is set
 }

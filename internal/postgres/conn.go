@@ -39,7 +39,7 @@ func (db *DB) Acquire(ctx context.Context) (*Conn, error) {
 	for {
 		held, err := db.acquire(ctx, db.long)
 		if err != nil {
-			return nil, db.connectError(err)
+			return nil, db.connectError(ctx, err)
 		}
 		conn := &Conn{db: db, held: held}
 		known, used := held.Conn().PgConn().CustomData()[stateKey].(*connState)

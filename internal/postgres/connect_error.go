@@ -1,11 +1,15 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/netconn"
 )
 
 // ConnectError says which server could not be reached.
@@ -13,27 +17,51 @@ type ConnectError struct {
 	Host     string
 	Port     uint16
 	Database string
-	Cause    error
+	// Waited is how long an answer was waited for; 0 where that is not known.
+	Waited time.Duration
+	Cause  error
 }
 
-func (db *DB) connectError(cause error) error {
-	return &ConnectError{Host: db.config.Host, Port: db.config.Port, Database: db.config.Database, Cause: cause}
+func (db *DB) connectError(ctx context.Context, cause error) error {
+	failed := &ConnectError{Host: db.config.Host, Port: db.config.Port, Database: db.config.Database, Cause: cause}
+	if ctx.Err() == nil {
+		failed.Waited = db.config.ConnectTimeout
+	}
+	return failed
 }
 
 // Error names the server and the cause.
-func (e *ConnectError) Error() string {
-	cause := e.Cause.Error()
+func (e *ConnectError) Error() string { return e.Sentence() + ": " + e.Reason() }
+
+// Sentence names the server, and not the cause.
+func (e *ConnectError) Sentence() string {
+	return fmt.Sprintf("connecting to database %q at %s port %d failed", e.Database, e.Host, e.Port)
+}
+
+// Reason returns the cause in words, with the code of the server's answer where there is one.
+func (e *ConnectError) Reason() string {
+	kind := e.Kind()
 	var answer *pgconn.PgError
 	if errors.As(e.Cause, &answer) {
-		cause = answer.Message
-	} else if inner := innermost(e.Cause); inner != nil {
-		cause = inner.Error()
-		if errors.Is(inner, io.EOF) || errors.Is(inner, io.ErrUnexpectedEOF) {
-			cause = "it closed the connection at once"
+		if text := connectTexts[kind]; text != "" {
+			return text + " (" + answer.Code + ")"
 		}
+		return redactWords(answer.Message) + " (" + answer.Code + ")"
 	}
-	return fmt.Sprintf("connecting to database %q at %s port %d: %s", e.Database, e.Host, e.Port, cause)
+	if text := connectTexts[kind]; text != "" {
+		return text
+	}
+	switch failure := netconn.FailureOf(e.Cause); {
+	case failure == netconn.NoAnswer && e.Waited > 0:
+		return "no answer in " + inSeconds(e.Waited)
+	case failure != netconn.OtherFailure:
+		return failure.String()
+	}
+	return innermost(e.Cause).Error()
 }
+
+// inSeconds returns a time as "10 s".
+func inSeconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
 
 // Unwrap returns the cause.
 func (e *ConnectError) Unwrap() error { return e.Cause }
@@ -43,25 +71,101 @@ type ConnectKind int
 
 // The kinds that call for different things to do.
 const (
-	Unreachable      ConnectKind = iota // nothing answered, or not as PostgreSQL does
-	NoLogin                             // the server does not let the account in
-	NoDatabase                          // the server has no such database
-	NoConnectionFree                    // the server has no connection to spare
+	Unreachable        ConnectKind = iota // nothing answered, or not as PostgreSQL does
+	NoLogin                               // the server does not let the account in
+	NoDatabase                            // the server has no such database
+	NoConnectionFree                      // the server has no connection to spare
+	WrongPassword                         // the password is wrong, or there is none
+	NoRole                                // the server has no such role
+	NoRule                                // pg_hba.conf has no line for this connection
+	NoPlainRule                           // likewise, for a connection without TLS
+	NotReady                              // the server is starting up or going down
+	PoolWaits                             // PgBouncer has no connection of its server to give
+	WithoutTLS                            // TLS is asked for, and the server has none
+	NotTrusted                            // the certificate is signed by nobody that is trusted
+	OtherName                             // the certificate is for another host name
+	CertificateExpired                    // the certificate is not valid now
+	OwnCertificate                        // the server wants another certificate of ours
+	TLSFailed                             // TLS was not agreed on
+	WrongHost                             // the host name has no address
+	NothingListens                        // the host has nothing on this port
+	NoAnswer                              // no answer came in time
 )
 
-// Kind returns the kind by the server's answer.
+// connectTexts are the kinds in words, where the words do not depend on the cause.
+var connectTexts = map[ConnectKind]string{
+	NoDatabase:       "the server has no database of this name",
+	NoConnectionFree: "every connection that the server, the database or the account may have is taken",
+	WrongPassword:    "the password is wrong, or the account has none",
+	NoRole:           "the server has no role of the name of this account",
+	NoRule:           "pg_hba.conf of the server has no line for this address, account and database",
+	NoPlainRule:      "pg_hba.conf of the server has no line for this address, account and database without TLS",
+	NotReady:         "the server is starting up or shutting down",
+	PoolWaits:        "the pool has no connection to its server",
+	WithoutTLS:       "TLS is asked for, and the server has none",
+}
+
+// Kind returns the kind by the server's answer, or by what failed before there was one.
 func (e *ConnectError) Kind() ConnectKind {
 	var answer *pgconn.PgError
-	if !errors.As(e.Cause, &answer) {
-		return Unreachable
+	if errors.As(e.Cause, &answer) {
+		return kindOfAnswer(answer)
 	}
-	switch answer.Code {
-	case "28000", "28P01":
-		return NoLogin
-	case "3D000":
+	switch netconn.FailureOf(e.Cause) {
+	case netconn.NoTLS:
+		return WithoutTLS
+	case netconn.NotTrusted:
+		return NotTrusted
+	case netconn.OtherName:
+		return OtherName
+	case netconn.Expired:
+		return CertificateExpired
+	case netconn.WantsOurs:
+		return OwnCertificate
+	case netconn.OtherTLSFailure:
+		return TLSFailed
+	case netconn.UnknownHost:
+		return WrongHost
+	case netconn.Refused:
+		return NothingListens
+	case netconn.NoAnswer:
+		return NoAnswer
+	}
+	if e.Cause != nil && strings.Contains(e.Cause.Error(), "server refused TLS connection") { // the driver has no type for it
+		return WithoutTLS
+	}
+	return Unreachable
+}
+
+// kindOfAnswer reads the answer of a server, or of a pool before it.
+func kindOfAnswer(answer *pgconn.PgError) ConnectKind {
+	says := func(words ...string) bool {
+		for _, word := range words {
+			if strings.Contains(answer.Message, word) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case answer.Code == "3D000", says("no such database"):
 		return NoDatabase
-	case "53300":
+	case answer.Code == "53300", says("no more connections allowed", "too many connections", "max_client_conn"):
 		return NoConnectionFree
+	case answer.Code == "28P01", says("password authentication failed", "SASL authentication failed"):
+		return WrongPassword
+	case says("pg_hba.conf") && says("no encryption", "SSL off"):
+		return NoPlainRule
+	case says("pg_hba.conf"):
+		return NoRule
+	case answer.Code == "28000" && says("does not exist"), says("no such user"):
+		return NoRole
+	case answer.Code == "28000":
+		return NoLogin
+	case answer.Code == "57P03":
+		return NotReady
+	case says("query_wait_timeout", "client_login_timeout", "server login", "server conn crashed", "pgbouncer cannot connect", "database is disabled", "database is paused"):
+		return PoolWaits
 	}
 	return Unreachable
 }

@@ -132,7 +132,7 @@ func (db *DB) LockTimeout() time.Duration { return db.options.LockTimeout }
 func (db *DB) With(ctx context.Context, work func(*pgconn.PgConn) error) error {
 	conn, err := db.acquire(ctx, db.short)
 	if err != nil {
-		return db.connectError(err)
+		return db.connectError(ctx, err)
 	}
 	defer conn.Release()
 	return work(conn.Conn().PgConn())

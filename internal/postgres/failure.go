@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/netconn"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -122,6 +123,19 @@ func (e *FailureError) Error() string {
 		text += " (it says: " + e.said + ")"
 	}
 	return text
+}
+
+// Sentence says what happened, without what the server said.
+func (e *FailureError) Sentence() string { return kindTexts[e.Kind] }
+
+// Reason returns what the server said, with the code of its answer; where it said nothing, why the
+// connection broke, "" where that is not known.
+func (e *FailureError) Reason() string {
+	var answer *pgconn.PgError
+	if errors.As(e.cause, &answer) {
+		return "the server says: " + e.said + " (" + answer.Code + ")"
+	}
+	return netconn.FailureOf(e.cause).String()
 }
 
 // IsConflict reports whether a deadlock or a serialization failure is the reason, so that

@@ -11,7 +11,7 @@ import (
 func (db *DB) Dial(ctx context.Context) (*pgconn.PgConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, db.config)
 	if err != nil {
-		return nil, db.connectError(err)
+		return nil, db.connectError(ctx, err)
 	}
 	return conn, nil
 }

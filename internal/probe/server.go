@@ -159,10 +159,13 @@ func explain(ctx context.Context, err error) error {
 	var outer *url.Error
 	var timed net.Error
 	if errors.As(err, &timed) && timed.Timeout() {
-		return fmt.Errorf("%w in %s", ErrNoAnswer, timeout)
+		return fmt.Errorf("%w in %g s", ErrNoAnswer, timeout.Seconds())
 	}
 	if errors.As(err, &outer) {
 		err = outer.Err
+	}
+	if failure := netconn.FailureOf(err); failure != netconn.OtherFailure {
+		return fmt.Errorf("%w: %s", ErrNoAnswer, failure)
 	}
 	return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 }

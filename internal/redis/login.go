@@ -116,29 +116,38 @@ func (c *Client) say(ctx context.Context, address string, protection *netconn.Pr
 	defer cancel()
 	conn, err := c.options.Dialer(ctx, "tcp", address)
 	if err != nil {
-		return LoginOpen, fmt.Errorf("%w: %w", ErrGone, err)
+		return LoginOpen, noAnswer(err)
 	}
 	defer func() { _ = conn.Close() }()
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
-			return LoginOpen, fmt.Errorf("%w: %w", ErrGone, err)
+			return LoginOpen, noAnswer(err)
 		}
 	}
 	if encrypted, is := conn.(*tls.Conn); is {
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			return LoginOpen, fmt.Errorf("beginning TLS: %w", err)
+			return LoginOpen, explainNetwork(err)
 		}
 	}
 	*protection = netconn.ProtectionOf(conn, c.options.TLSConfig)
 	if _, err := io.WriteString(conn, command(words)); err != nil {
-		return LoginOpen, fmt.Errorf("%w: %w", ErrGone, err)
+		return LoginOpen, noAnswer(err)
 	}
 	const longest = 1024
 	answer, err := bufio.NewReader(io.LimitReader(conn, longest)).ReadString('\n')
 	if err != nil && answer == "" {
-		return LoginOpen, fmt.Errorf("%w: %w", ErrGone, err)
+		return LoginOpen, noAnswer(err)
 	}
 	return judge(answer)
+}
+
+// noAnswer says why nothing came from a server.
+func noAnswer(err error) error {
+	var failure *Failure
+	if explained := explainNetwork(err); errors.As(explained, &failure) {
+		return explained
+	}
+	return &Failure{ErrGone, err.Error(), err}
 }
 
 // command returns a command as the protocol of Redis has it.

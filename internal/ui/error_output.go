@@ -26,38 +26,61 @@ type errorBody struct {
 // wrong, why, and what to do next.
 func (p *Printer) Fail(err error) ExitCode {
 	code := ExitCodeOf(err)
-	body := errorBody{Message: err.Error(), Code: code, Kind: code.kind()}
-	var reported *Error
-	if errors.As(err, &reported) {
-		body.Message, body.Next, body.Findings = reported.Message, reported.Hints, reported.Findings
-		if reported.Cause != nil {
-			body.Why = reported.Cause.Error()
-		}
-	}
+	reported := &Error{Message: err.Error()}
+	errors.As(err, &reported)
 	if p.options.JSON {
-		p.writeErrorDocument(body)
+		p.writeErrorDocument(reported, code)
 	} else {
-		p.writeErrorText(body)
+		p.writeErrorText(reported)
 	}
 	return code
 }
 
-func (p *Printer) writeErrorDocument(body errorBody) {
-	text, err := EncodeDocument("error", ErrorDocument{Error: body})
+func (p *Printer) writeErrorDocument(reported *Error, code ExitCode) {
+	text, err := EncodeDocument("error", ErrorDocument{Error: errorBody{Message: reported.Message, Why: strings.Join(reported.why(), "; "),
+		Next: reported.next(), Code: code, Kind: code.kind(), Findings: reported.Findings}})
 	if err != nil { // cannot happen with plain strings; the text form is better than nothing
-		p.writeErrorText(body)
+		p.writeErrorText(reported)
 		return
 	}
 	p.writeErrorCode(strings.TrimSuffix(text, "\n"))
 }
 
-func (p *Printer) writeErrorText(body errorBody) {
-	lines := []string{paint(p.errColour(), Bad, "error:") + " " + Clean(body.Message)}
-	if body.Why != "" {
-		lines = append(lines, "  "+Clean(body.Why))
+// The labels of the parts of an error.
+const (
+	labelError = "error:"
+	labelWhy   = "  why:  "
+	labelNext  = "  next: "
+)
+
+// writeErrorText writes the form for people: the sentence, a line for each cause and a line for each
+// deed. What is to be copied stands on lines of its own below its deed, so that it can be marked and
+// pasted whole.
+func (p *Printer) writeErrorText(reported *Error) {
+	lines := []string{paint(p.errColour(), Bad, labelError) + " " + Clean(reported.Message)}
+	for i, cause := range reported.why() {
+		lines = append(lines, label(i, labelWhy)+Clean(cause))
 	}
-	for _, hint := range body.Next {
-		lines = append(lines, "  next: "+Clean(hint))
+	hints := reported.Hints
+	if len(hints) == 0 {
+		hints = reported.next()
+	} else if len(reported.Statements) > 0 {
+		lines = append(lines, labelNext+Clean(hints[0]))
+		for _, statement := range reported.Statements {
+			lines = append(lines, strings.Repeat(" ", len(labelNext))+Clean(statement))
+		}
+		hints = hints[1:]
+	}
+	for _, hint := range hints {
+		lines = append(lines, labelNext+Clean(hint))
 	}
 	p.writeErrorLine(strings.Join(lines, "\n"))
+}
+
+// label returns the label on the first line of a part, and as many spaces on the others.
+func label(line int, text string) string {
+	if line == 0 {
+		return text
+	}
+	return strings.Repeat(" ", len(text))
 }

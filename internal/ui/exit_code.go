@@ -3,6 +3,8 @@ package ui
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
 )
@@ -70,21 +72,47 @@ var ErrInterrupted = errors.New("interrupted")
 
 // Error is an error as the operator reads it.
 type Error struct {
-	Message string   // what went wrong, lower case, no full stop
-	Hints   []string // what to do next, a sentence each
-	Code    ExitCode // 0 for the code of Cause, or ExitFailed
-	Cause   error    // may be nil
+	Message string // what went wrong and where, lower case, no full stop
+	// Why is the cause, where Message does not say it: lower case, no full stop. Where it is "", Cause is
+	// shown.
+	Why     string
+	Reasons []string // further causes, a line each
+	Hints   []string // what to do next, a deed each
+	// Statements are to be copied, as the first of Hints says. Each is SQL and ends with a semicolon.
+	Statements []string
+	Code       ExitCode // 0 for the code of Cause, or ExitFailed
+	Cause      error    // may be nil
 	// Findings are what the error is about, for programs; people read Message and
 	// Hints.
 	Findings []finding.Finding
 }
 
-// Error returns message and cause in one line.
+// Error returns message and causes in one line.
 func (e *Error) Error() string {
-	if e.Cause == nil {
-		return e.Message
+	if why := e.why(); len(why) > 0 {
+		return e.Message + ": " + strings.Join(why, "; ")
 	}
-	return e.Message + ": " + e.Cause.Error()
+	return e.Message
+}
+
+// why returns the causes, none where the message says all.
+func (e *Error) why() []string {
+	switch {
+	case e.Why != "":
+		return append([]string{e.Why}, e.Reasons...)
+	case e.Cause != nil:
+		return append([]string{e.Cause.Error()}, e.Reasons...)
+	}
+	return e.Reasons
+}
+
+// next returns the deeds, each in one line.
+func (e *Error) next() []string {
+	if len(e.Hints) == 0 || len(e.Statements) == 0 {
+		return append(slices.Clone(e.Hints), e.Statements...)
+	}
+	first := e.Hints[0] + " " + strings.Join(e.Statements, " ")
+	return append([]string{first}, e.Hints[1:]...)
 }
 
 // Unwrap returns the cause.

@@ -130,7 +130,7 @@ func TestFail(t *testing.T) {
 	if code := p.Fail(failure); code != ui.ExitFound {
 		t.Errorf("code %d", code)
 	}
-	want := "error: it broke\\x1b[2J\n  because\n  next: do this\n  next: or that\n"
+	want := "error: it broke\\x1b[2J\n  why:  because\n  next: do this\n  next: or that\n"
 	if got := s.err.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

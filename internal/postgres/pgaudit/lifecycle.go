@@ -50,7 +50,7 @@ func (l *Lifecycle) Unfinished(ctx context.Context) (list []audit.Unfinished, ru
 	if err != nil {
 		return nil, false, err
 	}
-	rows, err := l.ask(ctx, selecting(table.schema, table.name, `select table_name, column_name, from_version, to_version, (extract(epoch from started_at) * 1000000)::bigint, status
+	rows, err := l.ask(ctx, l.selecting(table.schema, table.name, `select table_name, column_name, from_version, to_version, (extract(epoch from started_at) * 1000000)::bigint, status
 		from (select distinct on (table_name, column_name) table_name, column_name, from_version, to_version, started_at, status::text as status from `+table.path()+`
 		where status::text in ('running', 'completed', 'partial', 'interrupted', 'failed', 'paused', 'resumed')
 		order by table_name, column_name, started_at desc) last where status <> 'completed' order by 1, 2`))
@@ -78,7 +78,7 @@ func (l *Lifecycle) KeySince(ctx context.Context, version int) (since time.Time,
 	if err != nil {
 		return since, false, err
 	}
-	rows, err := l.ask(ctx, selecting(table.schema, table.name, "select (extract(epoch from created_at) * 1000000)::bigint from "+table.path()+
+	rows, err := l.ask(ctx, l.selecting(table.schema, table.name, "select (extract(epoch from created_at) * 1000000)::bigint from "+table.path()+
 		" where version = $1::int and created_at is not null", strconv.Itoa(version)))
 	if err != nil || len(rows) == 0 {
 		return since, false, err

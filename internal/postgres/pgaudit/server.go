@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -75,7 +76,8 @@ func (s *Snapshot) Login(ctx context.Context) (l audit.PostgreSQLLogin, err erro
 func (s *Snapshot) AccessRules(ctx context.Context) ([]audit.AccessRule, error) {
 	const right = "SELECT on pg_hba_file_rules and EXECUTE on pg_hba_file_rules()"
 	rows, err := s.ask(ctx, question{what: "pg_hba_file_rules", right: right,
-		grant: "GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO " + postgres.Quote(s.account) + "; GRANT SELECT ON pg_hba_file_rules",
+		rights: []finding.Right{postgres.TableRight("select", "pg_catalog", "pg_hba_file_rules", s.account),
+			{Privilege: "execute", On: "function pg_catalog.pg_hba_file_rules()", Role: postgres.Ident(s.account)}},
 		sql: `select coalesce(type, ''), coalesce(array_to_string(database, ','), ''), coalesce(array_to_string(user_name, ','), ''), coalesce(address, ''),
 			coalesce(netmask, ''), coalesce(auth_method, ''), error is not null and type is null from pg_hba_file_rules order by line_number`})
 	rules := make([]audit.AccessRule, len(rows))

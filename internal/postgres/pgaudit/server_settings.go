@@ -17,7 +17,7 @@ var preloadSettings = []string{"shared_preload_libraries", "session_preload_libr
 
 // settingsGap says that a setting is hidden from the account.
 func (s *Snapshot) settingsGap(what string) audit.Gap {
-	return audit.Gap{What: what, Reason: "the setting is hidden from the account", Missing: "pg_read_all_settings", Grant: "GRANT pg_read_all_settings TO " + postgres.Quote(s.account)}
+	return audit.Gap{What: what, Reason: "the setting is hidden from the account", Missing: "pg_read_all_settings", Grant: "grant pg_read_all_settings to " + postgres.Ident(s.account) + ";"}
 }
 
 // Logging implements audit.PostgreSQLSource.

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/netconn"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -74,11 +75,11 @@ func (s *Snapshot) Protection() netconn.Protection { return s.conn.Protection() 
 
 // question is what is asked in one statement.
 type question struct {
-	what  string // what is looked at, for people: "public.user_mfa"
-	right string // the right by name: "SELECT on public.user_mfa"; "" where any login may ask
-	grant string // what the right is granted with, up to TO: "GRANT SELECT ON public.user_mfa"
-	sql   string
-	args  []string
+	what   string          // what is looked at, for people: "public.user_mfa"
+	right  string          // the right by name: "SELECT on public.user_mfa"; "" where any login may ask
+	rights []finding.Right // the same for a statement that gives them; none where GRANT does not
+	sql    string
+	args   []string
 }
 
 // ask asks a question and returns its rows as texts, "" for NULL. Where a right is missing, or the time
@@ -127,11 +128,12 @@ func (s *Snapshot) explain(q question, err error) error {
 	switch {
 	case isHidden(err):
 		gap.Reason, gap.Missing = "row security hides rows of it from the account", "BYPASSRLS"
-		gap.Grant = "ALTER ROLE " + postgres.Quote(s.account) + " BYPASSRLS"
+		gap.Grant = "alter role " + postgres.Ident(s.account) + " bypassrls;"
 	case failure.Kind == postgres.NotAllowed:
 		gap.Reason, gap.Missing = "the account may not read it", q.right
-		if q.grant != "" {
-			gap.Grant = q.grant + " TO " + postgres.Quote(s.account)
+		gap.Grant = postgres.Grant(q.rights...)
+		if len(q.rights) == 1 {
+			gap.Right = q.rights[0]
 		}
 	case failure.Kind == postgres.InTheWay:
 		gap.Reason = "another process holds a lock on it"
@@ -149,7 +151,6 @@ func isHidden(err error) bool {
 }
 
 // selecting returns a question whose right is SELECT on a table.
-func selecting(schema, table, sql string, args ...string) question {
-	path := postgres.Quote(schema, table)
-	return question{what: schema + "." + table, right: "SELECT on " + schema + "." + table, grant: "GRANT SELECT ON " + path, sql: sql, args: args}
+func (s *Snapshot) selecting(schema, table, sql string, args ...string) question {
+	return question{what: schema + "." + table, right: "SELECT on " + schema + "." + table, rights: []finding.Right{postgres.TableRight("select", schema, table, s.account)}, sql: sql, args: args}
 }

@@ -137,10 +137,11 @@ func (s *Snapshot) doubt(c candidate) audit.Gap {
 	switch {
 	case !c.usable:
 		gap.Reason, gap.Missing = "the account may not look into its schema", "USAGE on schema "+c.schema
-		gap.Grant = "GRANT USAGE ON SCHEMA " + postgres.Quote(c.schema) + " TO " + postgres.Quote(s.account)
+		gap.Right = postgres.SchemaRight("usage", c.schema, s.account)
+		gap.Grant = postgres.Grant(gap.Right)
 	case !c.onPath:
 		gap.Reason = "its schema is not on the search path of the account"
-		gap.Grant = "ALTER ROLE " + postgres.Quote(s.account) + " SET search_path = " + postgres.Quote(c.schema)
+		gap.Grant = "alter role " + postgres.Ident(s.account) + " set search_path = " + postgres.Ident(c.schema) + ";"
 	case !c.isTable():
 		gap.Reason = notATable
 	case len(c.unsafe) > 0:

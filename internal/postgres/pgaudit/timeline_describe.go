@@ -97,19 +97,19 @@ func (f timelineForm) findRelation(ctx context.Context, conn *pgconn.PgConn, sch
 	if path != "" {
 		path = strings.ReplaceAll(path, ",", ", ") + ", "
 	}
-	return &timelineRelation{path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: postgres.Quote(row[5])}, nil
+	return &timelineRelation{path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: row[5]}, nil
 }
 
 // whyUnread returns why a relation is not read, and what cures it; "" where it can be.
 func (r timelineRelation) whyUnread() string {
 	kinds := map[string]string{"v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence", "c": "a type"}
-	switch schema := postgres.Quote(r.schema); {
+	switch schema := postgres.Ident(r.schema); {
 	case kinds[r.kind] != "":
 		return "in schema " + schema + " there is " + kinds[r.kind] + " of this name and no table: find out who made it and why, and put the table back"
 	case !r.enters:
-		return "the account may not read it: GRANT USAGE ON SCHEMA " + schema + " TO " + r.account
+		return "the account may not read it: " + postgres.Grant(postgres.SchemaRight("usage", r.schema, r.account))
 	case !r.onPath:
-		return "it is in schema " + schema + ", which is not on the search path of this account: ALTER ROLE " + r.account + " SET search_path = " + r.path + schema
+		return "it is in schema " + schema + ", which is not on the search path of this account: alter role " + postgres.Ident(r.account) + " set search_path = " + r.path + schema + ";"
 	}
 	return ""
 }
@@ -173,7 +173,7 @@ func (l *timelineTable) describeColumns(forbidden map[string]bool, account strin
 			continue
 		}
 		if l.description.Unread = "it has no column " + name; forbidden[name] {
-			l.description.Unread = "the account may not read it: GRANT SELECT ON " + l.path() + " TO " + account
+			l.description.Unread = "the account may not read it: " + postgres.Grant(postgres.TableRight("select", l.schema, string(l.description.Source), account))
 		}
 	}
 	switch kind := l.typeOf(review.Time); {

@@ -14,7 +14,7 @@ var _ audit.TokenSource = (*Snapshot)(nil)
 
 // count asks for one row of numbers of a table.
 func (s *Snapshot) count(ctx context.Context, l located, sql string, args ...string) ([]int64, error) {
-	rows, err := s.ask(ctx, selecting(l.schema, l.name, sql, args...))
+	rows, err := s.ask(ctx, s.selecting(l.schema, l.name, sql, args...))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *Snapshot) SessionAges(ctx context.Context, milliseconds int64) (ages au
 	}
 	ages.Place = l.String()
 	long := "t.expires_at - t.created_at > $1::bigint * interval '1 millisecond' + interval '1 hour'"
-	rows, err := s.ask(ctx, selecting(l.schema, l.name, fmt.Sprintf(`select count(*), count(*) filter (where %[1]s),
+	rows, err := s.ask(ctx, s.selecting(l.schema, l.name, fmt.Sprintf(`select count(*), count(*) filter (where %[1]s),
 		coalesce(date_trunc('hour', justify_hours(max(t.expires_at - t.created_at) filter (where %[1]s)))::text, ''), count(*) filter (where t.created_at > now() + interval '5 minutes')
 		from %[2]s t where %[3]s`, long, l.path(), l.alive()), strconv.FormatInt(milliseconds, 10)))
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Snapshot) keys(ctx context.Context, l located, condition string, args .
 		return keys, err
 	}
 	keys.Live, keys.Used = numbers[0], numbers[1]
-	rows, err := s.ask(ctx, selecting(l.schema, l.name, fmt.Sprintf("select t.id::text from %s t where %s and %s order by t.id limit %d", l.path(), l.alive(), condition, maxKeys), args...))
+	rows, err := s.ask(ctx, s.selecting(l.schema, l.name, fmt.Sprintf("select t.id::text from %s t where %s and %s order by t.id limit %d", l.path(), l.alive(), condition, maxKeys), args...))
 	keys.IDs = firstColumn(rows)
 	keys.More = numbers[2] - int64(len(rows))
 	return keys, err
@@ -234,7 +234,7 @@ func (s *Snapshot) Admins(ctx context.Context, emails []string) (admins []audit.
 	if users.has("is_platform_admin") {
 		flag = "coalesce(t.is_platform_admin, false)"
 	}
-	rows, err := s.ask(ctx, selecting(users.schema, users.name, fmt.Sprintf("select t.id::text, %[1]s from %[2]s t where %[1]s or lower(t.email::text) = any($1::text[]) order by 1", flag, users.path()), postgres.TextArray(emails)))
+	rows, err := s.ask(ctx, s.selecting(users.schema, users.name, fmt.Sprintf("select t.id::text, %[1]s from %[2]s t where %[1]s or lower(t.email::text) = any($1::text[]) order by 1", flag, users.path()), postgres.TextArray(emails)))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (s *Snapshot) secondFactors(ctx context.Context, users []string) (verified 
 	if l.columns[column] == "boolean" {
 		condition = "t." + column
 	}
-	rows, err := s.ask(ctx, selecting(l.schema, l.name, fmt.Sprintf("select t.user_id::text from %s t where t.user_id::text = any($1::text[]) and %s", l.path(), condition), postgres.TextArray(users)))
+	rows, err := s.ask(ctx, s.selecting(l.schema, l.name, fmt.Sprintf("select t.user_id::text from %s t where t.user_id::text = any($1::text[]) and %s", l.path(), condition), postgres.TextArray(users)))
 	verified = map[string]bool{}
 	for _, row := range rows {
 		verified[row[0]] = true

@@ -2,7 +2,6 @@ package pgaudit
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -25,7 +24,7 @@ var binaryForm = []int16{1}
 // ReadValues implements audit.ValueReader. The rows come in the order in which they are stored. After an
 // error of visit the rest of the table is passed over unread.
 func (v *Values) ReadValues(ctx context.Context, table audit.ValueTable, visit func(audit.ValueRow) error) error {
-	q := selecting(table.Schema, table.Name, selectValues(table))
+	q := v.snapshot.selecting(table.Schema, table.Name, selectValues(table))
 	return v.snapshot.within(ctx, q, func(conn *pgconn.PgConn) error {
 		// A scan that begins where another one is would give another order the second time.
 		if _, err := conn.Exec(ctx, "set local synchronize_seqscans = off; set local max_parallel_workers_per_gather = 0").ReadAll(); err != nil {
@@ -229,8 +228,9 @@ func misnamed(column string) audit.Gap {
 func (v *Values) addTable(found *audit.ValueTables, entry ocmt.Table, one relation, twin bool) {
 	table := audit.ValueTable{Schema: one.schema, Name: one.name, Twin: twin}
 	if !one.usable {
+		missing := postgres.SchemaRight("usage", one.schema, v.snapshot.account)
 		found.Gaps = append(found.Gaps, audit.Gap{What: table.String(), Reason: "the account may not use its schema",
-			Missing: "USAGE on schema " + one.schema, Grant: "GRANT USAGE ON SCHEMA " + postgres.Quote(one.schema) + " TO " + postgres.Quote(v.snapshot.account)})
+			Missing: "USAGE on schema " + one.schema, Grant: postgres.Grant(missing), Right: missing})
 		return
 	}
 	if at := one.find(entry.Key); at != nil && at.readable && !at.unsafe {
@@ -244,9 +244,9 @@ func (v *Values) addTable(found *audit.ValueTables, entry ocmt.Table, one relati
 		case at == nil:
 			found.Absent = append(found.Absent, one.name+"."+column.Name)
 		case !at.readable:
-			right := fmt.Sprintf("SELECT (%s) ON %s", postgres.Quote(column.Name), postgres.Quote(one.schema, one.name))
+			missing := postgres.ColumnRight("select", one.schema, one.name, column.Name, v.snapshot.account)
 			found.Gaps = append(found.Gaps, audit.Gap{What: path, Reason: "the account may not read it",
-				Missing: "SELECT on " + path, Grant: "GRANT " + right + " TO " + postgres.Quote(v.snapshot.account)})
+				Missing: "SELECT on " + path, Grant: postgres.Grant(missing), Right: missing})
 		case at.kind != "text" && at.kind != "varchar":
 			found.Gaps = append(found.Gaps, audit.Gap{What: path, Reason: "it is of type " + at.kind + ", and only text and varchar hold ciphertexts"})
 		default:

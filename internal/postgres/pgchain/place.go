@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -100,7 +101,6 @@ func (e *ForeignError) Error() string { return e.Prospect.Reason }
 // prospect says what will become of entries.
 func (p place) prospect() chain.Prospect {
 	found := chain.Prospect{Place: p.name(), Made: !p.there}
-	who := postgres.Quote(p.account)
 	switch {
 	case p.foreign != "":
 		found.Reason, found.Fix = p.foreign, "find out who made it, and let a DBA put it right; --record FILE keeps the entries in a file meanwhile"
@@ -111,16 +111,21 @@ func (p place) prospect() chain.Prospect {
 		found.Fix = "--record FILE keeps the entries in a file"
 	case p.there && !p.mayAdd:
 		found.Reason = "the account may not add to " + p.name()
-		found.Fix = fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT ON %s TO %s; or --record FILE", postgres.Quote(p.schema), who, p.table(), who)
+		found.Fix = postgres.Grant(p.rights("select, insert")...) + " or --record FILE"
 	case !p.there && !p.mayMake && p.schemaThere:
 		found.Reason = "there is no " + p.name() + ", and the account may not make it"
 		found.Fix = "a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE"
 	case !p.there && !p.mayMake:
 		found.Reason = "there is no " + p.name() + ", and the account may not make it"
-		found.Fix = fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s; or a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE", postgres.Quote(p.database), who)
+		found.Fix = postgres.Grant(postgres.DatabaseRight("create", p.database, p.account)) + " or a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE"
 	}
 	found.Made = found.Made && found.Reason == ""
 	return found
+}
+
+// rights returns what the account needs to use the table with some privileges.
+func (p place) rights(privileges string) []finding.Right {
+	return []finding.Right{postgres.SchemaRight("usage", p.schema, p.account), postgres.TableRight(privileges, p.schema, tableName, p.account)}
 }
 
 // makingSQL returns the statements that make the table.
@@ -153,7 +158,9 @@ func (p place) scriptSQL() string {
 	if !p.there {
 		statements = p.makingSQL()
 	}
-	who := postgres.Quote(p.account)
-	statements = append(statements, "grant usage on schema "+postgres.Quote(p.schema)+" to "+who, "grant select, insert on "+p.table()+" to "+who)
-	return "begin;\n" + strings.Join(statements, ";\n") + ";\ncommit;\n"
+	script := strings.Join(finding.Grants(p.rights("select, insert")), "\n") + "\ncommit;\n"
+	if len(statements) > 0 {
+		script = strings.Join(statements, ";\n") + ";\n" + script
+	}
+	return "begin;\n" + script
 }

@@ -109,9 +109,8 @@ func reading(ctx context.Context, conn *pgconn.PgConn, callers string) (p place,
 	case !p.there:
 		return p, false, nil
 	case !p.mayRead:
-		who := postgres.Quote(p.account)
 		return p, true, &ReadError{chain.Prospect{Place: p.name(), Reason: "the account may not read " + p.name(),
-			Fix: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s", postgres.Quote(p.schema), who, p.table(), who)}}
+			Fix: postgres.Grant(p.rights("select")...)}}
 	}
 	return p, true, p.hold(ctx, conn, callers, "access share")
 }

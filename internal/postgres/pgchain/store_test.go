@@ -126,7 +126,7 @@ func TestAccountWithoutRights(t *testing.T) {
 	db := open(t, server.URL(role, d.name))
 	store := pgchain.New(db, author, missing.add)
 	prospect, err := store.Prospect(t.Context())
-	if err != nil || prospect.Made || !strings.Contains(prospect.Fix, "GRANT CREATE ON DATABASE") || !strings.Contains(prospect.Fix, "--record") {
+	if err != nil || prospect.Made || !strings.Contains(prospect.Fix, "grant create on database") || !strings.Contains(prospect.Fix, "--record") {
 		t.Errorf("%+v, %v", prospect, err)
 	}
 	if err := change(t.Context(), db, store, "1"); err != nil {
@@ -164,7 +164,7 @@ func TestAccountWithoutRights(t *testing.T) {
 
 	d.exec("revoke select on ocmt.record from " + role)
 	var unreadable *pgchain.ReadError
-	if _, err := store.Verify(t.Context(), ""); !errors.As(err, &unreadable) || !strings.Contains(unreadable.Prospect.Fix, "GRANT SELECT ON") {
+	if _, err := store.Verify(t.Context(), ""); !errors.As(err, &unreadable) || !strings.Contains(unreadable.Prospect.Fix, "grant select on") {
 		t.Errorf("%v", err)
 	}
 	if _, there, err := store.Entries(t.Context(), chain.Query{}); !there || !errors.As(err, &unreadable) {

@@ -57,8 +57,9 @@ func findHidden(relation discover.Relation, usage, security bool, account string
 	where := relation.Schema + "." + relation.Name
 	switch {
 	case !usage:
+		missing := postgres.SchemaRight("usage", relation.Schema, account)
 		return []finding.Finding{{Code: finding.MissingUsage, Severity: finding.Warning, Where: where, Message: fmt.Sprintf("the account %s may not use its schema", account),
-			Fix: fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", postgres.Quote(relation.Schema), postgres.Quote(account))}}
+			Fix: postgres.Grant(missing), Right: missing}}
 	case security:
 		return []finding.Finding{{Code: finding.RowSecurity, Severity: finding.Warning, Where: where, Message: "row-level security may hide rows from this account",
 			Fix: "use the owner of the table or a role with BYPASSRLS"}}
@@ -165,9 +166,9 @@ func addColumn(relation *discover.Relation, column discover.Column, readable boo
 		return
 	}
 	if !readable {
+		missing := postgres.TableRight("select", relation.Schema, relation.Name, account)
 		column.Unread = &finding.Finding{Code: finding.MissingSelect, Severity: finding.Warning, Where: relation.String() + "." + column.Name,
-			Message: fmt.Sprintf("the account %s may not SELECT it", account),
-			Fix:     fmt.Sprintf("GRANT SELECT ON %s TO %s", postgres.Quote(relation.Schema, relation.Name), postgres.Quote(account))}
+			Message: fmt.Sprintf("the account %s may not select it", account), Fix: postgres.Grant(missing), Right: missing}
 	}
 	relation.Columns = append(relation.Columns, column)
 }

@@ -184,7 +184,7 @@ func explainError(relation discover.Relation, err error) error {
 	case kind == postgres.Ended || kind == postgres.NoResources || kind == postgres.Canceled:
 		return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
 	case answer.Code == "42501":
-		return unread(finding.MissingSelect, "the account may not read it", "GRANT SELECT ON "+postgres.Quote(relation.Schema, relation.Name)+" to the account")
+		return unread(finding.MissingSelect, "the account may not read it", "give the account select on "+postgres.Ident(relation.Schema, relation.Name))
 	case answer.Code == "55P03":
 		return unread(finding.Locked, "another transaction holds it locked", "run this again when that has ended")
 	case answer.Code == "57014" && strings.Contains(answer.Message, "statement timeout"):

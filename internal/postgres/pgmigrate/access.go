@@ -54,20 +54,20 @@ func checkTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (
 	ask := func(column, right string, code finding.Code) error {
 		rows, err := postgres.QueryRows(ctx, conn, "select has_column_privilege($1, $2, $3), current_user", path, column, right)
 		if err == nil && rows[0][0] != "t" {
+			missing := postgres.TableRight(right, table.Schema, table.Name, rows[0][1])
 			found = append(found, finding.Finding{Code: code, Severity: finding.Error, Where: table.String() + "." + column,
-				Message: fmt.Sprintf("the account %s may not %s it", rows[0][1], right),
-				Fix:     fmt.Sprintf("GRANT %s ON %s TO %s", right, path, postgres.Quote(rows[0][1]))})
+				Message: fmt.Sprintf("the account %s may not %s it", rows[0][1], right), Fix: postgres.Grant(missing), Right: missing})
 		}
 		return err
 	}
-	if err := ask(table.Key, "SELECT", finding.MissingSelect); err != nil {
+	if err := ask(table.Key, "select", finding.MissingSelect); err != nil {
 		return nil, err
 	}
 	for _, column := range table.Columns {
-		if err := ask(column.Name, "SELECT", finding.MissingSelect); err != nil {
+		if err := ask(column.Name, "select", finding.MissingSelect); err != nil {
 			return nil, err
 		}
-		if err := ask(column.Name, "UPDATE", finding.MissingUpdate); err != nil {
+		if err := ask(column.Name, "update", finding.MissingUpdate); err != nil {
 			return nil, err
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Store) Replication(ctx context.Context) (state migrate.Replication, err
 		}
 		for _, row := range rows {
 			if row[2] == "" {
-				return fmt.Errorf("the account may not see how far %s is: GRANT pg_monitor to it", row[1])
+				return fmt.Errorf("the account may not see how far %s is: grant pg_monitor to it", row[1])
 			}
 			one := migrate.LogReader{Name: row[1], Position: postgres.ParseNumber(row[2])}
 			switch row[0] {

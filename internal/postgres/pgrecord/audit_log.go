@@ -12,6 +12,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -52,17 +53,24 @@ func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error
 // to it. The number of an entry comes from a sequence with rights of its own.
 func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, reason string, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select to_regclass('audit_log') is not null,
-		coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false) and not exists (
-			select from pg_attribute a, pg_get_serial_sequence(to_regclass('audit_log')::text, a.attname) as s
+		coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false), current_user,
+		(select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('audit_log')),
+		(select min(s) from pg_attribute a, pg_get_serial_sequence(to_regclass('audit_log')::text, a.attname) as s
 			where a.attrelid = to_regclass('audit_log') and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
-			and s is not null and not has_sequence_privilege(s, 'USAGE')), current_user`)
+			and s is not null and not has_sequence_privilege(s, 'USAGE'))`)
 	if err != nil {
 		return false, "", fmt.Errorf("asking for the rights on audit_log: %w", err)
 	}
-	if rows[0][0] == "t" && rows[0][1] != "t" {
-		who := postgres.Quote(rows[0][2])
-		reason = "the account may not add to audit_log: GRANT INSERT ON audit_log TO " + who +
-			"; GRANT USAGE ON SEQUENCE audit_log_id_seq TO " + who
+	account, schema, sequence := rows[0][2], rows[0][3], rows[0][4]
+	var missing []finding.Right
+	if rows[0][1] != "t" {
+		missing = append(missing, postgres.TableRight("insert", schema, "audit_log", account))
+	}
+	if sequence != "" {
+		missing = append(missing, finding.Right{Privilege: "usage", On: "sequence " + sequence, Role: postgres.Ident(account)})
+	}
+	if rows[0][0] == "t" && len(missing) > 0 {
+		reason = "the account may not add to audit_log: " + postgres.Grant(missing...)
 	}
 	return rows[0][0] == "t", reason, nil
 }

@@ -158,7 +158,8 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 	var found []finding.Finding
 	for _, name := range []string{"encryption_keys", "encryption_migrations"} {
 		rows, err := postgres.QueryRows(ctx, conn, `select to_regclass($1) is not null,
-			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_user, current_schema(),
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_user,
+			coalesce((select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)), current_schema()),
 			coalesce(has_table_privilege(to_regclass($1), 'SELECT') and has_table_privilege(to_regclass($1), 'INSERT')
 			and has_table_privilege(to_regclass($1), 'UPDATE'), false)`, name)
 		if err != nil {
@@ -167,13 +168,14 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 		there, create, who, schema, write := rows[0][0] == "t", rows[0][1] == "t", rows[0][2], rows[0][3], rows[0][4] == "t"
 		switch {
 		case there && !write:
+			missing := postgres.TableRight("select, insert, update", schema, name, who)
 			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: name,
-				Message: fmt.Sprintf("the account %s may not record the run there", who),
-				Fix:     fmt.Sprintf("GRANT SELECT, INSERT, UPDATE ON %s TO %s", name, postgres.Quote(who))})
+				Message: fmt.Sprintf("the account %s may not record the run there", who), Fix: postgres.Grant(missing), Right: missing})
 		case !there && !create:
+			missing := postgres.SchemaRight("create", schema, who)
 			found = append(found, finding.Finding{Code: finding.MissingLedger, Severity: finding.Error, Where: name,
 				Message: fmt.Sprintf("the table is not there and the account %s may not make it", who),
-				Fix:     fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s, or make the table with OCMT's security migration", postgres.Quote(schema), postgres.Quote(who))})
+				Fix:     postgres.Grant(missing) + " or make the table with OCMT's security migration", Right: missing})
 		}
 	}
 	return found, nil

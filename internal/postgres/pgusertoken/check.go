@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/usertoken"
 )
@@ -90,7 +90,7 @@ func (l layout) checkRights(ctx context.Context, conn *pgconn.PgConn) error {
 	if err != nil {
 		return err
 	}
-	standby, readOnly, hidden, who, database, temporary := rows[0][0], rows[0][1], rows[0][2], postgres.Quote(rows[0][3]), postgres.Quote(rows[0][4]), rows[0][5]
+	standby, readOnly, hidden, who, database, temporary := rows[0][0], rows[0][1], rows[0][2], rows[0][3], rows[0][4], rows[0][5]
 	switch {
 	case standby == "t":
 		return &usertoken.BarredError{Reason: "this server is a read-only standby", Fix: "point DATABASE_URL at the primary"}
@@ -100,21 +100,21 @@ func (l layout) checkRights(ctx context.Context, conn *pgconn.PgConn) error {
 		return &usertoken.BarredError{Reason: fmt.Sprintf("row security of %s.%s may hide rows from this account, so that not all tokens would be seen", l.schema, l.name),
 			Fix: "use the account that the servers use, or one with BYPASSRLS"}
 	}
-	missing, err := postgres.QueryColumn(ctx, conn, `select r || ' (' || string_agg(quote_ident(a.attname), ', ' order by a.attnum) || ')' from pg_attribute a cross join (values ('SELECT'), ('UPDATE')) x (r)
-		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped and (r = 'SELECT' or a.attname = $3) and a.attname = any($2::text[])
-		and not has_column_privilege(a.attrelid, a.attnum, r) group by r order by r`, l.path(), postgres.TextArray(l.readColumns()), columnToken)
+	lacking, err := postgres.QueryRows(ctx, conn, `select r, a.attname from pg_attribute a cross join (values ('select'), ('update')) x (r)
+		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped and (r = 'select' or a.attname = $3) and a.attname = any($2::text[])
+		and not has_column_privilege(a.attrelid, a.attnum, r) order by r, a.attnum`, l.path(), postgres.TextArray(l.readColumns()), columnToken)
 	if err != nil {
 		return err
 	}
-	var grants []string
-	if len(missing) > 0 {
-		grants = append(grants, "GRANT "+strings.Join(missing, ", ")+" ON "+l.path()+" TO "+who)
+	var missing []finding.Right
+	for _, one := range lacking {
+		missing = append(missing, postgres.ColumnRight(one[0], l.schema, l.name, one[1], who))
 	}
 	if temporary != "t" {
-		grants = append(grants, "GRANT TEMPORARY ON DATABASE "+database+" TO "+who)
+		missing = append(missing, postgres.DatabaseRight("temporary", database, who))
 	}
-	if len(grants) > 0 {
-		return &usertoken.BarredError{Reason: "the account has not the rights to read and write the tokens", Fix: strings.Join(grants, "; ")}
+	if len(missing) > 0 {
+		return &usertoken.BarredError{Reason: "the account has not the rights to read and write the tokens", Fix: postgres.Grant(missing...)}
 	}
 	return nil
 }
