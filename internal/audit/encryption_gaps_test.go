@@ -59,7 +59,7 @@ func TestEncryptionWithoutSelectOnAColumn(t *testing.T) {
 	d.exec("grant select (id, access_token_encrypted, refresh_token_encrypted) on user_integrations to " + role)
 	results := d.run(address)
 	gapOfAll(t, results, audit.Gap{What: "public.user_integrations.api_key_encrypted", Missing: "SELECT on public.user_integrations.api_key_encrypted",
-		Grant: `GRANT SELECT ("api_key_encrypted") ON "public"."user_integrations" TO "auditor_`})
+		Grant: `grant select (api_key_encrypted) on public.user_integrations to auditor_`})
 	if found := results["006"].Findings; len(found) != 1 {
 		t.Errorf("what could be read was not looked at: %+v", found)
 	}
@@ -73,7 +73,7 @@ func TestEncryptionBehindRowSecurity(t *testing.T) {
 	d.exec("alter table secrets enable row level security")
 	d.exec("create policy none on secrets using (false)")
 	_, address := d.role("grant select on all tables in schema public")
-	gapOfAll(t, d.run(address), audit.Gap{What: "public.secrets", Missing: "BYPASSRLS", Grant: "ALTER ROLE "})
+	gapOfAll(t, d.run(address), audit.Gap{What: "public.secrets", Missing: "BYPASSRLS", Grant: "alter role "})
 }
 
 // If this fails, an account that may not use the schema at all is told that there is nothing to check.
@@ -82,7 +82,7 @@ func TestEncryptionWithoutTheSchema(t *testing.T) {
 	d := newEncDatabase(t)
 	d.exec("revoke usage on schema public from public")
 	_, address := d.role("grant select on all tables in schema public")
-	gapOfAll(t, d.run(address), audit.Gap{What: "public.users", Missing: "USAGE on schema public", Grant: `GRANT USAGE ON SCHEMA "public" TO "auditor_`})
+	gapOfAll(t, d.run(address), audit.Gap{What: "public.users", Missing: "USAGE on schema public", Grant: `grant usage on schema public to auditor_`})
 }
 
 // If this fails, values that nobody could open count as sound.

@@ -89,6 +89,21 @@ func scriptCommands(t *testing.T) map[string]func(*testscript.TestScript, bool, 
 	return commands
 }
 
+// checkEntries holds docs/troubleshooting.md to the errors that scripts provoke.
+func checkEntries(ts *testscript.TestScript) {
+	for _, line := range strings.Split(ts.ReadFile("stderr"), "\n") {
+		sentence, isError := strings.CutPrefix(line, "error: ")
+		if !isError {
+			continue
+		}
+		has, err := cli.HasEntry(sentence)
+		ts.Check(err)
+		if !has {
+			ts.Fatalf("docs/troubleshooting.md has no entry for %q", sentence)
+		}
+	}
+}
+
 // exitCode runs a program that must end with one code:
 //
 //	exitcode 3 ocmt validate
@@ -108,6 +123,7 @@ func exitCode(ts *testscript.TestScript, negated bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+	checkEntries(ts)
 }
 
 // fileMode checks the permission bits of a file:

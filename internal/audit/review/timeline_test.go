@@ -296,7 +296,7 @@ func TestUnreadTablesAreTold(t *testing.T) {
 	}
 	for source, want := range map[review.Source]string{
 		review.AuditLog: "", review.MFAAttempts: "", review.SecurityEvents: "no such table", review.GroupVaultAudit: "BYPASSRLS",
-		review.MeshAuditLogs: `GRANT SELECT ON "public"."mesh_audit_logs" TO "auditor_` + d.name + `"`,
+		review.MeshAuditLogs: `grant select on public.mesh_audit_logs to auditor_` + d.name + `;`,
 	} {
 		if got := description.State(source).Unread; !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", source, got, want)
@@ -357,7 +357,7 @@ func TestOwnRecordIsShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if unread := description.State(review.Record).Unread; !strings.Contains(unread, "GRANT USAGE ON SCHEMA \""+schema) {
+		if unread := description.State(review.Record).Unread; !strings.Contains(unread, "grant usage on schema "+schema) {
 			t.Errorf("a schema that may not be entered: %q", unread)
 		}
 	}

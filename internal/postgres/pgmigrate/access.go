@@ -52,9 +52,12 @@ func checkTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (
 	path := postgres.Quote(table.Schema, table.Name)
 	var found []finding.Finding
 	ask := func(column, right string, code finding.Code) error {
-		rows, err := postgres.QueryRows(ctx, conn, "select has_column_privilege($1, $2, $3), current_user", path, column, right)
+		rows, err := postgres.QueryRows(ctx, conn, "select has_column_privilege($1, $2, $3), current_user, has_any_column_privilege($1, $3)", path, column, right)
 		if err == nil && rows[0][0] != "t" {
 			missing := postgres.TableRight(right, table.Schema, table.Name, rows[0][1])
+			if right == "update" && rows[0][2] == "t" { // who gave rights on columns alone goes on so
+				missing = postgres.ColumnRight(right, table.Schema, table.Name, column, rows[0][1])
+			}
 			found = append(found, finding.Finding{Code: code, Severity: finding.Error, Where: table.String() + "." + column,
 				Message: fmt.Sprintf("the account %s may not %s it", rows[0][1], right), Fix: postgres.Grant(missing), Right: missing})
 		}
