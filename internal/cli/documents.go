@@ -75,6 +75,7 @@ type keygenDocument struct {
 // planDocument is what ocmt migrate plan writes, also into the file of --out.
 type planDocument struct {
 	migrate.Outline
+	Around    *overview             `json:"overview"`
 	Pending   int64                 `json:"values_to_move"`
 	Columns   []migrate.ColumnCount `json:"columns"`
 	Absent    []string              `json:"absent"`
@@ -83,30 +84,34 @@ type planDocument struct {
 	Discovery *discover.Report `json:"discovery"`
 }
 
-func newPlanDocument(plan *migrate.Plan) planDocument {
-	return planDocument{Outline: plan.Outline, Pending: plan.Pending(), Columns: emptyIfNil(plan.Columns),
+func newPlanDocument(plan *migrate.Plan, around *overview) planDocument {
+	return planDocument{Outline: plan.Outline, Around: around, Pending: plan.Pending(), Columns: emptyIfNil(plan.Columns),
 		Absent: emptyIfNil(plan.Absent), Obstacles: emptyIfNil(plan.Findings), Discovery: plan.Discovery}
 }
 
 // runDocument is what ocmt migrate run writes.
 type runDocument struct {
-	From    *int    `json:"from_version"`
-	To      int     `json:"to_version"`
-	Seconds float64 `json:"seconds"`
-	Rested  float64 `json:"rested_seconds"` // part of Seconds, spent giving way to others
+	Verdict rotation.VerdictKind `json:"verdict"`
+	Around  *overview            `json:"overview"`
+	From    *int                 `json:"from_version"`
+	To      int                  `json:"to_version"`
+	Seconds float64              `json:"seconds"`
+	Rested  float64              `json:"rested_seconds"` // part of Seconds, spent giving way to others
 	*migrate.Result
 }
 
-func newRunDocument(request migrate.Request, result *migrate.Result) runDocument {
+// newRunDocument takes what the run alone came to.
+func (e *engine) newRunDocument(result *migrate.Result, verdict rotation.Verdict) runDocument {
 	result.List, result.NotEnded = emptyIfNil(result.List), emptyIfNil(result.NotEnded)
 	result.Accepted, result.Repairs = emptyIfNil(result.Accepted), emptyIfNil(result.Repairs)
-	return runDocument{From: request.From, To: request.To, Seconds: result.Elapsed.Seconds(), Rested: result.Rested.Seconds(), Result: result}
+	return runDocument{Verdict: verdict.Kind, Around: e.around, From: e.request.From, To: e.request.To, Seconds: result.Elapsed.Seconds(), Rested: result.Rested.Seconds(), Result: result}
 }
 
 // verifyDocument is what ocmt migrate verify writes.
 type verifyDocument struct {
-	To     int  `json:"version"`
-	Proven bool `json:"proven"`
+	Verdict rotation.VerdictKind `json:"verdict"`
+	To      int                  `json:"version"`
+	Proven  bool                 `json:"proven"`
 	*migrate.Verification
 	Doubts []finding.Finding `json:"doubts"`
 	// Search is null where columns that nothing lists were not looked through.
@@ -118,12 +123,14 @@ func newVerifyDocument(request migrate.Request, found *migrate.Verification, rep
 	proven := len(rotation.FindUnproven(request, found, report)) == 0
 	found.Accepted = emptyIfNil(found.Accepted)
 	found.List, found.Absent, found.Elsewhere = emptyIfNil(found.List), emptyIfNil(found.Absent), emptyIfNil(found.Elsewhere)
-	return verifyDocument{To: request.To, Proven: proven, Verification: found, Doubts: emptyIfNil(found.Doubts), Search: report}
+	return verifyDocument{Verdict: rotation.JudgeVerification(request, found, report).Kind, To: request.To, Proven: proven, Verification: found, Doubts: emptyIfNil(found.Doubts), Search: report}
 }
 
 // rotateDocument is what ocmt rotate and ocmt rotate rollback write.
 type rotateDocument struct {
-	Run runDocument `json:"run"`
+	// Verdict is what run and proof came to.
+	Verdict rotation.VerdictKind `json:"verdict"`
+	Run     runDocument          `json:"run"`
 	// Verified is null after a dry run, and where the run was cut off.
 	Verified *verifyDocument `json:"verified"`
 	// Retirable are the key versions that nothing in the database needs any more.
@@ -132,11 +139,11 @@ type rotateDocument struct {
 	Reasons []finding.Finding `json:"reasons"`
 }
 
-// newRotateDocument takes a nil proof where nothing was verified.
-func newRotateDocument(request migrate.Request, result *migrate.Result, proof *rotation.Proof) rotateDocument {
-	written := rotateDocument{Run: newRunDocument(request, result), Retirable: []int{}, Reasons: []finding.Finding{}}
+// newRotateDocument takes a nil proof where nothing was verified, and what the whole and the run alone came to.
+func (e *engine) newRotateDocument(result *migrate.Result, proof *rotation.Proof, whole, run rotation.Verdict) rotateDocument {
+	written := rotateDocument{Verdict: whole.Kind, Run: e.newRunDocument(result, run), Retirable: []int{}, Reasons: []finding.Finding{}}
 	if proof != nil {
-		verified := newVerifyDocument(request, proof.Verification, proof.Search)
+		verified := newVerifyDocument(e.request, proof.Verification, proof.Search)
 		written.Verified, written.Retirable, written.Reasons = &verified, proof.Retirable, emptyIfNil(proof.Reasons)
 	}
 	return written

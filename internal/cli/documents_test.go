@@ -31,6 +31,7 @@ func pageSections() map[string]reflect.Type {
 		"A value given up":       reflect.TypeFor[migrate.Accepted](),
 		"A search":               reflect.TypeFor[discover.Report](),
 		"A run at work":          reflect.TypeFor[pgrecord.Run](),
+		"An overview":            reflect.TypeFor[overview](),
 		"A finding of an audit":  reflect.TypeFor[report.DocumentFinding](),
 		"An accepted fault":      reflect.TypeFor[audit.Accepted](),
 		"A line of the timeline": reflect.TypeFor[review.Entry](),

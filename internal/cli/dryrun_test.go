@@ -89,7 +89,7 @@ func TestSecondRotationHasNothingToDo(t *testing.T) {
 	if run.code != 0 {
 		t.Errorf("exit code %d\n%s\n%s", run.code, &run.out, &run.errors)
 	}
-	for _, want := range []string{"0 values to move", "300 values open with the key of version 1 alone", "ENCRYPTION_KEY_V0 may be removed"} {
+	for _, want := range []string{"0 values to move", "300 values open with the new key alone", "ENCRYPTION_KEY_V0 may be removed"} {
 		if !strings.Contains(run.out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, &run.out)
 		}

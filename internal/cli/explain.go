@@ -27,6 +27,7 @@ func explain(err error) error {
 	// The first say how far a change has come, which counts more than the failure of a database or a store in them.
 	for _, explainKind := range []func(error) *ui.Error{
 		explainRotateAll,
+		explainRunLocked,
 		explainFinish,
 		explainToken,
 		explainRedisPassword,

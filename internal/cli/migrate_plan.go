@@ -72,12 +72,16 @@ func (a *App) runMigratePlan(ctx context.Context, settings *config.Settings, opt
 	if err != nil {
 		return err
 	}
-	printPlan(a.printer, plan)
-	printCost(a.printer, plan.Outline)
+	around, err := engine.lookAround(ctx, plan)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	printPlan(a.printer, plan, around)
+	printBeside(a.printer, plan.Outline)
 	if err := a.tellRecord(ctx, engine.db.chain); err != nil {
 		return causeOf(ctx, err)
 	}
-	written := newPlanDocument(plan)
+	written := newPlanDocument(plan, around)
 	if options.Out != "" {
 		if err := a.writePlan(options, written); err != nil {
 			return err

@@ -81,17 +81,55 @@ func (a *App) runMigrateRun(ctx context.Context, settings *config.Settings, opti
 	}
 	defer engine.close()
 	return engine.underLock(ctx, func(ctx context.Context) error {
-		_, result, err := engine.run(ctx, options.DryRun)
-		if result != nil {
-			if failed := a.printer.Document("migrate-run", newRunDocument(engine.request, result)); failed != nil {
-				return failed
-			}
+		plan, result, err := engine.run(ctx, options.DryRun)
+		if result == nil {
+			return err
+		}
+		verdict := engine.printRun(plan, result, err)
+		printAfterRun(a.printer, engine.request, verdict)
+		if failed := a.printer.Document("migrate-run", engine.newRunDocument(result, verdict)); failed != nil {
+			return failed
 		}
 		if err != nil {
 			return err
 		}
-		return rotation.CheckFinished(engine.request, result)
+		return endOf(engine.request, verdict, rotation.CheckFinished(engine.request, result))
 	})
+}
+
+// printRun shows what a run came to that no proof follows. A run that failed before it wrote anything has not found
+// that nothing is to do, and its error alone speaks.
+func (e *engine) printRun(plan *migrate.Plan, result *migrate.Result, failure error) rotation.Verdict {
+	verdict := rotation.JudgeRun(plan, result, failure)
+	if failure == nil || result.Rows > 0 {
+		printVerdict(e.app.printer, e.request, verdict, keyOfVersion(e.request))
+		printResult(e.app.printer, e.request, result)
+		printSetAside(e.app.printer, "Set aside, left as they are:", result.SetAside, result.List)
+		if verdict.Kind == rotation.VerdictDryRun && verdict.IsGood() && verdict.Moved > 0 {
+			printStep(e.app.printer, rotation.Step{Text: "the same command without --dry-run"})
+		}
+	}
+	return verdict
+}
+
+// printAfterRun says what is next after a run that left nothing.
+func printAfterRun(printer *ui.Printer, request migrate.Request, verdict rotation.Verdict) {
+	switch verdict.Kind {
+	case rotation.VerdictMoved:
+		printStep(printer, rotation.Step{Command: verifyCommand(request), Text: "opens every value with that key alone; remove no key before"})
+	case rotation.VerdictNoneUnder:
+		for _, hint := range moveHints(request, verdict.Under) {
+			printStep(printer, rotation.Step{Text: hint})
+		}
+	}
+}
+
+// verifyCommand is what opens every value with the key that a run has reached.
+func verifyCommand(request migrate.Request) string {
+	if request.To == request.Configured {
+		return "ocmt migrate verify"
+	}
+	return fmt.Sprintf("ocmt migrate verify --to-version %d", request.To)
 }
 
 // run makes the plan, asks, and carries the plan out. The result is nil where nothing
@@ -107,7 +145,10 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err != nil {
 		return nil, nil, err
 	}
-	printPlan(e.app.printer, plan)
+	if e.around, err = e.lookAround(ctx, plan); err != nil {
+		return nil, nil, causeOf(ctx, err)
+	}
+	printPlan(e.app.printer, plan, e.around)
 	if err := plan.Refusal(); err != nil {
 		return plan, nil, err
 	}
@@ -115,7 +156,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err != nil {
 		return plan, nil, causeOf(ctx, err)
 	}
-	if !dry && (plan.Pending() > 0 || e.request.RepairLabels) {
+	if !dry && (plan.Pending() > 0 || e.request.RepairLabels) { // nobody is asked about nothing
 		if err := e.confirm(ctx, plan); err != nil {
 			return plan, nil, err
 		}
@@ -131,9 +172,6 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	result, err := carryOut(ctx, plan)
 	stopWatching()
 	progress.end()
-	if err == nil || result.Rows > 0 { // a run that failed before it wrote has not found that nothing is to do
-		printResult(e.app.printer, e.request, result)
-	}
 	return plan, result, causeOf(ctx, err)
 }
 

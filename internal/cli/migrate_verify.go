@@ -66,11 +66,13 @@ func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, o
 			return err
 		}
 	}
-	printVerification(a.printer, engine.request, found)
+	verdict := rotation.JudgeVerification(engine.request, found, report)
+	printVerdict(a.printer, engine.request, verdict, keyOfVersion(engine.request))
+	printVerification(a.printer, found)
 	printSearch(a.printer, report)
 	printUnproven(a.printer, rotation.FindUnproven(engine.request, found, report))
 	if err := a.printer.Document("migrate-verify", newVerifyDocument(engine.request, found, report)); err != nil {
 		return err
 	}
-	return rotation.CheckProven(engine.request, found, report)
+	return endOf(engine.request, verdict, rotation.CheckProven(engine.request, found, report))
 }

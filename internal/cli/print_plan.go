@@ -1,24 +1,21 @@
 package cli
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// printPlan shows what a plan found, and what a run would do.
-func printPlan(printer *ui.Printer, plan *migrate.Plan) {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES", Right: true}, {Title: "BY KEY VERSION", Wrap: true}, {Title: "PLAINTEXT", Right: true, HideZero: true}, {Title: "NOT READ", Right: true, HideZero: true}}}
-	for _, c := range plan.Columns {
-		table.Rows = append(table.Rows, ui.Row(c.String(), ui.Number(c.Values), versionCounts(c), ui.Number(c.Plaintext), ui.Number(c.NotRead)))
-	}
-	printer.Table(table)
+// printPlan shows what a plan found, then where and what a run would change. Nothing that is zero takes a line.
+func printPlan(printer *ui.Printer, plan *migrate.Plan, around *overview) {
+	printCounts(printer, plan.Columns)
 	if len(plan.Absent) > 0 {
 		printer.Line("Not in this database: %s.", ui.Clean(strings.Join(plan.Absent, ", ")))
 	}
@@ -28,25 +25,64 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan) {
 	if plan.Outline.Unaudited != "" {
 		printer.Line("No entry in OCMT's audit log will be made: %s.", ui.Clean(plan.Outline.Unaudited))
 	}
-	printer.Line("\n%s to move from %s to version %d.", ui.Count(plan.Pending(), "value", "values"), leavingName(plan.Request), plan.Request.To)
+	printer.Line("\n%s", around)
+	if text := misdirectedText(plan); text != "" {
+		printer.Line("%s", text)
+	}
 }
 
-// printCost says what a run would cost, and what else it would affect.
-func printCost(printer *ui.Printer, outline migrate.Outline) {
-	var rows, wal int64
-	var seconds float64
+// printCounts shows the columns that hold values, and counts those that hold none.
+func printCounts(printer *ui.Printer, columns []migrate.ColumnCount) {
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES", Right: true}, {Title: "BY KEY VERSION", Wrap: true},
+		{Title: "PLAINTEXT", Right: true, HideZero: true}, {Title: "NOT READ", Right: true, HideZero: true}}}
+	var empty int64
+	for _, c := range columns {
+		if c.Values == 0 {
+			empty++
+			continue
+		}
+		table.Rows = append(table.Rows, ui.Row(c.String(), ui.Number(c.Values), versionCounts(c), ui.Number(c.Plaintext), ui.Number(c.NotRead)))
+	}
+	if len(table.Rows) > 0 {
+		printer.Table(table)
+	}
+	if empty > 0 {
+		printer.Line("%s no value.", ui.Count(empty, "encrypted column holds", "encrypted columns hold"))
+	}
+}
+
+// misdirectedText says that nothing is under the version to leave and values are under others, and what moves those;
+// "" where it is not so.
+func misdirectedText(plan *migrate.Plan) string {
+	if plan.Request.From == nil || plan.Pending() > 0 {
+		return ""
+	}
+	others := rotation.UnderOthers(plan)
+	if len(others) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, version := range slices.Sorted(maps.Keys(others)) {
+		part := fmt.Sprintf("%s under version %d", ui.Count(others[version], "value is", "values are"), version)
+		if version < plan.Request.To {
+			part += fmt.Sprintf(": ocmt rotate --from-version %d moves %s", version, iff(others[version] == 1, "it", "them"))
+		}
+		parts = append(parts, part)
+	}
+	return fmt.Sprintf("No value is under version %d, and %s.", *plan.Request.From, strings.Join(parts, "; "))
+}
+
+// printBeside says what else a run would affect.
+func printBeside(printer *ui.Printer, outline migrate.Outline) {
+	if outline.Cost().Rows == 0 {
+		return
+	}
 	var triggers []string
 	for _, table := range outline.Tables {
-		rows, wal, seconds = rows+table.RowsToWrite, wal+table.WALBytes, seconds+table.Seconds
 		for _, trigger := range table.Triggers {
 			triggers = append(triggers, table.String()+" "+trigger)
 		}
 	}
-	if rows == 0 {
-		return
-	}
-	printer.Line("Some %s to write, %s MiB of WAL, %s.", ui.Count(rows, "row", "rows"), ui.Number((wal+1<<20-1)>>20),
-		ui.Duration(time.Duration(seconds*float64(time.Second))))
 	if len(triggers) > 0 {
 		printer.Line("Triggers that fire at every row: %s.", ui.Clean(strings.Join(triggers, ", ")))
 	}

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,40 +12,53 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// printProof is the last screen of a rotation: what was verified, and what to do next.
-// After a failure it shows as much as there is; the error says what to do.
-func printProof(printer *ui.Printer, plan *migrate.Plan, proof *rotation.Proof, failure error) {
+// printRotation is the last screen of a rotation: the verdict, what the run did, what was verified, and what to do next.
+// After a failure, and where something is wrong, the error says what to do. The proof is nil where none was made.
+func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Result, proof *rotation.Proof, failure error) rotation.Verdict {
+	verdict := rotation.JudgeProof(plan, result, proof, failure)
+	printVerdict(printer, plan.Request, verdict, newKey(plan.Request))
+	if isIdle(result) {
+		printer.Line("Nothing to do: no value is under %s.", leavingName(plan.Request))
+	}
+	printResult(printer, plan.Request, result)
+	if proof == nil || proof.Verification.SetAside == 0 { // what does not open is listed once
+		printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
+	}
 	if proof == nil {
-		return
+		return verdict
 	}
-	printVerification(printer, plan.Request, proof.Verification)
+	printVerification(printer, proof.Verification)
 	printSearch(printer, proof.Search)
-	if failure != nil {
-		return
-	}
-	printer.Heading("Next")
 	switch {
-	case plan.Request.Backwards && plan.Request.Configured > plan.Request.To:
-		printRollback(printer, plan.Request)
-	case len(proof.Retirable) == 0:
-		printKeep(printer, plan.Request, proof.Reasons)
-	default:
+	case failure != nil:
+	case len(proof.Retirable) > 0:
 		printRetirement(printer, plan.Request, proof.Retirable)
+		if !verdict.IsBad() {
+			printer.Line("")
+			printStep(printer, rotation.Step{Command: "ocmt migrate verify", Text: "once more, before the key is removed"})
+			printStep(printer, rotation.Step{Command: "ocmt rotate status", Text: "what comes next, and what takes the key away"})
+		}
+	case plan.Request.Backwards && plan.Request.Configured > plan.Request.To && !verdict.IsBad():
+		printWayBack(printer, plan.Request)
+	default:
+		printUnlooked(printer, proof.Reasons)
 	}
+	return verdict
 }
 
-// printVerification shows what opening every value came to.
-func printVerification(printer *ui.Printer, request migrate.Request, found *migrate.Verification) {
+// printVerification shows what the verdict does not say of the values that were looked at.
+func printVerification(printer *ui.Printer, found *migrate.Verification) {
 	if len(found.Obstacles) > 0 {
 		return // nothing was looked at
 	}
-	printer.Line("\n%s with the key of version %d alone; %s in the clear, as OCMT writes them.",
-		ui.Count(found.Opened, "value opens", "values open"), request.To, ui.Count(found.Plaintext, "value stands", "values stand"))
-	for _, version := range slices.Sorted(maps.Keys(found.Versions)) {
-		printer.Line("%s under version %d.", ui.Count(found.Versions[version], "value is", "values are"), version)
+	if found.Plaintext > 0 {
+		printer.Line("%s in the clear, as OCMT writes them.", ui.Count(found.Plaintext, "value stands", "values stand"))
 	}
 	if len(found.Elsewhere) > 0 {
-		printer.Line("\nUnder other versions:")
+		if found.Opened > 0 {
+			printer.Line("%s with the key to reach.", ui.Count(found.Opened, "value opens", "values open"))
+		}
+		printer.Line("Under other versions:")
 		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION", Right: true}, {Title: "VALUES", Right: true}, {Title: "A ROW"}}}
 		for _, place := range found.Elsewhere {
 			table.Rows = append(table.Rows, ui.Row(place.String(), strconv.Itoa(place.Version), ui.Number(place.Values), place.Key))
@@ -56,9 +67,6 @@ func printVerification(printer *ui.Printer, request migrate.Request, found *migr
 	}
 	printSetAside(printer, "Not opened:", found.SetAside, found.List)
 	printAccepted(printer, found.Accepted)
-	if found.Narrowed {
-		printer.Line("\nOnly the tables and columns that were named were looked at. Keep every old key until ocmt migrate verify has looked at all of them.")
-	}
 }
 
 // printSearch shows what looking through the other columns came to.
@@ -83,14 +91,6 @@ func printUnproven(printer *ui.Printer, found []finding.Finding) {
 	}
 }
 
-// oldKeyName is the setting of the key that a rotation leaves, or all of them.
-func oldKeyName(request migrate.Request) string {
-	if request.From == nil {
-		return "every other key"
-	}
-	return "ENCRYPTION_KEY_V" + strconv.Itoa(*request.From)
-}
-
 // keyNames are the settings of the keys of versions.
 func keyNames(versions []int) string {
 	names := make([]string, len(versions))
@@ -103,10 +103,8 @@ func keyNames(versions []int) string {
 // maxShownReasons bounds how many reasons the screen lists. JSON has all.
 const maxShownReasons = 8
 
-// printKeep says that the old key must stay, and what was not looked at. The error behind it says
-// what is wrong.
-func printKeep(printer *ui.Printer, request migrate.Request, reasons []finding.Finding) {
-	printer.Line("Keep %s on every server: something in the database may still need it.", oldKeyName(request))
+// printUnlooked says what was not looked at. What is wrong is in the error.
+func printUnlooked(printer *ui.Printer, reasons []finding.Finding) {
 	shown := 0
 	for _, reason := range reasons {
 		if reason.Severity != finding.Warning {
@@ -121,25 +119,25 @@ func printKeep(printer *ui.Printer, request migrate.Request, reasons []finding.F
 	}
 }
 
-// printRetirement says that the old key may go.
+// printRetirement says that the old key may go, and how.
 func printRetirement(printer *ui.Printer, request migrate.Request, retirable []int) {
 	if request.Backwards {
 		printer.Line("The rollback is finished.")
 	}
-	printer.Line("%s", fmt.Sprintf(`Nothing in the database is under version %s. Once every server runs with
-ENCRYPTION_KEY_VERSION=%d, %s may be removed from the servers.
-Keep that key offline: database backups made before this run still need it.
-ocmt rotate finish takes a key away that ocmt rotate begin has replaced, and keeps the proof.
-Watch users.gateway_token: a server without the right key does not fail there, it
-takes the encrypted text itself for the token. Run ocmt migrate verify before you
-remove the key.`, joinVersions(retirable), request.To, keyNames(retirable)))
+	printer.Line("Nothing in the database is under version %s. %s may be removed once every server runs with ENCRYPTION_KEY_VERSION=%d.",
+		joinVersions(retirable), keyNames(retirable), request.To)
+	printer.Line("Keep that key offline: database backups made before this run still need it.")
+	printer.Line("A server without the right key does not fail at users.gateway_token: it takes the encrypted text itself for the token.")
 }
 
-// printRollback says what to do after going back.
-func printRollback(printer *ui.Printer, request migrate.Request) {
-	printer.Line("Switch every server back to ENCRYPTION_KEY_VERSION=%d, with the key of that version as", request.To)
-	printer.Line("ENCRYPTION_KEY and the newer one as ENCRYPTION_KEY_V%d, and run this once more with these", request.Configured)
-	printer.Line("settings: until then they write under the newer version. In the store of a machine, ocmt rotate")
-	printer.Line("put-back --to-version %d changes the settings so. Keep the newer key until that run", request.To)
-	printer.Line("has proven every value: ocmt rotate rollback --to-version %d", request.To)
+// printWayBack says what to do after going back.
+func printWayBack(printer *ui.Printer, request migrate.Request) {
+	printer.Line("")
+	printStep(printer, rotation.Step{Text: fmt.Sprintf("switch every server back to ENCRYPTION_KEY_VERSION=%d, with the key of that version as ENCRYPTION_KEY and the newer one as ENCRYPTION_KEY_V%d",
+		request.To, request.Configured)})
+	printStep(printer, rotation.Step{Command: fmt.Sprintf("ocmt rotate put-back --to-version %d", request.To), Text: "changes the settings so, in the store of a machine"})
+	printStep(printer, rotation.Step{Command: fmt.Sprintf("ocmt rotate rollback --to-version %d", request.To), Text: "once more, with the settings that the servers have then; keep the newer key until it has proven every value"})
 }
+
+// printStep writes what is next.
+func printStep(printer *ui.Printer, step rotation.Step) { printer.Line("%s", stepText(step)) }

@@ -10,18 +10,22 @@ import (
 // minReportedRest is how long a run must have rested for the screen to say so.
 const minReportedRest = 2 * time.Second
 
-// printResult shows what a run did.
+// isIdle reports whether a run had nothing to do.
+func isIdle(result *migrate.Result) bool {
+	return result.Moved == 0 && result.SetAside == 0 && result.Left == 0
+}
+
+// printResult shows what a run did, behind its verdict. It leaves out the values that were set aside.
 func printResult(printer *ui.Printer, request migrate.Request, result *migrate.Result) {
-	if result.Moved == 0 && result.SetAside == 0 && result.Left == 0 {
-		printer.Line("\nNothing to do: no value is under %s.", leavingName(request))
+	if isIdle(result) {
 		printRepairs(printer, result)
 		return
 	}
 	done := "Moved"
 	if result.DryRun {
-		done = "Dry run, nothing written: would move"
+		done = "Tried on"
 	}
-	printer.Line("\n%s %s in %s to version %d, in %s and %s.", done, ui.Count(result.Moved, "value", "values"),
+	printer.Line("%s %s in %s to version %d, in %s and %s.", done, ui.Count(result.Moved, "value", "values"),
 		ui.Count(result.Rows, "row", "rows"), request.To, ui.Duration(result.Elapsed), ui.Count(int64(result.Passes), "pass", "passes"))
 	if result.Changed > 0 {
 		printer.Line("%s changed or locked by the servers meanwhile and met again.", ui.Count(result.Changed, "row was", "rows were"))
@@ -30,7 +34,6 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 		printer.Line("It worked gently and rested %s of that: %s. --pace full takes no rests.", ui.Duration(result.Rested), result.Why)
 	}
 	printRepairs(printer, result)
-	printSetAside(printer, "Set aside, left as they are:", result.SetAside, result.List)
 	if result.Unaudited != "" {
 		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", ui.Clean(result.Unaudited))
 	}

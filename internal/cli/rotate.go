@@ -116,19 +116,23 @@ func (e *engine) rotate(ctx context.Context, dry bool) error {
 		return err
 	}
 	var proof *rotation.Proof
-	if err == nil && !dry {
+	var verdict rotation.Verdict
+	moved := rotation.JudgeRun(plan, result, err)
+	if err != nil || dry {
+		verdict = e.printRun(plan, result, err)
+	} else {
 		prover := rotation.Prover{Verify: e.verify, Search: e.search, Record: e.db.record}
 		proof, err = prover.Prove(ctx, plan, result)
-		printProof(e.app.printer, plan, proof, err)
+		verdict = printRotation(e.app.printer, plan, result, proof, err)
 	}
-	if failed := e.app.printer.Document("rotate", newRotateDocument(e.request, result, proof)); failed != nil {
+	if failed := e.app.printer.Document("rotate", e.newRotateDocument(result, proof, verdict, moved)); failed != nil {
 		return failed
 	}
 	if err != nil {
 		return err
 	}
 	if err := rotation.CheckFinished(e.request, result); err != nil || proof == nil {
-		return err
+		return endOf(e.request, verdict, err)
 	}
-	return partial(rotation.CheckProven(e.request, proof.Verification, proof.Search))
+	return endOf(e.request, verdict, partial(rotation.CheckProven(e.request, proof.Verification, proof.Search)))
 }

@@ -194,7 +194,7 @@ func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishPro
 	if err != nil {
 		return nil, err
 	}
-	printVerification(e.app.printer, plan.Request, proof.Verification)
+	printVerification(e.app.printer, proof.Verification)
 	printSearch(e.app.printer, proof.Search)
 	trial, err := rotation.TryOldKey(ctx, e.db.tables, plan.Tables, e.ring, from)
 	if err != nil {

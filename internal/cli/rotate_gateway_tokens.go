@@ -113,7 +113,7 @@ func (a *App) runRotateGatewayTokens(ctx context.Context, settings *config.Setti
 	// A rotation of the encryption key writes the same column.
 	held, release, err := db.tables.Lock(ctx)
 	if err != nil {
-		return causeOf(ctx, err)
+		return causeOf(ctx, db.nameHolder(ctx, err))
 	}
 	defer release()
 	return causeOf(held, work.run(held))

@@ -98,7 +98,8 @@ type engine struct {
 	request  migrate.Request
 	planned  *migrate.Outline // what the run is held to; nil for nothing
 	pacing   *migrate.Pacing
-	reserved bool // the connections that are needed are known to be there
+	around   *overview // where a run works, once its plan is made
+	reserved bool      // the connections that are needed are known to be there
 }
 
 // newEngine puts the engine together for a request. It dials nothing.
@@ -263,7 +264,7 @@ func (e *engine) underLock(ctx context.Context, work func(context.Context) error
 	}
 	held, release, err := e.db.tables.Lock(ctx)
 	if err != nil {
-		return causeOf(ctx, err)
+		return causeOf(ctx, e.db.nameHolder(ctx, err))
 	}
 	defer release()
 	return causeOf(held, work(held))

@@ -85,7 +85,7 @@ func TestRowLockedThroughout(t *testing.T) {
 	d := newDeployment(t, nil)
 	d.fill(400, 0)
 	held := d.hold("select from secrets where key = 'secret 7' for update")
-	d.rotate("--lock-timeout", "50ms").ends(4, "locked by another transaction all the time", "pg_stat_activity", "Keep ENCRYPTION_KEY_V0")
+	d.rotate("--lock-timeout", "50ms").ends(4, "locked by another transaction all the time", "pg_stat_activity", "Remove no key")
 	if moved := d.check(); moved == 0 || moved == 400 {
 		t.Errorf("%d rows are moved, want all but those that are written with the one that is held", moved)
 	}

@@ -71,7 +71,26 @@ type Survey struct {
 const (
 	typicalRowsPerSecond = 50_000
 	walBytesPerRow       = 120
+	// gentleRowsPerSecond is the rate beside live servers.
+	gentleRowsPerSecond = 20_000
 )
+
+// Cost is what a whole run would cost. It is an estimate, save Rows.
+type Cost struct {
+	Rows          int64   `json:"rows_to_write"`
+	WALBytes      int64   `json:"wal_bytes_estimate"`
+	Seconds       float64 `json:"seconds_estimate"`        // at full speed
+	GentleSeconds float64 `json:"gentle_seconds_estimate"` // while the run gives way to others all the time
+}
+
+// Cost returns what a run would cost.
+func (o Outline) Cost() (cost Cost) {
+	for _, table := range o.Tables {
+		cost.Rows, cost.WALBytes, cost.Seconds = cost.Rows+table.RowsToWrite, cost.WALBytes+table.WALBytes, cost.Seconds+table.Seconds
+	}
+	cost.GentleSeconds = max(cost.Seconds, float64(cost.Rows)/gentleRowsPerSecond)
+	return cost
+}
 
 // estimate fills in what writing the rows costs. The first write to a page after a
 // checkpoint logs the whole page, and each write logs the new row.

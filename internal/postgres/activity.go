@@ -24,6 +24,34 @@ func (db *DB) CountOthers(ctx context.Context) (int, error) {
 	return db.queryNumber(ctx, othersSQL, "counting who else is at work in the database")
 }
 
+// Others are the connections of other programs to the database.
+type Others struct {
+	AtWork int // active, or in a transaction
+	Hidden int // whose state the account may not see, or the server does not keep
+}
+
+// atWorkSQL counts the connections of other programs that are active or in a transaction, and those
+// whose state cannot be seen.
+const atWorkSQL = `select count(*) filter (where state in ('active', 'fastpath function call') or state like 'idle in transaction%'),
+	count(*) filter (where state is null or state = 'disabled') from pg_stat_activity
+	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
+	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
+	and coalesce(backend_type, 'client backend') = 'client backend'`
+
+// LookAtOthers counts the connections of other programs to the database that are at work now. CountOthers
+// is for pacing: it also counts those that were at work a moment ago.
+func (db *DB) LookAtOthers(ctx context.Context) (others Others, err error) {
+	err = db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := QueryRows(ctx, conn, atWorkSQL)
+		if err != nil {
+			return fmt.Errorf("counting who else is at work in the database: %w", err)
+		}
+		others = Others{AtWork: int(ParseNumber(rows[0][0])), Hidden: int(ParseNumber(rows[0][1]))}
+		return nil
+	})
+	return others, err
+}
+
 // freeSQL returns how many more connections the server, the database and the account
 // allow. The limits of database and account do not hold for a superuser.
 // The function below pg_stat_activity is planned in a tenth of the time of the view.

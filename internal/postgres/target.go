@@ -1,7 +1,12 @@
 package postgres
 
 import (
+	"context"
 	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -28,6 +33,28 @@ func (db *DB) Target() Target {
 		}
 	}
 	return target
+}
+
+// Server returns the server that answers, as host:port or as the folder of its socket, and the account that statements run
+// as. Where the address names several servers, it is the network address of the one that is connected.
+func (db *DB) Server(ctx context.Context) (server, account string, err error) {
+	err = db.With(ctx, func(conn *pgconn.PgConn) error {
+		rows, err := QueryRows(ctx, conn, "select current_user")
+		if err != nil {
+			return fmt.Errorf("asking for the account: %w", err)
+		}
+		account, server = rows[0][0], db.config.Host
+		if !strings.HasPrefix(server, "/") {
+			server = net.JoinHostPort(server, strconv.Itoa(int(db.config.Port)))
+		}
+		for _, other := range db.config.Fallbacks {
+			if other.Host != db.config.Host || other.Port != db.config.Port {
+				server = conn.Conn().RemoteAddr().String()
+			}
+		}
+		return nil
+	})
+	return server, account, err
 }
 
 // tlsMode returns the sslmode that a configuration was made from. The driver keeps only what follows from it.

@@ -26,7 +26,7 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 	}
 	reasons = append(reasons, findUnfinished(request, result)...)
 	for _, found := range findUnproven(request, verification) {
-		if !concernsOther(found, plan, leaving) {
+		if !concernsOther(found, plan, leaving) || isMisdirected(plan, result) {
 			reasons = append(reasons, found)
 		}
 	}
@@ -65,6 +65,12 @@ func concernsOther(found finding.Finding, plan *migrate.Plan, leaving []int) boo
 	return found.Code == finding.ValuesUnder && slices.ContainsFunc(plan.Outline.Keys, func(key migrate.KeyFingerprint) bool {
 		return found.Where == versionName(key.Version) && !slices.Contains(leaving, key.Version)
 	})
+}
+
+// isMisdirected reports whether a run was to leave one version and found no value under it. Where values are under
+// others, the operator may have meant one of those, and a key that nobody thinks of is not the one to name.
+func isMisdirected(plan *migrate.Plan, result *migrate.Result) bool {
+	return plan.Request.From != nil && result.Passes > 0 && result.Moved == 0 && plan.Pending() == 0
 }
 
 // findKnownColumns finds columns that are listed as under other keys, and so were not

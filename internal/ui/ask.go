@@ -30,6 +30,7 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 	case p.options.Yes:
 		return nil
 	case !p.Interactive() && question.Reversible:
+		p.Note("%s: going on, as --yes would", p.whyUnasked())
 		return nil
 	case !p.Interactive():
 		return &Error{
@@ -39,6 +40,14 @@ func (p *Printer) Confirm(ctx context.Context, question Question) error {
 		}
 	}
 	return p.askYes(ctx, question)
+}
+
+// whyUnasked says why no question can be asked.
+func (p *Printer) whyUnasked() string {
+	if p.options.NoInput {
+		return "--no-input"
+	}
+	return "no terminal to ask on"
 }
 
 // maxAsked is how often a question is asked before anything but yes and no counts as no.

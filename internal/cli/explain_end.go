@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/rotation"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// endOf explains an error that follows a verdict, nil for nil. The verdict has said what is wrong and how much of it.
+// So the message says what that means for the command, and the cause says what the verdict does not have.
+func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
+	var explained *ui.Error
+	if err == nil || !errors.As(explain(err), &explained) {
+		return err
+	}
+	told := *explained
+	var unfinished *rotation.UnfinishedError
+	switch {
+	case errors.As(err, &unfinished):
+		told.Message, told.Cause = unfinishedMessage(verdict), unfinishedCause(verdict, explained)
+	case verdict.Kind == rotation.VerdictNeeded:
+		told.Message = "nothing is proven: not every value opens with the key to reach"
+		if isElsewhere(request, verdict) {
+			told.Hints = append(moveHints(request, verdict.Under), explained.Hints[1:]...)
+		}
+	case verdict.Kind == rotation.VerdictOthersLeft && len(verdict.Under) > 0:
+		told.Message, told.Hints = "done in part: versions that this run was not to leave are in use", moveHints(request, verdict.Under)
+	case verdict.Kind == rotation.VerdictUnread:
+		told.Message = "nothing is proven"
+	}
+	return &told
+}
+
+// unfinishedMessage says that a run has left something.
+func unfinishedMessage(verdict rotation.Verdict) string {
+	message := "the run is not finished"
+	if verdict.Kind == rotation.VerdictDryRun {
+		message = "a run would not be finished"
+	}
+	if verdict.SetAside > 0 && verdict.RowsLeft == 0 {
+		message += ": values were set aside"
+	}
+	return message
+}
+
+// unfinishedCause says why a run has left something, nil where message and verdict have that.
+func unfinishedCause(verdict rotation.Verdict, explained *ui.Error) error {
+	if verdict.SetAside > 0 && verdict.RowsLeft == 0 {
+		return explained.Cause
+	}
+	return errors.New(explained.Message)
+}
+
+// isElsewhere reports whether values are under other versions, and none of these is one that the run was to leave.
+func isElsewhere(request migrate.Request, verdict rotation.Verdict) bool {
+	for version := range verdict.Under {
+		if request.Leaves(version) {
+			return false
+		}
+	}
+	return len(verdict.Under) > 0
+}
+
+// moveHints says what moves values under other versions to the one to reach.
+func moveHints(request migrate.Request, under map[int]int64) (hints []string) {
+	for _, version := range slices.Sorted(maps.Keys(under)) {
+		if version > request.To {
+			hints = append(hints, fmt.Sprintf("version %d is newer: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as the servers that wrote it have them", version))
+			continue
+		}
+		hint := fmt.Sprintf("ocmt rotate --from-version %d", version)
+		if request.To != request.Configured {
+			hint += fmt.Sprintf(" --to-version %d --allow-downgrade", request.To)
+		}
+		hints = append(hints, hint)
+	}
+	return hints
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/ui"
+)
+
+// overview is where a command works and what it would change: what an operator reads before the question.
+type overview struct {
+	Server   string                   `json:"server"`
+	Account  string                   `json:"account"`
+	Database string                   `json:"database"`
+	Leaves   []migrate.KeyFingerprint `json:"from_keys"` // of the versions that values leave
+	Reaches  migrate.KeyFingerprint   `json:"to_key"`
+	Pending  int64                    `json:"values_to_move"`
+	migrate.Cost
+	// Others counts the connections of other programs that are at work. It is null where it cannot be seen.
+	Others *int `json:"others_at_work"`
+
+	pace migrate.Pace
+}
+
+// lookAround puts together where a plan would be carried out and what it would change. Who else is at work is left
+// out where the server does not tell.
+func (e *engine) lookAround(ctx context.Context, plan *migrate.Plan) (*overview, error) {
+	found := &overview{Database: plan.Outline.Database.Name, Pending: plan.Pending(), Cost: plan.Outline.Cost(), Leaves: []migrate.KeyFingerprint{},
+		Reaches: migrate.KeyFingerprint{Version: plan.Request.To}, pace: e.pacing.Pace()}
+	fingerprints := map[int]string{}
+	for _, key := range plan.Outline.Keys {
+		fingerprints[key.Version] = key.Fingerprint
+	}
+	found.Reaches.Fingerprint = fingerprints[plan.Request.To]
+	for _, version := range pendingVersions(plan) {
+		found.Leaves = append(found.Leaves, migrate.KeyFingerprint{Version: version, Fingerprint: fingerprints[version]})
+	}
+	var err error
+	if found.Server, found.Account, err = e.db.Server(ctx); err != nil {
+		return nil, err
+	}
+	if others, err := e.db.LookAtOthers(ctx); err == nil && others.Hidden == 0 {
+		found.Others = &others.AtWork
+	}
+	return found, nil
+}
+
+// pendingVersions returns the versions that a plan has values to move of, in their order.
+func pendingVersions(plan *migrate.Plan) (versions []int) {
+	for _, column := range plan.Columns {
+		for version, values := range column.ByVersion {
+			if values > 0 && version != plan.Request.To && plan.Request.Leaves(version) && !slices.Contains(versions, version) {
+				versions = append(versions, version)
+			}
+		}
+	}
+	slices.Sort(versions)
+	return versions
+}
+
+// String says where and what, in two sentences and the figures.
+func (o *overview) String() string {
+	text := fmt.Sprintf("Database %s at %s as %s. %s. ", ui.Clean(o.Database), ui.Clean(o.Server), ui.Clean(o.Account), o.keysText())
+	if o.Pending == 0 {
+		text += "0 values to move"
+	} else {
+		text += fmt.Sprintf("%s in %s, about %s MiB of WAL, %s", ui.Count(o.Pending, "value", "values"), ui.Count(o.Rows, "row", "rows"),
+			ui.Number((o.WALBytes+1<<20-1)>>20), o.timeText())
+	}
+	switch {
+	case o.Others == nil:
+		return text + "; other connections cannot be seen."
+	case *o.Others == 0:
+		return text + "; no other connection at work."
+	}
+	return text + "; " + ui.Count(int64(*o.Others), "other connection", "other connections") + " at work."
+}
+
+// keysText names the keys by the beginning of their fingerprints.
+func (o *overview) keysText() string {
+	reached := keyText(o.Reaches)
+	if len(o.Leaves) == 0 {
+		return "Key " + reached
+	}
+	left := make([]string, len(o.Leaves))
+	for i, key := range o.Leaves {
+		left[i] = keyText(key)
+	}
+	word := "Key "
+	if len(left) > 1 {
+		word = "Keys "
+	}
+	return word + strings.Join(left, " and ") + " to " + reached
+}
+
+// shownFingerprint is how many characters of a fingerprint the line shows. The whole one is in the document and in
+// ocmt validate.
+const shownFingerprint = 4
+
+func keyText(key migrate.KeyFingerprint) string {
+	if len(key.Fingerprint) < shownFingerprint {
+		return "v" + strconv.Itoa(key.Version) + " (no key is set)"
+	}
+	return "v" + strconv.Itoa(key.Version) + " " + key.Fingerprint[:shownFingerprint] + "…"
+}
+
+// timeText says how long moving the values takes, by the pace.
+func (o *overview) timeText() string {
+	full, gentle := secondsText(o.Seconds), secondsText(o.GentleSeconds)
+	switch {
+	case o.pace == migrate.PaceGentle:
+		return gentle + " at a gentle pace"
+	case o.pace == migrate.PaceFull || full == gentle:
+		return full
+	case o.Others != nil && *o.Others == 0:
+		return full + " (" + gentle + " beside others)"
+	default:
+		return gentle + " beside others (" + full + " alone)"
+	}
+}
+
+// secondsText writes an estimate of seconds.
+func secondsText(seconds float64) string {
+	if seconds < 1 {
+		return "a second"
+	}
+	return ui.Duration(time.Duration(seconds * float64(time.Second)).Round(time.Second))
+}
