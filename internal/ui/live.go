@@ -71,7 +71,7 @@ func (p *Printer) leave() {
 func (p *Printer) comeBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.prompt == nil {
+	if p.prompt == nil { // and if there is no live line any more, these do nothing
 		p.hideLive()
 		p.showLive()
 		return

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -50,7 +51,7 @@ func SystemStreams(environ []string) Streams {
 		ErrTTY:    isTerminal(os.Stderr),
 		Dumb:      settings["TERM"] == "dumb" || settings["TERM"] == "",
 		Colour:    settings["NO_COLOR"] == "",
-		OnSuspend: onSuspend,
+		OnSuspend: newOnSuspend(),
 	}
 	s.OutWidth = func() int { return widthOf(os.Stdout, settings["COLUMNS"]) }
 	s.ErrWidth = func() int { return widthOf(os.Stderr, settings["COLUMNS"]) }
@@ -72,6 +73,9 @@ func terminalSettings(environ []string) map[string]string {
 	return settings
 }
 
+// hideTries is how often, a millisecond after the other, PauseHiding looks whether echo is away.
+const hideTries = 500
+
 // attachPassword sets what reads from a terminal without echo. Failures to set the terminal are not reported: there is
 // no better place for it than the screen that the operator looks at.
 func (s *Streams) attachPassword(fd int) {
@@ -84,6 +88,11 @@ func (s *Streams) attachPassword(fd int) {
 	s.RestoreTerminal = func() { _ = term.Restore(fd, state) }
 	s.PauseHiding = func() (resume func()) {
 		hiding, err := term.GetState(fd)
+		// Ctrl-Z may come before ReadPassword has taken echo away, which it does at once.
+		for tried := 0; err == nil && *hiding == *state && tried < hideTries; tried++ {
+			time.Sleep(time.Millisecond)
+			hiding, err = term.GetState(fd)
+		}
 		if err != nil {
 			return func() {}
 		}

@@ -2,5 +2,5 @@
 
 package ui
 
-// onSuspend is nil where programs are not suspended.
-var onSuspend func(before, after func()) (release func())
+// newOnSuspend returns nil where programs are not suspended.
+func newOnSuspend() func(before, after func()) (release func()) { return nil }

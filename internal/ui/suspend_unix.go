@@ -5,6 +5,8 @@ package ui
 import (
 	"os"
 	"os/signal"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -13,32 +15,65 @@ import (
 // (an orphaned process group) is never stopped, and goes on after it.
 const stopDelay = 200 * time.Millisecond
 
-// onSuspend implements Streams.OnSuspend.
-func onSuspend(before, after func()) (release func()) {
-	signals := make(chan os.Signal, 4)
-	done := make(chan struct{})
-	signal.Notify(signals, syscall.SIGTSTP, syscall.SIGCONT)
-	go func() {
-		defer signal.Stop(signals)
-		for {
-			select {
-			case <-done:
-				return
-			case sent := <-signals:
-				if sent == syscall.SIGTSTP {
-					before()
-					stopProcess(signals)
-				}
-				after()
+// suspender serves the printers of a process when the operator suspends it (Ctrl-Z).
+type suspender struct {
+	mu       sync.Mutex
+	watchers []*suspendWatcher
+	listens  bool
+}
+
+type suspendWatcher struct{ before, after func() }
+
+// newOnSuspend returns what implements Streams.OnSuspend for this process.
+func newOnSuspend() func(before, after func()) (release func()) {
+	return new(suspender).watch
+}
+
+// watch calls before and after around each suspension until release is called. The first watch takes SIGTSTP for the rest of
+// the process, because Go's runtime never gives it back to the system: what nobody listens to would do nothing.
+func (s *suspender) watch(before, after func()) (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.listens {
+		s.listens = true
+		signals := make(chan os.Signal, 4)
+		signal.Notify(signals, syscall.SIGTSTP, syscall.SIGCONT)
+		go s.listen(signals)
+	}
+	watcher := &suspendWatcher{before, after}
+	s.watchers = append(s.watchers, watcher)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.watchers = slices.DeleteFunc(s.watchers, func(w *suspendWatcher) bool { return w == watcher })
+	}
+}
+
+// listen runs for the rest of the process.
+func (s *suspender) listen(signals <-chan os.Signal) {
+	for sent := range signals {
+		watchers := s.current()
+		if sent == syscall.SIGTSTP {
+			for _, watcher := range watchers {
+				watcher.before()
 			}
+			stopProcess(signals)
 		}
-	}()
-	return func() { close(done) }
+		for _, watcher := range watchers {
+			watcher.after()
+		}
+	}
+}
+
+// current returns the watchers of now. They are called without the lock, because they take that of their printer.
+func (s *suspender) current() []*suspendWatcher {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.watchers)
 }
 
 // stopProcess lets the system stop this process, and returns when it goes on. It does so by SIGTTOU, which stops like
-// SIGTSTP does, and like it not where no shell could bring the program back. SIGTSTP itself stays with Go's runtime once it
-// was caught, and does nothing then.
+// SIGTSTP does, and like it not where no shell could bring the program back.
 func stopProcess(signals <-chan os.Signal) {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTTOU) // a process may always signal itself
 	select {

@@ -47,12 +47,28 @@ func playScene(scene, ending string) {
 		}
 		p.ShowLive("")
 		p.Note("after")
+	case "quiet":
+		p.ShowLive("live")
+		p.ShowLive("")
+		p.Note("quiet")
+		waitForFile(ending)
+		p.Note("after")
 	case "question":
 		err := p.Confirm(ctx, ui.Question{Text: "Is this the database whose values are to be moved to the key of version one, all of them?"})
 		p.Note("after: %v", err)
 	case "secret":
 		secret, err := p.ReadSecret(ctx, "Password of the database:")
 		p.Note("after: %d %v", len(secret), err)
+	}
+}
+
+// waitForFile returns when there is such a file.
+func waitForFile(name string) {
+	for {
+		if _, err := os.Stat(name); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -187,6 +203,18 @@ func TestSuspendedLiveLine(t *testing.T) {
 	if text := s.waitFor("after"); strings.Contains(text, "work") {
 		t.Errorf("at the end:\n%s", text)
 	}
+}
+
+// If this fails, Ctrl-Z does nothing any more once a progress line or a question has gone.
+func TestSuspendedQuiet(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "quiet")
+	s.waitFor("\nquiet")
+	s.stop()
+	s.send("fg", "Enter")
+	s.waitFor("\n" + sceneName)
+	s.end()
+	s.waitFor("\nafter")
 }
 
 // If this fails, an unclear answer is taken for a no, Ctrl-Z leaves an operator before an empty line, or a question stays
