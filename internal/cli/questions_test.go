@@ -84,7 +84,7 @@ func TestQuestionsOnATerminal(t *testing.T) {
 	if code, screen := run("y\n", version); code != 0 {
 		t.Fatalf("yes: %d\n%s", code, screen)
 	}
-	if code, screen := run("", version); code != 0 || strings.Contains(screen, "?") {
+	if code, screen := run("", version); code != 0 || strings.Contains(screen, "[y/N]") {
 		t.Errorf("a question although nothing is to do: %d\n%s", code, screen)
 	}
 	do("delete from alert_channels")
@@ -94,7 +94,7 @@ func TestQuestionsOnATerminal(t *testing.T) {
 	if code, screen := run("y\n", version); code != 0 {
 		t.Errorf("emptied, yes: %d\n%s", code, screen)
 	}
-	if code, screen := run("", version); code != 0 || strings.Contains(screen, "?") {
+	if code, screen := run("", version); code != 0 || strings.Contains(screen, "[y/N]") {
 		t.Errorf("asked again: %d\n%s", code, screen)
 	}
 
