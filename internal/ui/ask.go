@@ -84,8 +84,15 @@ func (p *Printer) askYes(ctx context.Context, question Question) error {
 }
 
 func stoppedAs(reason string) error {
-	return &Error{Message: "stopped: " + reason + ", and nothing was changed", Code: ExitRefused, Cause: ErrDeclined}
+	return declinedError{&Error{Message: "stopped: " + reason + ", and nothing was changed", Code: ExitRefused}}
 }
+
+// declinedError is ErrDeclined in words of its own, which need no cause under them.
+type declinedError struct{ shown *Error }
+
+func (e declinedError) Error() string        { return e.shown.Error() }
+func (e declinedError) Unwrap() error        { return e.shown }
+func (e declinedError) Is(target error) bool { return target == ErrDeclined }
 
 type answer int
 

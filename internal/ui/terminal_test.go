@@ -247,7 +247,7 @@ func TestEndOfInputOnATerminal(t *testing.T) {
 	s.waitFor("[y/N]")
 	s.send("C-d")
 	text := s.waitFor("after:")
-	if !regexp.MustCompile(`(?m)^after: stopped: no answer came, and nothing was changed`).MatchString(text) || strings.Count(text, "[y/N]") != 1 {
+	if !regexp.MustCompile(`(?m)^after: stopped: no answer came, and nothing was changed$`).MatchString(text) || strings.Count(text, "[y/N]") != 1 {
 		t.Errorf("got\n%s", text)
 	}
 }

@@ -128,10 +128,14 @@ func wrap(line string, columns, hang int) []string {
 // maxCommandWords is how many words may follow "ocmt" to name a command.
 const maxCommandWords = 2
 
-// nextWord returns what stays in one line at the beginning of a text, which is a word, or a command of ocmt with its flags
-// and their values, because operators copy it.
+// nextWord returns what stays in one line at the beginning of a text, which is a word, a version with its number, or a
+// command of ocmt with its flags and their values, because operators copy it.
 func nextWord(text string) (word, rest string) {
 	word, rest, _ = strings.Cut(text, " ")
+	if word == "version" && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+		number, behind, _ := strings.Cut(rest, " ")
+		return word + " " + number, behind
+	}
 	isCommand := word == "ocmt"
 	for words, afterFlag := 0, strings.HasPrefix(word, "--"); rest != "" && (isCommand || afterFlag); {
 		next, behind, _ := strings.Cut(rest, " ")
