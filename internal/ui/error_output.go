@@ -67,7 +67,7 @@ func (p *Printer) writeErrorText(reported *Error) {
 	} else if len(reported.Statements) > 0 {
 		lines = append(lines, labelNext+Clean(hints[0]))
 		for _, statement := range reported.Statements {
-			lines = append(lines, strings.Repeat(" ", len(labelNext))+Clean(statement))
+			lines = append(lines, strings.Repeat(" ", len(labelNext))+Unbroken(Clean(statement)))
 		}
 		hints = hints[1:]
 	}

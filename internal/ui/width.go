@@ -132,8 +132,7 @@ const maxCommandWords = 2
 // command of ocmt with its flags and their values, because operators copy it.
 func nextWord(text string) (word, rest string) {
 	word, rest, _ = strings.Cut(text, " ")
-	if word == "version" && rest != "" && rest[0] >= '0' && rest[0] <= '9' {
-		number, behind, _ := strings.Cut(rest, " ")
+	if number, behind, _ := strings.Cut(rest, " "); word == "version" && startsWithDigit(number) {
 		return word + " " + number, behind
 	}
 	isCommand := word == "ocmt"
@@ -153,6 +152,8 @@ func nextWord(text string) (word, rest string) {
 	}
 	return word, rest
 }
+
+func startsWithDigit(text string) bool { return text != "" && text[0] >= '0' && text[0] <= '9' }
 
 // isValue reports whether a word behind a flag looks like its value, and not like a part of the sentence.
 func isValue(word string) bool {
