@@ -17,7 +17,7 @@ import (
 func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Result, proof *rotation.Proof, failure error) rotation.Verdict {
 	verdict := rotation.JudgeProof(plan, result, proof, failure)
 	printVerdict(printer, plan.Request, verdict, newKey(plan.Request))
-	if isIdle(result) {
+	if isIdle(result) && len(result.Accepted) == 0 {
 		printer.Line("Nothing to do: no value is under %s.", leavingName(plan.Request))
 	}
 	printResult(printer, plan.Request, result)

@@ -104,6 +104,9 @@ func unfinishedText(v rotation.Verdict, moved string) string {
 	if v.SetAside > 0 {
 		parts = append(parts, ui.Count(v.SetAside, "value", "values")+" could not be moved")
 	}
+	if len(parts) == 0 && v.Moved == 0 {
+		return "There may be values that could not be seen"
+	}
 	if len(parts) == 0 {
 		return moved + ", and there may be others that could not be seen"
 	}

@@ -194,6 +194,7 @@ func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishPro
 	if err != nil {
 		return nil, err
 	}
+	e.app.printer.Line("%s with %s alone.", ui.Count(proof.Verification.Opened, "value opens", "values open"), keyOfVersion(plan.Request))
 	printVerification(e.app.printer, proof.Verification)
 	printSearch(e.app.printer, proof.Search)
 	trial, err := rotation.TryOldKey(ctx, e.db.tables, plan.Tables, e.ring, from)

@@ -46,6 +46,10 @@ func TestDecideNamesNoKeyWithAReason(t *testing.T) {
 		"a value does not open":                    {func(f *facts) { f.verification.SetAside = 1 }, finding.ValuesNotOpened, "key version 2"},
 		"a value is labelled wrongly":              {func(f *facts) { f.verification.SetAside, f.verification.Mislabelled = 1, 1 }, finding.Mislabelled, "key version 2"},
 		"values are under a version without a key": {func(f *facts) { f.verification.Versions[1] = 4 }, finding.ValuesUnder, "key version 1"},
+		"nothing was under the version, and values are under another": {func(f *facts) {
+			f.result.Moved, f.verification.Versions[1] = 0, 4
+			f.plan.Outline.Keys = []migrate.KeyFingerprint{{Version: 0}, {Version: 1}, {Version: 2}}
+		}, finding.ValuesUnder, "key version 1"},
 		"values moved meanwhile": {func(f *facts) {
 			f.report.Late = []discover.Find{{Schema: "public", Table: "secrets", Column: "value_encrypted", Opened: 1, OpenedBy: []int{0}}}
 		}, finding.MovedMeanwhile, "public.secrets.value_encrypted"},
