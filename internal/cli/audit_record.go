@@ -123,6 +123,7 @@ looks like a secret, is refused (exit status 5).
 	cmd.Flags().StringVar(&options.Note, "note", "", "what whoever reads the entry should know; no secret")
 	cmd.Flags().Var(&options.At, "at", "when it was, if not now, such as 2026-03-01T04:30:00Z")
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "only say what would be added")
+	addLockTimeout(cmd)
 	body := runWithSettings(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		options.Args = args

@@ -38,7 +38,7 @@ func explainLocked(err error) *ui.Error {
 			hints = append(hints, hint)
 		}
 	}
-	hints = append(hints, "or wait until it has ended, or allow for a longer wait with --lock-timeout", goOn)
+	hints = append(hints, "or wait until it has ended, or allow for a longer wait with --lock-timeout, or OCMT_LOCK_TIMEOUT where there is no such flag", goOn)
 	return &ui.Error{Code: ui.ExitFailed, Hints: hints,
 		Message: fmt.Sprintf("%s (waited %s: %s)", strings.Join(texts, "; "), locked.Waited, ui.Clean(locked.Error()))}
 }

@@ -115,7 +115,7 @@ func (o *moveOptions) addFlags(cmd *cobra.Command) {
 	settingFlag(cmd, "max-rows-per-second", config.NameMaxRowsPerSecond, "write no more than this, 0 for no limit (default 0)")
 	settingFlag(cmd, "max-replica-lag", config.NameMaxReplicaLag, "wait while a standby is further behind, 0s for no limit (default 0s)")
 	settingFlag(cmd, "max-wal-backlog", config.NameMaxWALBacklog, "wait while a slot or the archiver holds back more, such as 4GB (default 0)")
-	settingFlag(cmd, "lock-timeout", config.NameLockTimeout, "longest wait for a row that a server holds (default 5s)")
+	addLockTimeout(cmd)
 	settingFlag(cmd, "statement-timeout", config.NameStatementTimeout, "longest run of one statement that writes (default 60s)")
 }
 
@@ -125,6 +125,11 @@ func (o *moveOptions) Validate() error {
 		return errors.New("--on-error must be report or stop")
 	}
 	return nil
+}
+
+// addLockTimeout adds the flag for the longest wait for a lock.
+func addLockTimeout(cmd *cobra.Command) {
+	settingFlag(cmd, "lock-timeout", config.NameLockTimeout, "longest wait for a lock that another transaction holds (default 5s)")
 }
 
 // checkVersions refuses two versions that are the same.

@@ -23,7 +23,7 @@ command goes on from there.` + describeSteering("abort"),
 		Args:    noArgs,
 	}
 	cmd.RunE = runWithSettings(app, &noOptions{}, run)
-	stateSteeringExits(cmd)
+	finishSteering(cmd)
 	return cmd
 }
 

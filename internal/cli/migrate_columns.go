@@ -54,6 +54,7 @@ is left out.
 	}
 	cmd.Flags().BoolVar(&options.Discover, "discover", false, "look for encrypted values in other columns")
 	cmd.Flags().BoolVar(&options.Full, "full", false, "with --discover: look at every value, not at a sample")
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	return cmd

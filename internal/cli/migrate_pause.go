@@ -23,7 +23,7 @@ meanwhile: a waiting run holds no row.` + describeSteering("pause"),
 		Args:    noArgs,
 	}
 	cmd.RunE = runWithSettings(app, &noOptions{}, run)
-	stateSteeringExits(cmd)
+	finishSteering(cmd)
 	return cmd
 }
 

@@ -56,6 +56,7 @@ their triggers or the keys are others than it says.
 	options.guardOptions.addFlags(cmd)
 	cmd.Flags().Var(&options.Out, "out", "also write the plan into this new file, mode 0600")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the file")
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd

@@ -27,8 +27,9 @@ func newMigrateResetOrdersCommand(app *App, run func(context.Context, *config.Se
 		Short: "Take malformed orders to runs out of the record",
 		Long: `Take away what stands in the place of the orders to runs and is none, because
 somebody wrote it by hand, and orders to runs that are not at work. A run does
-not follow malformed orders: it goes on by those before them. Orders to the run
-that is at work stay, unless --all is given: then it goes on as it was started.
+not follow malformed orders: it goes on by those before them, which stand there
+afterwards. Well-formed orders to the run that is at work stay, unless --all is
+given: then it goes on as it was started, also where it was paused.
 
 It asks first, and needs --yes without a terminal. It needs DATABASE_URL and no
 key.
@@ -39,6 +40,7 @@ key.
 	}
 	cmd.Flags().BoolVar(&options.All, "all", false, "also take away well-formed orders to the run that is at work")
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "only say what would be taken away")
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
@@ -91,6 +93,12 @@ func (a *App) resetOrders(ctx context.Context, record *pgrecord.Record, all bool
 	written.Removed, written.Left = emptyIfNil(removed), emptyIfNil(left)
 	for _, orders := range removed {
 		a.printer.Line("Taken away: %s.", describeOrders(orders))
+		switch {
+		case orders.Live && all:
+			a.printer.Line("The run at work goes on as it was started.")
+		case orders.Live:
+			a.printer.Line("The run at work goes on by the orders that it follows; ocmt migrate status shows them.")
+		}
 	}
 	if err := a.printer.Document("migrate-reset-orders", written); err != nil {
 		return err

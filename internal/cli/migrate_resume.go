@@ -21,7 +21,7 @@ func newMigrateResumeCommand(app *App, run func(context.Context, *config.Setting
 		Args:    noArgs,
 	}
 	cmd.RunE = runWithSettings(app, &noOptions{}, run)
-	stateSteeringExits(cmd)
+	finishSteering(cmd)
 	return cmd
 }
 

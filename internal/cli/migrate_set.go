@@ -67,7 +67,7 @@ way while others are at work in the database, full does not, gentle always does.
 		options.Args = args
 		return body(cmd, args)
 	}
-	stateSteeringExits(cmd)
+	finishSteering(cmd)
 	return cmd
 }
 

@@ -40,6 +40,7 @@ json as one document a line.
 		Args: noArgs,
 	}
 	cmd.Flags().BoolVar(&options.Watch, "watch", false, "show the run every second until it has ended")
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd

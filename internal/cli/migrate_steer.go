@@ -30,8 +30,9 @@ It waits until the run is seen to follow. It needs DATABASE_URL and no key.
 ` + describeDocument("migrate-"+name)
 }
 
-// stateSteeringExits states the exit codes of a command that steers a run.
-func stateSteeringExits(cmd *cobra.Command) {
+// finishSteering adds the flags of a command that steers a run, and states its exit codes.
+func finishSteering(cmd *cobra.Command) {
+	addLockTimeout(cmd)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 }
 

@@ -44,6 +44,7 @@ The command waits for it, up to the statement timeout, and then gives no proof.
 	options.selectionOptions.addFlags(cmd)
 	options.proofOptions.addFlags(cmd)
 	addAllowEmptyFlag(cmd, &options.AllowEmpty)
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd

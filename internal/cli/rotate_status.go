@@ -37,6 +37,7 @@ changes nothing, needs no right to write, and says what it could not look at.
 		Args: noArgs,
 	}
 	addStatusFlags(cmd, options)
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd

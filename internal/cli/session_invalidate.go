@@ -152,6 +152,7 @@ memory until it restarts.
 	addPaceFlags(cmd)
 	addRedisFlags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("include", cobra.FixedCompletions(strings.Split(accessNames(session.OptionalKinds()), ", "), cobra.ShellCompDirectiveNoFileComp))
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	cmd.AddCommand(newSessionListCommand(app, nil), newSessionStatsCommand(app, nil))

@@ -49,6 +49,7 @@ tell two sessions apart.
 		Args: noArgs,
 	}
 	options.addListFlags(cmd, 100)
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd
@@ -123,6 +124,7 @@ address, 48 of an IPv6 address) and by user agent, the largest groups first.
 		Args: noArgs,
 	}
 	options.addListFlags(cmd, 10)
+	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd

@@ -183,8 +183,7 @@ func removeOrders(ctx context.Context, conn *pgconn.PgConn, work Work, all bool)
 		if !all && !kept.IsLeftover() {
 			continue
 		}
-		_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = metadata - 'orders' where version = $1", strconv.Itoa(kept.Version))
-		if err != nil {
+		if err := replaceOrders(ctx, conn, kept, work, all); err != nil {
 			return nil, nil, err
 		}
 		removed = append(removed, kept)
@@ -192,4 +191,20 @@ func removeOrders(ctx context.Context, conn *pgconn.PgConn, work Work, all bool)
 			Details: map[string]any{"malformed": kept.Problem != "", "to_live_run": kept.Live}})
 	}
 	return removed, events, nil
+}
+
+// replaceOrders removes orders. Where malformed ones to the run at work are removed, what it follows takes their
+// place, so that a run which is paused stays so.
+func replaceOrders(ctx context.Context, conn *pgconn.PgConn, kept KeptOrders, work Work, all bool) error {
+	version := strconv.Itoa(kept.Version)
+	if all || !kept.Live || work.Run.Orders.Number == 0 {
+		_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = metadata - 'orders' where version = $1", version)
+		return err
+	}
+	text, err := json.Marshal(work.Run.Orders)
+	if err != nil {
+		return err
+	}
+	_, err = postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = jsonb_set(metadata, '{orders}', $2::jsonb) where version = $1", version, string(text))
+	return err
 }
