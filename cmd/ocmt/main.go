@@ -13,6 +13,6 @@ import (
 var version string
 
 func main() {
-	procsec.LimitMemory(os.Getenv)
-	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps(version)))
+	memory := procsec.LimitMemory(os.Getenv)
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps(version, memory)))
 }

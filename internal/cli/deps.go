@@ -26,6 +26,7 @@ type Deps struct {
 	Now     func() time.Time
 	Sleep   func(time.Duration) // exact to a fraction of a millisecond
 	Cores   int                 // of this machine
+	Memory  int64               // bytes that the process may use; 0 for as many as it likes
 	Random  io.Reader           // a cryptographic source, safe for several goroutines
 	// Notify begins to deliver interruptions, and returns a function that ends it.
 	Notify func(chan<- os.Signal) (stop func())
@@ -34,8 +35,8 @@ type Deps struct {
 	Version string // as set by the build; may be empty
 }
 
-// SystemDeps returns the dependencies of this process.
-func SystemDeps(version string) Deps {
+// SystemDeps returns the dependencies of this process, which may use so many bytes of memory.
+func SystemDeps(version string, memory int64) Deps {
 	environ := withAccount(os.Environ())
 	return Deps{
 		Streams: ui.SystemStreams(environ),
@@ -47,6 +48,7 @@ func SystemDeps(version string) Deps {
 		Now:     time.Now,
 		Sleep:   sleep,
 		Cores:   runtime.GOMAXPROCS(0),
+		Memory:  memory,
 		Random:  rand.Reader,
 		Notify:  notify,
 		Harden:  procsec.Harden,

@@ -90,7 +90,7 @@ func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, o
 	}
 	sources := migrate.AcceptSources{Tables: db.tables, Rows: db.tables, Record: db.record, Clock: migrate.Clock(a.deps.Now)}
 	request := migrate.AcceptRequest{Key: options.Key, Operator: settings.Operator, Reason: options.Reason, Request: migrate.Request{
-		Tables: []string{options.Table}, Columns: []string{options.Column}, Catalogue: fullCatalogue(settings)}}
+		Tables: []string{options.Table}, Columns: []string{options.Column}, Catalogue: fullCatalogue(settings), MostBytes: migrate.MostRowBytes(a.deps.Memory)}}
 	if err := a.tellRecord(ctx, db.chain); err != nil {
 		return causeOf(ctx, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ocmt/ocmt/internal/cli"
+	"github.com/ocmt/ocmt/internal/procsec"
 )
 
 // scripts is where the scripts lie, seen from this package.
@@ -25,7 +26,7 @@ const scripts = "../../testdata/script"
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ocmt": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps("test")))
+			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps("test", procsec.LimitMemory(os.Getenv))))
 		},
 	})
 }

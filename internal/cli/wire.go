@@ -133,7 +133,7 @@ func (a *App) newEngineOn(settings *config.Settings, db *database, asked engineR
 		ChunkTarget: settings.Engine.ChunkTarget, MaxRowsPerSecond: settings.Engine.MaxRowsPerSecond,
 		HolderTimeout: settings.Engine.StatementTimeout, MaxReplicaLag: settings.Engine.MaxReplicaLag, MaxWALBacklog: settings.Engine.MaxWALBacklog,
 		Backwards: asked.Backwards, AllowDowngrade: asked.AllowDowngrade, KeyConfirmed: asked.ExpectKey != "",
-		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, RepairLabels: asked.RepairLabels, Search: asked.Search,
+		StopOnSetAside: asked.StopOnSetAside, AllowUnopenable: asked.AllowUnopenable, AllowEmpty: asked.AllowEmpty, RepairLabels: asked.RepairLabels, Search: asked.Search, MostBytes: migrate.MostRowBytes(a.deps.Memory),
 	}}
 }
 

@@ -92,6 +92,9 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 	if err != nil {
 		return Accepted{}, err
 	}
+	if row.TooLarge != nil {
+		return Accepted{}, tooLarge(table, row)
+	}
 	if !there || len(row.Values[0]) == 0 {
 		return Accepted{}, ErrNoRow
 	}

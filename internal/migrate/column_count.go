@@ -48,6 +48,9 @@ func (c *ColumnCount) add(opener *crypto.Resealer, ring *crypto.Keyring, column 
 	if rank := rankOf(parsed.IV); count.sample.wants(rank) {
 		count.sample.keep(rank, drawValue(opener, ring, parsed, text))
 	}
+	if len(text) > LargeRow {
+		opener.Wipe() // before the next one is read
+	}
 	return parsed.Version
 }
 

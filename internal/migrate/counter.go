@@ -55,6 +55,12 @@ func (c *counter) countRange(ctx context.Context, reader Reader, r scanRange) er
 
 // countRow counts the values of a row of a table, given by its index.
 func (c *counter) countRow(table int, row Row) {
+	for i, size := range row.TooLarge {
+		if size >= 0 {
+			c.columns[c.first[table]+i].Values++
+			c.columns[c.first[table]+i].NotRead++
+		}
+	}
 	moves := false
 	for i, text := range row.Values {
 		if len(text) > 0 {
@@ -129,18 +135,23 @@ func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring,
 	if err != nil {
 		return nil, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	defer first.Close(context.WithoutCancel(ctx))
+	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer first.Close(context.WithoutCancel(ctx))
-		return counters[0].countQueue(ctx, first, queue, func() bool { return true })
+		return counters[0].countQueue(working, first, queue, func() bool { return true })
 	})
 	for _, helper := range counters[1:] {
-		group.Go(func() error { return helper.help(ctx, sources.Conns, sources.Pacing, queue) })
+		group.Go(func() error { return helper.help(working, sources.Conns, sources.Pacing, queue) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	total := counters[0]
+	for _, r := range largeRanges(tables) { // one after the other, so that one row at a time is in memory
+		if err := total.countRange(ctx, first, r); err != nil {
+			return nil, err
+		}
+	}
 	for _, helper := range counters[1:] {
 		total.merge(helper)
 	}

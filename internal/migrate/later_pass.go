@@ -40,12 +40,12 @@ func (r *run) movePending(ctx context.Context, table Table, reading Reader, writ
 	_, pass := r.currentPhase()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		writer := &worker{run: r, conn: writing, writer: r.retryConflicts(r.writer(writing))}
+		writer := &worker{run: r, share: shareOf(1), conn: writing, writer: r.retryConflicts(r.writer(writing))}
 		return writer.writePending(ctx, table, batches, pass <= skipLockedUntil)
 	})
 	group.Go(func() error {
 		defer close(batches)
-		reader := &worker{run: r, resealer: crypto.NewResealer(r.Ring, r.Random)}
+		reader := &worker{run: r, share: shareOf(1), resealer: crypto.NewResealer(r.Ring, r.Random)}
 		defer reader.unlockLarge()
 		return ignoreStop(reader.readPending(ctx, reading, table, batches))
 	})
@@ -82,7 +82,7 @@ func (w *worker) readPending(ctx context.Context, reader Reader, table Table, ba
 		if err := w.resealRow(table, row); err != nil {
 			return err
 		}
-		if len(w.changes) < rowsPerPendingBatch && w.kept < keptBytes {
+		if len(w.changes) < rowsPerPendingBatch && w.kept < w.share {
 			return nil
 		}
 		return w.passOn(ctx, table, batches)

@@ -73,7 +73,7 @@ func (w *worker) readNextKeys(ctx context.Context, table Table, cursor *keyCurso
 	read := 0
 	err := w.run.retryConflict(ctx, func() error {
 		return w.conn.ReadKeys(ctx, table, cursor.after, limit, w.run.plan.Request.To, func(row Row) error {
-			if rows.size >= keptBytes/2 {
+			if rows.size >= w.share/2 {
 				return errEnough // the worker keeps these rows a second time, with their new values
 			}
 			read++

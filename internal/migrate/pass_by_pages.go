@@ -64,7 +64,7 @@ func (q *pageQueue) next(count int64) (PageRange, bool) {
 func (w *worker) movePages(ctx context.Context, table Table, pages PageRange) error {
 	for more := true; more; {
 		w.reset()
-		for more && w.kept < keptBytes {
+		for more && w.kept < w.share {
 			var err error
 			pages.Limit = w.rowsWithin(rowsPerRead)
 			pages.After, more, err = w.readPages(ctx, table, pages)
@@ -94,7 +94,7 @@ const rowsPerRead = 500
 func (w *worker) readPages(ctx context.Context, table Table, pages PageRange) (last []byte, more bool, err error) {
 	read := 0
 	err = w.conn.ReadPages(ctx, table, pages, w.run.plan.Request.To, func(row Row) error {
-		if w.kept >= maxKeptBytes {
+		if w.kept >= 2*w.share {
 			return errEnough
 		}
 		last = append(last[:0], row.TID...)

@@ -56,6 +56,8 @@ func reasonOf(err error) string {
 	switch err.(type) { //nolint:errorlint // they are made here and never wrapped
 	case *errMislabelled:
 		return reasonMislabelled
+	case *errTooLarge:
+		return reasonTooLarge
 	case *errSealedTwice:
 		return reasonSealedTwice
 	}
@@ -119,7 +121,7 @@ func (r *run) repairLabels(ctx context.Context, result *Result) error {
 		return err
 	}
 	defer writing.Close(context.WithoutCancel(ctx))
-	w := &worker{run: r, conn: writing, writer: r.retryConflicts(r.writer(writing)), resealer: crypto.NewResealer(r.Ring, r.Random)}
+	w := &worker{run: r, conn: writing, share: shareOf(1), writer: r.retryConflicts(r.writer(writing)), resealer: crypto.NewResealer(r.Ring, r.Random)}
 	return r.forEachTable(ctx, func(ctx context.Context, table Table) error {
 		return reading.Scan(ctx, table, Scope{}, func(row Row) error { return w.repairRow(ctx, table, row) })
 	})
@@ -127,6 +129,9 @@ func (r *run) repairLabels(ctx context.Context, result *Result) error {
 
 // repairRow writes a row that has values with a wrong label.
 func (w *worker) repairRow(ctx context.Context, table Table, row Row) error {
+	if row.TooLarge != nil {
+		return w.setAsideRow(table, row)
+	}
 	var repairs []Repair
 	change := Change{New: make([][]byte, len(row.Values))}
 	for i, text := range row.Values {

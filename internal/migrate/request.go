@@ -31,6 +31,7 @@ type Request struct {
 	AllowUnopenable  bool           // go on where a version's sample does not open
 	Search           discover.Depth // how deep a proof looks through columns that nothing lists; "" for not at all
 	RepairLabels     bool           // bring values that open with another key than their label says under To
+	MostBytes        int64          // bytes of values of one row that fit into memory; 0 for no limit
 	Database         Identity       // the database that a verification must be of; empty for any
 }
 

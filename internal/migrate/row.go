@@ -10,6 +10,9 @@ type Row struct {
 	TID    []byte // where the row lies in the Leaf, in binary form; nil where that is not known
 	Key    []byte // see Table.KeyText
 	Values [][]byte
+	// TooLarge has the bytes of each value, -1 for NULL, where they are more than Table.MostBytes in
+	// all. Values is empty then.
+	TooLarge []int64
 }
 
 // size returns the bytes of the encrypted values.
@@ -19,6 +22,9 @@ func (r Row) size() (bytes int) {
 	}
 	return bytes
 }
+
+// IsLarge reports whether the values of the row are large: see LargeRow.
+func (r Row) IsLarge() bool { return r.size() > LargeRow }
 
 // Change replaces the values of one row. New has nil where a value stays.
 type Change struct {
@@ -63,11 +69,22 @@ type PageRange struct {
 // EndOfHeap is a page number behind the last page that a heap can have.
 const EndOfHeap = discover.EndOfHeap
 
+// Size says which rows of a table are read by the bytes of their values.
+type Size int
+
+// The sizes. Where Table.MayBeLarge says no, every row is small.
+const (
+	AnySize   Size = iota
+	SmallRows      // at most LargeRow bytes
+	LargeRows      // more
+)
+
 // Scope says which rows of a table are read: all of them, or fewer.
 type Scope struct {
 	// Pages keeps to rows whose TID is in the range, in any heap of the table. Its
 	// Leaf, After and Limit are not used.
 	Pages      *PageRange
+	Size       Size
 	PendingFor *int // only rows with a value that lacks this version's label
 	// WrittenSince keeps to rows that this transaction or a later one has written, and
 	// WrittenBefore to those that an earlier one has. Each is a number of 32 bits.

@@ -19,7 +19,7 @@ const (
 // add copies a row, whose bytes belong to the reader, and reports whether the batch
 // is full.
 func (b *rowBatch) add(row Row) bool {
-	kept := Row{Key: b.bytes.clone(row.Key), Values: b.lists.take(len(row.Values))}
+	kept := Row{Key: b.bytes.clone(row.Key), Values: b.lists.take(len(row.Values)), TooLarge: row.TooLarge}
 	for i, text := range row.Values {
 		kept.Values[i] = b.bytes.clone(text)
 		b.size += len(text)
@@ -30,7 +30,7 @@ func (b *rowBatch) add(row Row) bool {
 
 // clear empties the batch and keeps its memory for the next rows, unless it is too much.
 func (b *rowBatch) clear() {
-	if b.size > largeRow {
+	if b.size > LargeRow {
 		*b = rowBatch{}
 		return
 	}
@@ -59,7 +59,7 @@ func (q *rowQueue) fill(ctx context.Context, reader Reader, table Table, scope S
 		if !batch.add(row) {
 			return nil
 		}
-		large := batch.size > largeRow
+		large := batch.size > LargeRow
 		q.full <- batch // never blocks: the channel has room for every batch
 		if large {
 			if err := q.awaitDrained(ctx); err != nil {

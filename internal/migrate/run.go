@@ -280,7 +280,7 @@ func (r *run) runWorkers(ctx context.Context, work func(context.Context, *worker
 				return err
 			}
 			defer conn.Close(context.WithoutCancel(ctx))
-			w := &worker{run: r, conn: conn, writer: r.writer(conn), resealer: crypto.NewResealer(r.Ring, r.Random)}
+			w := &worker{run: r, share: shareOf(r.plan.Request.Workers), conn: conn, writer: r.writer(conn), resealer: crypto.NewResealer(r.Ring, r.Random)}
 			defer w.unlockLarge()
 			return work(ctx, w)
 		})

@@ -15,15 +15,25 @@ const (
 	minRangePages  = 256
 )
 
-// scanRanges divides the tables among so many workers.
+// largeRanges returns a scan of the large rows of each table that may have some.
+func largeRanges(tables []Table) (list []scanRange) {
+	for i, table := range tables {
+		if table.MayBeLarge() {
+			list = append(list, scanRange{i, Scope{Size: LargeRows}})
+		}
+	}
+	return list
+}
+
+// scanRanges divides the small rows of the tables among so many workers.
 func scanRanges(tables []Table, workers int) (list []scanRange) {
 	for i, table := range tables {
 		ranges := pageRangesOf(table, workers)
 		for j := range ranges {
-			list = append(list, scanRange{i, Scope{Pages: &ranges[j]}})
+			list = append(list, scanRange{i, Scope{Pages: &ranges[j], Size: SmallRows}})
 		}
 		if len(ranges) == 0 {
-			list = append(list, scanRange{table: i})
+			list = append(list, scanRange{i, Scope{Size: SmallRows}})
 		}
 	}
 	return list

@@ -116,6 +116,9 @@ func (r Request) describe(ctx context.Context, tables Describer) (*Description, 
 	there := map[string]bool{}
 	var kept []Table
 	for _, table := range found.Tables {
+		if table.MayBeLarge() {
+			table.MostBytes = r.MostBytes
+		}
 		if table.Columns = r.keepColumns(table, there); len(table.Columns) > 0 {
 			kept = append(kept, table)
 		}

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,8 +12,28 @@ import (
 type SetAside struct {
 	Place
 	Key    string `json:"key"`    // of the row
-	Reason string `json:"reason"` // a word of crypto.Reason, or too_long
+	Reason string `json:"reason"` // a word of crypto.Reason, too_long, too_large, mislabelled or sealed_twice
 	Detail string `json:"detail"`
+}
+
+// errTooLarge says that a row does not fit into memory.
+type errTooLarge struct{ bytes, most int64 }
+
+// Error says how large it is.
+func (e *errTooLarge) Error() string {
+	return fmt.Sprintf("its row has %d MiB of values, and %d MiB fit into the memory of this process", e.bytes>>20, e.most>>20)
+}
+
+// reasonTooLarge is the word of errTooLarge in SetAside.Reason.
+const reasonTooLarge = "too_large"
+
+// tooLarge says how large a row is that was not read.
+func tooLarge(table Table, row Row) error {
+	var bytes int64
+	for _, size := range row.TooLarge {
+		bytes += max(0, size)
+	}
+	return &errTooLarge{bytes, table.MostBytes}
 }
 
 // maxListed bounds the list of a run, so that a table full of damaged values cannot

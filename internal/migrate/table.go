@@ -16,6 +16,10 @@ type Table struct {
 	Leaves       []Leaf // the heaps that contain the rows: the table itself, or its partitions
 	ByKey        bool   // the server reads rows in the order of the key without sorting them
 	Triggers     bool   // an UPDATE fires triggers, which may change what is written
+	OutOfLine    int64  // bytes that the server keeps apart from the rows, where values are long
+	// MostBytes is how many bytes the values of a row may have to be read; 0 where no row can have
+	// more. Request.describe sets it.
+	MostBytes int64
 }
 
 // String returns schema.name.
@@ -32,6 +36,33 @@ func (t Table) KeyText(key []byte) string {
 	}
 	return fmt.Sprintf("%x-%x-%x-%x-%x", key[:4], key[4:6], key[6:8], key[8:10], key[10:])
 }
+
+// LargeRow is how many bytes of values make a row large. A value of 50 MB needs some 270 MB while it
+// is sealed again, so one large row at a time is in hand.
+const LargeRow = 4 << 20
+
+// What a row may take of the memory.
+const (
+	rowShare   = 6         // while it is sealed again and written, a row takes some five times its size
+	mostOfRow  = 256 << 20 // the server's own messages have at most 1 GiB, with the old values and the new
+	anyRowFits = 1 << 20   // a row of so many bytes is always read
+)
+
+// MostRowBytes returns how many bytes of values a row may have in a process that may use so much
+// memory; 0 stands for as much as it likes.
+func MostRowBytes(memory int64) int64 {
+	if memory == 0 {
+		return mostOfRow
+	}
+	return min(mostOfRow, max(anyRowFits, memory/rowShare))
+}
+
+// leastOutOfLine is less than what any large row takes apart from its table: the server keeps at most
+// 8 KiB of a row in the table itself, and its methods make a text at most 255 times shorter.
+const leastOutOfLine = 8 << 10
+
+// MayBeLarge reports whether there can be rows of more than LargeRow bytes.
+func (t Table) MayBeLarge() bool { return t.OutOfLine >= leastOutOfLine }
 
 // Column is an encrypted column of a Table.
 type Column struct {

@@ -195,10 +195,19 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 
 // openRow opens the values of a row.
 func (v *verifier) openRow(opener, others *crypto.Resealer, table *Table, row *Row, counts *openCounts) {
+	for i, size := range row.TooLarge {
+		if size >= 0 {
+			v.setAside.add(SetAside{Place: table.Place(table.Columns[i]), Key: table.ShownKey(row.Key), Reason: reasonTooLarge, Detail: tooLarge(*table, *row).Error()})
+		}
+	}
 	for i, text := range row.Values {
 		if len(text) > 0 {
 			v.openValue(opener, others, table, &table.Columns[i], row, text, counts)
 		}
+	}
+	if row.IsLarge() { // their memory is too much to be kept
+		opener.Wipe()
+		others.Wipe()
 	}
 }
 

@@ -9,15 +9,17 @@ import (
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
-// A worker reads up to about keptBytes of values before it writes them. Where
-// values are larger than expected, it stops reading at maxKeptBytes.
+// The workers read up to about keptBytes of values in all before they write them, and one of them up
+// to about keptBytes/2. Where values are larger than expected, a worker stops reading at twice its
+// share.
 const (
-	keptBytes    = 8 << 20
-	maxKeptBytes = 2 * keptBytes
-	// largeRow is how many bytes of values make a row large. A value of 50 MB needs some 400 MB
-	// while it is sealed again and written, so one worker at a time has large rows.
-	largeRow = 4 << 20
+	keptBytes = 16 << 20
+	// rowOverhead is about how many bytes a row takes beside its values while it is kept.
+	rowOverhead = 256
 )
+
+// shareOf returns how many bytes one of so many workers keeps.
+func shareOf(workers int) int { return min(keptBytes/2, keptBytes/max(1, workers)) }
 
 // batchesPerPipeline is how many batches go to the server in one pipeline, so that
 // it need not wait for the next one. Under a row limit batches go one by one, so
@@ -32,7 +34,8 @@ type worker struct {
 	resealer *crypto.Resealer
 	waited   time.Duration // time that the present chunk waited at the gate and for the row limit
 
-	kept                int   // bytes of the values in changes
+	share               int   // bytes that it keeps at most
+	kept                int   // bytes of the values in changes, and of what holds them
 	rowsSeen, bytesSeen int64 // in the present table
 	bytes               arena[byte]
 	lists               arena[[]byte]
@@ -49,25 +52,28 @@ var errEnough = errors.New("enough is read")
 // noteSize remembers how large a row was.
 func (w *worker) noteSize(row Row) {
 	w.rowsSeen++
-	w.bytesSeen += 2 * int64(row.size()) // once as read, and once as written
+	w.bytesSeen += rowOverhead + 2*int64(row.size()) // once as read, and once as written
 }
 
 // minRows is how many rows are read while nothing is known of their size.
 const minRows = 16
 
 // rowsWithin returns how many rows to read at once: at most so many, and fewer where
-// they would take more than keptBytes, judged by the rows before. It begins low,
+// they would take more than its share, judged by the rows before. It begins low,
 // because the values of a table may be large.
 func (w *worker) rowsWithin(most int64) int {
 	if w.rowsSeen == 0 {
 		return minRows
 	}
-	return int(min(most, max(1, keptBytes*w.rowsSeen/max(1, w.bytesSeen))))
+	return int(min(most, max(1, int64(w.share)*w.rowsSeen/max(1, w.bytesSeen))))
 }
 
 // resealRow reseals the values of a row that are to be moved, and keeps the row if
 // there are any.
 func (w *worker) resealRow(table Table, row Row) error {
+	if row.TooLarge != nil {
+		return w.setAsideRow(table, row)
+	}
 	w.lockLarge(row)
 	var fresh [][]byte
 	for i, text := range row.Values {
@@ -85,7 +91,7 @@ func (w *worker) resealRow(table Table, row Row) error {
 			fresh = w.lists.take(len(row.Values))
 			clear(fresh)
 		}
-		if len(resealed) > largeRow {
+		if len(resealed) > LargeRow {
 			fresh[i], w.resealed = resealed, nil
 		} else {
 			fresh[i] = w.bytes.clone(resealed)
@@ -94,6 +100,7 @@ func (w *worker) resealRow(table Table, row Row) error {
 	}
 	if fresh != nil {
 		w.changes = append(w.changes, Change{Row: w.keepRow(row), New: fresh})
+		w.kept += rowOverhead
 	}
 	return nil
 }
@@ -111,7 +118,7 @@ func (w *worker) resealValue(table Table, column Column, row Row, text []byte) (
 	}
 	// ErrAuthentication is about the old ciphertext. A new one that does not open again is
 	// ErrReopen, which ends the run.
-	if len(text) > largeRow {
+	if len(text) > LargeRow {
 		w.resealed = nil // the resealer then hands its own over
 	}
 	w.resealed, err = w.resealer.Reseal(w.resealed[:0], c)
@@ -125,6 +132,19 @@ func (w *worker) resealValue(table Table, column Column, row Row, text []byte) (
 		return nil, w.setAsideValue(table, column, row, text, errTooLong)
 	}
 	return w.resealed, nil
+}
+
+// setAsideRow lists the values of a row that does not fit into memory.
+func (w *worker) setAsideRow(table Table, row Row) error {
+	for i, size := range row.TooLarge {
+		if size < 0 {
+			continue
+		}
+		if err := w.setAsideValue(table, table.Columns[i], row, nil, tooLarge(table, row)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var errTooLong = errors.New("sealed again, the value would not fit the column")
@@ -159,7 +179,7 @@ func (w *worker) keepRow(row Row) Row {
 
 // lockLarge waits, if a row is large, until no other worker has one.
 func (w *worker) lockLarge(row Row) {
-	if w.large || row.size() <= largeRow {
+	if w.large || !row.IsLarge() {
 		return
 	}
 	w.run.large.Lock()

@@ -84,6 +84,13 @@ func (r *Resealer) Reseal(dst []byte, c Ciphertext) ([]byte, error) {
 	return append(dst, r.text...), nil
 }
 
+// Wipe overwrites the plaintext that is left of the last value, and lets go of memory that is too much
+// to be kept. The results of Parse and Open are not valid any more.
+func (r *Resealer) Wipe() {
+	r.wipe()
+	keepSmall(&r.inputParser.decoded)
+}
+
 func (r *Resealer) open(c Ciphertext) ([]byte, error) {
 	plaintext, err := r.ring.open(r.opened[:0], c)
 	if err != nil {
@@ -99,15 +106,22 @@ func (r *Resealer) seal(plaintext []byte) error {
 	if err != nil {
 		return err
 	}
-	r.sealed = slices.Grow(r.sealed[:0], len(plaintext)+TagSize)
+	r.sealed = slices.Grow(r.sealed[:0], len(plaintext)+TagSize+spareForProof)
 	made, err := r.ring.seal(r.sealed, iv, plaintext)
 	if err != nil {
 		return err
 	}
 	r.text = made.Append(r.text[:0])
-	keepSmall(&r.sealed)
+	if cap(r.sealed) > keptBytes {
+		// The proof decodes the text into the same memory, and opens it there.
+		r.outputParser.decoded, r.sealed = r.sealed[:0], nil
+	}
 	return nil
 }
+
+// spareForProof is how much longer than a sealed plaintext and its tag the memory is in which the
+// proof of a large one decodes it, opens it, and has its tag a second time.
+const spareForProof = IVSize + TagSize + 2*wordSize
 
 // prove parses r.text as any other program would, opens it, and compares the plaintexts.
 func (r *Resealer) prove(plaintext []byte) error {
@@ -118,7 +132,7 @@ func (r *Resealer) prove(plaintext []byte) error {
 	if made.Normalised || made.Format != Versioned || made.Version != r.ring.current {
 		return fmt.Errorf("%w: it is not in the form that OCMT writes", ErrReopen)
 	}
-	reopened, err := r.proof.open(r.reopened[:0], made)
+	reopened, err := r.reopen(made)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrReopen, err)
 	}
@@ -127,6 +141,20 @@ func (r *Resealer) prove(plaintext []byte) error {
 		return ErrReopen
 	}
 	return nil
+}
+
+// reopen opens a value that outputParser has just parsed. A large one is opened where it lies.
+func (r *Resealer) reopen(made Ciphertext) ([]byte, error) {
+	start := len(r.outputParser.decoded) - len(made.Body)
+	if len(made.Body) <= keptBytes || start != IVSize+TagSize {
+		return r.proof.open(r.reopened[:0], made)
+	}
+	whole := append(r.outputParser.decoded, made.Tag...)
+	plaintext, err := r.proof(made.IV).Open(whole[start:start], made.IV, whole[start:], nil)
+	if err != nil {
+		return nil, ErrAuthentication
+	}
+	return plaintext, nil
 }
 
 // wipe overwrites the plaintext of the previous value, and leaves the buffers empty.
@@ -145,7 +173,7 @@ func (r *Resealer) wipe() {
 	keepSmall(&r.outputParser.decoded)
 }
 
-// keptBytes bounds a buffer that is kept for the next value. A value of many megabytes needs six.
+// keptBytes bounds a buffer that is kept for the next value. A value of many megabytes needs four.
 const keptBytes = 4 << 20
 
 // keepSmall lets go of a buffer that is too large to be kept.

@@ -69,11 +69,7 @@ func appendArray(dst []byte, of uint32, changes []migrate.Change, value func(*mi
 		size += 4 + len(value(&changes[i]))
 	}
 	dst = slices.Grow(dst, size)
-	dst = binary.BigEndian.AppendUint32(dst, 1)
-	dst = binary.BigEndian.AppendUint32(dst, 1)
-	dst = binary.BigEndian.AppendUint32(dst, of)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(changes))) //nolint:gosec // at most a few thousand
-	dst = binary.BigEndian.AppendUint32(dst, 1)
+	dst = appendArrayHeader(dst, of, len(changes))
 	for i := range changes {
 		element := value(&changes[i])
 		if element == nil {
@@ -82,6 +78,14 @@ func appendArray(dst []byte, of uint32, changes []migrate.Change, value func(*mi
 		}
 		dst = binary.BigEndian.AppendUint32(dst, uint32(len(element))) //nolint:gosec // a value is at most 1 GB
 		dst = append(dst, element...)
+	}
+	return dst
+}
+
+// appendArrayHeader appends what stands before the elements of an array.
+func appendArrayHeader(dst []byte, of uint32, elements int) []byte {
+	for _, field := range []uint32{1, 1, of, uint32(elements), 1} { //nolint:gosec // at most a few thousand
+		dst = binary.BigEndian.AppendUint32(dst, field)
 	}
 	return dst
 }

@@ -176,6 +176,9 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	if table.Leaves, err = describeLeaves(ctx, conn, oid, kind == "p", table); err != nil {
 		return true, nil, err
 	}
+	if table.OutOfLine, err = readOutOfLine(ctx, conn, oid); err != nil {
+		return true, nil, err
+	}
 	if table.ByKey, err = readsInOrder(ctx, conn, table); err != nil {
 		return true, nil, err
 	}
@@ -309,6 +312,16 @@ func describeLeaves(ctx context.Context, conn *pgconn.PgConn, oid string, partit
 		}
 	}
 	return leaves, nil
+}
+
+// readOutOfLine returns how many bytes the server keeps apart from the rows of a table, and of its
+// partitions and heirs.
+func readOutOfLine(ctx context.Context, conn *pgconn.PgConn, oid string) (int64, error) {
+	rows, err := postgres.QueryRows(ctx, conn, "select coalesce(sum(pg_relation_size(reltoastrelid)), 0) from pg_class where oid in ("+postgres.TreeOf("$1::oid")+")", oid)
+	if err != nil {
+		return 0, err
+	}
+	return postgres.ParseNumber(rows[0][0]), nil
 }
 
 // readsByPages asks the server's planner whether it reads page ranges: PostgreSQL 14 and later

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
 )
 
 // sendPipeline sends all batches at once. Each is a transaction that ends with a
@@ -23,21 +25,26 @@ func (c *Conn) sendPipeline(ctx context.Context, table migrate.Table, batches []
 	if err := c.encodePipeline(table, batches); err != nil {
 		return err
 	}
+	if cap(c.wire) > keptBuffer {
+		defer func() { c.wire = nil }()
+	}
+	return c.exchange(ctx, net.Buffers{c.wire}, func() (failed error, broken bool) { return c.receiveOutcomes(ctx, outcomes) })
+}
+
+// exchange sends messages, and receives the answers meanwhile: the server may send more than the
+// buffers between it and here can hold, notices above all, and then reads nothing more until that
+// is read. receive returns the error of a statement, or that the connection is broken.
+func (c *Conn) exchange(ctx context.Context, messages net.Buffers, receive func() (failed error, broken bool)) error {
 	if err := c.PgConn().SyncConn(ctx); err != nil {
 		c.SetUnfit()
 		return err
 	}
-	// The server may send more than the buffers between it and here can hold, notices above
-	// all. It then reads nothing more until that is read.
 	conn, sent := c.PgConn().Conn(), make(chan error, 1)
 	go func() {
-		_, err := conn.Write(c.wire)
+		_, err := messages.WriteTo(conn)
 		sent <- err
 	}()
-	failed, broken := c.receiveOutcomes(ctx, outcomes)
-	if cap(c.wire) > keptBuffer {
-		defer func() { c.wire = nil }()
-	}
+	failed, broken := receive()
 	if broken {
 		c.SetUnfit()
 		_ = conn.Close() // what was sent and received is not known
@@ -76,7 +83,7 @@ func (c *Conn) encodePipeline(table migrate.Table, batches []migrate.Batch) (err
 // goes on with the next, so each answer is read. It reports whether the connection broke.
 func (c *Conn) receiveOutcomes(ctx context.Context, outcomes []migrate.Outcome) (failed error, broken bool) {
 	for i := range outcomes {
-		written, err := c.receiveOutcome(ctx)
+		written, _, err := c.receiveOutcome(ctx)
 		var answer *pgconn.PgError
 		if err != nil && !errors.As(err, &answer) {
 			return err, true
@@ -89,23 +96,25 @@ func (c *Conn) receiveOutcomes(ctx context.Context, outcomes []migrate.Outcome) 
 }
 
 // receiveOutcome reads the answers up to the synchronization of a batch: how many rows its
-// last statement wrote, or the error that rolled it back.
-func (c *Conn) receiveOutcome(ctx context.Context) (written int64, failed error) {
+// last statement wrote, the number that it returned, or the error that rolled it back.
+func (c *Conn) receiveOutcome(ctx context.Context) (written, number int64, failed error) {
 	for {
 		message, err := c.PgConn().ReceiveMessage(ctx)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		switch message := message.(type) {
 		case *pgproto3.CommandComplete:
 			written = pgconn.NewCommandTag(string(message.CommandTag)).RowsAffected()
+		case *pgproto3.DataRow:
+			number = postgres.ParseNumber(string(message.Values[0]))
 		case *pgproto3.ErrorResponse:
 			failed = pgconn.ErrorResponseToPgError(message)
 		case *pgproto3.ReadyForQuery:
 			if failed != nil {
-				return 0, failed
+				return 0, 0, failed
 			}
-			return written, nil
+			return written, number, nil
 		}
 	}
 }

@@ -38,6 +38,9 @@ func (c *Conn) Scan(ctx context.Context, table migrate.Table, scope migrate.Scop
 	if scope.WrittenBefore != nil {
 		where = postgres.WrittenBy("t.xmin", ">", *scope.WrittenBefore) + " and (" + where + ")"
 	}
+	if limit := sizeLimit(table, scope.Size); limit != "" {
+		where = limit + " and (" + where + ")"
+	}
 	sql := "select " + keyAndValues(table) + " from " + from + " t where " + where
 	// Cancelling the context stops a long result in the middle.
 	ctx, cancel := context.WithCancel(ctx)
@@ -48,7 +51,11 @@ func (c *Conn) Scan(ctx context.Context, table migrate.Table, scope migrate.Scop
 	rows := c.PgConn().ExecParams(ctx, sql, params, nil, binaryForm, binaryForm)
 	for rows.NextRow() {
 		values := rows.Values()
-		if err := visit(migrate.Row{Key: values[0], Values: values[1:]}); err != nil {
+		row, err := rowOf(table, values)
+		if err == nil {
+			err = visit(row)
+		}
+		if err != nil {
 			cancel()
 			_, _ = rows.Close()
 			return err
@@ -71,15 +78,24 @@ func (c *Conn) ReadPages(ctx context.Context, table migrate.Table, pages migrate
 	if pages.After != nil {
 		from, compare = pages.After, ">"
 	}
+	pending := isPending(table, pendingFor)
+	if limit := sizeLimit(table, migrate.SmallRows); limit != "" {
+		pending = limit + " and (" + pending + ")"
+	}
 	sql := "select t.ctid, " + keyAndValues(table) + " from only " + postgres.Quote(pages.Leaf.Schema, pages.Leaf.Name) +
-		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + isPending(table, pendingFor) + ") limit $3::bigint"
+		" t where t.ctid " + compare + " $1::tid and t.ctid < $2::tid and (" + pending + ") limit $3::bigint"
 	params := [][]byte{from, pageStart(pages.To), binary.BigEndian.AppendUint64(nil, uint64(pages.Limit))} //nolint:gosec // not negative
 	rows, err := c.query(ctx, sql, params)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", table, explainError(err))
 	}
 	return c.visitAll(ctx, table, rows, func(values [][]byte) error {
-		return visit(migrate.Row{Page: pageOf(values[0]), TID: values[0], Key: values[1], Values: values[2:]})
+		row, err := rowOf(table, values[1:])
+		if err != nil {
+			return err
+		}
+		row.Page, row.TID = pageOf(values[0]), values[0]
+		return visit(row)
 	})
 }
 
@@ -137,7 +153,14 @@ func keyAndValues(table migrate.Table) string {
 		b.WriteString("::text")
 	}
 	for _, column := range table.Columns {
-		b.WriteString(", t." + postgres.Quote(column.Name) + "::text")
+		value := "t." + postgres.Quote(column.Name) + "::text"
+		if table.MostBytes > 0 {
+			value = "case when " + rowBytes(table) + " <= " + strconv.FormatInt(table.MostBytes, 10) + " then " + value + " end"
+		}
+		b.WriteString(", " + value)
+	}
+	if table.MostBytes > 0 {
+		b.WriteString(", case when " + rowBytes(table) + " > " + strconv.FormatInt(table.MostBytes, 10) + " then " + valueSizes(table) + " end")
 	}
 	return b.String()
 }

@@ -25,7 +25,7 @@ func (c *Conn) ReadKeys(ctx context.Context, table migrate.Table, after []byte, 
 		return fmt.Errorf("reading %s: %w", table, explainError(err))
 	}
 	return c.visitAll(ctx, table, rows, func(values [][]byte) error {
-		return visit(migrate.Row{Key: values[0], Values: values[1:]})
+		return visit(migrate.Row{Key: values[0], Values: values[1:]}) // a large row has no values
 	})
 }
 
@@ -51,8 +51,12 @@ func nextKeysSQL(table migrate.Table, more bool, pendingFor int) string {
 		names = append(names, "t."+postgres.Quote(column.Name))
 		values = append(values, "case when t.ocmt_pending then t."+postgres.Quote(column.Name)+"::text end")
 	}
+	pending := isPending(table, pendingFor)
+	if limit := sizeLimit(table, migrate.SmallRows); limit != "" {
+		pending = limit + " and (" + pending + ")"
+	}
 	return fmt.Sprintf("select %s from (select %s, (%s) as ocmt_pending from %s t %sorder by %s limit $1::bigint) t",
-		strings.Join(values, ", "), strings.Join(names, ", "), isPending(table, pendingFor), postgres.Quote(table.Schema, table.Name), where, key)
+		strings.Join(values, ", "), strings.Join(names, ", "), pending, postgres.Quote(table.Schema, table.Name), where, key)
 }
 
 // queryInOrder sends a statement whose plan must read an index in its order. Behind a pool its

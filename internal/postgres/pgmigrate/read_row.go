@@ -25,8 +25,9 @@ func (s *Store) ReadRow(ctx context.Context, table migrate.Table, key string) (r
 		if result.Err != nil || len(result.Rows) == 0 {
 			return explainError(result.Err)
 		}
-		row, there = migrate.Row{Key: result.Rows[0][0], Values: result.Rows[0][1:]}, true
-		return nil
+		there = true
+		row, err = rowOf(table, result.Rows[0])
+		return err
 	})
 	if err != nil {
 		return row, false, fmt.Errorf("reading a row of %s: %w", table, err)

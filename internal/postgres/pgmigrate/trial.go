@@ -40,19 +40,30 @@ func (s *Store) TryWrite(ctx context.Context, table migrate.Table, change migrat
 
 // writeInside writes a batch in the transaction that is open, and looks at what it wrote.
 func (c *Conn) writeInside(ctx context.Context, table migrate.Table, batch migrate.Batch) (written int64, err error) {
-	results, err := c.execute(ctx, table, batch)
+	if written, err = c.execute(ctx, table, batch); err != nil {
+		return 0, err
+	}
+	seen, err := c.countWritten(ctx, table, batch)
 	if err != nil {
 		return 0, err
 	}
-	written = results[len(results)-1].CommandTag.RowsAffected()
+	if seen < written {
+		return 0, migrate.ErrChangedOnWrite
+	}
+	return written, nil
+}
+
+// countWritten counts the rows of a batch that contain what was written.
+func (c *Conn) countWritten(ctx context.Context, table migrate.Table, batch migrate.Batch) (int64, error) {
+	if hasLargeRow([]migrate.Batch{batch}) {
+		_, seen, err := c.sendLarge(ctx, []largeStatement{{countWrittenSQL(table), piecesOf(table, false, batch.Changes)}})
+		return seen, err
+	}
 	check := c.PgConn().ExecParams(ctx, countWrittenSQL(table), c.encodeChanges(table, false, batch.Changes), nil, binaryForm, nil).Read()
 	if check.Err != nil {
 		return 0, check.Err
 	}
-	if postgres.ParseNumber(string(check.Rows[0][0])) < written {
-		return 0, migrate.ErrChangedOnWrite
-	}
-	return written, nil
+	return postgres.ParseNumber(string(check.Rows[0][0])), nil
 }
 
 // explainRefusal says why the server refuses to write a row, and what ends that.

@@ -33,7 +33,7 @@ func (c *Conn) Write(ctx context.Context, table migrate.Table, batches []migrate
 	switch {
 	case table.Triggers:
 		write = c.writeChecked
-	case c.IsDirect():
+	case c.IsDirect() && !hasLargeRow(batches):
 		write = c.writeDirect
 	}
 	outcomes := make([]migrate.Outcome, len(batches))
@@ -88,11 +88,7 @@ func (c *Conn) statements(table migrate.Table, batch migrate.Batch) []statement 
 // transaction, so each one makes its own settings.
 func (c *Conn) writePooled(ctx context.Context, table migrate.Table, batches []migrate.Batch, outcomes []migrate.Outcome) error {
 	for i := range batches {
-		results, err := c.execute(ctx, table, batches[i])
-		var written int64
-		if err == nil {
-			written = results[len(results)-1].CommandTag.RowsAffected()
-		}
+		written, err := c.execute(ctx, table, batches[i])
 		if err := recordOutcome(&outcomes[i], written, err); err != nil {
 			return err
 		}
@@ -101,15 +97,22 @@ func (c *Conn) writePooled(ctx context.Context, table migrate.Table, batches []m
 }
 
 // execute sends the statements of a batch, behind the settings for writing, in one round
-// trip.
-func (c *Conn) execute(ctx context.Context, table migrate.Table, batch migrate.Batch) ([]*pgconn.Result, error) {
+// trip. It returns how many rows the last one wrote.
+func (c *Conn) execute(ctx context.Context, table migrate.Table, batch migrate.Batch) (written int64, err error) {
+	if hasLargeRow([]migrate.Batch{batch}) {
+		return c.executeLarge(ctx, table, batch)
+	}
 	defer c.dropLargeArrays()
 	sent := &pgconn.Batch{}
 	sent.ExecParams(c.WriteSettings(true), nil, nil, nil, nil)
 	for _, one := range c.statements(table, batch) {
 		sent.ExecParams(one.sql, one.params, nil, binaryForm, nil)
 	}
-	return c.PgConn().ExecBatch(ctx, sent).ReadAll()
+	results, err := c.PgConn().ExecBatch(ctx, sent).ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	return results[len(results)-1].CommandTag.RowsAffected(), nil
 }
 
 // writeDirect makes one round trip for all batches.
