@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"github.com/ocmt/ocmt/internal/cli"
 	"github.com/ocmt/ocmt/internal/procsec"
@@ -13,6 +14,7 @@ import (
 var version string
 
 func main() {
+	debug.SetTraceback("none") // what the runtime itself throws shows no arguments: they could be a key
 	memory := procsec.LimitMemory(os.Getenv)
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps(version, memory)))
 }

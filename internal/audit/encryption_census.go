@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/ivset"
 )
@@ -122,7 +122,7 @@ func (s EncryptionSource) readAll(ctx context.Context, census *valueCensus, coll
 // readTable reads a table in one goroutine and looks at its values in several.
 func (s EncryptionSource) readTable(ctx context.Context, workers []*valueWorker, table ValueTable, first int) error {
 	queue := newValueQueue(len(workers))
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := crash.WithContext(ctx)
 	group.Go(func() error { return queue.fill(ctx, s.reader, table) })
 	for _, worker := range workers {
 		group.Go(func() error {

@@ -81,8 +81,12 @@ func withAccount(environ []string) []string {
 }
 
 // notify asks for the signals that end a command in order: also those of a terminal, or of an output,
-// that is closed.
+// that is closed. A hang-up stays ignored where it is.
 func notify(signals chan<- os.Signal) func() {
-	signal.Notify(signals, append([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}, outputSignals...)...)
+	asked := append([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}, outputSignals...)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it; a shell makes its background jobs ignore others
+		asked = append(asked, syscall.SIGHUP)
+	}
+	signal.Notify(signals, asked...)
 	return func() { signal.Stop(signals) }
 }

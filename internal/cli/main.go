@@ -8,10 +8,11 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// Main runs one command and returns the exit code of the process.
+// Main runs one command and returns the exit code of the process. A panic in any goroutine of the program
+// ends the command as an error does.
 func Main(ctx context.Context, args []string, deps Deps) int {
-	ctx, stop, release := watchSignals(ctx, deps.Notify)
-	defer release()
+	ctx, stop, cancel := watchSignals(ctx, deps.Notify)
+	defer cancel(context.Canceled)
 	output := &closableOutput{Writer: deps.Streams.Out}
 	deps.Streams.Out = output
 	app := &App{deps: deps, stop: stop}
@@ -21,22 +22,28 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 			app.printer.Warn("the memory of this process is not protected: %v", err)
 		}
 	}
-	root := newRootCommand(app)
+	err := app.runGuarded(cancel, func() error { return app.execute(ctx, args) })
+	if err != nil {
+		return int(app.printer.Fail(app.explainFault(explain(err), err)))
+	}
+	if output.closed.Load() {
+		return int(ui.ExitInterrupted)
+	}
+	return int(ui.ExitDone)
+}
+
+// execute runs the command of the arguments.
+func (a *App) execute(ctx context.Context, args []string) error {
+	root := newRootCommand(a)
 	root.SetArgs(args)
 	err := findMisspelt(root, args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
 	if err == nil {
-		err = app.printer.Err()
+		err = a.printer.Err()
 	}
-	if err != nil {
-		return int(app.printer.Fail(explain(err)))
-	}
-	if output.closed.Load() {
-		return int(ui.ExitInterrupted)
-	}
-	return int(ui.ExitDone)
+	return err
 }
 
 // asksForJSON reports whether errors are to be JSON that occur before the settings are read.

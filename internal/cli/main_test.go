@@ -255,7 +255,7 @@ func TestSignals(t *testing.T) {
 		signals = c
 		return func() { close(released) }
 	})
-	defer release()
+	defer release(context.Canceled)
 	soft, cancel := stop.Context(ctx)
 	defer cancel()
 	if stop.Requested() {
@@ -265,6 +265,9 @@ func TestSignals(t *testing.T) {
 	wait(t, soft.Done())
 	if !stop.Requested() || ctx.Err() != nil || !errors.Is(context.Cause(soft), ui.ErrInterrupted) {
 		t.Errorf("after one: requested %v, hard %v, cause %v", stop.Requested(), ctx.Err(), context.Cause(soft))
+	}
+	if reason := stop.Reason(); reason != "ended by SIGTERM" {
+		t.Errorf("the record says %q", reason)
 	}
 	signals <- os.Interrupt
 	wait(t, ctx.Done())

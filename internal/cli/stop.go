@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"os"
+	"sync/atomic"
 
+	"github.com/ocmt/ocmt/internal/crash"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -12,19 +14,32 @@ import (
 // ui.ErrInterrupted. The second cancels the command's context.
 type Stop struct {
 	Graceful <-chan struct{}
+	signal   *atomic.Value // the os.Signal that asked first
+}
+
+// Reason says what ended the command, for a record; "" where nothing has asked it to.
+func (s Stop) Reason() string {
+	if s.signal == nil {
+		return ""
+	}
+	asked, is := s.signal.Load().(signalText)
+	if !is {
+		return ""
+	}
+	return "ended by " + signalName(asked.Signal)
 }
 
 // Context returns a context that the first request ends, for work that can end at any
 // moment. Its cause is ui.ErrInterrupted.
 func (s Stop) Context(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
+	crash.Go(func() {
 		select {
 		case <-s.Graceful:
 			cancel(ui.ErrInterrupted)
 		case <-ctx.Done():
 		}
-	}()
+	})
 	return ctx, func() { cancel(context.Canceled) }
 }
 
@@ -40,25 +55,43 @@ func (s Stop) Requested() bool {
 
 // watchSignals turns signals into a Stop and a context. After the second signal the system
 // handles signals again, so that a third one ends the process even if something hangs.
-func watchSignals(parent context.Context, notify func(chan<- os.Signal) func()) (context.Context, Stop, func()) {
+func watchSignals(parent context.Context, notify func(chan<- os.Signal) func()) (context.Context, Stop, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	graceful := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	release := notify(signals)
-	go func() {
+	asked := &atomic.Value{}
+	crash.Go(func() {
 		defer release()
 		for requested := false; ; requested = true {
+			var one os.Signal
 			select {
 			case <-ctx.Done():
 				return
-			case <-signals:
+			case one = <-signals:
 			}
 			if requested {
 				cancel(ui.ErrInterrupted)
 				return
 			}
+			asked.Store(signalText{one})
 			close(graceful)
 		}
-	}()
-	return ctx, Stop{Graceful: graceful}, func() { cancel(context.Canceled) }
+	})
+	return ctx, Stop{Graceful: graceful, signal: asked}, cancel
+}
+
+// signalText is an os.Signal in a form that an atomic.Value takes whatever its type is.
+type signalText struct{ os.Signal }
+
+// signalNames has the signals that end a command by the texts that every system has for them.
+var signalNames = map[string]string{"interrupt": "SIGINT", "terminated": "SIGTERM", "hangup": "SIGHUP", "quit": "SIGQUIT",
+	"broken pipe": "SIGPIPE, a closed output"}
+
+// signalName returns the name of a signal.
+func signalName(signal os.Signal) string {
+	if name := signalNames[signal.String()]; name != "" {
+		return name
+	}
+	return signal.String()
 }

@@ -172,7 +172,7 @@ func (e *engine) close() { e.db.Close() }
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Held: true, Tables: e.db.tables, Holders: e.db.tables, Replication: e.db.tables,
 		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To, e.app.warnMalformedOrders), Ring: e.ring, Random: e.app.deps.Random,
-		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful}
+		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful, StopReason: e.app.stop.Reason}
 }
 
 // plan makes the plan, with progress, and compares it with an earlier one where the

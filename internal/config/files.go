@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/crash"
 )
 
 // maxFile is the most bytes that are read from a settings file. A real one has a few
@@ -35,7 +37,7 @@ func newFileReader(ctx context.Context, dir string, timeout time.Duration) fileR
 		defer cancel()
 		// The system offers no way to end an open of a pipe, so it goes on alone.
 		read := make(chan contents, 1)
-		go func() { read <- readContents(full) }()
+		crash.Go(func() { read <- readContents(full) })
 		select {
 		case found := <-read:
 			return found.check(path)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -64,7 +64,7 @@ func (r *relationSearch) lookAtAll(ctx context.Context, size Size) error {
 		queue <- chunk
 	}
 	close(queue)
-	group, working := errgroup.WithContext(ctx)
+	group, working := crash.WithContext(ctx)
 	for _, searcher := range r.searchers[:min(len(r.searchers), len(chunks))] {
 		group.Go(func() error {
 			for chunk := range queue {

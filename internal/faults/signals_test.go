@@ -20,7 +20,7 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			run.ends(130, "run the same command again")
-			if n := d.number("select count(*) from encryption_migrations where status = 'interrupted' and completed_at is not null and error_message <> ''"); n != 1 {
+			if n := d.number("select count(*) from encryption_migrations where status = 'interrupted' and completed_at is not null and error_message like 'ended by SIG" + name + "%'"); n != 1 {
 				t.Errorf("%d entries of the record say that the run was interrupted", n)
 			}
 			d.goOn()

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/ocmt/ocmt/internal/crash"
+
 	"github.com/ocmt/ocmt/internal/leak"
 )
 
@@ -59,7 +61,7 @@ func (r *Repository) Scan(ctx context.Context) (*Scan, error) {
 	}
 	// The walk that looks for gaps needs a fraction of the time, and runs beside the search.
 	gaps := make(chan []error, 1)
-	go func() { gaps <- r.findGaps(ctx) }()
+	crash.Go(func() { gaps <- r.findGaps(ctx) })
 	limited, cancel := r.searching(ctx)
 	defer cancel()
 	s, complaint, err := r.searchObjects(limited)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/ocmt/ocmt/internal/crash"
 )
 
 // searchers is how many git read objects at once. Inflating is most of the work: with one, a second
@@ -29,14 +31,14 @@ func (r *Repository) searchObjects(ctx context.Context) (all *scanner, complaint
 	}
 	shares, outcomes := make(chan []byte), make(chan outcome)
 	for range searchers {
-		go func() {
+		crash.Go(func() {
 			s := newScanner(r.matcher)
 			complaint, err := r.stream(ctx, r.Dir, &shareReader{shares: shares}, smallMemory, s.readAll, "cat-file", "--batch", "--buffer")
 			if err != nil {
 				cancel() // the others would wait for what is no longer listed
 			}
 			outcomes <- outcome{s, complaint, err}
-		}()
+		})
 	}
 	complaint, err = r.stream(ctx, r.Dir, nil, smallMemory, func(out io.Reader) error { return divide(ctx, out, shares) },
 		"cat-file", "--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")

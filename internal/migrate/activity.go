@@ -3,6 +3,8 @@ package migrate
 import (
 	"context"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/crash"
 )
 
 // activityPeriod is how often the active connections of others are counted.
@@ -14,10 +16,10 @@ func (p *Pacing) WatchActivity(ctx context.Context, counter ActivityCounter) (st
 	ctx, cancel := context.WithCancel(ctx)
 	watcher := &activityWatcher{pacing: p, counter: counter}
 	ended := make(chan struct{})
-	go func() {
+	crash.Go(func() {
 		defer close(ended)
 		doEvery(ctx, activityPeriod, watcher.count)
-	}()
+	})
 	return func() {
 		cancel()
 		<-ended

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -136,7 +136,7 @@ func countTables(ctx context.Context, sources PlanSources, ring *crypto.Keyring,
 		return nil, err
 	}
 	defer first.Close(context.WithoutCancel(ctx))
-	group, working := errgroup.WithContext(ctx)
+	group, working := crash.WithContext(ctx)
 	group.Go(func() error {
 		return counters[0].countQueue(working, first, queue, func() bool { return true })
 	})

@@ -3,7 +3,7 @@ package migrate
 import (
 	"context"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -38,7 +38,7 @@ const skipLockedUntil = 2
 func (r *run) movePending(ctx context.Context, table Table, reading Reader, writing Conn) error {
 	batches := make(chan []Change, 1)
 	_, pass := r.currentPhase()
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := crash.WithContext(ctx)
 	group.Go(func() error {
 		writer := &worker{run: r, share: shareOf(1), conn: writing, writer: r.retryConflicts(r.writer(writing))}
 		return writer.writePending(ctx, table, batches, pass <= skipLockedUntil)

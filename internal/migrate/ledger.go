@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -111,7 +112,7 @@ func (r *run) ledgerOutcome(result *Result, failure error) LedgerOutcome {
 		case failure != nil && ended.Moved >= column.Values && setAside[column.Place] == 0:
 			ended.Status = RunCompleted
 		case failure != nil:
-			ended.Reason = failure.Error()
+			ended.Reason = r.explainEnd(failure)
 		default:
 			ended.Status, ended.Reason = r.columnStatus(left[column.Place], setAside[column.Place])
 		}
@@ -125,6 +126,16 @@ func (r *run) ledgerOutcome(result *Result, failure error) LedgerOutcome {
 		}
 	}
 	return outcome
+}
+
+// explainEnd says why the run was cut off.
+func (r *run) explainEnd(failure error) string {
+	if r.StopReason != nil && (errors.Is(failure, ErrStopped) || errors.Is(failure, context.Canceled)) {
+		if reason := r.StopReason(); reason != "" {
+			return reason
+		}
+	}
+	return failure.Error()
 }
 
 // columnStatus says how a run that was not cut off ended in a column.

@@ -6,7 +6,7 @@ import (
 	"io"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
@@ -81,7 +81,7 @@ func MakePlan(ctx context.Context, sources PlanSources, ring *crypto.Keyring, re
 	sources.Conns = sources.Pacing.PaceConns(sources.Conns)
 	planner := &planner{sources: sources, ring: ring, reporter: reporter, plan: &Plan{Request: request}}
 	var discovery *discover.Report
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := crash.WithContext(ctx)
 	group.Go(func() (err error) {
 		discovery, err = planner.search(ctx)
 		return err
@@ -182,7 +182,7 @@ func (p *planner) countValues(outer context.Context) error {
 	var recordedKeys map[int]string
 	var recordedValues map[Place]int64
 	var counted *counter
-	group, ctx := errgroup.WithContext(outer)
+	group, ctx := crash.WithContext(outer)
 	group.Go(func() (err error) {
 		if survey, unaudited, err = p.survey(ctx); err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/ocmt/ocmt/internal/crash"
+
 	"golang.org/x/time/rate"
 )
 
@@ -41,13 +43,13 @@ func (l *rowLimit) rate() int { return int(l.perSec.Load()) }
 func (l *rowLimit) wait(ctx context.Context, rows int, stop <-chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() {
+	crash.Go(func() {
 		select {
 		case <-stop:
 			cancel(ErrStopped)
 		case <-ctx.Done():
 		}
-	}()
+	})
 	for rows > 0 && l.rate() > 0 {
 		some := min(rows, max(1, l.limiter.Burst()))
 		if err := l.limiter.WaitN(ctx, some); err != nil {

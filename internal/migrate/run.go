@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -30,6 +30,7 @@ type Runner struct {
 	Clock       Clock
 	Pacing      *Pacing         // holds back the work; nil for full speed
 	Stop        <-chan struct{} // closed: finish the pipelines that were sent and return ErrStopped
+	StopReason  func() string   // why Stop was closed, for the record; nil where nothing is known
 }
 
 // run is the state of one Run.
@@ -131,7 +132,7 @@ func (r *run) runWithLedger(ctx context.Context, result *Result) error {
 // entry, and cannot be steered, because it takes a moment. If a server wrote values
 // meanwhile that were moved, it makes both entries at the end.
 func (r *run) runWithoutEntry(ctx context.Context, result *Result) error {
-	failure := r.makeAllPasses(ctx, result)
+	failure := crash.Do(func() error { return r.makeAllPasses(ctx, result) })
 	if r.rows.Load() == 0 {
 		return r.settle(ctx, result, failure)
 	}
@@ -181,11 +182,11 @@ func (r *run) runSteered(ctx context.Context, result *Result) error {
 	steering, stopSteering := context.WithCancel(ctx)
 	c := &controller{run: r, started: r.Clock(), pace: r.Pacing.Pace()}
 	ended := make(chan struct{})
-	go func() {
+	crash.Go(func() {
 		defer close(ended)
 		c.steer(steering)
-	}()
-	err := r.makeAllPasses(ctx, result)
+	})
+	err := crash.Do(func() error { return r.makeAllPasses(ctx, result) }) // the record is closed even then
 	stopSteering()
 	<-ended
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
@@ -272,7 +273,7 @@ func (r *run) isAborted() bool {
 
 // runWorkers does work on as many connections as the request has workers.
 func (r *run) runWorkers(ctx context.Context, work func(context.Context, *worker) error) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := crash.WithContext(ctx)
 	for range r.plan.Request.Workers {
 		group.Go(func() error {
 			conn, err := r.Conns.Open(ctx)

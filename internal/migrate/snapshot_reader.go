@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -149,7 +149,7 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	}
 	var before string
 	var read map[string][]string
-	asking, asked := errgroup.WithContext(ctx)
+	asking, asked := crash.WithContext(ctx)
 	asking.Go(func() (err error) {
 		holders, err = s.sources.Guard.Holders(asked, s.tables)
 		return err
@@ -208,7 +208,7 @@ func (s *snapshotReader) watchLocks(ctx context.Context, backend int) (watched c
 	watched, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	ticker := time.NewTicker(lockPeriod)
-	go func() {
+	crash.Go(func() {
 		defer close(ended)
 		defer ticker.Stop()
 		for {
@@ -223,7 +223,7 @@ func (s *snapshotReader) watchLocks(ctx context.Context, backend int) (watched c
 				return
 			}
 		}
-	}()
+	})
 	return watched, func() {
 		cancel(nil)
 		<-ended

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -174,7 +174,7 @@ func (v *verifier) openTables(ctx context.Context, reader Reader, tables []Table
 // openTable reads a table on one connection and opens its values with several workers.
 func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, scope Scope, workers int) error {
 	queue := newRowQueue(workers)
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := crash.WithContext(ctx)
 	group.Go(func() error { return queue.fill(ctx, reader, table, scope) })
 	for range workers {
 		group.Go(func() error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/ocmt/ocmt/internal/crash"
+
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -68,11 +70,11 @@ func (db *DB) OpenAhead(ctx context.Context) {
 	if db.limit.isSet() {
 		return
 	}
-	go func() {
+	crash.Go(func() {
 		if conn, err := db.Acquire(ctx); err == nil {
 			conn.Close(ctx)
 		}
-	}()
+	})
 }
 
 // AcquireReader takes a connection for reading: at Isolation, and without a limit on

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/crash"
+
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -109,11 +111,11 @@ func New(address string, options Options) (*DB, error) {
 // closeTimeout.
 func (db *DB) Close() {
 	closed := make(chan struct{})
-	go func() {
+	crash.Go(func() {
 		defer close(closed)
 		db.short.Close()
 		db.long.Close()
-	}()
+	})
 	select {
 	case <-closed:
 	case <-time.After(closeTimeout):

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/crash"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -47,10 +49,10 @@ func (db *DB) Lock(ctx context.Context, lost error) (held context.Context, relea
 	}
 	held, end := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
-	go func() {
+	crash.Go(func() {
 		defer close(watched)
 		watchLock(held, conn.pg, func(cause error) { end(fmt.Errorf("%w: %w", lost, ExplainError(cause))) })
-	}()
+	})
 	release = func() {
 		end(context.Canceled)
 		<-watched

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/pages"
 )
@@ -223,7 +223,7 @@ func (e *ender) sweepTable(ctx context.Context, table Table, selection Selection
 	}
 	queue := pages.NewQueue(heaps)
 	var ended atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := crash.WithContext(ctx)
 	for range max(1, e.plan.Request.Workers) {
 		group.Go(func() error {
 			worker, err := e.Database.Open(ctx)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/ocmt/ocmt/internal/crash"
 )
 
 // ErrDeclined means that the operator answered a question with no.
@@ -151,10 +153,10 @@ func (p *Printer) ask(ctx context.Context, question *prompt, read func() ([]byte
 		err  error
 	}
 	replies := make(chan reply, 1)
-	go func() {
+	crash.Go(func() {
 		text, err := read()
 		replies <- reply{text, err}
-	}()
+	})
 	select {
 	case <-ctx.Done():
 		p.closePrompt("\n")

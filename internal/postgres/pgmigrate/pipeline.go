@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 
+	"github.com/ocmt/ocmt/internal/crash"
+
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -40,10 +42,10 @@ func (c *Conn) exchange(ctx context.Context, messages net.Buffers, receive func(
 		return err
 	}
 	conn, sent := c.PgConn().Conn(), make(chan error, 1)
-	go func() {
+	crash.Go(func() {
 		_, err := messages.WriteTo(conn)
 		sent <- err
-	}()
+	})
 	failed, broken := receive()
 	if broken {
 		c.SetUnfit()

@@ -10,7 +10,8 @@ import (
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
+
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/session"
@@ -129,7 +130,7 @@ func (c *Cache) keysOf(kind session.Kind) string {
 func (c *Cache) visitKeys(ctx context.Context, pattern string, visit func(ctx context.Context, keys []string) error) error {
 	err := c.client.ForEachMaster(ctx, func(ctx context.Context, master *driver.Client) error {
 		found := make(chan []string, 1)
-		group, ctx := errgroup.WithContext(ctx)
+		group, ctx := crash.WithContext(ctx)
 		group.Go(func() error {
 			defer close(found)
 			return scanKeys(ctx, master, pattern, found)

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 
 	driver "github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
+
+	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/redis"
 	"github.com/ocmt/ocmt/internal/session"
@@ -43,7 +44,7 @@ func (c *Cache) LockEnded(ctx context.Context, servers []session.Server, mark st
 		if err != nil {
 			return err
 		}
-		group, ctx := errgroup.WithContext(ctx)
+		group, ctx := crash.WithContext(ctx)
 		group.SetLimit(lockers)
 		for _, key := range ended {
 			group.Go(func() error {
