@@ -44,6 +44,7 @@ func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 		Dir:        a.deps.Dir,
 		EnvFile:    a.globals.envFile,
 		ConfigFile: a.globals.configFile,
+		Waiting:    a.tellWaiting,
 	})
 	if err != nil {
 		return nil, err

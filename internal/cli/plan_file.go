@@ -2,7 +2,7 @@ package cli
 
 import (
 	"encoding/json"
-	"os"
+	"errors"
 
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -26,10 +26,16 @@ func (a *App) writePlan(options *planOptions, written planDocument) error {
 	return nil
 }
 
+// maxPlan is more bytes than a plan has: some kilobytes for each table.
+const maxPlan = 64 << 20
+
 // readPlan reads the outline of a plan in a file. Its errors repeat nothing of a file that is
 // no plan, because it could be any file.
 func (a *App) readPlan(name string) (*migrate.Outline, error) {
-	text, err := os.ReadFile(a.path(name))
+	text, err := a.readInput(name, maxPlan)
+	if errors.Is(err, ui.ErrInterrupted) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &ui.Error{Message: "reading the plan file " + shownName(name) + ": " + withoutPath(err).Error(), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate plan --out writes one"}}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/rotation/evidence"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -121,9 +122,12 @@ func tryFolder(folder string) error {
 	return nil
 }
 
+// maxEvidence is more bytes than the evidence about a key has.
+const maxEvidence = 64 << 20
+
 // isWritten reports whether a file is there and holds a text. The error refuses one that holds another.
 func (a *App) isWritten(name, text string) (bool, error) {
-	held, err := os.ReadFile(a.path(name))
+	held, err := files.ReadRegular(a.path(name), maxEvidence)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil

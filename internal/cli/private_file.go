@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ocmt/ocmt/internal/files"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -151,7 +152,7 @@ func syncFolder(folder string) error {
 
 // readBack compares the file with what was written.
 func readBack(path, text string) error {
-	found, err := os.ReadFile(path)
+	found, err := files.ReadRegular(path, int64(len(text)))
 	if err != nil {
 		return fmt.Errorf("reading the output file back: %w", err)
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,21 +181,12 @@ const maxNames = 16 << 20
 
 // readNames reads a file of names, one a line. Empty lines and comments with # are passed over.
 func (a *App) readNames(name string) ([]string, error) {
-	input := a.deps.Streams.In
-	if name != "-" {
-		file, err := os.Open(a.path(name))
-		if err != nil {
-			return nil, fmt.Errorf("reading the names of users: %w", err)
-		}
-		defer func() { _ = file.Close() }()
-		input = file
-	}
-	text, err := io.ReadAll(io.LimitReader(input, maxNames+1))
+	text, err := a.readInput(name, maxNames)
 	switch {
+	case errors.Is(err, errLargeInput):
+		return nil, errManyNames
 	case err != nil:
 		return nil, fmt.Errorf("reading the names of users: %w", err)
-	case len(text) > maxNames:
-		return nil, errManyNames
 	}
 	var names []string
 	for _, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
@@ -300,10 +289,13 @@ func (a *App) redisOptions(settings *config.Settings) (options redis.Options, er
 	return options, nil
 }
 
+// maxCertificates is more bytes than the certificates of every authority have.
+const maxCertificates = 16 << 20
+
 // readCertificates reads a file of certificates or of their key; of no file, nothing.
 func (a *App) readCertificates(name string) ([]byte, error) {
 	if name == "" {
 		return nil, nil
 	}
-	return os.ReadFile(a.path(name))
+	return a.readInput(name, maxCertificates)
 }

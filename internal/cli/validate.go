@@ -193,7 +193,7 @@ func (a *App) validationInput(ctx context.Context, settings *config.Settings, op
 			continue
 		}
 		ctx, cancel := a.stop.Context(ctx)
-		read, err := config.Load(ctx, config.Request{Dir: a.deps.Dir, EnvFile: string(other.file), ConfigFile: a.globals.configFile})
+		read, err := config.Load(ctx, config.Request{Dir: a.deps.Dir, EnvFile: string(other.file), ConfigFile: a.globals.configFile, Waiting: a.tellWaiting})
 		cancel()
 		if err != nil {
 			return input, err

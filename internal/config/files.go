@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,25 +26,25 @@ const defaultFileTimeout = 10 * time.Second
 // fileReader reads a settings file and returns its text and its mode.
 type fileReader func(path string) (text string, info File, err error)
 
-// newFileReader returns a fileReader for a folder: a relative path starts from dir, and errors
+// newFileReader returns a fileReader for a request: a relative path starts from its folder, and errors
 // show the path as it was given. When ctx ends, it returns the cause.
-func newFileReader(ctx context.Context, dir string, timeout time.Duration) fileReader {
+func newFileReader(ctx context.Context, request Request) fileReader {
+	dir, timeout := request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout)
 	return func(path string) (string, File, error) {
 		full := path
 		if !filepath.IsAbs(path) {
 			full = filepath.Join(dir, path)
 		}
-		ctx, cancel := context.WithTimeoutCause(ctx, timeout, errFileTimeout)
-		defer cancel()
-		// The system offers no way to end an open of a pipe, so it goes on alone.
-		read := make(chan contents, 1)
-		crash.Go(func() { read <- readContents(full) })
-		select {
-		case found := <-read:
+		var found contents
+		err := Await(ctx, timeout, func() { found = readContents(full) }, func() {
+			if request.Waiting != nil {
+				request.Waiting(path)
+			}
+		})
+		switch {
+		case err == nil:
 			return found.check(path)
-		case <-ctx.Done():
-		}
-		if err := context.Cause(ctx); !errors.Is(err, errFileTimeout) {
+		case !errors.Is(err, ErrFileTimeout):
 			return "", File{}, err
 		}
 		return "", File{}, &FileError{Path: path, Reason: fmt.Sprintf("gave nothing within %s", timeout),
@@ -51,7 +52,37 @@ func newFileReader(ctx context.Context, dir string, timeout time.Duration) fileR
 	}
 }
 
-var errFileTimeout = errors.New("the file does not answer")
+// waitingAfter is how long a file may be silent until the operator is told what is waited for.
+const waitingAfter = 2 * time.Second
+
+// Await reads a file in the background, and returns when that is done; with the cause of the context when
+// it ends before; or with ErrFileTimeout. It tells of a wait that takes longer than two seconds. After an
+// error the reading goes on alone, because the system offers no way to end an open of a pipe: what it has
+// read may not be used.
+func Await(ctx context.Context, timeout time.Duration, read, waiting func()) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, ErrFileTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	crash.Go(func() {
+		defer close(done)
+		read()
+	})
+	silent := time.NewTimer(waitingAfter)
+	defer silent.Stop()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-silent.C:
+			waiting()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// ErrFileTimeout says that a file gave nothing in time.
+var ErrFileTimeout = errors.New("it gave nothing in time")
 
 // contents is what reading a file came to.
 type contents struct {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -63,13 +62,15 @@ type Request struct {
 	EnvFile, ConfigFile string
 	// FileTimeout is how long a file may take to read; 0 for ten seconds.
 	FileTimeout time.Duration
+	// Waiting is told of a file that has given nothing for two seconds; nil where nobody listens.
+	Waiting func(path string)
 }
 
 // Load reads every setting once. Its errors are *FileError, *InvalidError, or
 // wrap one of them, or the cause of ctx; none holds a value.
 func Load(ctx context.Context, request Request) (*Settings, error) {
 	r := &resolver{
-		read:      newFileReader(ctx, request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout)),
+		read:      newFileReader(ctx, request),
 		dir:       request.Dir,
 		flags:     request.Flags,
 		flagNames: request.FlagNames,
@@ -93,7 +94,7 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 	}
 	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
 	// What is looked up later is read when ctx may have ended, because its caller ends it with Load.
-	r.read = newFileReader(context.WithoutCancel(ctx), request.Dir, cmp.Or(request.FileTimeout, defaultFileTimeout))
+	r.read = newFileReader(context.WithoutCancel(ctx), request)
 	settings.resolve, settings.inEnvFile = r.find, r.findInEnvFile
 	settings.filesRead = func() []File { return slices.Clone(r.files) }
 	if r.envFile != nil {

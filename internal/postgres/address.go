@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"regexp"
@@ -149,11 +150,30 @@ func checkFiles(values url.Values, name func(parameter string) string) error {
 		if path == "" || path == "system" {
 			continue
 		}
-		if _, err := os.ReadFile(path); err != nil {
-			return &AddressError{name(parameter), fmt.Sprintf("the file %s cannot be read: %v", path, errors.Unwrap(err))}
+		if err := checkFile(path); err != nil {
+			return &AddressError{name(parameter), fmt.Sprintf("the file %s cannot be read: %v", path, err)}
 		}
 	}
 	return nil
+}
+
+// checkFile refuses a file that cannot be read, or is none: the driver would wait for a pipe for ever.
+func checkFile(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return errors.New("it is no plain file")
+	}
+	if err == nil {
+		var file *os.File
+		if file, err = os.Open(path); err == nil { //nolint:gosec // the operator names it
+			return file.Close()
+		}
+	}
+	var about *fs.PathError
+	if errors.As(err, &about) {
+		return about.Err
+	}
+	return err
 }
 
 // checkParameters refuses values that pgx could not read, so that the message names what is at
