@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -44,9 +45,7 @@ func (e *engine) lookAround(ctx context.Context, plan *migrate.Plan) (*overview,
 	if found.Server, found.Account, err = e.db.Server(ctx); err != nil {
 		return nil, err
 	}
-	if others, err := e.db.LookAtOthers(ctx); err == nil && others.Hidden == 0 {
-		found.Others = &others.AtWork
-	}
+	found.Others = countAtWork(ctx, e.db.DB)
 	return found, nil
 }
 
@@ -65,20 +64,48 @@ func pendingVersions(plan *migrate.Plan) (versions []int) {
 
 // String says where and what, in two sentences and the figures.
 func (o *overview) String() string {
-	text := fmt.Sprintf("Database %s at %s as %s. %s. ", ui.Clean(o.Database), ui.Clean(o.Server), ui.Clean(o.Account), o.keysText())
+	text := fmt.Sprintf("Database %s. %s. ", placeText(o.Database, o.Server, o.Account), o.keysText())
 	if o.Pending == 0 {
 		text += "0 values to move"
 	} else {
 		text += fmt.Sprintf("%s in %s, about %s MiB of WAL, %s", ui.Count(o.Pending, "value", "values"), ui.Count(o.Rows, "row", "rows"),
 			ui.Number((o.WALBytes+1<<20-1)>>20), o.timeText())
 	}
+	return text + "; " + othersText(o.Others) + "."
+}
+
+// placeText names a database, its server and the account there.
+func placeText(database, server, account string) string {
+	return fmt.Sprintf("%s at %s as %s", ui.Clean(database), ui.Clean(server), ui.Clean(account))
+}
+
+// othersText says how many other connections are at work; nil where that cannot be seen.
+func othersText(others *int) string {
 	switch {
-	case o.Others == nil:
-		return text + "; other connections cannot be seen."
-	case *o.Others == 0:
-		return text + "; no other connection at work."
+	case others == nil:
+		return "other connections cannot be seen"
+	case *others == 0:
+		return "no other connection at work"
 	}
-	return text + "; " + ui.Count(int64(*o.Others), "other connection", "other connections") + " at work."
+	return ui.Count(int64(*others), "other connection", "other connections") + " at work"
+}
+
+// describePlace says which database a command is about to change, and who else is at work there.
+func describePlace(ctx context.Context, db *postgres.DB) (string, error) {
+	server, account, err := db.Server(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Database %s; %s.", placeText(db.Target().Database, server, account), othersText(countAtWork(ctx, db))), nil
+}
+
+// countAtWork counts the connections of other programs that are at work, nil where that cannot be seen.
+func countAtWork(ctx context.Context, db *postgres.DB) *int {
+	others, err := db.LookAtOthers(ctx)
+	if err != nil || others.Hidden > 0 {
+		return nil
+	}
+	return &others.AtWork
 }
 
 // keysText names the keys by the beginning of their fingerprints.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -62,16 +63,16 @@ func (b *beginning) escrowText() string {
 
 // printBegun says what happened, and what is next.
 func (b *beginning) printBegun(plan *rotation.BeginPlan) {
+	b.say("\n%s", b.app.printer.Paint(ui.Good, fmt.Sprintf("Done. Version %d, fingerprint %s, is in place in %s, which was read back.", plan.To, plan.Made, ui.Clean(plan.Store.Place))))
 	if plan.TakenUp == nil && b.options.Escrow != "" && b.options.Escrow != rotation.EscrowOutput {
-		b.say("\nWrote the offline copy to %s (mode 0600), and read it back.", ui.Clean(string(b.options.Escrow)))
+		b.say("Wrote the offline copy to %s (mode 0600), and read it back.", ui.Clean(string(b.options.Escrow)))
 	}
 	if plan.TakenUp == nil && b.options.Escrow == rotation.EscrowOutput {
-		b.say("\nWrote the offline copy to standard output. What became of it there was not looked at.")
+		b.say("Wrote the offline copy to standard output. What became of it there was not looked at.")
 	}
 	if plan.TakenUp != nil && b.options.Escrow != "" {
-		b.say("\nThe key was made before, and nothing was written to the place of --escrow.")
+		b.say("The key was made before, and nothing was written to the place of --escrow.")
 	}
-	b.say("\nVersion %d, fingerprint %s, is in place in %s, which was read back.", plan.To, plan.Made, ui.Clean(plan.Store.Place))
 	kind, _ := secret.Lookup("encryption")
 	b.say("\nRestart every %s server that shares the database, close together: %s. One on version %d cannot read what another writes under version %d.",
 		strings.Join(restartNames(kind.Change), " and "), kind.Change.Why, plan.From, plan.To)

@@ -49,13 +49,13 @@ func (f *finishing) print(finished *rotation.Finished, files []string) {
 		printer.Line("\nNothing was changed. %s is gone from %s already.", name, ui.Clean(f.store.Place()))
 		return
 	}
+	printer.Line("\n%s", printer.Paint(ui.Good, fmt.Sprintf("Done. %s is gone from %s, and version %d is recorded as retired.", name, ui.Clean(f.store.Place()), found.Version)))
 	if stated := f.options.BackupsUntil; !stated.IsZero() && stated.String() < found.BackupsUntil {
-		printer.Line("\n--backups-until said %s, and an earlier command said %s: the later day stays.", stated.String(), found.BackupsUntil)
+		printer.Line("--backups-until said %s, and an earlier command said %s: the later day stays.", stated.String(), found.BackupsUntil)
 	}
 	if finished.Resumed {
-		printer.Line("\nAn earlier command had proven the key to be unused, at %s.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"))
+		printer.Line("An earlier command had proven the key to be unused, at %s.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"))
 	}
-	printer.Line("\n%s is gone from %s, and version %d is recorded as retired.", name, ui.Clean(f.store.Place()), found.Version)
 	for _, file := range files {
 		printer.Line("Evidence: %s", ui.Clean(file))
 	}

@@ -15,7 +15,7 @@ import (
 // printPlan says what tokens there are, and what their change ends.
 func (t *tokenRenewal) printPlan(plan *usertoken.Plan) {
 	printer := t.app.printer
-	printer.Line("Database %s, gateway tokens in %s:", ui.Clean(plan.Table.Database), ui.Clean(plan.Table.Name))
+	printer.Line("%s Gateway tokens in %s:", t.place, ui.Clean(plan.Table.Name))
 	table := ui.Table{Columns: []ui.Column{{Title: "FORM"}, {Title: "KEY"}, {Title: "TOKENS", Right: true}, {Title: "BECOMES", Flexible: true}}}
 	for _, count := range plan.Counts {
 		key, becomes := "", "a new one, in the clear"
@@ -54,16 +54,17 @@ func (t *tokenRenewal) printResult(plan *usertoken.Plan, result *usertoken.Resul
 		printer.Line("There is nothing to renew.")
 		return
 	}
-	printer.Heading("Renewed")
-	printer.Line("%s.", ui.Count(result.Renewed, "token", "tokens"))
+	renewed := ui.Count(result.Renewed, "token is", "tokens are")
+	if result.Proven {
+		printer.Line("\n%s", printer.Paint(ui.Good, "Done. "+renewed+" new, and none of before is left."))
+	} else {
+		printer.Line("\n%s", printer.Paint(ui.Caution, renewed+" new. It was not seen that none of before is left."))
+	}
 	if result.ByServer > 0 {
 		printer.Line("%s another token since the plan, from a server or somebody else, and kept it.", ui.Count(result.ByServer, "user has", "users have"))
 	}
 	if result.Gone > 0 {
 		printer.Line("%s gone since the plan.", ui.Count(result.Gone, "user is", "users are"))
-	}
-	if result.Proven {
-		printer.Line("A whole look after it found none of the tokens of before.")
 	}
 	t.printUsers(plan.Table.Containers, result.Users)
 }

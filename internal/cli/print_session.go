@@ -91,16 +91,18 @@ func (i *invalidation) printResult(plan *session.Plan, result *session.Result, t
 	if len(parts) == 0 {
 		parts = []string{"nothing"}
 	}
-	printer.Heading("Ended")
-	printer.Line("%s, in %.1f s.", strings.Join(parts, ", "), took.Seconds())
+	whole := len(plan.Skipped) == 0 && len(result.Proven) >= len(plan.Counts)
+	if whole {
+		printer.Line("\n%s", printer.Paint(ui.Good, "Done. A whole look after it found nothing of what was selected alive."))
+	} else {
+		printer.Line("\n%s", printer.Paint(ui.Caution, "Not everything that was selected was seen to be dead."))
+	}
+	printer.Line("Ended: %s, in %.1f s.", strings.Join(parts, ", "), took.Seconds())
 	if result.Again > 0 {
 		printer.Line("Of these %s had come back, or was seen only by a later look.", ui.Number(result.Again))
 	}
-	switch {
-	case len(plan.Skipped) == 0 && len(result.Proven) >= len(plan.Counts):
-		printer.Line("A whole look after it found nothing of what was selected alive.")
-	case len(result.Proven) > 0:
-		printer.Line("%s", "A whole look after it found none alive of: "+accessNames(result.Proven)+".")
+	if !whole && len(result.Proven) > 0 {
+		printer.Line("A whole look after it found none alive of: %s.", accessNames(result.Proven))
 	}
 	i.printReached(result)
 	printer.Heading("Not reached from here")

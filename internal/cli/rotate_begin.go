@@ -168,6 +168,11 @@ func (b *beginning) begin(ctx context.Context) error {
 	if err != nil {
 		return causeOf(asking, err)
 	}
+	place, err := describePlace(asking, b.engine.db.DB)
+	if err != nil {
+		return causeOf(asking, err)
+	}
+	b.say("%s", place)
 	b.printPlan(plan)
 	if b.options.DryRun || plan.Placed && plan.Recorded() {
 		return b.app.printer.Document("rotate-begin", newBeginDocument(plan, b))

@@ -206,6 +206,11 @@ func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishPro
 
 // confirm asks before the key is taken away. A dry run takes nothing away.
 func (f *finishing) confirm(ctx context.Context, evidence *rotation.Evidence) error {
+	place, err := describePlace(ctx, f.engine.db.DB)
+	if err != nil {
+		return err
+	}
+	f.engine.app.printer.Line("\n%s", place)
 	printEvidence(f.engine.app.printer, evidence)
 	if f.options.DryRun {
 		planned := evidence.Escrow
@@ -217,7 +222,7 @@ func (f *finishing) confirm(ctx context.Context, evidence *rotation.Evidence) er
 	}
 	asking, answered := f.engine.app.stop.Context(ctx)
 	defer answered()
-	err := f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
+	err = f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
 	if err == nil {
 		f.tellRecord()
 	}

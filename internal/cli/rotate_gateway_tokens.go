@@ -128,6 +128,7 @@ type tokenRenewal struct {
 	ring     *crypto.Keyring
 	pacing   *migrate.Pacing
 	list     *listFile // of --list; nil for none
+	place    string    // the database, in words
 }
 
 func (t *tokenRenewal) run(ctx context.Context) error {
@@ -137,6 +138,9 @@ func (t *tokenRenewal) run(ctx context.Context) error {
 	sources := usertoken.Sources{Store: store, Ring: t.ring, Random: t.app.deps.Random, Pace: t.pacing, Clock: t.app.deps.Now, Patience: t.settings.Engine.StatementTimeout}
 	plan, err := t.plan(asking, sources)
 	if err != nil {
+		return causeOf(asking, err)
+	}
+	if t.place, err = describePlace(asking, t.db.DB); err != nil {
 		return causeOf(asking, err)
 	}
 	t.printPlan(plan)
