@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -22,10 +23,10 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 	var unfinished *rotation.UnfinishedError
 	switch {
 	case errors.As(err, &unfinished):
-		told.Message, told.Cause = unfinishedMessage(verdict), unfinishedCause(verdict, explained)
+		told.Message, told.Why = unfinishedMessage(verdict), unfinishedReason(verdict, explained)
 	case verdict.Kind == rotation.VerdictNeeded:
 		told.Message = "nothing is proven: not every value opens with the key to reach"
-		if isElsewhere(request, verdict) {
+		if isElsewhere(request, verdict) && len(explained.Hints) > 0 {
 			told.Hints = append(moveHints(request, verdict.Under), explained.Hints[1:]...)
 		}
 	case verdict.Kind == rotation.VerdictOthersLeft && len(verdict.Under) > 0:
@@ -48,12 +49,12 @@ func unfinishedMessage(verdict rotation.Verdict) string {
 	return message
 }
 
-// unfinishedCause says why a run has left something, nil where message and verdict have that.
-func unfinishedCause(verdict rotation.Verdict, explained *ui.Error) error {
+// unfinishedReason says why a run has left something, without what message and verdict have.
+func unfinishedReason(verdict rotation.Verdict, explained *ui.Error) string {
 	if verdict.SetAside > 0 && verdict.RowsLeft == 0 {
-		return explained.Cause
+		return explained.Why
 	}
-	return errors.New(explained.Message)
+	return strings.TrimSuffix(explained.Message+"; "+explained.Why, "; ")
 }
 
 // isElsewhere reports whether values are under other versions, and none of these is one that the run was to leave.
