@@ -40,7 +40,7 @@ func explainLocked(err error) *ui.Error {
 	}
 	hints = append(hints, "or wait until it has ended, or allow for a longer wait with --lock-timeout, or OCMT_LOCK_TIMEOUT where there is no such flag", goOn)
 	return &ui.Error{Code: ui.ExitFailed, Hints: hints,
-		Message: fmt.Sprintf("%s (waited %s: %s)", strings.Join(texts, "; "), locked.Waited, ui.Clean(locked.Error()))}
+		Message: fmt.Sprintf("%s; waited %s for it", strings.Join(texts, "; "), locked.Waited), Why: ui.Clean(locked.Error())}
 }
 
 // describeHolder says which table a transaction keeps others from, and whose it is.

@@ -19,7 +19,8 @@ func explainSteering(err error) *ui.Error {
 	switch {
 	case errors.As(err, &silent):
 		return &ui.Error{Code: ui.ExitFailed, Hints: append(endSilent(silent.lock, &silent.run), "ocmt migrate status shows it"),
-			Message: fmt.Sprintf("the run has given no sign of life for %s, so no order was given: %s", describeSeconds(silent.run.Silence), describeProcess(silent.run))}
+			Message: fmt.Sprintf("the run has given no sign of life for %s, so no order was given", describeSeconds(silent.run.Silence)),
+			Why:     "its machine is gone or cut off, or its process is stopped: " + describeProcess(silent.run)}
 	case errors.Is(err, pgrecord.ErrNoRun):
 		return &ui.Error{Message: err.Error() + ": there is nothing to steer", Code: ui.ExitFailed,
 			Hints: []string{"ocmt migrate status shows what was recorded"}}

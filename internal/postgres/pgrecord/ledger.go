@@ -70,7 +70,7 @@ func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) 
 		return nil, err
 	}
 	if err := mendMetadata(ctx, conn); err != nil {
-		return nil, fmt.Errorf("bringing metadata into its form: %w", err)
+		return nil, fmt.Errorf("preparing encryption_keys: %w", err)
 	}
 	for version, fingerprint := range entry.Fingerprints {
 		if err := recordKey(ctx, conn, version, fingerprint); err != nil {
