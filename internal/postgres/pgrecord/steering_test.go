@@ -81,6 +81,8 @@ func TestDeadRunNeverHidesALiveOne(t *testing.T) {
 	}
 	holdLock(t, conn)
 	exchange(t, record, 1, past)
+	// A sign of life that is later than that of the live run makes no dead run a live one: the lock does.
+	execute(t, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{run,alive}', '4070908800000000') where version = 3`)
 	// What somebody wrote by hand is no run, and hides none.
 	execute(t, conn, `update encryption_keys set metadata = '{"run": {"ended": false, "updated": "never", "values_done": "many"}}' where version = 2`)
 	found = work(t, record)
