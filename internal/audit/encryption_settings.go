@@ -153,6 +153,7 @@ func (s snapshots) OpenSearcher(ctx context.Context) (discover.Searcher, error) 
 type quietSearch struct{}
 
 func (quietSearch) Phase(string)          {}
+func (quietSearch) Table(string)          {}
 func (quietSearch) Progress(int64, int64) {}
 
 // The bounds of NIST SP 800-38D, section 8.3: 2^32 uses of a key, and half of that to be warned in time.

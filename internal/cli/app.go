@@ -19,6 +19,8 @@ type App struct {
 	printer *ui.Printer
 	command string // the words of the command that runs, without ocmt
 
+	activity *ui.Progress // what the command does while nothing else is shown; nil before and after
+
 	unrecorded   sync.Once // warns that there is no entry in the tool's own record
 	isUnrecorded bool
 
@@ -59,7 +61,7 @@ func (a *App) usePrinter(asJSON bool) {
 	a.printer = ui.NewPrinter(a.deps.Streams, ui.Options{
 		JSON: asJSON, Quiet: a.globals.quiet, Verbose: a.globals.verbose,
 		NoColour: a.globals.noColor, Yes: a.globals.yes, NoInput: a.globals.noInput,
-		Now: a.deps.Now,
+		Now: a.deps.Now, Ticks: a.deps.Ticks,
 	})
 }
 

@@ -239,6 +239,7 @@ func (a *App) audit(ctx context.Context, settings *config.Settings, scope *audit
 	if _, _, err := request.Select(); err != nil {
 		return nil, extras, err
 	}
+	a.doing("connecting")
 	deployment, err := a.openAudit(ctx, settings, scope)
 	if err != nil {
 		return nil, extras, causeOf(ctx, err)

@@ -80,6 +80,7 @@ func (a *App) runAuditVerifyChain(ctx context.Context, settings *config.Settings
 		return err
 	}
 	defer done()
+	a.doing("reading the record")
 	report, err := record.Verify(ctx, options.Head)
 	if err != nil {
 		return asUnreadable(causeOf(ctx, err))

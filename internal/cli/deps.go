@@ -24,10 +24,11 @@ type Deps struct {
 	Process int      // the number of this process
 	Root    bool     // the account may look at every process
 	Now     func() time.Time
-	Sleep   func(time.Duration) // exact to a fraction of a millisecond
-	Cores   int                 // of this machine
-	Memory  int64               // bytes that the process may use; 0 for as many as it likes
-	Random  io.Reader           // a cryptographic source, safe for several goroutines
+	Ticks   func(period time.Duration) (ticks <-chan time.Time, stop func()) // nil: nothing is drawn as time passes
+	Sleep   func(time.Duration)                                              // exact to a fraction of a millisecond
+	Cores   int                                                              // of this machine
+	Memory  int64                                                            // bytes that the process may use; 0 for as many as it likes
+	Random  io.Reader                                                        // a cryptographic source, safe for several goroutines
 	// Notify begins to deliver interruptions, and returns a function that ends it.
 	Notify func(chan<- os.Signal) (stop func())
 	// Harden protects the memory of the process; nil in tests.
@@ -46,6 +47,7 @@ func SystemDeps(version string, memory int64) Deps {
 		Process: os.Getpid(),
 		Root:    os.Geteuid() == 0,
 		Now:     time.Now,
+		Ticks:   ui.SystemTicks,
 		Sleep:   sleep,
 		Cores:   runtime.GOMAXPROCS(0),
 		Memory:  memory,

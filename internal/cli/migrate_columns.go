@@ -101,9 +101,9 @@ func keyringIfSet(settings *config.Settings, options *columnsOptions) (*crypto.K
 
 // discover looks for values that the catalogue does not list, with progress.
 func (a *App) discover(ctx context.Context, db *database, ring *crypto.Keyring, settings *config.Settings, full bool) (*discover.Report, error) {
-	progress := a.newProgress("looking", "values", nil)
-	defer progress.end()
 	pacing := a.newPacing(settings)
+	progress := a.newProgress("searching", "values", pacing)
+	defer progress.end()
 	defer pacing.WatchActivity(ctx, db)()
 	request := discover.Request{Catalogue: fullCatalogue(settings), Known: knownColumns(settings), Depth: discover.Sample}
 	if ring != nil {

@@ -162,7 +162,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 		}
 	}
 	tell()
-	progress := e.app.newProgress("moving", "values", e.pacing)
+	progress := runProgress{engineProgress{e.app.newStoppableProgress("moving", "values", e.pacing)}}
 	runner := e.runner(progress)
 	carryOut := runner.Run
 	if dry {
@@ -172,6 +172,9 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	result, err := carryOut(ctx, plan)
 	stopWatching()
 	progress.end()
+	if err != nil {
+		printLeft(e.app.printer, result)
+	}
 	return plan, result, causeOf(ctx, err)
 }
 

@@ -58,22 +58,8 @@ func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, o
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
 	status, err := readStatus(ctx, db.record)
-	silent := false
-	for err == nil && options.Watch && status.Running {
-		if status.Run != nil {
-			a.printer.Line("%s", describeWatched(*status.Run))
-		}
-		if isSilent := status.Lock.State == pgrecord.RunSilent; isSilent != silent {
-			silent = isSilent
-			printSilence(a.printer, status)
-		}
-		if err := a.printer.DocumentLine("migrate-status", status); err != nil {
-			return err
-		}
-		if err := waitFor(ctx, watchPeriod); err != nil {
-			return causeOf(ctx, err)
-		}
-		status, err = readStatus(ctx, db.record)
+	if err == nil && options.Watch && status.Running {
+		status, err = a.watchStatus(ctx, db.record, status)
 	}
 	if err != nil {
 		return causeOf(ctx, err)
@@ -83,6 +69,29 @@ func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, o
 		return a.printer.DocumentLine("migrate-status", status)
 	}
 	return a.printer.Document("migrate-status", status)
+}
+
+// watchStatus shows the run until it has ended, and returns the status of then.
+func (a *App) watchStatus(ctx context.Context, record *pgrecord.Record, status statusDocument) (statusDocument, error) {
+	watch := a.watchRun()
+	defer watch.display.End()
+	var err error
+	silent := false
+	for err == nil && status.Running {
+		watch.show(status.Run)
+		if isSilent := status.Lock.State == pgrecord.RunSilent; isSilent != silent {
+			silent = isSilent
+			printSilence(a.printer, status)
+		}
+		if err := a.printer.DocumentLine("migrate-status", status); err != nil {
+			return status, err
+		}
+		if err := waitFor(ctx, watchPeriod); err != nil {
+			return status, err
+		}
+		status, err = readStatus(ctx, record)
+	}
+	return status, err
 }
 
 // waitFor returns after a time, or with the error of a context that ends before.

@@ -74,10 +74,14 @@ func (c *databasePasswordChange) reloadText() string {
 }
 
 // Step implements databasepassword.Reporter.
-func (c *databasePasswordChange) Step(text string) { c.app.tell("Done: " + ui.Clean(text) + ".") }
+func (c *databasePasswordChange) Step(text string) {
+	c.app.doing("changing the password")
+	c.app.tell("Done: " + ui.Clean(text) + ".")
+}
 
 // Waiting implements databasepassword.Reporter.
 func (c *databasePasswordChange) Waiting(text string) {
+	c.app.doing("waiting for %s", text)
 	c.app.printer.Note("waiting for %s", ui.Clean(text))
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -137,48 +136,6 @@ func describeSeconds(seconds float64) string {
 		return "an unknown time"
 	}
 	return ui.Duration(time.Duration(seconds * float64(time.Second)))
-}
-
-// describeWatched describes a run in one line, and says where it has been silent for some seconds.
-func describeWatched(run pgrecord.Run) string {
-	const noticed = 5
-	if run.Silence < noticed {
-		return describeRun(run.Status)
-	}
-	return describeRun(run.Status) + ", last sign of life " + describeSeconds(run.Silence) + " ago"
-}
-
-// describeRun describes a run in one line.
-func describeRun(run migrate.Status) string {
-	parts := []string{fmt.Sprintf("%s: %s of %s", ui.Clean(run.Phase), ui.Number(run.Done), ui.Count(run.Total, "value", "values"))}
-	if run.RowsPerSecond > 0 {
-		parts = append(parts, ui.Number(int64(run.RowsPerSecond+0.5))+" rows/s")
-		if left := timeLeft(run); left > 0 {
-			parts = append(parts, "about "+ui.Duration(left)+" left")
-		}
-	}
-	if run.MaxRowsPerSecond > 0 {
-		parts = append(parts, "at most "+ui.Number(int64(run.MaxRowsPerSecond))+" rows/s")
-	}
-	if run.GivingWay {
-		parts = append(parts, "gently")
-	}
-	if run.SetAside > 0 {
-		parts = append(parts, ui.Number(run.SetAside)+" set aside")
-	}
-	if run.Waiting != "" {
-		parts = append(parts, "waiting for "+ui.Clean(run.Waiting))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// timeLeft estimates by the values that were moved in a second since the beginning.
-func timeLeft(run migrate.Status) time.Duration {
-	elapsed := run.Updated.Sub(run.Started)
-	if run.Done == 0 || run.Done >= run.Total {
-		return 0
-	}
-	return time.Duration(float64(elapsed) * float64(run.Total-run.Done) / float64(run.Done))
 }
 
 // printReasons says why runs are not completed, once for each reason.

@@ -45,10 +45,12 @@ func (a *App) openRecordFile(settings *config.Settings) recordStore {
 // there will be none. It returns what says that the record is made, for the moment before the first change. A file
 // that is refused is an error: the operator asked for it.
 func (a *App) lookAtRecord(ctx context.Context, record recordStore) (tell func(), err error) {
+	a.doing("looking at the record")
 	prospect, err := record.Prospect(ctx)
 	if err != nil {
 		return nil, err
 	}
+	a.doing("at work") // what the caller does next, unless it says so
 	if prospect.Reason != "" {
 		a.warnUnrecorded(prospect.Reason + ": " + prospect.Fix)
 	}

@@ -83,6 +83,11 @@ func (r *allRun) runStep(kind string, silent bool, run func(*App) error) error {
 		streams.Err, streams.ErrTTY = io.Discard, false
 	}
 	inner.usePrinter(r.app.printer.JSON())
+	if silent {
+		r.app.doing("trying the change of %s", kind)
+	} else {
+		defer r.app.handScreen(inner)()
+	}
 	err := run(inner)
 	if r.app.printer.JSON() && document.Len() > 0 {
 		r.reports[kind] = lastDocument(document.Bytes())

@@ -163,6 +163,7 @@ func (a *App) newBeginning(settings *config.Settings, options *beginOptions) (*b
 func (b *beginning) begin(ctx context.Context) error {
 	asking, answered := b.app.stop.Context(ctx)
 	defer answered()
+	b.app.doing("looking at the keys and at what the servers write")
 	plan, err := b.beginner.Plan(asking, rotation.BeginRequest{Settings: placementOf(b.settings), EscrowDecided: b.options.Escrow != "" || b.options.NoEscrow,
 		Operator: b.settings.Operator, Host: b.app.deps.Host})
 	if err != nil {
@@ -186,6 +187,7 @@ func (b *beginning) begin(ctx context.Context) error {
 		return err
 	}
 	tell()
+	b.app.doing("putting the new key in place")
 	err = b.beginner.Begin(ctx, plan)
 	b.app.tellStore(b.beginner.Store)
 	if err != nil {

@@ -122,6 +122,7 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 	if options.Userlist != "" {
 		work.parts.Pool = pgpassword.NewPool(userlist.New(a.path(options.Userlist)), secret.NewValue(options.PgBouncer), work.connecting())
 	}
+	a.doing("looking at the role and its connections")
 	err = work.run(ctx)
 	if work.plan != nil {
 		work.plan.Close(context.WithoutCancel(ctx))

@@ -197,6 +197,7 @@ func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishPro
 	e.app.printer.Line("%s with %s alone.", ui.Count(proof.Verification.Opened, "value opens", "values open"), keyOfVersion(plan.Request))
 	printVerification(e.app.printer, proof.Verification)
 	printSearch(e.app.printer, proof.Search)
+	e.app.doing("trying the old key on one value")
 	trial, err := rotation.TryOldKey(ctx, e.db.tables, plan.Tables, e.ring, from)
 	if err != nil {
 		return nil, err
@@ -224,6 +225,7 @@ func (f *finishing) confirm(ctx context.Context, evidence *rotation.Evidence) er
 	defer answered()
 	err = f.engine.app.printer.Confirm(asking, ui.Question{Text: "Take " + rotation.SettingOf(evidence.Version) + " out of " + f.store.Place() + "?"})
 	if err == nil {
+		f.engine.app.doing("taking the old key away")
 		f.tellRecord()
 	}
 	return err

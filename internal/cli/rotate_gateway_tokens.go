@@ -220,7 +220,7 @@ func (t *tokenRenewal) question(plan *usertoken.Plan) ui.Question {
 // renew carries the plan out, has tell say and record what became of it, and writes list and document.
 func (t *tokenRenewal) renew(ctx context.Context, sources usertoken.Sources, plan *usertoken.Plan, tell func(*usertoken.Plan, *usertoken.Result) error) error {
 	stopWatching := t.pacing.WatchActivity(ctx, t.db.DB)
-	shown := t.app.newProgress("renewing", "tokens", t.pacing)
+	shown := t.app.newStoppableProgress("renewing", "tokens", t.pacing)
 	result, err := usertoken.Renew(ctx, sources, plan, t.app.stop.Graceful, shown)
 	shown.end()
 	stopWatching()

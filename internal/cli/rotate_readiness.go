@@ -168,14 +168,16 @@ func nextAfterReady(keys []rotation.RecordedKey, older int) string {
 
 // run looks twice, and with --watch until the servers are ready.
 func (w *readinessWatch) run(ctx context.Context) error {
+	w.app.doing("looking at the encrypted values")
 	if _, _, err := w.look(ctx); err != nil {
 		return err
 	}
 	for wait := w.options.For; ; {
-		w.app.printer.Note("looking at what the servers write for %s", ui.Duration(wait))
+		w.app.doing("looking at what the servers write, for %s", ui.Duration(wait))
 		if err := waitFor(ctx, wait); err != nil {
 			return err
 		}
+		w.app.doing("looking again")
 		seen, took, err := w.look(ctx)
 		if err != nil {
 			return err

@@ -147,6 +147,7 @@ func (c *redisPasswordChange) allowed() redispassword.Options {
 }
 
 func (c *redisPasswordChange) run(ctx context.Context) error {
+	c.app.doing("looking at Redis")
 	plan, err := redispassword.MakePlan(ctx, c.sources, c.allowed())
 	if err != nil {
 		return err
@@ -181,6 +182,7 @@ func (c *redisPasswordChange) begin(ctx context.Context) error {
 	if err := c.app.printer.Confirm(ctx, ui.Question{Text: c.question()}); err != nil {
 		return err
 	}
+	c.app.doing("putting the new password in place")
 	result, err := redispassword.Begin(ctx, c.sources, c.plan)
 	return c.take(result, err)
 }
@@ -190,6 +192,7 @@ func (c *redisPasswordChange) takeBack(ctx context.Context) error {
 	if err := c.app.printer.Confirm(ctx, ui.Question{Text: "Take the change back, so that the old password stays?"}); err != nil {
 		return err
 	}
+	c.app.doing("putting the old password back")
 	result, err := redispassword.Back(ctx, c.sources, c.plan)
 	if err := c.take(result, err); err != nil || result.Done {
 		return err
@@ -224,6 +227,7 @@ func (c *redisPasswordChange) goOn(ctx context.Context) error {
 // await waits until no connection is left from before the change.
 func (c *redisPasswordChange) await(ctx context.Context) error {
 	c.tellRestart()
+	c.app.doing("waiting for connections from before the change to end")
 	for deadline := c.app.deps.Now().Add(c.options.Wait); ; {
 		plan, err := redispassword.MakePlan(ctx, c.sources, c.allowed())
 		if err != nil {
@@ -247,6 +251,7 @@ func (c *redisPasswordChange) await(ctx context.Context) error {
 
 // finish takes the other password away, and records the change.
 func (c *redisPasswordChange) finish(ctx context.Context) error {
+	c.app.doing("taking the other password away")
 	result, err := redispassword.Finish(ctx, c.sources, c.plan, c.allowed())
 	var left *redispassword.LeftError
 	if errors.As(err, &left) {

@@ -23,6 +23,7 @@ func runWithSettings[O validated](app *App, options O, run func(context.Context,
 		if err != nil {
 			return err
 		}
+		defer app.showActivity()()
 		return app.nameLockHolders(cmd.Context(), run(cmd.Context(), settings, options))
 	}
 }

@@ -275,6 +275,7 @@ func (i *invalidation) run(ctx context.Context) error {
 
 // request puts the request together.
 func (i *invalidation) request(ctx context.Context) (session.Request, error) {
+	i.app.doing("looking for users and sessions")
 	selection, err := i.options.selection(ctx, i.app, i.settings, i.access.store)
 	selection.All = i.options.All
 	request := session.Request{Selection: selection, IncludingNew: i.options.IncludingNew, Watch: i.options.Watch, CloseStreams: i.options.CloseStreams, KeepLogins: i.options.KeepLogins,
@@ -303,16 +304,18 @@ func (i *invalidation) question(plan *session.Plan) ui.Question {
 // end ends what the plan has, records it, and says what became of it.
 func (i *invalidation) end(ctx context.Context, sources session.Sources, plan *session.Plan) error {
 	stopWatching := i.pacing.WatchActivity(ctx, i.access.DB)
-	shown := i.app.newProgress("ending", "", i.pacing)
+	shown := i.app.newStoppableProgress("ending", "", i.pacing)
 	began := i.app.deps.Now()
 	result, err := session.End(ctx, sources, plan, i.app.stop.Graceful, shown)
 	shown.end()
 	stopWatching()
 	took := i.app.deps.Now().Sub(began)
 	if i.proof != nil {
+		i.app.doing("asking the servers whether they refuse the session")
 		refusedAt, proofErr := session.ProveRefusal(context.WithoutCancel(ctx), i.servers, i.proof)
 		result.RefusedAt, err = append(result.RefusedAt, refusedAt...), errors.Join(err, proofErr)
 	}
+	i.app.doing("recording")
 	if recordErr := i.record(ctx, plan, result); recordErr != nil {
 		err = errors.Join(err, recordErr)
 	}

@@ -90,6 +90,7 @@ func (a *App) withListed(ctx context.Context, settings *config.Settings, options
 		return err
 	}
 	defer access.close()
+	a.doing("looking for live access")
 	selection, err := options.listed(ctx, a, settings, access.store)
 	if err == nil {
 		err = show(ctx, access.store, selection, options.Most)

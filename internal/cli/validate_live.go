@@ -39,7 +39,7 @@ func (a *App) check(ctx context.Context, settings *config.Settings, input valida
 	}
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	progress := a.printer.Progress("asking the servers", "values")
+	progress := a.printer.Progress("asking the servers whether they take the secrets", "values")
 	defer progress.End()
 	servers := validation.Servers{InQuery: options.LiveQuery}
 	deployment := input.Own.Settings
@@ -53,7 +53,7 @@ func (a *App) check(ctx context.Context, settings *config.Settings, input valida
 		if err != nil {
 			return validation.Report{}, err
 		}
-		servers.Caches = &liveCaches{addresses: addresses, options: how}
+		servers.Caches = &liveCaches{addresses: addresses, options: how, progress: progress}
 	}
 	if len(options.Endpoints) > 0 {
 		certificates, err := a.readCertificates(settings.Access.EndpointCA)
@@ -61,6 +61,7 @@ func (a *App) check(ctx context.Context, settings *config.Settings, input valida
 			return validation.Report{}, err
 		}
 		servers.Endpoints = func(token func(setting string) string) (validation.Endpoints, error) {
+			progress.Phase("asking the endpoints")
 			return a.liveEndpoints(options.Endpoints, probe.Options{CA: certificates}, token)
 		}
 	}

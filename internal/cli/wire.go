@@ -73,7 +73,7 @@ func knownColumns(settings *config.Settings) []ocmt.Known {
 // newPacing holds work on the database to the pace of the settings.
 func (a *App) newPacing(settings *config.Settings) *migrate.Pacing {
 	pacing := migrate.NewPacing(migrate.Pace(settings.Engine.Pace), migrate.Clock(a.deps.Now), a.deps.Sleep)
-	pacing.UseSmallBursts(settings.Engine.MaxRowsPerSecond > 0)
+	pacing.SetLimit(settings.Engine.MaxRowsPerSecond)
 	return pacing
 }
 
@@ -170,7 +170,7 @@ func (e *engine) close() { e.db.Close() }
 
 // runner returns the engine's runner, with the clock and the randomness of this process.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
-	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Held: true, Tables: e.db.tables, Holders: e.db.tables, Replication: e.db.tables,
+	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Held: true, Tables: e.db.tables, Holders: e.db.tables, Replication: e.db.tables, Blockers: e.db.tables,
 		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To, e.app.warnMalformedOrders), Ring: e.ring, Random: e.app.deps.Random,
 		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful, StopReason: e.app.stop.Reason}
 }
@@ -180,7 +180,7 @@ func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
 func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
-	progress := e.app.newProgress("reading", "rows", e.pacing)
+	progress := engineProgress{e.app.newProgress("planning: connecting", "rows", e.pacing)}
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
 	if err := e.reserveToRead(ctx); err != nil {
@@ -201,6 +201,7 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 // reserve asks for the connections that are needed at least, and takes fewer workers than this
 // machine could run where the server has few to give.
 func (e *engine) reserve(ctx context.Context, needed int) error {
+	e.app.doing("connecting to the database")
 	free, err := e.db.Reserve(ctx, needed)
 	if err != nil {
 		return err
@@ -230,7 +231,7 @@ func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.
 		return nil, causeOf(ctx, err)
 	}
 	e.db.OpenAhead(ctx) // the snapshot's, while the tables are described
-	progress := e.app.newProgress("opening every value", "rows", e.pacing)
+	progress := engineProgress{e.app.newProgress("verifying", "rows", e.pacing)}
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
 	sources := migrate.VerifySources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record,
@@ -243,7 +244,7 @@ func (e *engine) verify(ctx context.Context, request migrate.Request) (*migrate.
 func (e *engine) search(ctx context.Context, request migrate.Request, verified *migrate.Verification, since *uint32) (*discover.Report, error) {
 	ctx, cancel := e.app.stop.Context(ctx)
 	defer cancel()
-	progress := e.app.newProgress("looking", "values", e.pacing)
+	progress := engineProgress{e.app.newProgress("searching", "values", e.pacing)}
 	defer progress.end()
 	defer e.pacing.WatchActivity(ctx, e.db)()
 	sources := migrate.SearchSources{Searchers: e.db.searchers, Holders: e.db.tables, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing}
@@ -262,6 +263,7 @@ func (e *engine) underLock(ctx context.Context, work func(context.Context) error
 	if err := e.reserve(ctx, needed); err != nil {
 		return causeOf(ctx, err)
 	}
+	e.app.doing("taking the lock of the database")
 	held, release, err := e.db.tables.Lock(ctx)
 	if err != nil {
 		return causeOf(ctx, e.db.nameHolder(ctx, err))

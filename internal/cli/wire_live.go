@@ -44,6 +44,7 @@ func (d *liveDatabase) close(ctx context.Context) {
 // Login implements validation.Database.
 func (d *liveDatabase) Login(ctx context.Context) (login validation.DatabaseLogin, err error) {
 	login.Server = "PostgreSQL"
+	d.progress.Phase("asking PostgreSQL")
 	d.db, err = postgres.New(d.address, d.options)
 	if err != nil {
 		login.Reason = err.Error()
@@ -78,6 +79,7 @@ func (d *liveDatabase) Login(ctx context.Context) (login validation.DatabaseLogi
 
 // ReadValues implements validation.Database.
 func (d *liveDatabase) ReadValues(ctx context.Context, visit func(column validation.ValueColumn, text []byte)) (gaps []validation.Unasked, err error) {
+	d.progress.Phase("opening values with the key")
 	values := d.snapshot.Values()
 	found, err := values.Tables(ctx, fullCatalogue(d.settings))
 	if err != nil {
@@ -122,10 +124,12 @@ func unaskedOf(gap audit.Gap) validation.Unasked {
 type liveCaches struct {
 	addresses []string
 	options   redis.Options
+	progress  *ui.Progress
 }
 
 // Login implements validation.Caches.
 func (c *liveCaches) Login(ctx context.Context) (list []validation.CacheLogin, err error) {
+	c.progress.Phase("asking Redis")
 	for _, address := range c.addresses {
 		logins, err := loginsAt(ctx, address, c.options)
 		if ctx.Err() != nil {

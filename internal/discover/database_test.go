@@ -81,6 +81,7 @@ func newRing(t *testing.T) *crypto.Keyring {
 type silent struct{}
 
 func (silent) Phase(string)          {}
+func (silent) Table(string)          {}
 func (silent) Progress(int64, int64) {}
 
 // cutOffDetach begins to detach a partition concurrently, and ends that before it is finished.

@@ -14,7 +14,7 @@ import (
 // between two places is in one of them. What an older transaction has written was where it is all
 // the time.
 func LookAgain(ctx context.Context, opener Opener, ring *crypto.Keyring, request Request, report *Report, reporter Reporter) error {
-	reporter.Phase("looking at what was written meanwhile")
+	reporter.Phase("searching what was written meanwhile")
 	var unread []finding.Finding
 	for range maxRounds {
 		late, err := lookOnce(ctx, opener, ring, request, reporter)

@@ -52,7 +52,7 @@ type Request struct {
 // that was. So where a table is looked at whole, a last statement takes what was written
 // since the search began, and a table that was rewritten meanwhile is read again.
 func Search(ctx context.Context, opener Opener, ring *crypto.Keyring, request Request, reporter Reporter) (*Report, error) {
-	reporter.Phase("looking for values that the catalogue does not list")
+	reporter.Phase(request.phase())
 	s := newSearch(ring, request, reporter)
 	defer s.close(ctx)
 	if err := s.open(ctx, opener); err != nil {
@@ -62,6 +62,14 @@ func Search(ctx context.Context, opener Opener, ring *crypto.Keyring, request Re
 		return nil, err
 	}
 	return s.finish(), nil
+}
+
+// phase names what a search does.
+func (r Request) phase() string {
+	if r.Depth == Sample {
+		return "reading a sample of"
+	}
+	return "searching"
 }
 
 // newSearch returns a search that has found nothing yet.
@@ -172,6 +180,7 @@ func (s *search) searchRelation(ctx context.Context, relation Relation) error {
 		s.reportUnread(relation, unlisted)
 		return nil
 	}
+	s.reporter.Table(relation.String())
 	err := s.searchColumns(ctx, relation)
 	var unread *UnreadError
 	if errors.As(err, &unread) && unread.InValues {

@@ -156,6 +156,8 @@ func (e *UnreadError) Unwrap() error { return e.Cause }
 type Reporter interface {
 	// Phase names what is done now.
 	Phase(name string)
+	// Table names the table that is looked at, within the phase.
+	Table(name string)
 	// Progress says how many values were looked at, of how many; 0 where the
 	// total is not known.
 	Progress(done, total int64)

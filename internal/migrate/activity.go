@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/crash"
@@ -23,7 +24,21 @@ func (p *Pacing) WatchActivity(ctx context.Context, counter ActivityCounter) (st
 	return func() {
 		cancel()
 		<-ended
+		p.asked.Store(0)
 	}
+}
+
+// Silence returns for how long the server has not answered the question that was asked last; 0 where
+// it has, or where none is asked.
+func (p *Pacing) Silence() time.Duration {
+	if p == nil {
+		return 0
+	}
+	asked := p.asked.Load()
+	if asked == 0 {
+		return 0
+	}
+	return p.clock().Sub(time.Unix(0, asked))
 }
 
 // activityWatcher counts the active connections of others.
@@ -50,9 +65,16 @@ func (w *activityWatcher) count(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
+	w.pacing.asked.CompareAndSwap(0, w.pacing.clock().UnixNano())
 	others, err := w.counter.CountOthers(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil: // it is asked again at once
+		others = unknownOthers
+	case err != nil:
 		others, w.skip = unknownOthers, countsSkipped
+		w.pacing.asked.Store(0)
+	default:
+		w.pacing.asked.Store(0)
 	}
 	w.pacing.others.Store(int64(others))
 	if others != 0 {

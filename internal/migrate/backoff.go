@@ -39,8 +39,8 @@ func (b *backoff) wait(ctx context.Context) (bool, error) {
 	}
 	b.tries++
 	if wait >= reportedWait {
-		b.run.Reporter.Waiting("other transactions, which work on the same rows")
-		defer b.run.Reporter.Waiting("")
+		b.run.tellWait(Wait{Kind: WaitConflict, What: "other transactions, which work on the same rows"})
+		defer b.run.tellWait(Wait{})
 	}
 	timer := time.NewTimer(jittered)
 	defer timer.Stop()
@@ -51,7 +51,7 @@ func (b *backoff) wait(ctx context.Context) (bool, error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	err = b.run.gate.pass(ctx, b.run.Stop, b.run.Reporter.Waiting)
+	err = b.run.gate.pass(ctx, b.run.Stop, b.run.tellWait)
 	return err == nil, err
 }
 

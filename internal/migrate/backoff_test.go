@@ -62,8 +62,8 @@ type stopsWaiting struct {
 	stop func()
 }
 
-func (s stopsWaiting) Waiting(reason string) {
-	if reason != "" {
+func (s stopsWaiting) Waiting(wait migrate.Wait) {
+	if !wait.IsZero() {
 		s.stop()
 	}
 }

@@ -16,9 +16,15 @@ type controller struct {
 	started time.Time
 	lag     lagTracker
 
-	orders Orders
-	pace   Pace   // that the run was started with
-	last   Status // the status that was written last
+	orders   Orders
+	pace     Pace      // that the run was started with
+	paused   Orders    // those that have paused the run
+	followed time.Time // when these were taken up
+	last     Status    // the status that was written last
+
+	recent  recentRate
+	written int64 // rows that had an outcome at the last look for locked rows
+	blocked bool  // the run was told to wait for locked rows
 }
 
 // steer exchanges status and orders until the context ends, and closes and opens
@@ -32,7 +38,8 @@ func (c *controller) exchange(ctx context.Context) {
 			c.follow(orders)
 		}
 	}
-	c.run.gate.set(c.orders.Abort, c.pauseReason(ctx))
+	c.run.gate.set(c.orders.Abort, c.pauseWait(ctx))
+	c.tellBlocked(ctx)
 }
 
 // follow takes up orders that are new.
@@ -40,39 +47,62 @@ func (c *controller) follow(orders Orders) {
 	if orders.Number == c.orders.Number {
 		return
 	}
+	if !orders.Paused || !c.orders.Paused {
+		c.paused, c.followed = orders, c.run.Clock()
+	}
 	c.orders = orders
 	rate := c.run.plan.Request.MaxRowsPerSecond
 	if orders.MaxRowsPerSecond != nil {
 		rate = *orders.MaxRowsPerSecond
 	}
 	c.run.limit.set(rate)
-	c.run.Pacing.UseSmallBursts(rate > 0)
+	c.run.Pacing.SetLimit(rate)
 	if pace := cmp.Or(orders.Pace, c.pace); pace != "" && c.run.Pacing != nil {
 		c.run.Pacing.Set(pace)
 	}
 }
 
-// pauseReason says what keeps the run from going on; "" if nothing does.
-func (c *controller) pauseReason(ctx context.Context) string {
+// tellBlocked says whose transactions hold the rows that are being written, where nothing was
+// written since the last look.
+func (c *controller) tellBlocked(ctx context.Context) {
+	written, writing := c.run.rows.Load()+c.run.changed.Load(), c.run.writing.Load()
+	stuck := writing > 0 && written == c.written && c.run.gate.waitingFor().IsZero()
+	c.written = written
+	var holders []Holder
+	if stuck && c.run.Blockers != nil {
+		holders, _ = c.run.Blockers.Blockers(ctx) // whom the server does not tell is not named
+	}
+	switch {
+	case len(holders) > 0:
+		c.blocked = true
+		c.run.tellWait(rowsWait(holders, writing))
+	case c.blocked:
+		c.blocked = false
+		c.run.tellWait(Wait{})
+	}
+}
+
+// pauseWait says what keeps the run from going on.
+func (c *controller) pauseWait(ctx context.Context) Wait {
 	if c.orders.Paused {
-		return "ocmt migrate resume (paused by " + c.orders.By + ")"
+		return pauseWait(c.paused, c.followed)
 	}
 	request := c.run.plan.Request
 	if request.MaxReplicaLag == 0 && request.MaxWALBacklog == 0 {
-		return ""
+		return Wait{}
 	}
 	state, err := c.run.Replication.Replication(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return ""
+			return Wait{}
 		}
 		// A state that cannot be seen might be over its limit.
-		return "the server to tell its replication state: " + err.Error()
+		return Wait{Kind: WaitReplication, What: "the server to tell its replication state: " + err.Error()}
 	}
-	if reason := c.lag.reason(c.run.Clock(), state, request.MaxReplicaLag); reason != "" {
-		return reason
+	if wait := c.lag.wait(c.run.Clock(), state, request.MaxReplicaLag); !wait.IsZero() {
+		return wait
 	}
-	return backlogReason(state, request.MaxWALBacklog)
+	return backlogWait(state, request.MaxWALBacklog)
 }
 
 // status returns the present status.
@@ -82,7 +112,11 @@ func (c *controller) status() Status {
 	phase, pass := r.currentPhase()
 	status := Status{From: r.plan.Request.From, To: r.plan.Request.To, Started: c.started, Updated: now, Phase: phase, Pass: pass,
 		Done: r.moved.Load(), Total: max(r.total, r.moved.Load()), Rows: r.rows.Load(), SetAside: r.setAsideTotal(), MaxRowsPerSecond: r.limit.rate(),
-		Waiting: r.gate.waitingFor(), Pace: r.Pacing.Pace(), GivingWay: r.Pacing.Gentle(), Workers: r.plan.Request.Workers, Seen: c.orders.Number, Orders: c.orders}
+		Stopping: r.isStopping(), Pace: r.Pacing.Pace(), GivingWay: r.Pacing.Gentle(), Workers: r.plan.Request.Workers, Seen: c.orders.Number, Orders: c.orders}
+	if wait := r.currentWait(); !wait.IsZero() {
+		status.Waiting, status.Wait = wait.String(), &wait
+	}
+	status.ValuesPerSecond = c.recent.note(now, status.Done, status.Wait != nil)
 	if elapsed := now.Sub(c.last.Updated).Seconds(); !c.last.Updated.IsZero() && elapsed > 0 {
 		status.RowsPerSecond = float64(status.Rows-c.last.Rows) / elapsed
 	}
@@ -96,6 +130,6 @@ func (c *controller) writeLast(ctx context.Context) {
 		return
 	}
 	status := c.status()
-	status.Ended, status.Waiting = true, ""
+	status.Ended, status.Waiting, status.Wait = true, "", nil
 	_, _ = c.run.Control.Exchange(ctx, status) // the record of the run says the same, and more
 }

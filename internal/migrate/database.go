@@ -116,6 +116,11 @@ type HolderLister interface {
 	Holders(ctx context.Context, tables []Table) ([]Holder, error)
 }
 
+// BlockerLister lists the transactions that hold locks which this program waits for now.
+type BlockerLister interface {
+	Blockers(ctx context.Context) ([]Holder, error)
+}
+
 // Holder is a transaction that has not ended.
 type Holder struct {
 	ID   string
@@ -168,10 +173,12 @@ type PlanRecord interface {
 type Reporter interface {
 	// Phase names what is done now.
 	Phase(name string)
+	// Table names the table that is at work, within the phase.
+	Table(name string)
 	// Progress says how much is done, of how much; 0 where the total is not known.
 	Progress(done, total int64)
-	// Waiting says what the run waits for, and "" when it goes on.
-	Waiting(reason string)
+	// Waiting says what the run waits for, and the zero Wait when it goes on.
+	Waiting(wait Wait)
 }
 
 // Clock returns the time, for durations in results.

@@ -158,8 +158,9 @@ func (d *database) texts(sql string) []string {
 type silent struct{}
 
 func (silent) Phase(string)          {}
+func (silent) Table(string)          {}
 func (silent) Progress(int64, int64) {}
-func (silent) Waiting(string)        {}
+func (silent) Waiting(migrate.Wait)  {}
 
 func (d *database) request() migrate.Request {
 	from := 0

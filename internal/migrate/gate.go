@@ -5,61 +5,61 @@ import (
 	"sync"
 )
 
-// gate lets the workers through to the database, or holds them back for a reason that
+// gate lets the workers through to the database, or holds them back for a wait that
 // is reported to the operator.
 type gate struct {
 	mu      sync.Mutex
-	reason  string
+	wait    Wait
 	aborted bool
-	changed chan struct{} // closed when reason or aborted change
+	changed chan struct{} // closed when wait or aborted change
 }
 
 func newGate() *gate { return &gate{changed: make(chan struct{})} }
 
-// set closes the gate for a reason, or opens it for the reason "".
-func (g *gate) set(aborted bool, reason string) {
+// set closes the gate because of a wait, or opens it where there is none.
+func (g *gate) set(aborted bool, wait Wait) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.aborted == aborted && g.reason == reason {
+	if g.aborted == aborted && g.wait == wait {
 		return
 	}
-	g.aborted, g.reason = aborted, reason
+	g.aborted, g.wait = aborted, wait
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
 // state returns what was set, and a channel that is closed when it changes.
-func (g *gate) state() (aborted bool, reason string, changed <-chan struct{}) {
+func (g *gate) state() (aborted bool, wait Wait, changed <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.aborted, g.reason, g.changed
+	return g.aborted, g.wait, g.changed
 }
 
-// waitingFor returns the reason that the gate is closed for; "" if it is open.
-func (g *gate) waitingFor() string {
-	_, reason, _ := g.state()
-	return reason
+// waitingFor returns what the gate is closed for.
+func (g *gate) waitingFor() Wait {
+	_, wait, _ := g.state()
+	return wait
 }
 
-// pass returns when the gate is open, and reports the reason while it waits. Errors:
+// pass returns when the gate is open, and reports the wait. Errors:
 // ErrAborted, ErrStopped, and that of the context.
-func (g *gate) pass(ctx context.Context, stop <-chan struct{}, report func(reason string)) error {
-	reported := ""
+func (g *gate) pass(ctx context.Context, stop <-chan struct{}, report func(Wait)) error {
+	reported := false
 	defer func() {
-		if reported != "" {
-			report("")
+		if reported {
+			report(Wait{})
 		}
 	}()
 	for {
-		aborted, reason, changed := g.state()
+		aborted, wait, changed := g.state()
 		switch {
 		case aborted:
 			return ErrAborted
-		case reason == "":
+		case wait.IsZero():
 			return nil
 		}
-		report(reason)
-		reported = reason
+		report(wait)
+		reported = true
 		select {
 		case <-changed:
 		case <-stop:

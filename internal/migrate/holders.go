@@ -14,7 +14,7 @@ const holderPeriod = 50 * time.Millisecond
 // nothing to find nothing. The wait ends after the request's HolderTimeout; transactions
 // that are left then are noted in notEnded, and the run is not complete.
 func (r *run) awaitHolders(ctx context.Context) error {
-	w := holderWait{holders: r.Holders, tables: r.plan.Tables, timeout: r.plan.Request.HolderTimeout, clock: r.Clock, stop: r.Stop, waiting: r.Reporter.Waiting}
+	w := holderWait{holders: r.Holders, tables: r.plan.Tables, timeout: r.plan.Request.HolderTimeout, clock: r.Clock, stop: r.Stop, waiting: r.tellWait, passedOver: r.changed.Load()}
 	left, err := w.awaitAll(ctx)
 	r.notEnded = nil
 	for _, holder := range left {
@@ -30,7 +30,9 @@ type holderWait struct {
 	timeout time.Duration
 	clock   Clock
 	stop    <-chan struct{} // nil where only the context ends the wait
-	waiting func(reason string)
+	waiting func(Wait)
+	// passedOver is how many rows could not be written before; it is only shown.
+	passedOver int64
 }
 
 // awaitAll waits for the transactions that hold the tables now, and returns those that
@@ -46,11 +48,11 @@ func (w holderWait) awaitAll(ctx context.Context) ([]Holder, error) {
 // await waits for the transactions of a list, and returns those that have not ended in
 // time.
 func (w holderWait) await(ctx context.Context, list []Holder) ([]Holder, error) {
-	defer w.waiting("")
+	defer w.waiting(Wait{})
 	ticker := time.NewTicker(holderPeriod)
 	defer ticker.Stop()
 	for deadline := w.clock().Add(w.timeout); w.clock().Before(deadline); {
-		w.waiting(list[0].Name + ", which has written and not ended")
+		w.waiting(writersWait(list, w.passedOver))
 		select {
 		case <-ticker.C:
 		case <-w.stop:

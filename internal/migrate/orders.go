@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -28,6 +29,7 @@ type Orders struct {
 	MaxRowsPerSecond *int   `json:"max_rows_per_second"` // nil for the limit that the run was started with
 	Pace             Pace   `json:"pace"`                // "" for the pace that the run was started with
 	By               string `json:"by"`
+	Host             string `json:"host"` // the machine that the last order was given on
 	// Word is the last order, "" where an older version of this tool gave it. At is when it was given, by the
 	// clock of the database server; the zero time where that is not known.
 	Word string    `json:"order"`
@@ -83,7 +85,7 @@ func ParseOrders(text []byte) (orders Orders, err error) {
 	var before json.RawMessage
 	problem := readMembers(text, []member{
 		{"number", &orders.Number}, {"paused", &orders.Paused}, {"abort", &orders.Abort}, {"max_rows_per_second", &orders.MaxRowsPerSecond},
-		{"pace", &orders.Pace}, {"by", &orders.By}, {"order", &orders.Word}, {"at", &at}, {"before", &before}})
+		{"pace", &orders.Pace}, {"by", &orders.By}, {"host", &orders.Host}, {"order", &orders.Word}, {"at", &at}, {"before", &before}})
 	if problem == "" {
 		problem = orders.problem()
 	}
@@ -136,6 +138,9 @@ func (o Orders) problem() string {
 		return fmt.Sprintf("max_rows_per_second is %d", *o.MaxRowsPerSecond)
 	case o.Pace != "" && !o.Pace.IsKnown():
 		return fmt.Sprintf("there is no pace %q", shorten(string(o.Pace)))
+	}
+	if problem := noteProblem("", o.Host); problem != "" {
+		return "host" + strings.TrimPrefix(problem, "by")
 	}
 	return noteProblem(o.Word, o.By)
 }

@@ -24,15 +24,16 @@ func (p Pace) IsKnown() bool { return p == PaceAuto || p == PaceFull || p == Pac
 // once: a burst of a few rows, and then a rest of the same length or longer. It can
 // be changed at any time and serves several goroutines. A nil Pacing is PaceFull.
 type Pacing struct {
-	clock       Clock
-	sleep       func(time.Duration)
-	pace        atomic.Value // Pace
-	others      atomic.Int64 // active connections of others; unknownOthers where they could not be counted
-	lastOthers  atomic.Int64 // the last count that was not 0
-	rested      atomic.Int64 // nanoseconds
-	smallBursts atomic.Bool
-	turn        chan struct{} // one worker at a time
-	halt        atomic.Pointer[func() error]
+	clock      Clock
+	sleep      func(time.Duration)
+	pace       atomic.Value  // Pace
+	others     atomic.Int64  // active connections of others; unknownOthers where they could not be counted
+	lastOthers atomic.Int64  // the last count that was not 0
+	rested     atomic.Int64  // nanoseconds
+	limit      atomic.Int64  // rows a second; 0 for no limit
+	asked      atomic.Int64  // when the question was asked that has no answer yet, in nanoseconds since 1970; 0 for none
+	turn       chan struct{} // one worker at a time
+	halt       atomic.Pointer[func() error]
 }
 
 // unknownOthers stands for a database that could not be asked who is active: then
@@ -105,15 +106,24 @@ var (
 	smallBurst = burst{writes: 16, reads: 32, rest: 2}
 )
 
-// UseSmallBursts chooses the smaller bursts, as under a row limit, or the usual ones.
-func (p *Pacing) UseSmallBursts(small bool) {
+// SetLimit says how many rows a run may write in a second, 0 for no limit. The run itself keeps to it;
+// here it chooses the smaller bursts, or the usual ones.
+func (p *Pacing) SetLimit(rowsPerSecond int) {
 	if p != nil {
-		p.smallBursts.Store(small)
+		p.limit.Store(int64(rowsPerSecond))
 	}
 }
 
+// Limit returns how many rows a run may write in a second; 0 for no limit.
+func (p *Pacing) Limit() int {
+	if p == nil {
+		return 0
+	}
+	return int(p.limit.Load())
+}
+
 func (p *Pacing) burst() burst {
-	if p.smallBursts.Load() {
+	if p.limit.Load() > 0 {
 		return smallBurst
 	}
 	return usualBurst

@@ -148,3 +148,86 @@ func TestWorkersLeaveRoom(t *testing.T) {
 		t.Errorf("room for %d connections for a superuser, whom the limit does not concern: %v", now, err)
 	}
 }
+
+// slowCounter answers when it is told to.
+type slowCounter struct {
+	asked  chan struct{}
+	answer chan struct{}
+}
+
+// CountOthers implements migrate.ActivityCounter.
+func (c slowCounter) CountOthers(ctx context.Context) (int, error) {
+	select {
+	case c.asked <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	select {
+	case <-c.answer:
+		return 0, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// If this fails, a server that hangs looks like a run that is slow, or one that answers is said to
+// hang.
+func TestSilenceIsMeasured(t *testing.T) {
+	t.Parallel()
+	var now atomic.Int64
+	pacing := migrate.NewPacing(migrate.PaceAuto, func() time.Time { return time.Unix(1_700_000_000+now.Load(), 0) }, func(time.Duration) {})
+	if got := pacing.Silence(); got != 0 {
+		t.Errorf("silent for %s before anything was asked", got)
+	}
+	counter := slowCounter{make(chan struct{}), make(chan struct{})}
+	stop := pacing.WatchActivity(t.Context(), counter)
+	<-counter.asked
+	now.Add(8)
+	if got := pacing.Silence(); got != 8*time.Second {
+		t.Errorf("silent for %s, want 8s", got)
+	}
+	counter.answer <- struct{}{}
+	<-counter.asked // the next question, which is asked now
+	if got := pacing.Silence(); got != 0 {
+		t.Errorf("silent for %s after an answer", got)
+	}
+	now.Add(3)
+	stop()
+	if got := pacing.Silence(); got != 0 {
+		t.Errorf("silent for %s after the end", got)
+	}
+	var none *migrate.Pacing
+	if none.Silence() != 0 || none.Limit() != 0 {
+		t.Error("without a pacing, there is a silence or a limit")
+	}
+}
+
+// If this fails, a run that a plan file or an order has limited does not keep to it on its own screen.
+func TestLimitIsKnown(t *testing.T) {
+	t.Parallel()
+	pacing := migrate.NewPacing(migrate.PaceFull, time.Now, func(time.Duration) {})
+	pacing.SetLimit(500)
+	if got := pacing.Limit(); got != 500 {
+		t.Errorf("limit %d, want 500", got)
+	}
+}
+
+// If this fails, the line and the JSON say different things of what a run waits for.
+func TestWaitWords(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		wait         migrate.Wait
+		text, phrase string
+	}{
+		{migrate.Wait{}, "", ""},
+		{migrate.Wait{Kind: migrate.WaitPause, What: "ada on db1 since 20:14:05 UTC"}, "ocmt migrate resume (paused by ada on db1 since 20:14:05 UTC)", "paused by ada on db1 since 20:14:05 UTC"},
+		{migrate.Wait{Kind: migrate.WaitLag, What: "standby s1", Figures: "which is 12s behind (allowed: 10s)"}, "standby s1, which is 12s behind (allowed: 10s)", "waiting for standby s1"},
+	} {
+		if got := test.wait.String(); got != test.text {
+			t.Errorf("text %q, want %q", got, test.text)
+		}
+		if got := test.wait.Phrase(); got != test.phrase {
+			t.Errorf("phrase %q, want %q", got, test.phrase)
+		}
+	}
+}

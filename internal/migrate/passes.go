@@ -25,6 +25,7 @@ func (r *run) makeAllPasses(ctx context.Context, result *Result) error {
 func (r *run) makePasses(ctx context.Context, result *Result) error {
 	result.Passes = 1
 	r.setPhase("moving", result.Passes)
+	r.Reporter.Progress(0, r.total)
 	if err := r.forEachTable(ctx, r.makeFirstPass); err != nil {
 		return err
 	}

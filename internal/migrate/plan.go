@@ -79,14 +79,18 @@ func MakePlan(ctx context.Context, sources PlanSources, ring *crypto.Keyring, re
 		return nil, err
 	}
 	sources.Conns = sources.Pacing.PaceConns(sources.Conns)
-	planner := &planner{sources: sources, ring: ring, reporter: reporter, plan: &Plan{Request: request}}
+	reporter.Phase("planning: looking at the tables")
+	planner := &planner{sources: sources, ring: ring, reporter: reporter, beside: &besideReporter{reporter: reporter}, plan: &Plan{Request: request}}
 	var discovery *discover.Report
 	group, ctx := crash.WithContext(ctx)
 	group.Go(func() (err error) {
 		discovery, err = planner.search(ctx)
 		return err
 	})
-	group.Go(func() error { return planner.readTables(ctx) })
+	group.Go(func() error {
+		defer planner.beside.takeOver()
+		return planner.readTables(ctx)
+	})
 	switch err := group.Wait(); {
 	case errors.Is(err, errUnreadable): // the result of the search does not matter then
 		return planner.plan, nil
@@ -104,13 +108,14 @@ type planner struct {
 	sources  PlanSources
 	ring     *crypto.Keyring
 	reporter Reporter
+	beside   *besideReporter // of the search
 	plan     *Plan
 }
 
 // search looks for values that the catalogue does not list.
 func (p *planner) search(ctx context.Context) (*discover.Report, error) {
 	request := discover.Request{Catalogue: p.plan.Request.Catalogue, Labels: labelsOf(p.ring, p.plan.Request), Known: p.plan.Request.Known, Depth: discover.Sample}
-	return discover.Search(ctx, p.sources.Pacing.PaceSearchers(p.sources.Searchers), p.ring, request, waitingOnly{p.reporter})
+	return discover.Search(ctx, p.sources.Pacing.PaceSearchers(p.sources.Searchers), p.ring, request, p.beside)
 }
 
 // errUnreadable ends the search of the database where the tables of the request
@@ -197,7 +202,7 @@ func (p *planner) countValues(outer context.Context) error {
 		return err
 	})
 	group.Go(func() (err error) {
-		p.reporter.Phase("reading")
+		p.reporter.Phase("planning: counting the values")
 		counted, err = countTables(ctx, p.sources, p.ring, plan.Request, plan.Tables, p.reporter)
 		return err
 	})
@@ -221,14 +226,6 @@ func (p *planner) countValues(outer context.Context) error {
 	}
 	plan.Findings = append(plan.Findings, findNarrowColumns(plan.Request, plan.Tables, plan.Columns)...)
 	plan.Findings = append(plan.Findings, findDowngrade(plan.Request, plan.Columns)...)
+	p.reporter.Phase("planning: trying whether rows can be written")
 	return p.tryWrites(outer, counted.examples)
 }
-
-// waitingOnly is a Reporter for work that runs beside the work that is reported.
-type waitingOnly struct{ Reporter }
-
-// Phase reports nothing.
-func (waitingOnly) Phase(string) {}
-
-// Progress reports nothing.
-func (waitingOnly) Progress(int64, int64) {}

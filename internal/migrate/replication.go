@@ -33,10 +33,10 @@ type logMark struct {
 // hour.
 const maxMarks = 10_000
 
-// reason says which standby is further behind than allowed; "" for none.
-func (t *lagTracker) reason(now time.Time, state Replication, allowed time.Duration) string {
+// wait says which standby is further behind than allowed.
+func (t *lagTracker) wait(now time.Time, state Replication, allowed time.Duration) Wait {
 	if allowed == 0 {
-		return ""
+		return Wait{}
 	}
 	t.marks = append(t.marks, logMark{now, state.Written})
 	if len(t.marks) > maxMarks {
@@ -44,10 +44,11 @@ func (t *lagTracker) reason(now time.Time, state Replication, allowed time.Durat
 	}
 	for _, standby := range state.Standbys {
 		if lag := t.lag(now, standby.Position); lag > allowed {
-			return fmt.Sprintf("standby %s, which is %s behind (allowed: %s)", standby.Name, lag.Round(100*time.Millisecond), allowed)
+			return Wait{Kind: WaitLag, What: "standby " + standby.Name,
+				Figures: fmt.Sprintf("which is %s behind (allowed: %s)", lag.Round(100*time.Millisecond), allowed)}
 		}
 	}
-	return ""
+	return Wait{}
 }
 
 // lag returns the time since the log went past a position.
@@ -60,16 +61,16 @@ func (t *lagTracker) lag(now time.Time, position int64) time.Duration {
 	return 0
 }
 
-// backlogReason says who holds back more of the log than allowed, in bytes; "" for
-// nobody.
-func backlogReason(state Replication, allowed int64) string {
+// backlogWait says who holds back more of the log than allowed, in bytes.
+func backlogWait(state Replication, allowed int64) Wait {
 	if allowed == 0 {
-		return ""
+		return Wait{}
 	}
 	for _, retainer := range state.Retainers {
 		if backlog := state.Written - retainer.Position; backlog > allowed {
-			return fmt.Sprintf("%s, which is %d MB of log behind (allowed: %d MB)", retainer.Name, backlog>>20, allowed>>20)
+			return Wait{Kind: WaitBacklog, What: retainer.Name,
+				Figures: fmt.Sprintf("which is %d MB of log behind (allowed: %d MB)", backlog>>20, allowed>>20)}
 		}
 	}
-	return ""
+	return Wait{}
 }

@@ -4,12 +4,15 @@ import "time"
 
 // Result is what a run did.
 type Result struct {
-	Moved   int64 `json:"values_moved"`
-	Rows    int64 `json:"rows_written"`
-	Passes  int   `json:"passes"`
-	Changed int64 `json:"rows_changed_meanwhile"` // rows that a later pass had to look at again
-	Left    int64 `json:"still_leaving"`          // rows that the last pass still found, so that there may be more
-	Blocked int64 `json:"rows_locked"`            // rows of Left that other transactions held
+	Moved int64 `json:"values_moved"`
+	Rows  int64 `json:"rows_written"`
+	// ValuesLeft is how many values of the plan this run has not moved: those that it did not come to, that it set aside, and
+	// that a server moved or removed meanwhile.
+	ValuesLeft int64 `json:"values_left"`
+	Passes     int   `json:"passes"`
+	Changed    int64 `json:"rows_changed_meanwhile"` // rows that a later pass had to look at again
+	Left       int64 `json:"still_leaving"`          // rows that the last pass still found, so that there may be more
+	Blocked    int64 `json:"rows_locked"`            // rows of Left that other transactions held
 	// LeftSince is when the second pass began, if the last one still found rows. What that and each pass between found was written
 	// under an old version by a server, or was locked.
 	LeftSince *time.Time    `json:"still_leaving_since"`

@@ -22,6 +22,7 @@ type Runner struct {
 	Tables      Describer
 	Holders     HolderLister
 	Replication ReplicationReader
+	Blockers    BlockerLister   // nil: nobody is asked who holds rows
 	Ledger      Ledger          // not written by a dry run
 	Control     Control         // nil: operators cannot steer the run
 	Ring        *crypto.Keyring // its current version is the plan's target
@@ -46,6 +47,7 @@ type run struct {
 	rows          atomic.Int64 // rows that were written
 	changed       atomic.Int64 // rows that were not written, because servers had changed or locked them
 	left          atomic.Int64 // rows that the present later pass found
+	writing       atomic.Int64 // rows that are with the server to be written
 	blocked       atomic.Int64 // rows in batches of that pass that other transactions blocked
 	notEnded      []string     // transactions that had written and not ended when the last pass began
 	setAside      *setAsideList
@@ -57,9 +59,10 @@ type run struct {
 	limit         *rowLimit
 	gate          *gate
 
-	mu    sync.Mutex // guards phase, pass, and which list setAside points at
+	mu    sync.Mutex // guards phase, pass, wait, and which list setAside points at
 	phase string
 	pass  int
+	wait  Wait // what was reported last
 }
 
 // Run brings every value of the plan to its target version. It takes the lock, if the caller
@@ -94,6 +97,7 @@ func (r Runner) runLocked(ctx context.Context, plan *Plan, writer func(Conn) Wri
 	began, rested := r.Clock(), r.Pacing.Rested()
 	err = work(state, held, result)
 	result.Moved, result.Rows, result.Changed = state.moved.Load(), state.rows.Load(), state.changed.Load()
+	result.ValuesLeft = max(0, state.total-result.Moved)
 	result.Blocked, result.NotEnded = state.blocked.Load(), state.notEnded
 	result.SetAside, result.List = state.setAside.count, state.setAside.list
 	result.Accepted, result.Repairs = state.setAside.allAccepted(), state.repairs.all()
@@ -167,6 +171,7 @@ func (r *run) finish(ctx context.Context, result *Result, failure error) error {
 			failure = errors.Join(failure, err)
 		}
 	}
+	r.Reporter.Phase("recording")
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	unaudited, err := r.Ledger.End(ending, r.ledgerOutcome(result, failure))
@@ -201,6 +206,24 @@ func (r *run) setPhase(phase string, pass int) {
 	r.phase, r.pass = phase, pass
 	r.mu.Unlock()
 	r.Reporter.Phase(phase)
+}
+
+// tellWait notes and reports what the run waits for; the zero Wait says that it goes on.
+func (r *run) tellWait(wait Wait) {
+	r.mu.Lock()
+	r.wait = wait
+	r.mu.Unlock()
+	r.Reporter.Waiting(wait)
+}
+
+// currentWait returns what the run waits for: what the gate is closed for, or what was reported.
+func (r *run) currentWait() Wait {
+	if wait := r.gate.waitingFor(); !wait.IsZero() {
+		return wait
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wait
 }
 
 func (r *run) currentPhase() (phase string, pass int) {
@@ -244,12 +267,12 @@ func (r *run) forEachTable(ctx context.Context, move func(context.Context, Table
 // haltReason returns why gentle work must end between two bursts: the run is to
 // stop or to wait. It returns nil if the work may go on.
 func (r *run) haltReason() error {
-	switch aborted, reason, _ := r.gate.state(); {
+	switch aborted, wait, _ := r.gate.state(); {
 	case r.isStopping():
 		return ErrStopped
 	case aborted:
 		return ErrAborted
-	case reason != "":
+	case !wait.IsZero():
 		return errPaused
 	}
 	return nil
@@ -292,11 +315,11 @@ func (r *run) runWorkers(ctx context.Context, work func(context.Context, *worker
 // admit waits until so many more rows may be written, and returns how long that
 // took.
 func (r *run) admit(ctx context.Context, rows int) (time.Duration, error) {
-	if r.limit.rate() == 0 && r.gate.waitingFor() == "" && !r.isAborted() {
+	if r.limit.rate() == 0 && r.gate.waitingFor().IsZero() && !r.isAborted() {
 		return 0, nil
 	}
 	began := r.Clock()
-	if err := r.gate.pass(ctx, r.Stop, r.Reporter.Waiting); err != nil {
+	if err := r.gate.pass(ctx, r.Stop, r.tellWait); err != nil {
 		return 0, err
 	}
 	if err := r.limit.wait(ctx, rows, r.Stop); err != nil {

@@ -168,7 +168,7 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	if since == nil && origin.Running {
 		scope.WrittenBefore = &origin.Oldest
 	}
-	s.reporter.Phase("opening every value")
+	s.reporter.Phase("verifying")
 	watched, stop := s.watchLocks(ctx, origin.Backend)
 	err = v.openTables(watched, snapshot, s.tables, scope, s.request.Workers)
 	stop()

@@ -162,6 +162,7 @@ type verifier struct {
 // openTables opens the values of a scope of the tables.
 func (v *verifier) openTables(ctx context.Context, reader Reader, tables []Table, scope Scope, workers int) error {
 	for _, table := range tables {
+		v.reporter.Table(table.String())
 		before := v.result.values() + v.setAside.seen()
 		if err := v.openTable(ctx, reader, table, scope, workers); err != nil {
 			return err

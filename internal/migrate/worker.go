@@ -220,7 +220,9 @@ func (w *worker) write(ctx context.Context, table Table, batches []Batch) error 
 		return err
 	}
 	w.waited += waited
+	w.run.writing.Add(int64(rows))
 	outcomes, err := w.writer.Write(ctx, table, batches)
+	w.run.writing.Add(-int64(rows))
 	for i, batch := range batches[:min(len(batches), len(outcomes))] {
 		// After an error, an outcome without rows may belong to a batch that got no answer.
 		// Nothing is known of such a batch, so it is not counted.

@@ -144,7 +144,7 @@ const watchPeriod = time.Second
 // watch looks again and again for as long as the request says, and asks the servers too if they answer.
 func (e *ender) watch(ctx context.Context, serversAnswer bool) error {
 	for deadline := e.Clock().Add(e.plan.Request.Watch); e.Clock().Before(deadline); {
-		e.reporter.Phase("watching")
+		e.reporter.Phase("watching, until " + deadline.UTC().Format(time.TimeOnly+" UTC"))
 		if err := e.pause(ctx, watchPeriod); err != nil {
 			return err
 		}

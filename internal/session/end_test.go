@@ -347,7 +347,7 @@ type watching struct {
 }
 
 func (w watching) Phase(name string) {
-	if name == "watching" {
+	if strings.HasPrefix(name, "watching") {
 		w.revive()
 	}
 }

@@ -147,6 +147,7 @@ func (p *Printer) ask(ctx context.Context, question *prompt, read func() ([]byte
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	defer p.pauseDisplays()()
 	p.openPrompt(question)
 	type reply struct {
 		text []byte

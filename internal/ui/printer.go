@@ -21,6 +21,9 @@ type Options struct {
 	NoInput  bool // no question is asked
 	// Now is the clock that progress is measured by.
 	Now func() time.Time
+	// Ticks returns a channel that receives once in each period, and a function that ends it. Where it
+	// is nil, progress is drawn only when something is reported.
+	Ticks func(period time.Duration) (ticks <-chan time.Time, stop func())
 }
 
 // Printer writes the result to standard output and everything else to standard
@@ -35,6 +38,9 @@ type Printer struct {
 	err    error   // first failure to write the result
 	// unwatch ends the watch for Ctrl-Z, which goes on while there is a live line or a question.
 	unwatch func()
+
+	displays []*Progress // those that have not ended; the last one is shown
+	asking   bool        // a question is on the screen, and no display draws
 }
 
 // NewPrinter returns a printer on the streams.

@@ -1,48 +1,113 @@
 package ui
 
 import (
-	"fmt"
-	"strings"
+	"sync"
 	"time"
 )
 
 const (
 	liveInterval  = 100 * time.Millisecond // fast enough to look alive, slow enough for a serial line
 	plainInterval = 5 * time.Second        // a log of a long run stays readable
-	rateWindow    = 15 * time.Second       // a short window shows a pause in the rate
+	// liveBeat and plainBeat are how often a display looks at itself while nothing is reported to it.
+	liveBeat  = 500 * time.Millisecond
+	plainBeat = time.Second
+	// quietStart is how long work may take before a display that counts nothing shows itself: a line
+	// that comes and goes at once is noise.
+	quietStart = time.Second
 )
 
-// Progress shows how much of a long task is done: with a live line on a terminal, with a
-// plain line every few seconds elsewhere, and not at all with --quiet. It has no goroutine of its
-// own and draws when it is updated. It is safe for concurrent use.
+// Work says what a display is about.
+type Work struct {
+	// Doing is what is done: "moving".
+	Doing string
+	// Unit is what is counted: "rows". It is shown where the total is not known.
+	Unit string
+	// Stop is closed when the operator asks to end after what is in hand; nil where work ends at once.
+	Stop <-chan struct{}
+	// Silence returns for how long the server has not answered a question; 0 where it answers. It may
+	// be nil.
+	Silence func() time.Duration
+}
+
+// Progress is the display of a long task: one live line on a terminal, a plain line every few seconds
+// elsewhere, and nothing with --quiet. Where the printer's options have Ticks it draws by itself as time
+// passes. The display that began last is the one that is shown. It is safe for concurrent use.
 type Progress struct {
 	printer *Printer
+	work    Work
 	now     func() time.Time
+	ended   chan struct{} // closed by End
+	beating sync.WaitGroup
 
 	// The fields below are guarded by printer.mu.
-	label   string
-	unit    string
-	started time.Time
-	drawn   time.Time
-	samples []sample
-	waiting string
-	ended   bool
+	label    string
+	detail   string // what of it: a table
+	note     string
+	counted  bool // something was counted in this phase
+	done     int64
+	total    int64 // 0 where it is not known
+	opened   time.Time
+	began    time.Time // of the phase
+	grew     time.Time // when done grew last
+	drawn    time.Time
+	rate     recentRate
+	reason   string          // what is waited for, as a phrase: "waiting for …", "paused by …"
+	state    string          // figures of the reason, at the moment
+	told     map[string]bool // reasons that have been told
+	newly    bool            // the present reason was told in a line of its own
+	stopping bool
+	over     bool
 }
 
-type sample struct {
-	at   time.Time
-	done int64
-}
-
-// Progress begins a progress display. The label says what is done ("re-encrypting
-// secrets"), and the unit says what is counted ("rows"). Call End when the work is over.
-// The printer's options must have a clock.
+// Progress begins a display of work that is counted. The label says what is done ("moving"), and the
+// unit says what is counted ("rows"). Call End when the work is over. The printer's options must have a
+// clock.
 func (p *Printer) Progress(label, unit string) *Progress {
-	now := p.options.Now
-	at := now()
-	return &Progress{
-		printer: p, now: now, label: label, unit: unit,
-		started: at, drawn: at, samples: []sample{{at: at}},
+	return p.Start(Work{Doing: label, Unit: unit})
+}
+
+// Activity begins a display of work in which nothing is counted: it says what is done, and for how long.
+// Call End when the work is over.
+func (p *Printer) Activity(doing string) *Progress { return p.Start(Work{Doing: doing}) }
+
+// Start begins a display. Call End when the work is over.
+func (p *Printer) Start(work Work) *Progress {
+	at := p.options.Now()
+	g := &Progress{printer: p, work: work, now: p.options.Now, ended: make(chan struct{}), label: work.Doing,
+		opened: at, began: at, drawn: at, grew: at, told: map[string]bool{}}
+	p.mu.Lock()
+	p.displays = append(p.displays, g)
+	p.mu.Unlock()
+	if !p.options.Quiet && (p.options.Ticks != nil || work.Stop != nil) {
+		g.beating.Add(1)
+		go g.beat()
+	}
+	return g
+}
+
+// beat draws as time passes, and when the work is to stop, until the end.
+func (g *Progress) beat() {
+	defer g.beating.Done()
+	var ticks <-chan time.Time
+	if g.printer.options.Ticks != nil {
+		period := plainBeat
+		if g.printer.redraws() {
+			period = liveBeat
+		}
+		var stop func()
+		ticks, stop = g.printer.options.Ticks(period)
+		defer stop()
+	}
+	for stop := g.work.Stop; ; {
+		select {
+		case <-g.ended:
+			return
+		case <-ticks:
+			g.redraw()
+		case <-stop:
+			stop = nil
+			g.sayStopping()
+		}
 	}
 }
 
@@ -50,118 +115,199 @@ func (p *Printer) Progress(label, unit string) *Progress {
 func (g *Progress) Phase(label string) {
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
-	at := g.now()
-	g.label, g.started, g.samples = label, at, []sample{{at: at}}
+	g.label, g.detail, g.began, g.grew = label, "", g.now(), g.now()
+	g.counted, g.done, g.total, g.rate = false, 0, 0, recentRate{}
 }
 
-// Update says how many units of a total are done. A total of 0 means that it is not
-// known. The note, which may be empty, is shown behind the numbers
-// ("3 set aside", "paused: replica lag").
+// At says what the work is at within the phase: a table, a check. The count and the rate go on.
+func (g *Progress) At(detail string) {
+	g.printer.mu.Lock()
+	defer g.printer.mu.Unlock()
+	g.detail = detail
+}
+
+// Update says how many units of a total are done. A total of 0 means that it is not known. The note,
+// which may be empty, is shown behind the numbers ("gentle").
 func (g *Progress) Update(done, total int64, note string) {
 	if g.printer.options.Quiet {
 		return
 	}
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
-	interval := plainInterval
-	if g.printer.sequences() {
-		interval = liveInterval
-	}
 	at := g.now()
-	if g.ended || at.Sub(g.drawn) < interval {
+	if done != g.done || !g.counted {
+		g.grew = at
+	}
+	g.counted, g.done, g.total, g.note = true, done, total, note
+	g.rate.add(at, done)
+	if at.Sub(g.drawn) >= g.interval() {
+		g.draw(at)
+	}
+}
+
+// Waiting says what the work waits for, as a phrase that is shown ("waiting for locked rows", "paused
+// by ada"), and the figures of the moment, which may be empty and change ("12 s behind"). The reason ""
+// says that the work goes on. A reason that is new is shown at once, and in a pipe no reason has a
+// line of its own twice.
+func (g *Progress) Waiting(reason, figures string) {
+	if g.printer.options.Quiet {
+		return
+	}
+	g.printer.mu.Lock()
+	defer g.printer.mu.Unlock()
+	before, at := g.reason, g.now()
+	g.reason, g.state = reason, figures
+	if before == reason {
+		return
+	}
+	if reason == "" {
+		g.grew, g.rate = at, recentRate{}
+		if g.newly && !g.stopping {
+			g.draw(at)
+		}
+		g.newly = false
+		return
+	}
+	g.tell(at, reason)
+}
+
+// tell draws at once because of a reason, the first time that it is given. On a terminal the line is
+// drawn each time.
+func (g *Progress) tell(at time.Time, reason string) {
+	first := !g.told[reason]
+	g.told[reason] = true
+	g.newly = first
+	if first && !g.stopping || g.printer.redraws() {
+		g.draw(at)
+	}
+}
+
+// sayStopping shows that the work ends after what is in hand.
+func (g *Progress) sayStopping() {
+	g.printer.mu.Lock()
+	defer g.printer.mu.Unlock()
+	g.stopping = true
+	g.draw(g.now())
+}
+
+// redraw draws as time passes.
+func (g *Progress) redraw() {
+	g.printer.mu.Lock()
+	defer g.printer.mu.Unlock()
+	at := g.now()
+	interval := g.interval()
+	if g.printer.redraws() {
+		interval = liveBeat - liveInterval // a tick may come a little early
+		if g.printer.live == "" && at.Sub(g.opened) < quietStart {
+			return
+		}
+	}
+	switch silent := g.silence(at) > 0; {
+	case silent && !g.told[noAnswer]:
+		g.tell(at, noAnswer)
+	case at.Sub(g.drawn) >= interval:
+		g.draw(at)
+	}
+}
+
+func (g *Progress) interval() time.Duration {
+	if g.printer.redraws() {
+		return liveInterval
+	}
+	return plainInterval
+}
+
+// End takes the display away. It may be called twice.
+func (g *Progress) End() {
+	g.printer.mu.Lock()
+	if g.over {
+		g.printer.mu.Unlock()
+		return
+	}
+	g.over = true
+	if g.isShown() && g.printer.live != "" {
+		g.printer.setLive("")
+	}
+	g.printer.remove(g)
+	g.printer.mu.Unlock()
+	close(g.ended)
+	g.beating.Wait()
+}
+
+// isShown reports whether this display is the one that began last.
+func (g *Progress) isShown() bool {
+	shown := g.printer.displays
+	return len(shown) > 0 && shown[len(shown)-1] == g
+}
+
+// remove takes a display from those that have not ended. The one before it begins to count its
+// silence now.
+func (p *Printer) remove(g *Progress) {
+	for i, one := range p.displays {
+		if one == g {
+			p.displays = append(p.displays[:i:i], p.displays[i+1:]...)
+			break
+		}
+	}
+	if last := len(p.displays) - 1; last >= 0 {
+		p.displays[last].drawn = g.now()
+	}
+}
+
+// pauseDisplays keeps displays from drawing until resume is called, because a question is on the
+// screen.
+func (p *Printer) pauseDisplays() (resume func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live != "" {
+		p.setLive("")
+	}
+	p.asking = true
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asking = false
+		for _, g := range p.displays {
+			at := g.now()
+			g.opened, g.began, g.drawn, g.grew = at, at, at, at // the time of the question was not work
+		}
+	}
+}
+
+// redraws reports whether a line can be drawn over, as on a terminal.
+func (p *Printer) redraws() bool { return p.sequences() }
+
+// draw shows the line, if this display is the one that is shown.
+func (g *Progress) draw(at time.Time) {
+	p := g.printer
+	if g.over || p.options.Quiet || p.asking || !g.isShown() {
 		return
 	}
 	g.drawn = at
-	g.addSample(sample{at: at, done: done})
-	g.draw(g.describe(done, total, note))
-}
-
-// Waiting shows what the work waits for, at once and in a line of its own; "" says that
-// the work goes on. It shows each reason once.
-func (g *Progress) Waiting(reason string) {
-	g.printer.mu.Lock()
-	same := g.waiting == reason
-	g.waiting = reason
-	g.printer.mu.Unlock()
-	switch {
-	case same:
-	case reason == "":
-		g.printer.Note("going on")
-	default:
-		g.printer.Note("waiting for %s", reason)
-	}
-}
-
-// End erases the live line. It may be called twice.
-func (g *Progress) End() {
-	g.printer.mu.Lock()
-	defer g.printer.mu.Unlock()
-	if !g.ended {
-		g.printer.setLive("")
-		g.ended = true
-	}
-}
-
-func (g *Progress) draw(line string) {
-	if !g.printer.sequences() {
-		g.printer.writeError(line + "\n")
+	if !p.redraws() {
+		p.writeError(g.figures(at).String() + "\n")
 		return
 	}
-	g.printer.setLive(line)
+	width := p.errWidth() - 1 // the last column stays free for the cursor
+	line := g.figures(at).line(width)
+	if width > 0 {
+		g.tellCut(line, width)
+	}
+	p.setLive(line)
 }
 
-// addSample adds a sample and drops old ones: it keeps those of the rate window and the one
-// before them.
-func (g *Progress) addSample(s sample) {
-	g.samples = append(g.samples, s)
-	for len(g.samples) > 2 && s.at.Sub(g.samples[1].at) > rateWindow {
-		g.samples = g.samples[1:]
+// tellCut writes what is waited for into a line of its own, once, where the live line has no room for
+// it.
+func (g *Progress) tellCut(line string, width int) {
+	if reason := Clean(g.reason); reason != "" && columnsOf(line) > width && !g.told["cut: "+reason] {
+		g.told["cut: "+reason] = true
+		g.printer.setLive("")
+		g.printer.writeError(wrapProse(reason, g.printer.errWidth()) + "\n")
 	}
 }
 
-// rate returns the units per second over the rate window.
-func (g *Progress) rate() float64 {
-	first, last := g.samples[0], g.samples[len(g.samples)-1]
-	elapsed := last.at.Sub(first.at).Seconds()
-	if elapsed <= 0 || last.done <= first.done {
-		return 0
-	}
-	return float64(last.done-first.done) / elapsed
-}
-
-func (g *Progress) describe(done, total int64, note string) string {
-	parts := []string{g.label + ":"}
-	if total > 0 {
-		percent := min(100, float64(done)/float64(total)*100)
-		parts = append(parts, fmt.Sprintf("%s of %s %s (%.0f%%)", Number(done), Number(total), g.unit, percent))
-	} else {
-		parts = append(parts, fmt.Sprintf("%s %s", Number(done), g.unit))
-	}
-	if rate := g.rate(); rate > 0 {
-		parts = append(parts, fmt.Sprintf("%s/s", Number(int64(rate+0.5))))
-		if total > done {
-			left := time.Duration(float64(total-done) / rate * float64(time.Second))
-			parts = append(parts, "about "+Duration(left)+" left")
-		}
-	}
-	if note != "" {
-		parts = append(parts, Clean(note))
-	}
-	return strings.Join(parts, " ")
-}
-
-// Duration returns a time as people say it: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min".
-func Duration(d time.Duration) string {
-	switch {
-	case d < 9950*time.Millisecond:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d.Round(time.Second) < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d.Round(time.Second) < time.Hour:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
-	default:
-		d = d.Round(time.Minute)
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	}
+// SystemTicks returns a channel that receives once in each period, and a function that ends it.
+func SystemTicks(period time.Duration) (ticks <-chan time.Time, stop func()) {
+	ticker := time.NewTicker(period)
+	return ticker.C, ticker.Stop
 }

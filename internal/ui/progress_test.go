@@ -1,98 +1,441 @@
 package ui_test
 
 import (
+	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// clock is a clock that the test moves.
-type clock struct{ at time.Time }
+// clock is a clock that the test moves, and ticks that it sends.
+type clock struct {
+	mu    sync.Mutex
+	at    time.Time
+	ticks chan time.Time
+	ended chan struct{} // receives when a display has stopped its ticks
+}
 
-func (c *clock) now() time.Time          { return c.at }
-func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
+func newClock() *clock {
+	return &clock{at: time.Unix(1_700_000_000, 0), ticks: make(chan time.Time), ended: make(chan struct{}, 10)}
+}
 
-func newClock() *clock { return &clock{at: time.Unix(1_700_000_000, 0)} }
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
 
-// TestProgressPlain: a log of a night's run must neither be empty nor contain
-// a line for each row.
-func TestProgressPlain(t *testing.T) {
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func (c *clock) newTicks(time.Duration) (<-chan time.Time, func()) {
+	return c.ticks, func() { c.ended <- struct{}{} }
+}
+
+// tick has a display look at itself after some time. The second send is received once the first is
+// dealt with.
+func (c *clock) tick(d time.Duration) {
+	c.advance(d)
+	c.ticks <- c.now()
+	c.ticks <- c.now()
+}
+
+// terminal is a printer on a terminal of so many columns, and what it wrote.
+func terminal(c *clock, width int) (*ui.Printer, *safeBuffer) {
+	out := &safeBuffer{}
+	return ui.NewPrinter(ui.Streams{In: strings.NewReader(""), Out: out, Err: out, InTTY: true, OutTTY: true, ErrTTY: true, OutWidth: columns(width), ErrWidth: columns(width)},
+		ui.Options{Now: c.now, Ticks: c.newTicks}), out
+}
+
+// pipe is a printer that writes to a pipe.
+func pipe(c *clock) (*ui.Printer, *safeBuffer) {
+	out := &safeBuffer{}
+	return ui.NewPrinter(ui.Streams{Out: out, Err: out}, ui.Options{Now: c.now, Ticks: c.newTicks}), out
+}
+
+// safeBuffer is a buffer that displays write to while the test reads it.
+type safeBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// erased is what erases a live line.
+const erased = "\r\x1b[K\x1b[C\x1b[J\r"
+
+// plain returns the text without what keeps a live line from breaking.
+func (b *safeBuffer) plain() string {
+	return strings.NewReplacer("\x1b[?7l", "", "\r\x1b[?7h", "").Replace(b.String())
+}
+
+// last returns the live line that a terminal shows now.
+func (b *safeBuffer) last() string {
+	lines := strings.Split(b.plain(), erased)
+	last := lines[len(lines)-1]
+	return last[strings.LastIndexByte(last, '\n')+1:]
+}
+
+// lines returns the plain lines that were written.
+func (b *safeBuffer) lines() []string {
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+}
+
+// If this fails, an operator reads a rate of an hour ago, an estimate that was made of nothing, or
+// that all is done while it is not.
+func TestProgressLine(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	p, s := newPrinter(false, ui.Options{Now: c.now})
-	g := p.Progress("re-encrypting", "rows")
-	for done := int64(100); done <= 1100; done += 100 {
+	p, out := terminal(c, 80)
+	g := p.Progress("moving", "values")
+	defer g.End()
+	for _, step := range []struct {
+		after       time.Duration
+		done, total int64
+		note, want  string
+	}{
+		{time.Second, 0, 1_466_867, "", "moving  0%  0 / 1,466,867"},
+		{500 * time.Millisecond, 6_000, 1_466_867, "", "moving  0%  6,000 / 1,466,867"}, // no rate yet
+		{500 * time.Millisecond, 10_000, 1_466_867, "", "moving  0%  10,000 / 1,466,867  10,000/s"},
+		{time.Second, 20_000, 1_466_867, "", "moving  1%  20,000 / 1,466,867  10,000/s  2 min 25 s left"},
+		{4 * time.Second, 70_236, 1_466_867, "gentle", "moving  4%  70,236 / 1,466,867  11,706/s  2 min 0 s left  gentle"},
+		{time.Minute, 1_466_866, 1_466_867, "", "moving  99%  1,466,866 / 1,466,867  23,277/s  1 s left"},
+		{time.Second, 1_466_867, 1_466_867, "", "moving  99%  1,466,867 / 1,466,867"},
+		{time.Second, 1_466_900, 1_466_867, "", "moving  99%  1,466,900 / 1,466,900"},
+	} {
+		c.advance(step.after)
+		g.Update(step.done, step.total, step.note)
+		if got := out.last(); got != step.want && !strings.HasPrefix(got, step.want+"  ") || strings.Contains(got, "left") != strings.Contains(step.want, "left") {
+			t.Errorf("got  %q\nwant %q", got, step.want)
+		}
+	}
+}
+
+// If this fails, the time left follows from a speed that was, and not from the present one.
+func TestProgressRateIsRecent(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	p, out := pipe(c)
+	g := p.Progress("moving", "values")
+	defer g.End()
+	done := int64(0)
+	for range 60 { // a minute of 1,000/s
 		c.advance(time.Second)
-		g.Update(done, 2000, "3 set aside")
+		done += 1000
+		g.Update(done, 100_000, "")
 	}
-	g.End()
-	want := "re-encrypting: 500 of 2,000 rows (25%) 100/s about 15 s left 3 set aside\n" +
-		"re-encrypting: 1,000 of 2,000 rows (50%) 100/s about 10 s left 3 set aside\n"
-	if got := s.err.String(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	for range 20 { // then 100/s
+		c.advance(time.Second)
+		done += 100
+		g.Update(done, 100_000, "")
 	}
-	if s.out.Len() > 0 {
-		t.Error("progress on standard output")
+	if got, want := out.lines()[len(out.lines())-1], "moving  62%  62,000 / 100,000  100/s  6 min 20 s left"; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
-// TestProgressLive: a live line that is not erased runs into the result.
-func TestProgressLive(t *testing.T) {
+// If this fails, a search whose end nobody knows shows a percentage, or no speed.
+func TestProgressWithoutTotal(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	p, s := newPrinter(true, ui.Options{Now: c.now, NoColour: true})
-	g := p.Progress("re-encrypting", "rows")
+	p, out := pipe(c)
+	g := p.Progress("searching", "rows")
+	defer g.End()
+	g.Update(0, 0, "")
+	c.advance(5 * time.Second)
+	g.Update(20_000, 0, "")
+	if got, want := out.String(), "searching  20,000 rows  4,000/s\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// If this fails, a wide terminal has no bar, or a narrow one a line that wraps and leaves its rest
+// behind at each redraw.
+func TestProgressFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{200, "moving  [==========>         ]  50%  50,000 / 100,000  5,000/s  10 s left  gentle"},
+		{80, "moving  50%  50,000 / 100,000  5,000/s  10 s left  gentle"},
+		{55, "moving  50%  50,000 / 100,000  5,000/s  10 s left"},
+		{45, "moving  50%  50,000 / 100,000  10 s left"},
+		{30, "moving  50%  10 s left"},
+		{6, "movi…"},
+	} {
+		c := newClock()
+		p, out := terminal(c, test.width)
+		g := p.Progress("moving", "values")
+		g.Update(0, 100_000, "")
+		c.advance(10 * time.Second)
+		g.Update(50_000, 100_000, "gentle")
+		if got := out.last(); got != test.want {
+			t.Errorf("%d columns: got %q, want %q", test.width, got, test.want)
+		}
+		g.End()
+	}
+}
+
+// If this fails, a command that connects or plans for a minute looks as if it hung, or one that is
+// quick flickers.
+func TestActivityShowsTime(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	p, out := terminal(c, 80)
+	g := p.Activity("connecting")
+	c.tick(500 * time.Millisecond)
+	if got := out.String(); got != "" {
+		t.Errorf("after half a second: %q", got)
+	}
+	c.tick(1600 * time.Millisecond)
+	if got := out.last(); got != "connecting  2 s" {
+		t.Errorf("after two seconds: %q", got)
+	}
+	g.Phase("planning: reading a sample of user_integrations")
+	c.tick(time.Second)
+	if got := out.last(); got != "planning: reading a sample of user_integrations  1 s" {
+		t.Errorf("after another: %q", got)
+	}
+	g.End()
+	<-c.ended
+	if got := out.last(); got != "" {
+		t.Errorf("left on the screen: %q", got)
+	}
+
+	p, out = pipe(c)
+	g = p.Activity("connecting")
+	for range 12 {
+		c.tick(time.Second)
+	}
+	g.End()
+	if got, want := out.String(), "connecting  5 s\nconnecting  10 s\n"; got != want {
+		t.Errorf("in a pipe: %q, want %q", got, want)
+	}
+}
+
+// If this fails, a terminal that knows no control sequences shows them as text.
+func TestProgressOnDumbTerminal(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	out := &safeBuffer{}
+	p := ui.NewPrinter(ui.Streams{Out: out, Err: out, OutTTY: true, ErrTTY: true, Dumb: true, ErrWidth: columns(80)}, ui.Options{Now: c.now, Ticks: c.newTicks})
+	g := p.Progress("moving", "values")
+	g.Update(39, 100, "")
+	for range 6 {
+		c.tick(time.Second)
+	}
+	g.Waiting("paused by ada", "")
+	g.End()
+	if got, want := out.String(), "moving  39%  39 / 100  nothing new for 5 s\nmoving  39%  39 / 100  paused by ada\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// If this fails, two lines are drawn over each other, or nothing is shown once the inner work has
+// ended.
+func TestProgressInActivity(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	p, out := terminal(c, 80)
+	outer := p.Activity("at work")
+	inner := p.Progress("moving", "values")
 	c.advance(time.Second)
-	g.Update(10, 0, strings.Repeat("long ", 30))
+	inner.Update(10, 20, "")
+	outer.Update(1, 2, "")
+	if got := out.last(); got != "moving  50%  10 / 20" {
+		t.Errorf("got %q", got)
+	}
+	inner.End()
+	<-c.ended
+	inner.Update(20, 20, "") // an update that comes late must not draw again
+	if got := out.last(); got != "" {
+		t.Errorf("after the end: %q", got)
+	}
+	outer.Phase("recording")
+	c.tick(2 * time.Second)
+	if got := out.last(); got != "recording  2 s" {
+		t.Errorf("after the inner work: %q", got)
+	}
 	p.Note("a note")
-	g.End()
-	g.End()
-	c.advance(time.Second)
-	g.Update(20, 0, "") // an update that comes late must not draw again
 	p.Line("result")
-	got := s.err.String()
-	got = strings.NewReplacer("\x1b[?7l", "", "\r\x1b[?7h", "").Replace(got)
-	parts := strings.Split(got, "\r\x1b[K\x1b[C\x1b[J\r")
-	if len(parts) != 3 || !strings.HasPrefix(parts[0], "re-encrypting: 10 rows 10/s") ||
-		parts[1] != "a note\n"+parts[0] || parts[2] != "" {
+	outer.End()
+	if got := out.plain(); !strings.HasSuffix(got, erased+"a note\nrecording  2 s"+erased+"result\nrecording  2 s"+erased) {
 		t.Errorf("got %q", got)
-	}
-	if n := len([]rune(parts[0])); n > 79 {
-		t.Errorf("live line of %d columns wraps", n)
 	}
 }
 
-// TestProgressPause: after a pause, the time left must follow from the present speed,
-// not from that of an hour ago.
-func TestProgressPause(t *testing.T) {
+// If this fails, an operator does not read what a run waits for, or a log has the same reason
+// thousands of times.
+func TestProgressWaits(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	p, s := newPrinter(false, ui.Options{Now: c.now})
-	g := p.Progress("x", "rows")
-	for i := 0; i < 20; i++ { // paused for 100 s
-		c.advance(5 * time.Second)
-		g.Update(0, 10000, "")
+	p, out := pipe(c)
+	g := p.Progress("moving", "values")
+	defer g.End()
+	g.Update(39, 100, "")
+	g.Waiting("waiting for standby s1", "which is 10s behind")
+	c.advance(time.Second)
+	g.Waiting("waiting for standby s1", "which is 11s behind")
+	g.Waiting("", "")
+	g.Waiting("waiting for standby s1", "which is 12s behind")
+	g.Waiting("", "")
+	g.Waiting("paused by ada\x1b[2J on admin1", "")
+	want := []string{
+		"moving  39%  39 / 100  waiting for standby s1, which is 10s behind", "moving  39%  39 / 100",
+		`moving  39%  39 / 100  paused by ada\x1b[2J on admin1`,
 	}
-	for done := int64(500); done <= 2000; done += 500 {
-		c.advance(5 * time.Second)
-		g.Update(done, 10000, "")
+	if got := out.lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if got := s.err.String(); !strings.Contains(got, "2,000 of 10,000 rows (20%) 100/s about 1 min 20 s left") {
-		t.Errorf("got %q", got)
+	g.Waiting("", "")
+	c.advance(time.Minute)
+	g.Update(40, 100, "") // the pause is not part of the rate
+	c.advance(5 * time.Second)
+	g.Update(60, 100, "")
+	if got := out.lines()[len(out.lines())-1]; got != "moving  60%  60 / 100  4/s  10 s left" {
+		t.Errorf("after the pause: %q", got)
 	}
 }
 
-// TestProgressQuiet: a cron job with --quiet sends mail for every line that is written.
+// If this fails, what a run waits for is cut off on a narrow terminal, and nobody reads whose
+// transaction it is.
+func TestProgressTellsLongReasonWhole(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	p, out := terminal(c, 60)
+	g := p.Progress("moving", "values")
+	defer g.End()
+	c.advance(time.Second)
+	g.Update(39, 100, "")
+	reason := "waiting for locked rows of process 4711 (psql) of postgres, since 2026-11-26 20:14:05"
+	g.Waiting(reason, "12 rows in hand")
+	c.tick(time.Second)
+	if got := strings.Count(out.String(), reason+"\n"); got != 1 {
+		t.Errorf("the whole reason stands there %d times:\n%q", got, out.String())
+	}
+	if got := out.last(); len([]rune(got)) > 59 || !strings.HasPrefix(got, "moving  waiting for locked rows") {
+		t.Errorf("live line %q", got)
+	}
+}
+
+// If this fails, an operator who pressed Ctrl-C once does not know that it was seen, or that a second
+// one ends it at once.
+func TestProgressStops(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*clock) (*ui.Printer, *safeBuffer){
+		"pipe": pipe, "terminal": func(c *clock) (*ui.Printer, *safeBuffer) { return terminal(c, 120) },
+	} {
+		c, stop := newClock(), make(chan struct{})
+		p, out := open(c)
+		g := p.Start(ui.Work{Doing: "moving", Unit: "values", Stop: stop})
+		g.Update(39, 100, "")
+		close(stop)
+		for !strings.Contains(out.String(), "stopping") {
+			c.tick(0)
+		}
+		if got := strings.TrimSuffix(out.last(), "\n"); name == "terminal" && got != "stopping after what is in hand; Ctrl-C again stops at once  39 / 100" {
+			t.Errorf("%s: %q", name, got)
+		}
+		if got := out.lines(); name == "pipe" && got[0] != "stopping after what is in hand; Ctrl-C again stops at once  39 / 100" {
+			t.Errorf("%s: %q", name, got)
+		}
+		g.End()
+	}
+}
+
+// If this fails, a server that hangs looks like a run that is slow.
+func TestProgressSaysThatServerIsSilent(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	var mu sync.Mutex
+	var silent time.Duration
+	set := func(d time.Duration) { mu.Lock(); silent = d; mu.Unlock() }
+	p, out := pipe(c)
+	g := p.Start(ui.Work{Doing: "moving", Silence: func() time.Duration { mu.Lock(); defer mu.Unlock(); return silent }})
+	defer g.End()
+	g.Update(39, 100, "")
+	set(2 * time.Second)
+	c.tick(2 * time.Second)
+	if out.String() != "" {
+		t.Errorf("told after two seconds: %q", out.String())
+	}
+	set(3 * time.Second)
+	c.tick(time.Second)
+	set(8 * time.Second)
+	c.tick(5 * time.Second)
+	set(0)
+	g.Update(40, 100, "")
+	c.tick(5 * time.Second)
+	c.tick(time.Second)
+	want := "moving  39%  39 / 100  no answer from the server for 3 s\nmoving  39%  39 / 100  no answer from the server for 8 s\n" +
+		"moving  40%  40 / 100  nothing new for 5 s\n"
+	if got := out.String(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// If this fails, a question is drawn over while it is answered.
+func TestProgressLeavesQuestionsAlone(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	answer := make(chan string)
+	out := &safeBuffer{}
+	p := ui.NewPrinter(ui.Streams{In: readerFunc(func(b []byte) (int, error) { return copy(b, <-answer), nil }), Out: out, Err: out,
+		InTTY: true, OutTTY: true, ErrTTY: true, OutWidth: columns(80), ErrWidth: columns(80)}, ui.Options{Now: c.now, Ticks: c.newTicks})
+	g := p.Activity("at work")
+	defer g.End()
+	c.tick(2 * time.Second)
+	asked := make(chan error)
+	go func() { asked <- p.Confirm(t.Context(), ui.Question{Text: "Sure?"}) }()
+	answer <- "y"
+	for range 5 {
+		c.tick(2 * time.Second)
+	}
+	answer <- "\n"
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	if got := out.plain(); strings.Count(got, "at work") != 1 || !strings.Contains(got, erased+"Sure? [y/N] \x1b[1A\r\x1b[K") {
+		t.Errorf("got %q", got)
+	}
+	c.tick(1500 * time.Millisecond)
+	if got := out.last(); got != "at work  1 s" {
+		t.Errorf("after the answer: %q", got)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// If this fails, a cron job with --quiet sends mail for every line that is written.
 func TestProgressQuiet(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	p, s := newPrinter(true, ui.Options{Now: c.now, Quiet: true})
+	p, s := newPrinter(true, ui.Options{Now: c.now, Quiet: true, Ticks: c.newTicks})
 	g := p.Progress("x", "rows")
 	c.advance(time.Minute)
 	g.Update(1, 2, "")
+	g.Waiting("waiting for y", "")
 	g.Phase("y")
+	g.End()
 	g.End()
 	if s.err.Len() > 0 {
 		t.Errorf("got %q", s.err.String())

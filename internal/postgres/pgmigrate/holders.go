@@ -24,3 +24,15 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 	})
 	return holders, err
 }
+
+// Blockers implements migrate.BlockerLister.
+func (s *Store) Blockers(ctx context.Context) (holders []migrate.Holder, err error) {
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		blockers, err := postgres.Blockers(ctx, conn)
+		for _, blocker := range blockers {
+			holders = append(holders, migrate.Holder(blocker))
+		}
+		return err
+	})
+	return holders, err
+}
