@@ -327,7 +327,7 @@ func TestProgressTellsLongReasonWhole(t *testing.T) {
 	reason := "waiting for locked rows of process 4711 (psql) of postgres, since 2026-11-26 20:14:05"
 	g.Waiting(reason, "12 rows in hand")
 	c.tick(time.Second)
-	if got := strings.Count(out.String(), reason+"\n"); got != 1 {
+	if got := strings.Count(strings.ReplaceAll(out.String(), "\n  ", " "), reason+"\n"); got != 1 {
 		t.Errorf("the whole reason stands there %d times:\n%q", got, out.String())
 	}
 	if got := out.last(); len([]rune(got)) > 59 || !strings.HasPrefix(got, "moving  waiting for locked rows") {
@@ -416,7 +416,7 @@ func TestProgressLeavesQuestionsAlone(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	c.tick(1500 * time.Millisecond)
-	if got := out.last(); got != "at work  1 s" {
+	if got := out.last(); !strings.HasSuffix(got, "at work  1 s") {
 		t.Errorf("after the answer: %q", got)
 	}
 }
