@@ -7,10 +7,16 @@ const (
 	sampleEvery  = 250 * time.Millisecond // bounds how many samples a window has
 	minRateSpan  = time.Second            // less says nothing about a rate
 	minGuessSpan = 2 * time.Second        // less says nothing about the time that is left
+	// A count that is older than this holds work back: the time since then counts too. One that comes
+	// once in a second does not.
+	staleAfter = 2 * time.Second
 )
 
 // recentRate is how fast work went in the recent past.
-type recentRate struct{ samples []sample }
+type recentRate struct {
+	samples []sample
+	counted time.Time // when the last count came
+}
 
 type sample struct {
 	at   time.Time
@@ -19,6 +25,7 @@ type sample struct {
 
 // add takes a sample.
 func (r *recentRate) add(at time.Time, done int64) {
+	r.counted = at
 	if n := len(r.samples); n > 0 {
 		last := r.samples[n-1]
 		if done < last.done { // a count that went back begins anew
@@ -41,7 +48,11 @@ func (r *recentRate) at(now time.Time, done int64) (perSecond float64, seen time
 		return 0, 0
 	}
 	first := r.samples[0]
-	seen = now.Sub(first.at)
+	until := r.counted
+	if now.Sub(until) > staleAfter {
+		until = now
+	}
+	seen = until.Sub(first.at)
 	if seen < minRateSpan || done <= first.done {
 		return 0, seen
 	}

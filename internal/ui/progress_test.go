@@ -62,6 +62,28 @@ func TestProgressRateIsRecent(t *testing.T) {
 	}
 }
 
+// If this fails, the rate of a run that is looked at once in a second falls and rises between two
+// looks, or that of one that stands still does not fall.
+func TestProgressRateBetweenCounts(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	p, out := terminal(c, 80)
+	g := p.Progress("moving", "values")
+	defer g.End()
+	for done := int64(0); done <= 4000; done += 1000 {
+		c.advance(time.Second)
+		g.Update(done, 10_000, "")
+	}
+	c.tick(time.Second)
+	if got, want := out.last(), "moving  40%  4,000 / 10,000  1,000/s  6 s left"; got != want {
+		t.Errorf("between two counts: %q, want %q", got, want)
+	}
+	c.tick(3 * time.Second)
+	if got, want := out.last(), "moving  40%  4,000 / 10,000  500/s  12 s left"; got != want {
+		t.Errorf("after four seconds: %q, want %q", got, want)
+	}
+}
+
 // If this fails, a search whose end nobody knows shows a percentage, or no speed.
 func TestProgressWithoutTotal(t *testing.T) {
 	t.Parallel()
