@@ -11,6 +11,9 @@ type Table struct {
 	Schema, Name string
 	Key          string // the column that identifies a row
 	KeyType      string // its type as the database writes it, such as uuid
+	// KeyBase and KeyOperators are the type and the schema of the operators that compare keys, where they are not
+	// PostgreSQL's own.
+	KeyBase, KeyOperators string
 	KeyIsUUID    bool   // the keys of rows are 16 bytes each, not text
 	Columns      []Column
 	Leaves       []Leaf // the heaps that contain the rows: the table itself, or its partitions

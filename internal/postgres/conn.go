@@ -110,16 +110,6 @@ func (db *DB) AcquireSnapshot(ctx context.Context) (*Conn, error) {
 	return conn, nil
 }
 
-// isDirect asks the server for its process number and compares it with the number that
-// was told when the connection was made: a pool tells one of its own.
-func isDirect(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
-	rows, err := QueryRows(ctx, conn, "select pg_backend_pid()")
-	if err != nil {
-		return false, fmt.Errorf("asking the server for its process: %w", err)
-	}
-	return rows[0][0] == strconv.FormatUint(uint64(conn.PID()), 10), nil
-}
-
 // Close leaves the connection to the next Conn, if it is fit for one; the transaction of
 // a snapshot ends with it. Behind a pool there is nothing to leave, and the pool may have
 // given a backend for as long as the connection lasts.
@@ -191,6 +181,7 @@ func (c *Conn) Prepared(sql string) string { return c.prepared[sql] }
 func (c *Conn) WriteSettings(transactionOnly bool) string {
 	sql := "select "
 	for i, setting := range [...][2]string{
+		{"search_path", OwnPath},
 		{"synchronous_commit", "off"},
 		{"lock_timeout", strconv.FormatInt(c.db.options.LockTimeout.Milliseconds(), 10)},
 		{"statement_timeout", strconv.FormatInt(c.db.options.StatementTimeout.Milliseconds(), 10)},
@@ -206,7 +197,7 @@ func (c *Conn) WriteSettings(transactionOnly bool) string {
 		if i > 0 {
 			sql += ", "
 		}
-		sql += fmt.Sprintf("set_config('%s','%s',%t)", setting[0], setting[1], transactionOnly)
+		sql += fmt.Sprintf("pg_catalog.set_config('%s','%s',%t)", setting[0], setting[1], transactionOnly)
 	}
 	return sql
 }
@@ -228,7 +219,7 @@ func (c *Conn) resetSettings(ctx context.Context) error {
 	if !c.direct {
 		return nil
 	}
-	if _, err := c.pg.Exec(ctx, "reset all").ReadAll(); err != nil {
+	if _, err := c.pg.Exec(ctx, "reset all; set search_path = "+OwnPath).ReadAll(); err != nil {
 		return fmt.Errorf("taking back the settings of a connection: %w", ExplainError(err))
 	}
 	c.tuned = false

@@ -16,8 +16,8 @@ func (db *DB) Dial(ctx context.Context) (*pgconn.PgConn, error) {
 	return conn, nil
 }
 
-// IsPooled reports whether a pool stands between a connection and its server.
+// IsPooled reports whether a pool stands between a connection and its server. It gives the connection OwnPath.
 func IsPooled(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
-	direct, err := isDirect(ctx, conn)
-	return !direct, err
+	path, err := leavePath(ctx, conn)
+	return err == nil && !path.direct, err
 }

@@ -9,26 +9,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// OwnPath is the search path on which every name without a schema is one of PostgreSQL's own. On the path of an
-// account, whoever may make objects in a schema could put operators and functions before those that are meant,
-// and they would run with the rights of the account.
-const OwnPath = "pg_catalog, pg_temp"
-
-// idleStatus is how the server says that no transaction is open.
-const idleStatus = 'I'
-
-// QueryRows runs a statement and returns its rows as texts, "" for NULL.
+// QueryRows runs a statement on OwnPath and returns its rows as texts, "" for NULL. NameTables puts in the paths of
+// tables.
 func QueryRows(ctx context.Context, conn *pgconn.PgConn, sql string, args ...string) ([][]string, error) {
+	sql, err := NameTables(ctx, conn, sql)
+	if err != nil {
+		return nil, err
+	}
 	params := make([][]byte, len(args))
 	for i, arg := range args {
 		params[i] = []byte(arg)
 	}
-	var result *pgconn.Result
-	if limits := limitsOf(conn); len(limits) > 0 && conn.TxStatus() == idleStatus {
-		result = queryLimited(ctx, conn, limits, sql, params)
-	} else {
-		result = conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
-	}
+	result := ExecOnOwnPath(ctx, conn, sql, params, nil)
 	if result.Err != nil {
 		return nil, ExplainError(result.Err)
 	}

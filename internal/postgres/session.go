@@ -52,10 +52,11 @@ func (db *DB) limitsSQL() string {
 
 // prepareSession gives a new connection its settings, and reports whether it is direct.
 func (db *DB) prepareSession(ctx context.Context, conn *pgconn.PgConn) (direct bool, err error) {
-	if direct, err = isDirect(ctx, conn); err != nil {
+	path, err := leavePath(ctx, conn)
+	if err != nil {
 		return false, err
 	}
-	if direct {
+	if path.direct {
 		return true, db.setSession(ctx, conn)
 	}
 	rows, err := QueryRows(ctx, conn, db.limitsSQL())
@@ -94,25 +95,9 @@ func limitsOf(conn *pgconn.PgConn) []setting {
 
 // beginSQL returns the statements that begin a transaction on a connection with its settings. They take no snapshot.
 func beginSQL(conn *pgconn.PgConn, how string) string {
-	sql := "begin " + how
+	sql := Begin(how)
 	for _, limit := range limitsOf(conn) {
 		sql += "; set local " + limit.name + " = " + limit.value
 	}
 	return sql
-}
-
-// queryLimited runs a statement behind the limits of its connection, in one transaction and one round trip.
-func queryLimited(ctx context.Context, conn *pgconn.PgConn, limits []setting, sql string, params [][]byte) *pgconn.Result {
-	batch := &pgconn.Batch{}
-	var calls []string
-	for _, limit := range limits {
-		calls = append(calls, "pg_catalog.set_config('"+limit.name+"', '"+limit.value+"', true)")
-	}
-	batch.ExecParams("select "+strings.Join(calls, ", "), nil, nil, nil, nil)
-	batch.ExecParams(sql, params, nil, nil, nil)
-	results, err := conn.ExecBatch(ctx, batch).ReadAll()
-	if err != nil || len(results) < 2 {
-		return &pgconn.Result{Err: err}
-	}
-	return results[1]
 }

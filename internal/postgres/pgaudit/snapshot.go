@@ -2,7 +2,6 @@ package pgaudit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -45,23 +44,18 @@ func Open(ctx context.Context, db *postgres.DB, limit time.Duration) (*Snapshot,
 	return s, nil
 }
 
-// begin asks what the search path of the account finds, and pins the path. The first question is the time
-// of the snapshot. It names PostgreSQL's own functions in full, because the path is not pinned yet.
+// begin asks for the account and for what its search path finds. The first question is the time of the snapshot.
 func (s *Snapshot) begin(ctx context.Context) error {
 	conn := s.conn.PgConn()
 	if _, err := conn.Exec(ctx, "set local row_security = off").ReadAll(); err != nil {
 		return err
 	}
-	rows, err := postgres.QueryRows(ctx, conn, "select current_user, pg_catalog.array_to_json(pg_catalog.current_schemas(false))")
+	rows, err := postgres.QueryRows(ctx, conn, "select current_user, now()")
 	if err != nil {
 		return err
 	}
-	s.account = rows[0][0]
-	if err := json.Unmarshal([]byte(rows[0][1]), &s.schemas); err != nil {
-		return fmt.Errorf("reading the search path: %w", err)
-	}
-	_, err = conn.Exec(ctx, "set local search_path = "+postgres.OwnPath).ReadAll()
-	return err
+	s.account, s.schemas = rows[0][0], postgres.PathOf(conn).Schemas
+	return nil
 }
 
 // Close ends the snapshot.

@@ -39,25 +39,16 @@ func (t *Timeline) read(ctx context.Context, limit time.Duration, work func(*pgc
 }
 
 // readFrom does work in a transaction that reads one snapshot. Row security makes a statement fail rather
-// than hide rows. Work is given the schemas on the search path of the session, as the server writes a
-// list; within it the path has those of the server only. An operator or a function that somebody has put
-// into another schema would run with the rights of this account, and could hide rows.
+// than hide rows. Work is given the schemas on the search path of the account, as the server writes a list.
 func (t *Timeline) readFrom(ctx context.Context, limit time.Duration, work func(conn *pgconn.PgConn, schemas string) error) error {
-	begin := "begin isolation level repeatable read read only; select pg_catalog.current_schemas(false); set local search_path = " + postgres.OwnPath + "; " +
+	begin := postgres.Begin("isolation level repeatable read read only") + "; " +
 		"set local row_security = off; set local datestyle = 'ISO, YMD'; set local standard_conforming_strings = on; set local jit = off; " +
 		"set local idle_in_transaction_session_timeout = 0; set local statement_timeout = " + strconv.FormatInt(limit.Milliseconds(), 10)
 	return t.db.With(ctx, func(conn *pgconn.PgConn) error {
-		results, err := conn.Exec(ctx, begin).ReadAll()
-		if err != nil {
+		if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
 			return fmt.Errorf("beginning to read the audit tables: %w", postgres.ExplainError(err))
 		}
-		schemas := "{}"
-		for _, result := range results {
-			for _, row := range result.Rows {
-				schemas = string(row[0])
-			}
-		}
-		err = work(conn, schemas)
+		err := work(conn, postgres.PathOf(conn).List)
 		if _, endErr := conn.Exec(context.WithoutCancel(ctx), "rollback").ReadAll(); err == nil && endErr != nil {
 			err = fmt.Errorf("ending the reading of the audit tables: %w", postgres.ExplainError(endErr))
 		}

@@ -74,18 +74,11 @@ func (s *Store) Append(ctx context.Context, conn *pgconn.PgConn, events ...chain
 
 // add adds entries behind the last one, and gives the transaction its search path back.
 func (s *Store) add(ctx context.Context, conn *pgconn.PgConn, events []chain.Event) error {
-	callers, err := takePath(ctx, conn)
-	if err != nil {
-		return err
-	}
-	p, err := s.prepare(ctx, conn, callers)
+	p, err := s.prepare(ctx, conn, postgres.PathOf(conn).Setting)
 	if err != nil {
 		return err
 	}
 	if err := s.insert(ctx, conn, p, events); err != nil {
-		return err
-	}
-	if _, err := postgres.QueryRows(ctx, conn, "select set_config('search_path', $1, true)", callers); err != nil {
 		return err
 	}
 	_, err = conn.Exec(ctx, "release savepoint ocmt_entry").ReadAll()

@@ -116,7 +116,7 @@ func mustVerify(t *testing.T, store *pgchain.Store, kept string) chain.Report {
 func change(ctx context.Context, db *postgres.DB, store *pgchain.Store, n string) error {
 	return db.With(ctx, func(conn *pgconn.PgConn) error {
 		return postgres.InTransaction(ctx, conn, func() error {
-			if _, err := postgres.QueryRows(ctx, conn, "insert into changes values ($1)", n); err != nil {
+			if _, err := postgres.QueryRows(ctx, conn, "insert into $changes values ($1)", n); err != nil {
 				return err
 			}
 			return store.Append(ctx, conn, chain.Event{Action: "test.changed", Subject: n})

@@ -94,7 +94,8 @@ func TestWhatOthersMadeIsNotTheRecord(t *testing.T) {
 }
 
 // If this fails, functions and operators of others that the search path of an account names are called
-// with its rights; or the transaction that an entry is part of goes on with another search path.
+// with its rights; or the transaction that an entry is part of goes on
+// with that search path.
 func TestSearchPathOfTheAccountCallsNothing(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
@@ -114,7 +115,7 @@ func TestSearchPathOfTheAccountCallsNothing(t *testing.T) {
 				return err
 			}
 			rows, err := postgres.QueryRows(t.Context(), conn, "show search_path")
-			if err == nil && rows[0][0] != "trap, pg_catalog, public" {
+			if err == nil && rows[0][0] != postgres.OwnPath {
 				t.Errorf("the search path is %s", rows[0][0])
 			}
 			return err

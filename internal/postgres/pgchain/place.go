@@ -50,8 +50,8 @@ func (p place) table() string { return postgres.Quote(p.schema, tableName) }
 func (p place) name() string { return p.schema + "." + tableName }
 
 // findPlace returns where the table is. Where it is not there, it returns where it would be: in the
-// first schema that is there already, or that is no account's name. The search path is postgres.OwnPath, and
-// callers is the one before.
+// first schema that is there already, or that is no account's name. Callers is the search path of the
+// account.
 func findPlace(ctx context.Context, conn *pgconn.PgConn, callers string) (place, error) {
 	rows, err := postgres.QueryRows(ctx, conn, placeSQL, callers)
 	if err != nil {

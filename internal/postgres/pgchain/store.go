@@ -66,23 +66,9 @@ func (s *Store) SQL(ctx context.Context) (statements string, err error) {
 func (s *Store) read(ctx context.Context, work func(conn *pgconn.PgConn, callers string) error) error {
 	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return postgres.InTransaction(ctx, conn, func() error {
-			callers, err := takePath(ctx, conn)
-			if err != nil {
-				return err
-			}
-			return work(conn, callers)
+			return work(conn, postgres.PathOf(conn).Setting)
 		})
 	})
-}
-
-// takePath makes postgres.OwnPath the search path of a transaction, and returns the one before.
-func takePath(ctx context.Context, conn *pgconn.PgConn) (callers string, err error) {
-	rows, err := postgres.QueryRows(ctx, conn, "select pg_catalog.current_setting('search_path')")
-	if err != nil {
-		return "", err
-	}
-	_, err = conn.Exec(ctx, "set local search_path = "+postgres.OwnPath).ReadAll()
-	return rows[0][0], postgres.ExplainError(err)
 }
 
 // Add adds entries in a transaction of their own.

@@ -15,17 +15,28 @@ import (
 const userTable = `c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence <> 't'
 	and (n.nspname <> 'information_schema' and n.nspname !~ '^pg_' or c.oid >= 16384)`
 
+// foundFirst is the condition that the search path of the account, $1, finds a relation by its name alone.
+func foundFirst(relation string) string {
+	return relation + `.oid is not distinct from (select f.oid from pg_class f join pg_namespace fn on fn.oid = f.relnamespace
+		where f.relname = ` + relation + `.relname and fn.nspname = any($1::text[]) order by array_position($1::text[], fn.nspname::text) limit 1)`
+}
+
+// schemas returns the schemas on the search path of the account, as an array.
+func (s *searcher) schemas() string {
+	return postgres.TextArray(postgres.PathOf(s.conn.PgConn()).Schemas)
+}
+
 // Relations implements discover.Searcher.
 func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
-	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `select c.oid, n.nspname, c.relname, pg_table_is_visible(c.oid),
-		rn.nspname, r.relname, pg_table_is_visible(r.oid),
+	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `select c.oid, n.nspname, c.relname, `+foundFirst("c")+`,
+		rn.nspname, r.relname, `+foundFirst("r")+`,
 		-- a right on single columns does not include that on the row's place
 		coalesce(am.amname, '') = 'heap' and current_setting('server_version_num')::int >= 140000
 			and has_table_privilege(c.oid, 'SELECT'),
 		has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), current_user, c.relkind = 'm'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		join pg_class r on r.oid = coalesce(pg_partition_root(c.oid), c.oid) join pg_namespace rn on rn.oid = r.relnamespace
-		left join pg_am am on am.oid = c.relam where `+userTable+` order by 2, 3`)
+		left join pg_am am on am.oid = c.relam where `+userTable+` order by 2, 3`, s.schemas())
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables: %w", err)
 	}
@@ -74,8 +85,8 @@ func (s *searcher) addParents(ctx context.Context, byOID map[string]*discover.Re
 			where not coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false)), -- PostgreSQL 14 and later have it
 		up(heap, at) as (select child, parent from attached
 			union select up.heap, parent from up join attached on child = up.at)
-		select up.heap, n.nspname, c.relname, pg_table_is_visible(c.oid)
-		from up join pg_class c on c.oid = up.at join pg_namespace n on n.oid = c.relnamespace`)
+		select up.heap, n.nspname, c.relname, `+foundFirst("c")+`
+		from up join pg_class c on c.oid = up.at join pg_namespace n on n.oid = c.relnamespace`, s.schemas())
 	if err != nil {
 		return err
 	}

@@ -114,9 +114,9 @@ func (s *searcher) queryInSnapshot(ctx context.Context, timeout time.Duration, s
 // sendBounded sends a statement behind its limits, and visits its rows.
 func (s *searcher) sendBounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
 	batch := &pgconn.Batch{}
-	batch.ExecParams(fmt.Sprintf(`select set_config('statement_timeout', '%d', true), set_config('lock_timeout', '%d', true),
-		set_config('transaction_read_only', 'on', true), set_config('standard_conforming_strings', 'on', true),
-		set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`,
+	batch.ExecParams(fmt.Sprintf(`select pg_catalog.set_config('search_path', '`+postgres.OwnPath+`', true), pg_catalog.set_config('statement_timeout', '%d', true), pg_catalog.set_config('lock_timeout', '%d', true),
+		pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('standard_conforming_strings', 'on', true),
+		pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`,
 		timeout.Milliseconds(), min(s.lockTimeout, maxLockWait)), nil, nil, nil, nil)
 	batch.ExecParams(sql, nil, nil, nil, form)
 	results := s.conn.PgConn().ExecBatch(ctx, batch)

@@ -60,7 +60,11 @@ func keysOfDeployment(ctx context.Context, conn *pgconn.PgConn, catalogue []ocmt
 		if !slices.ContainsFunc(entry.Columns, func(c ocmt.Column) bool { return c.Required }) {
 			continue
 		}
-		rows, err := postgres.QueryRows(ctx, conn, "select to_regclass($1)::oid", pathOf(entry, entry.Name))
+		path, err := pathOf(ctx, conn, entry, entry.Name)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := postgres.QueryRows(ctx, conn, "select to_regclass($1)::oid", path)
 		if err != nil {
 			return nil, err
 		}
@@ -69,12 +73,13 @@ func keysOfDeployment(ctx context.Context, conn *pgconn.PgConn, catalogue []ocmt
 	return keys, nil
 }
 
-// pathOf returns the name of a table of an entry as SQL writes it.
-func pathOf(entry ocmt.Table, name string) string {
+// pathOf returns the name of a table of an entry as SQL writes it. Without a schema it is where the search path of
+// the account finds it.
+func pathOf(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string) (string, error) {
 	if entry.Schema != "" {
-		return postgres.Quote(entry.Schema, name)
+		return postgres.Quote(entry.Schema, name), nil
 	}
-	return postgres.Quote(name)
+	return postgres.TablePath(ctx, conn, name)
 }
 
 // describeEntry looks for a table under both of its names. A deployment can have both, or a
@@ -147,8 +152,12 @@ func reportRequired(table string, column ocmt.Column, found *describing) {
 // describeTable adds the table of a name to found, and reports whether there is one. It
 // returns a finding where the name belongs to something that is no table.
 func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, keys map[string]string, found *describing) (bool, []finding.Finding, error) {
+	path, err := pathOf(ctx, conn, entry, name)
+	if err != nil {
+		return false, nil, err
+	}
 	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relname, c.relkind from pg_class c
-		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, pathOf(entry, name))
+		join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`, path)
 	if err != nil || len(rows) == 0 {
 		return false, nil, err
 	}
@@ -177,6 +186,9 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 		return true, nil, err
 	}
 	if table.OutOfLine, err = readOutOfLine(ctx, conn, oid); err != nil {
+		return true, nil, err
+	}
+	if err = describeKeyOperators(ctx, conn, oid, &table); err != nil {
 		return true, nil, err
 	}
 	if table.ByKey, err = readsInOrder(ctx, conn, table); err != nil {

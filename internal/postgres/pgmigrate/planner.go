@@ -15,7 +15,7 @@ import (
 // where the server refuses the statement: it may lack the system columns of PostgreSQL, or the
 // account may lack a right.
 func explainPlan(ctx context.Context, conn *pgconn.PgConn, settings, sql string) ([]string, error) {
-	results, err := conn.Exec(ctx, "begin; "+settings+"; explain "+sql+"; rollback").ReadAll()
+	results, err := conn.Exec(ctx, postgres.Begin("")+"; "+settings+"; explain "+sql+"; rollback").ReadAll()
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {
 		if _, err := conn.Exec(ctx, "rollback").ReadAll(); err != nil {

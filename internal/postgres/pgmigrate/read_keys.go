@@ -41,7 +41,7 @@ func nextKeysSQL(table migrate.Table, more bool, pendingFor int) string {
 		if table.KeyIsUUID {
 			as = "$2::uuid"
 		}
-		where = fmt.Sprintf("where %s %s %s::%s ", key, keyOperator(table, ">"), as, table.KeyType)
+		where = "where " + compareKey(table, ">", as) + " "
 	}
 	names, values := []string{key}, []string{"t." + postgres.Quote(table.Key)}
 	if !table.KeyIsUUID {

@@ -15,9 +15,9 @@ import (
 // no row.
 func (s *Store) ReadRow(ctx context.Context, table migrate.Table, key string) (row migrate.Row, there bool, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		sql := fmt.Sprintf("select %s from %s t where t.%s %s $1::%s", keyAndValues(table),
-			postgres.Quote(table.Schema, table.Name), postgres.Quote(table.Key), keyOperator(table, "="), table.KeyType)
-		result := conn.ExecParams(ctx, sql, [][]byte{[]byte(key)}, nil, nil, binaryForm).Read()
+		sql := fmt.Sprintf("select %s from %s t where %s", keyAndValues(table),
+			postgres.Quote(table.Schema, table.Name), compareKey(table, "=", "$1"))
+		result := postgres.ExecOnOwnPath(ctx, conn, sql, [][]byte{[]byte(key)}, binaryForm)
 		var answer *pgconn.PgError
 		if errors.As(result.Err, &answer) && answer.Code[:2] == "22" {
 			return nil

@@ -43,6 +43,9 @@ func (c *Conn) writeInside(ctx context.Context, table migrate.Table, batch migra
 	if written, err = c.execute(ctx, table, batch); err != nil {
 		return 0, err
 	}
+	if _, err := c.PgConn().Exec(ctx, postgres.SetOwnPath).ReadAll(); err != nil {
+		return 0, err
+	}
 	seen, err := c.countWritten(ctx, table, batch)
 	if err != nil {
 		return 0, err
@@ -74,6 +77,9 @@ func (s *Store) explainRefusal(ctx context.Context, table migrate.Table, answer 
 	switch kind := postgres.FailureKindOf(answer); {
 	case !kind.IsRefusal():
 		return nil, postgres.ExplainError(answer)
+	case answer.Code == "42P01", answer.Code == "42883", answer.Code == "42704": // a table, a function or a type that is not there
+		refused.Fix = "a function that a constraint or an index of the table calls names something without its schema, and ocmt writes on the search path " +
+			postgres.OwnPath + ": give the function its own, ALTER FUNCTION … SET search_path = …"
 	case kind == postgres.ObjectRefused:
 		refused.Fix = "change the trigger or the constraint for the time of the run; or leave the table out with --table for the others, and keep every old key"
 	case kind == postgres.NotAllowed:

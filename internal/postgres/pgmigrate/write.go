@@ -62,6 +62,9 @@ func (c *Conn) statementTexts(table migrate.Table, batch migrate.Batch) (first, 
 		if batch.Pages != nil {
 			update = updateByTID(table, batch.Pages.Leaf)
 		}
+		if table.Triggers {
+			update += " and " + postgres.TriggersOnPathOf(c.PgConn())
+		}
 		if c.updates == nil {
 			c.updates = map[batchKind]string{}
 		}
@@ -172,7 +175,11 @@ func (c *Conn) writeChecked(ctx context.Context, table migrate.Table, batches []
 
 func (c *Conn) writeOneChecked(ctx context.Context, table migrate.Table, batch migrate.Batch) (written int64, err error) {
 	err = postgres.InTransaction(ctx, c.PgConn(), func() error {
-		written, err = c.writeInside(ctx, table, batch)
+		if written, err = c.writeInside(ctx, table, batch); err != nil {
+			return err
+		}
+		// Triggers that wait for the commit find what they name too.
+		_, err = c.PgConn().Exec(ctx, "select "+postgres.TriggersOnPathOf(c.PgConn())).ReadAll()
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package pgmigrate
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -78,21 +77,16 @@ func changesTable(table migrate.Table, byTID bool) string {
 	return fmt.Sprintf("unnest(%s) as u(%s)", strings.Join(arrays, ", "), strings.Join(names, ", "))
 }
 
-func sameKey(table migrate.Table) string {
-	return fmt.Sprintf("t.%s %s u.key::%s", postgres.Quote(table.Key), keyOperator(table, "="), table.KeyType)
-}
+func sameKey(table migrate.Table) string { return compareKey(table, "=", "u.key") }
 
-// builtinTypes begin the names of types whose operators are PostgreSQL's own.
-var builtinTypes = []string{"uuid", "text", "character", "bigint", "integer", "smallint", "numeric", "bytea", "date", "timestamp", "inet", "oid"}
-
-// keyOperator returns the operator that compares keys. For a type of PostgreSQL it is PostgreSQL's:
-// another role can put one of the same name into the path that fits the type better, and would be
-// called with the rights of this account.
-func keyOperator(table migrate.Table, operator string) string {
-	if slices.ContainsFunc(builtinTypes, func(name string) bool { return strings.HasPrefix(table.KeyType, name) }) {
-		return "operator(pg_catalog." + operator + ")"
+// compareKey compares the key of a row t with an expression. The operator is that of the key's own index: for a type of
+// PostgreSQL it is PostgreSQL's, and for a type of an extension, such as citext, the extension's.
+func compareKey(table migrate.Table, operator, with string) string {
+	key := "t." + postgres.Quote(table.Key)
+	if table.KeyOperators == "" {
+		return fmt.Sprintf("%s operator(pg_catalog.%s) %s::%s", key, operator, with, table.KeyType)
 	}
-	return operator
+	return fmt.Sprintf("%s::%s operator(%s.%s) %s::%[2]s", key, table.KeyBase, postgres.Quote(table.KeyOperators), operator, with)
 }
 
 // isUnchanged is the condition of compare-and-swap: key and values are still as they

@@ -18,7 +18,7 @@ const lockClass = "1868787060"
 // The locks belong to an open transaction, so that they hold behind a pool that hands out transactions. It has no number
 // and no snapshot between statements, so that it keeps nothing from being vacuumed.
 const (
-	beginSQL = "begin " + postgres.Isolation + "; set local idle_in_transaction_session_timeout = 0"
+	beginSQL = "begin " + postgres.Isolation + "; " + postgres.SetOwnPath + "; set local idle_in_transaction_session_timeout = 0"
 	lockSQL  = "select pg_catalog.pg_try_advisory_xact_lock(" + lockClass + ", pg_catalog.hashtext($1))"
 	// An account sees the processes of others that have its own account, and those of all with pg_read_all_stats.
 	holderSQL = `select l.pid, coalesce(pg_catalog.host(a.client_addr), ''), coalesce(pg_catalog.to_char(a.xact_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), '')

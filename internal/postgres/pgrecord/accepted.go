@@ -36,7 +36,7 @@ func (r *Record) AcceptedValues(ctx context.Context) (list []migrate.Accepted, e
 			return err
 		}
 		rows, err := postgres.QueryRows(ctx, conn, `select table_name, column_name, error_message, extract(epoch from started_at)::bigint
-			from encryption_migrations where status::text = '`+statusLost+`' order by started_at`)
+			from $encryption_migrations where status::text = '`+statusLost+`' order by started_at`)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (r *Record) Accept(ctx context.Context, value migrate.Accepted) error {
 		if _, err := removeAccepted(ctx, conn, value.Place, value.KeyDigest); err != nil {
 			return 0, err
 		}
-		_, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
+		_, err := postgres.QueryRows(ctx, conn, `insert into $encryption_migrations
 			(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, completed_at, status, error_message)
 			values ($1, $2, 0, 0, 0, 0, $3::timestamptz, $3::timestamptz, '`+statusLost+`', $4)`,
 			recordedTable(value.Place), value.Column, value.At.UTC().Format(time.RFC3339), string(text))
@@ -117,7 +117,7 @@ func (r *Record) changeAccepted(ctx context.Context, action string, place migrat
 
 // removeAccepted removes the entries of a row, and returns how many there were.
 func removeAccepted(ctx context.Context, conn *pgconn.PgConn, place migrate.Place, keyDigest string) (int, error) {
-	rows, err := postgres.QueryRows(ctx, conn, `delete from encryption_migrations where status::text = '`+statusLost+`' and table_name::text = $1 and column_name::text = $2
+	rows, err := postgres.QueryRows(ctx, conn, `delete from $encryption_migrations where status::text = '`+statusLost+`' and table_name::text = $1 and column_name::text = $2
 		and error_message::jsonb->>'key_digest' = $3 returning id`, recordedTable(place), place.Column, keyDigest)
 	return len(rows), err
 }
@@ -126,7 +126,7 @@ func removeAccepted(ctx context.Context, conn *pgconn.PgConn, place migrate.Plac
 func recordRepairs(ctx context.Context, conn *pgconn.PgConn, to int, repairs []migrate.Repair) error {
 	for _, repair := range repairs {
 		count := strconv.FormatInt(repair.Values, 10)
-		_, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
+		_, err := postgres.QueryRows(ctx, conn, `insert into $encryption_migrations
 			(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, completed_at, status, error_message)
 			values ($1, $2, $3, $4, $5, $5, now(), now(), 'repaired', $6)`,
 			recordedTable(repair.Place), repair.Column, strconv.Itoa(repair.Opened), strconv.Itoa(to), count,

@@ -52,11 +52,11 @@ func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error
 // checkAuditLogRights reports whether there is an audit log, and why the account may not add
 // to it. The number of an entry comes from a sequence with rights of its own.
 func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, reason string, err error) {
-	rows, err := postgres.QueryRows(ctx, conn, `select to_regclass('audit_log') is not null,
-		coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false), current_user,
-		(select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('audit_log')),
-		(select min(s) from pg_attribute a, pg_get_serial_sequence(to_regclass('audit_log')::text, a.attname) as s
-			where a.attrelid = to_regclass('audit_log') and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
+	rows, err := postgres.QueryRows(ctx, conn, `select to_regclass('$audit_log') is not null,
+		coalesce(has_table_privilege(to_regclass('$audit_log'), 'INSERT'), false), current_user,
+		(select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('$audit_log')),
+		(select min(s) from pg_attribute a, pg_get_serial_sequence(to_regclass('$audit_log')::text, a.attname) as s
+			where a.attrelid = to_regclass('$audit_log') and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
 			and s is not null and not has_sequence_privilege(s, 'USAGE'))`)
 	if err != nil {
 		return false, "", fmt.Errorf("asking for the rights on audit_log: %w", err)
@@ -101,7 +101,7 @@ func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntr
 	if reason, err = noteInside(ctx, conn, actionMigrated, details); err != nil || reason == "" {
 		return "", err
 	}
-	_, err = postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{unaudited}',
+	_, err = postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{unaudited}',
 		coalesce(metadata->'unaudited', '[]') || jsonb_build_object('at', now(), 'details', $2::jsonb))
 		where version = $1 and jsonb_array_length(coalesce(metadata->'unaudited', '[]')) < `+strconv.Itoa(maxUnaudited),
 		strconv.Itoa(entry.To), string(details))
@@ -115,7 +115,7 @@ func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntr
 // be made wait further.
 func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
 	waiting, err := postgres.QueryRows(ctx, conn, `select waiting->>'at', (waiting->'details' || '{"recorded_late": true}')::text
-		from encryption_keys, jsonb_array_elements(metadata->'unaudited') waiting order by 1`)
+		from $encryption_keys, jsonb_array_elements(metadata->'unaudited') waiting order by 1`)
 	if err != nil {
 		return fmt.Errorf("reading the audit entries that are still to be made: %w", err)
 	}
@@ -132,7 +132,7 @@ func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
 				return err
 			}
 		}
-		_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = metadata - 'unaudited' where metadata ? 'unaudited'")
+		_, err := postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = metadata - 'unaudited' where metadata ? 'unaudited'")
 		return err
 	})
 	return err
@@ -143,9 +143,13 @@ const actionMigrated = "encryption.migrated"
 
 // appendToAuditLog adds an entry of a time, "" for now.
 func appendToAuditLog(ctx context.Context, conn *pgconn.PgConn, action string, details []byte, at string) error {
-	_, err := postgres.QueryRows(ctx, conn, `insert into audit_log ("timestamp", action, details)
-		values (coalesce(nullif($2, '')::timestamptz, now()), $3, $1::jsonb)`, string(details), at, action)
-	return err
+	_, err := postgres.QueryRows(ctx, conn, `insert into $audit_log ("timestamp", action, details)
+		select coalesce(nullif($2, '')::timestamptz, now()), $3, $1::jsonb where `+postgres.TriggersOnPathOf(conn), string(details), at, action)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, postgres.SetOwnPath).ReadAll()
+	return postgres.ExplainError(err)
 }
 
 // tryInside does work in a savepoint of a transaction, and takes it back where the server

@@ -47,7 +47,7 @@ func (c *Control) Exchange(ctx context.Context, status migrate.Status) (orders m
 	}
 	var rows [][]string
 	err = c.record.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err = postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(`+metadataSQL+`, '{run}', $2::jsonb || jsonb_build_object(
+		rows, err = postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(`+metadataSQL+`, '{run}', $2::jsonb || jsonb_build_object(
 			'alive', `+microsecondsSQL+`, 'began', coalesce(case when jsonb_typeof(metadata->'run'->'began') = 'number' then metadata->'run'->'began' end, to_jsonb(`+microsecondsSQL+`)),
 			'backend', held.pid, 'lock', held.virtualtransaction, 'pooled', pg_backend_pid() <> $3::int))
 			from (select) one left join (select l.pid, l.virtualtransaction from pg_locks l where `+postgres.LockCondition+` limit 1) held on true
@@ -80,19 +80,19 @@ func (c *Control) parse(text string) (migrate.Orders, error) {
 
 // mendMetadata makes an object of metadata that is none, so that a run can write to it.
 func mendMetadata(ctx context.Context, conn *pgconn.PgConn) error {
-	_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = "+metadataSQL+" where jsonb_typeof(metadata) <> 'object'")
+	_, err := postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = "+metadataSQL+" where jsonb_typeof(metadata) <> 'object'")
 	return err
 }
 
 // clearOrders removes the orders to an earlier run.
 func clearOrders(ctx context.Context, conn *pgconn.PgConn, version int) error {
-	_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = coalesce(metadata, '{}') - 'orders' - 'run' where version = $1", strconv.Itoa(version))
+	_, err := postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = coalesce(metadata, '{}') - 'orders' - 'run' where version = $1", strconv.Itoa(version))
 	return err
 }
 
 // endLostRuns notes that runs to other versions have ended, which had no time to say so.
 func endLostRuns(ctx context.Context, conn *pgconn.PgConn, to int) error {
-	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{run,ended}', 'true')
+	_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(metadata, '{run,ended}', 'true')
 		where version <> $1 and metadata->'run'->>'ended' = 'false'`, strconv.Itoa(to))
 	if err != nil {
 		return fmt.Errorf("recording that earlier runs have ended: %w", err)

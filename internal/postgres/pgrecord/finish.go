@@ -17,7 +17,7 @@ import (
 // Evidence implements rotation.FinishRecord. It is the member finish of the metadata of the version.
 func (r *Record) Evidence(ctx context.Context, version int) (evidence *rotation.Evidence, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, "select coalesce(metadata->>'finish', '') from encryption_keys where version = $1", strconv.Itoa(version))
+		rows, err := postgres.QueryRows(ctx, conn, "select coalesce(metadata->>'finish', '') from $encryption_keys where version = $1", strconv.Itoa(version))
 		if err != nil || len(rows) == 0 || rows[0][0] == "" {
 			return err
 		}
@@ -62,7 +62,7 @@ func (r *Record) keepEvidence(ctx context.Context, evidence *rotation.Evidence, 
 		if err != nil {
 			return nil, err
 		}
-		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{finish}', $2::jsonb),
+		rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{finish}', $2::jsonb),
 			status = `+state+`, expires_at = $3::date where version = $1 and status::text in `+finishable+` returning version`,
 			strconv.Itoa(evidence.Version), string(text), evidence.BackupsUntil)
 		if err == nil && len(rows) == 0 {
@@ -83,7 +83,7 @@ func (r *Record) RecordTakenOut(ctx context.Context, evidence *rotation.Evidence
 		return fmt.Errorf("writing what is known of a copy of key version %d: %w", evidence.Version, err)
 	}
 	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is gone from one more place", evidence.Version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
-		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{finish,escrow}', $2::jsonb)
+		_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(metadata, '{finish,escrow}', $2::jsonb)
 			where version = $1 and metadata ? 'finish' returning version`, strconv.Itoa(evidence.Version), string(escrow))
 		if err != nil {
 			return nil, err
@@ -102,7 +102,7 @@ func (r *Record) RecordBackups(ctx context.Context, evidence *rotation.Evidence)
 
 // keepBackups keeps the day until which backups need the key of a version that is retired.
 func keepBackups(ctx context.Context, conn *pgconn.PgConn, evidence *rotation.Evidence) error {
-	rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(metadata, '{finish,backups_until}', to_jsonb($2::text)),
+	rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(metadata, '{finish,backups_until}', to_jsonb($2::text)),
 		expires_at = $2::date where version = $1 and status::text = 'retired' and metadata ? 'finish' returning version`, strconv.Itoa(evidence.Version), evidence.BackupsUntil)
 	if err == nil && len(rows) == 0 {
 		err = rotation.ErrNotExpected

@@ -32,7 +32,7 @@ var fingerprintForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
 // KeyStates implements rotation.KeyRecord. An account that may not read the record is told so.
 func (r *Record) KeyStates(ctx context.Context) (keys []rotation.RecordedKey, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('encryption_keys') is not null")
+		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
 		if err != nil || there[0][0] != "t" {
 			return err
 		}
@@ -49,7 +49,7 @@ func queryKeys(ctx context.Context, conn *pgconn.PgConn) ([]rotation.RecordedKey
 	rows, err := postgres.QueryRows(ctx, conn, `select version, key_id, coalesce(status::text, ''),
 		coalesce((extract(epoch from created_at) * 1000000)::bigint::text, ''), coalesce((extract(epoch from rotated_at) * 1000000)::bigint::text, ''),
 		coalesce(metadata->>'begun', ''), coalesce(metadata->'finish'->>'backups_until', ''),
-		coalesce(metadata->'finish'->>'escrow', '') from encryption_keys order by version`)
+		coalesce(metadata->'finish'->>'escrow', '') from $encryption_keys order by version`)
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +116,9 @@ func (r *Record) RecordPending(ctx context.Context, made, before rotation.Record
 		if err := activate(ctx, conn, before.Version); err != nil {
 			return nil, err
 		}
-		rows, err := postgres.QueryRows(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
+		rows, err := postgres.QueryRows(ctx, conn, `insert into $encryption_keys (version, key_id, algorithm, status, metadata)
 			select $1::integer, $2, 'aes-256-gcm', 'pending', jsonb_build_object('recorded_by', 'ocmt', 'begun', $3::jsonb)
-			where not exists (select from encryption_keys where status::text = 'pending') on conflict do nothing returning version`,
+			where not exists (select from $encryption_keys where status::text = 'pending') on conflict do nothing returning version`,
 			strconv.Itoa(made.Version), made.Fingerprint, string(begun))
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected
@@ -139,7 +139,7 @@ func countLabels(look rotation.Look) (values int64) {
 func (r *Record) RecordInPlace(ctx context.Context, version int, place string) error {
 	event := chain.Event{Action: chain.ActionKeyInPlace, Subject: chain.VersionSubject(version), Details: map[string]any{"store": place}}
 	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is in place", version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
-		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = metadata || jsonb_build_object('in_place', coalesce(metadata->'in_place', to_jsonb(now())))
+		rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = metadata || jsonb_build_object('in_place', coalesce(metadata->'in_place', to_jsonb(now())))
 			where version = $1 and status::text in ('pending', 'active') returning version`, strconv.Itoa(version))
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected
@@ -156,7 +156,7 @@ func (r *Record) RecordInPlace(ctx context.Context, version int, place string) e
 func (r *Record) RecordAbandoned(ctx context.Context, version int) error {
 	event := chain.Event{Action: chain.ActionKeyAbandoned, Subject: chain.VersionSubject(version)}
 	return r.changeKeys(ctx, fmt.Sprintf("recording that key version %d is given up", version), func(conn *pgconn.PgConn) ([]chain.Event, error) {
-		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set status = 'retired', metadata = jsonb_set(metadata, '{abandoned}', to_jsonb(now()))
+		rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set status = 'retired', metadata = jsonb_set(metadata, '{abandoned}', to_jsonb(now()))
 			where version = $1 and status::text = 'pending' returning version`, strconv.Itoa(version))
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected

@@ -27,7 +27,7 @@ func (r *Record) Ledger() *Ledger { return &Ledger{record: r} }
 
 // The tables as OCMT's security migration creates them.
 const (
-	keysTable = `create table encryption_keys (
+	keysTable = `create table $encryption_keys (
 	id uuid primary key default gen_random_uuid(),
 	version integer not null unique,
 	key_id varchar(64) not null unique,
@@ -38,7 +38,7 @@ const (
 	expires_at timestamptz,
 	metadata jsonb default '{}'
 )`
-	migrationsTable = `create table encryption_migrations (
+	migrationsTable = `create table $encryption_migrations (
 	id uuid primary key default gen_random_uuid(),
 	table_name varchar(100) not null,
 	column_name varchar(100) not null,
@@ -87,7 +87,7 @@ func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) 
 		return nil, fmt.Errorf("taking away the orders of an earlier run: %w", err)
 	}
 	for _, column := range entry.Columns {
-		rows, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
+		rows, err := postgres.QueryRows(ctx, conn, `insert into $encryption_migrations
 			(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, status)
 			values ($1, $2, $3, $4, $5, 0, now(), 'running') returning id`, recordedTable(column.Place), column.Column,
 			strconv.Itoa(column.From), strconv.Itoa(entry.To), strconv.FormatInt(column.Values, 10))
@@ -102,14 +102,14 @@ func begin(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) 
 // recordKey records a key by its fingerprint. An entry that another tool has made for the
 // version stays as it is.
 func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprint string) error {
-	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set key_id = $2
+	_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set key_id = $2
 		where version = $1 and metadata->>'recorded_by' = 'ocmt'
-		and not exists (select from encryption_keys where key_id::text = $2 and version <> $1)`,
+		and not exists (select from $encryption_keys where key_id::text = $2 and version <> $1)`,
 		strconv.Itoa(version), fingerprint)
 	if err != nil {
 		return err
 	}
-	_, err = postgres.QueryRows(ctx, conn, `insert into encryption_keys (version, key_id, algorithm, status, metadata)
+	_, err = postgres.QueryRows(ctx, conn, `insert into $encryption_keys (version, key_id, algorithm, status, metadata)
 		values ($1, $2, 'aes-256-gcm', 'decrypt-only', '{"recorded_by": "ocmt"}') on conflict do nothing`,
 		strconv.Itoa(version), fingerprint)
 	return err
@@ -119,7 +119,7 @@ func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprin
 // before it is only read with: values may still need it. What was proven of the version, and what the servers
 // were seen to write, is of the time before: it is taken away, so that nothing is finished by it.
 func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
-	_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set
+	_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set
 		status = case when version <> $1 then 'decrypt-only' when status::text = 'compromised' then status else 'active' end,
 		rotated_at = case when version = $1 then null else rotated_at end,
 		metadata = case when version = $1 then metadata - 'finish' - 'readiness' else metadata end
@@ -133,7 +133,7 @@ func endProofs(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEnt
 		if version == entry.To {
 			continue
 		}
-		_, err := postgres.QueryRows(ctx, conn, `update encryption_keys set rotated_at = null,
+		_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = null,
 			status = case when status::text = 'compromised' then status else 'decrypt-only' end
 			where version = $1 and rotated_at is not null and status::text in `+finishable, strconv.Itoa(version))
 		if err != nil {
@@ -146,7 +146,7 @@ func endProofs(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEnt
 // activateKnown makes a version the active one after a run that had nothing to move, where the record has
 // the version at all.
 func activateKnown(ctx context.Context, conn *pgconn.PgConn, version int) error {
-	known, err := postgres.QueryRows(ctx, conn, "select exists (select from encryption_keys where version = $1)", strconv.Itoa(version))
+	known, err := postgres.QueryRows(ctx, conn, "select exists (select from $encryption_keys where version = $1)", strconv.Itoa(version))
 	if err != nil || known[0][0] != "t" {
 		return err
 	}
@@ -155,7 +155,7 @@ func activateKnown(ctx context.Context, conn *pgconn.PgConn, version int) error 
 
 // createTables creates those of the two tables that are not there.
 func createTables(ctx context.Context, conn *pgconn.PgConn) error {
-	rows, err := postgres.QueryRows(ctx, conn, "select to_regclass('encryption_keys') is null, to_regclass('encryption_migrations') is null")
+	rows, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is null, to_regclass('$encryption_migrations') is null")
 	if err != nil {
 		return err
 	}
@@ -163,8 +163,8 @@ func createTables(ctx context.Context, conn *pgconn.PgConn) error {
 		if rows[0][i] != "t" {
 			continue
 		}
-		if _, err := conn.Exec(ctx, statement).ReadAll(); err != nil {
-			return fmt.Errorf("making the ledger's tables: %w", postgres.ExplainError(err))
+		if _, err := postgres.QueryRows(ctx, conn, statement); err != nil {
+			return fmt.Errorf("making the ledger's tables: %w", err)
 		}
 	}
 	return nil
@@ -201,7 +201,7 @@ func (l *Ledger) recordEnds(ctx context.Context, conn *pgconn.PgConn, outcome mi
 	for i, id := range l.ids {
 		place := l.entry.Columns[i].Place
 		ended := outcome.Columns[place]
-		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set completed_at = now(), status = $2, rows_migrated = $3,
+		_, err := postgres.QueryRows(ctx, conn, `update $encryption_migrations set completed_at = now(), status = $2, rows_migrated = $3,
 			error_message = nullif($4, '') where id = $1`,
 			id, string(ended.Status), strconv.FormatInt(ended.Moved, 10), secret.Redact(ended.Reason))
 		if err != nil {
@@ -214,7 +214,7 @@ func (l *Ledger) recordEnds(ctx context.Context, conn *pgconn.PgConn, outcome mi
 // Settle implements migrate.Ledger.
 func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) error {
 	return l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
-		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('encryption_keys') is not null and to_regclass('encryption_migrations') is not null")
+		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null and to_regclass('$encryption_migrations') is not null")
 		if err != nil || there[0][0] != "t" {
 			return err
 		}
@@ -230,7 +230,7 @@ func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome 
 // settle brings the entries of earlier runs up to date. No other run is at work, so one that
 // stands as running ended without a word. It returns what it did, for the chain.
 func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) ([]chain.Event, error) {
-	lost, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'interrupted', completed_at = now(),
+	lost, err := postgres.QueryRows(ctx, conn, `update $encryption_migrations set status = 'interrupted', completed_at = now(),
 		error_message = 'the run ended without a word' where status::text = 'running' and id <> all ($1::uuid[]) returning to_version`,
 		postgres.TextArray(l.ids))
 	if err != nil {
@@ -240,7 +240,7 @@ func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.
 		return nil, err
 	}
 	for _, place := range outcome.Clean {
-		_, err := postgres.QueryRows(ctx, conn, `update encryption_migrations set status = 'resumed',
+		_, err := postgres.QueryRows(ctx, conn, `update $encryption_migrations set status = 'resumed',
 			error_message = concat_ws('; ', error_message, 'a later run went on and left nothing')
 			where table_name::text in ($1, $2) and column_name::text = $3 and to_version = $4
 			and status::text in ('interrupted', 'failed', 'partial') and id <> all ($5::uuid[])`,
@@ -267,7 +267,7 @@ func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.
 // acceptEmptied notes that columns which held values rightly hold none.
 func acceptEmptied(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry) error {
 	for _, place := range entry.Emptied {
-		_, err := postgres.QueryRows(ctx, conn, `insert into encryption_migrations
+		_, err := postgres.QueryRows(ctx, conn, `insert into $encryption_migrations
 			(table_name, column_name, from_version, to_version, rows_total, rows_migrated, started_at, completed_at, status, error_message)
 			values ($1, $2, $3, $3, 0, 0, now(), now(), 'accepted', 'it holds no value, and the operator says that this is right')`,
 			recordedTable(place), place.Column, strconv.Itoa(entry.To))

@@ -66,7 +66,7 @@ func (r *Record) Order(ctx context.Context, word string, change func(*migrate.Or
 // give writes an order in a transaction.
 func (r *Record) give(ctx context.Context, conn *pgconn.PgConn, run Run, word string, change func(*migrate.Orders)) (given Given, err error) {
 	version := strconv.Itoa(run.To)
-	rows, err := postgres.QueryRows(ctx, conn, "select "+ordersSQL+", "+microsecondsSQL+" from encryption_keys where version = $1 for update", version)
+	rows, err := postgres.QueryRows(ctx, conn, "select "+ordersSQL+", "+microsecondsSQL+" from $encryption_keys where version = $1 for update", version)
 	if err != nil {
 		return given, err
 	}
@@ -96,7 +96,7 @@ func (r *Record) give(ctx context.Context, conn *pgconn.PgConn, run Run, word st
 		return given, err
 	}
 	given.Orders = orders
-	_, err = postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = jsonb_set("+metadataSQL+", '{orders}', $2::jsonb) where version = $1", version, string(text))
+	_, err = postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = jsonb_set("+metadataSQL+", '{orders}', $2::jsonb) where version = $1", version, string(text))
 	return given, err
 }
 
@@ -127,7 +127,7 @@ func queryOrders(ctx context.Context, conn *pgconn.PgConn, work Work, lock strin
 	if err != nil || !may {
 		return nil, err
 	}
-	rows, err := postgres.QueryRows(ctx, conn, "select version, "+ordersSQL+" from encryption_keys where metadata->'orders' is not null order by version "+lock)
+	rows, err := postgres.QueryRows(ctx, conn, "select version, "+ordersSQL+" from $encryption_keys where metadata->'orders' is not null order by version "+lock)
 	if err != nil {
 		return nil, fmt.Errorf("reading the orders to runs: %w", err)
 	}
@@ -199,13 +199,13 @@ func removeOrders(ctx context.Context, conn *pgconn.PgConn, work Work, all bool)
 func replaceOrders(ctx context.Context, conn *pgconn.PgConn, kept KeptOrders, work Work, all bool) error {
 	version := strconv.Itoa(kept.Version)
 	if all || !kept.Live || work.Run.Orders.Number == 0 {
-		_, err := postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = metadata - 'orders' where version = $1", version)
+		_, err := postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = metadata - 'orders' where version = $1", version)
 		return err
 	}
 	text, err := json.Marshal(work.Run.Orders)
 	if err != nil {
 		return err
 	}
-	_, err = postgres.QueryRows(ctx, conn, "update encryption_keys set metadata = jsonb_set(metadata, '{orders}', $2::jsonb) where version = $1", version, string(text))
+	_, err = postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = jsonb_set(metadata, '{orders}', $2::jsonb) where version = $1", version, string(text))
 	return err
 }

@@ -17,7 +17,7 @@ import (
 func (r *Record) Readiness(ctx context.Context, version int) (state rotation.ReadinessState, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		rows, err := postgres.QueryRows(ctx, conn, `select coalesce(metadata->>'readiness', '{}'),
-			coalesce((extract(epoch from created_at) * 1000000)::bigint, 0) from encryption_keys where version = $1`, strconv.Itoa(version))
+			coalesce((extract(epoch from created_at) * 1000000)::bigint, 0) from $encryption_keys where version = $1`, strconv.Itoa(version))
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -39,7 +39,7 @@ func hasMoved(ctx context.Context, conn *pgconn.PgConn, version int, since strin
 	if err != nil || !may {
 		return false, err
 	}
-	rows, err := postgres.QueryRows(ctx, conn, `select exists (select from encryption_migrations where to_version = $1
+	rows, err := postgres.QueryRows(ctx, conn, `select exists (select from $encryption_migrations where to_version = $1
 		and (extract(epoch from started_at) * 1000000)::bigint >= $2::bigint and status::text <> '`+statusLost+`')`, strconv.Itoa(version), since)
 	if err != nil {
 		return false, err
@@ -54,7 +54,7 @@ func (r *Record) RecordReadiness(ctx context.Context, version int, state rotatio
 		return fmt.Errorf("writing what the servers were seen to write: %w", err)
 	}
 	return r.changeKeys(ctx, "recording what the servers were seen to write", func(conn *pgconn.PgConn) (events []chain.Event, err error) {
-		rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{readiness}', $2::jsonb)
+		rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{readiness}', $2::jsonb)
 			where version = $1 and status::text = 'active' returning version`, strconv.Itoa(version), string(text))
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected

@@ -52,7 +52,7 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 		if err != nil || !there {
 			return err
 		}
-		rows, err := postgres.QueryRows(ctx, conn, "select version, key_id from encryption_keys where key_id::text ~ '^[0-9a-f]{16}$'")
+		rows, err := postgres.QueryRows(ctx, conn, "select version, key_id from $encryption_keys where key_id::text ~ '^[0-9a-f]{16}$'")
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (r *Record) Retire(ctx context.Context, versions []int) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
 			for _, version := range versions {
-				rows, err := postgres.QueryRows(ctx, conn, `update encryption_keys set rotated_at = now(),
+				rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = now(),
 					status = case when status::text = 'compromised' then status else 'decrypt-only' end
 					where version = $1 and (status::text = 'active' or status::text in `+finishable+` and rotated_at is null) returning key_id`, strconv.Itoa(version))
 				if err != nil {
@@ -108,7 +108,7 @@ func queryValues(ctx context.Context, conn *pgconn.PgConn) (map[migrate.Place]in
 	if err != nil || !may {
 		return nil, err
 	}
-	rows, err := postgres.QueryRows(ctx, conn, `select distinct on (table_name, column_name) table_name, column_name, rows_total from encryption_migrations
+	rows, err := postgres.QueryRows(ctx, conn, `select distinct on (table_name, column_name) table_name, column_name, rows_total from $encryption_migrations
 		where status::text in ('completed', 'partial', 'interrupted', 'resumed', 'accepted') order by table_name, column_name, started_at desc`)
 	if err != nil {
 		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
@@ -149,7 +149,7 @@ func tryEntries(ctx context.Context, conn *pgconn.PgConn) error {
 	if err != nil {
 		return err
 	}
-	_, err = postgres.QueryRows(ctx, conn, "update encryption_migrations set completed_at = now(), status = 'accepted', error_message = 'tried' where id = $1", ids[0])
+	_, err = postgres.QueryRows(ctx, conn, "update $encryption_migrations set completed_at = now(), status = 'accepted', error_message = 'tried' where id = $1", ids[0])
 	return err
 }
 
@@ -157,11 +157,15 @@ func tryEntries(ctx context.Context, conn *pgconn.PgConn) error {
 func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, error) {
 	var found []finding.Finding
 	for _, name := range []string{"encryption_keys", "encryption_migrations"} {
+		path, err := postgres.TablePath(ctx, conn, name)
+		if err != nil {
+			return nil, err
+		}
 		rows, err := postgres.QueryRows(ctx, conn, `select to_regclass($1) is not null,
-			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false), current_user,
-			coalesce((select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)), current_schema()),
+			coalesce(has_schema_privilege(nullif($2, ''), 'CREATE'), false), current_user,
+			coalesce((select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)), $2),
 			coalesce(has_table_privilege(to_regclass($1), 'SELECT') and has_table_privilege(to_regclass($1), 'INSERT')
-			and has_table_privilege(to_regclass($1), 'UPDATE'), false)`, name)
+			and has_table_privilege(to_regclass($1), 'UPDATE'), false)`, path, postgres.PathOf(conn).Home)
 		if err != nil {
 			return nil, fmt.Errorf("asking for the rights on %s: %w", name, err)
 		}
@@ -183,7 +187,7 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 
 // mayRead reports whether a table is there and the account may read it.
 func mayRead(ctx context.Context, conn *pgconn.PgConn, table string) (bool, error) {
-	rows, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass($1), 'SELECT'), false)", table)
+	rows, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('$"+table+"'), 'SELECT'), false)")
 	if err != nil {
 		return false, err
 	}

@@ -157,7 +157,7 @@ func queryRuns(ctx context.Context, conn *pgconn.PgConn) (stored []storedRun, no
 		return nil, 0, err
 	}
 	rows, err := postgres.QueryRows(ctx, conn, `select version, left((metadata->'run')::text, `+strconv.Itoa(maxRunText)+`), `+microsecondsSQL+`
-		from encryption_keys where jsonb_typeof(metadata->'run') = 'object' and metadata->'run'->>'ended' = 'false'`)
+		from $encryption_keys where jsonb_typeof(metadata->'run') = 'object' and metadata->'run'->>'ended' = 'false'`)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the status of runs: %w", err)
 	}

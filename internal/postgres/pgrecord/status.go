@@ -83,7 +83,7 @@ func queryMoves(ctx context.Context, conn *pgconn.PgConn, work Work) ([]Recorded
 		to_char(started_at, 'YYYY-MM-DD HH24:MI:SSOF'), to_char(completed_at, 'YYYY-MM-DD HH24:MI:SSOF'), status, coalesce(error_message, ''),
 		coalesce((extract(epoch from clock_timestamp() - started_at) * 1000000)::bigint, 0),
 		started_at = max(started_at) filter (where status::text = 'running') over (partition by to_version)
-		from encryption_migrations where status::text <> '`+statusLost+`' order by started_at desc, table_name, column_name limit `+recordedMoves)
+		from $encryption_migrations where status::text <> '`+statusLost+`' order by started_at desc, table_name, column_name limit `+recordedMoves)
 	if err != nil {
 		return nil, fmt.Errorf("reading encryption_migrations: %w", err)
 	}

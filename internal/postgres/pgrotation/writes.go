@@ -41,11 +41,11 @@ func (s *Store) Moment(ctx context.Context) (moment rotation.Moment, err error) 
 
 // countRuns counts the entries of the record of runs, none where there is no record that the account may read.
 func countRuns(ctx context.Context, conn *pgconn.PgConn) (int64, error) {
-	may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('encryption_migrations'), 'SELECT'), false)")
+	may, err := postgres.QueryRows(ctx, conn, "select coalesce(has_table_privilege(to_regclass('$encryption_migrations'), 'SELECT'), false)")
 	if err != nil || may[0][0] != "t" {
 		return 0, err
 	}
-	rows, err := postgres.QueryRows(ctx, conn, "select count(*) from encryption_migrations")
+	rows, err := postgres.QueryRows(ctx, conn, "select count(*) from $encryption_migrations")
 	if err != nil {
 		return 0, err
 	}

@@ -60,7 +60,7 @@ func (s *Store) List(ctx context.Context, selection session.Selection, most int)
 	chosen := l.selected(selection, session.Moment{})
 	chosen.params = append(chosen.params, strconv.Itoa(most))
 	active := l.optional("last_activity_at", "coalesce(t.last_activity_at, t.created_at)")
-	sql := fmt.Sprintf(`select t.id, t.user_id, (select u.email from users u where u.id = t.user_id), left(t.%s, %d), %s, %s,
+	sql := fmt.Sprintf(`select t.id, t.user_id, (select u.email from $users u where u.id = t.user_id), left(t.%s, %d), %s, %s,
 		t.created_at, %s, t.expires_at, extract(epoch from now() - t.created_at), extract(epoch from now() - %s)
 		from %s t where %s order by t.created_at desc nulls last, t.id limit $%d::bigint`,
 		postgres.Quote(l.token()), shownDigest, l.optional("ip_address", "host(t.ip_address)"), l.optional("user_agent", "t.user_agent"),
@@ -86,8 +86,8 @@ func (s *Store) Stats(ctx context.Context, selection session.Selection, most int
 		when t.created_at > now() - interval '1 day' then 'under a day' when t.created_at > now() - interval '7 days' then 'under a week' else 'a week and more' end`
 	by := []struct{ name, sql string }{
 		{"age", age},
-		{"user", "(select coalesce(u.email, u.id::text) from users u where u.id = t.user_id)"},
-		{"tenant", "(select coalesce(n.name, n.id::text) from users u join tenants n on n.id = u.tenant_id where u.id = t.user_id)"},
+		{"user", "(select coalesce(u.email, u.id::text) from $users u where u.id = t.user_id)"},
+		{"tenant", "(select coalesce(n.name, n.id::text) from $users u join $tenants n on n.id = u.tenant_id where u.id = t.user_id)"},
 		{"network", l.optional("ip_address", "(select network(set_masklen(a, case when family(a) = 4 then 24 else 48 end))::text from (select "+plainAddress+" as a) x)")},
 		{"user_agent", l.optional("user_agent", "left(t.user_agent, 80)")},
 	}
@@ -111,13 +111,13 @@ func (s *Store) Stats(ctx context.Context, selection session.Selection, most int
 
 // FindUsers implements session.Finder.
 func (s *Store) FindUsers(ctx context.Context, names []string) ([]string, error) {
-	return s.find(ctx, "user", `select n, u.id::text from names join users u on u.id::text = lower(n)
-		union select n, u.id::text from names join users u on lower(u.email) = lower(n)`, names)
+	return s.find(ctx, "user", `select n, u.id::text from names join $users u on u.id::text = lower(n)
+		union select n, u.id::text from names join $users u on lower(u.email) = lower(n)`, names)
 }
 
 // FindTenants implements session.Finder.
 func (s *Store) FindTenants(ctx context.Context, names []string) ([]string, error) {
-	return s.find(ctx, "tenant", `select n, x.id::text from names join tenants x on x.id::text = lower(n) union select n, x.id::text from names join tenants x on x.name = n`, names)
+	return s.find(ctx, "tenant", `select n, x.id::text from names join $tenants x on x.id::text = lower(n) union select n, x.id::text from names join $tenants x on x.name = n`, names)
 }
 
 // FindSessions implements session.Finder.

@@ -75,7 +75,7 @@ func (l layout) addUsers(p *predicate, selection session.Selection) {
 		p.add(user+" = any(%s::text[])", postgres.TextArray(selection.Users))
 	}
 	if len(selection.Tenants) > 0 {
-		p.add(user+" in (select id::text from users where tenant_id::text = any(%s::text[]))", postgres.TextArray(selection.Tenants))
+		p.add(user+" in (select id::text from $users where tenant_id::text = any(%s::text[]))", postgres.TextArray(selection.Tenants))
 	}
 	if len(selection.ExceptUsers) > 0 && user != "" {
 		p.add(user+" is null or "+user+" <> all(%s::text[])", postgres.TextArray(selection.ExceptUsers))
@@ -85,7 +85,7 @@ func (l layout) addUsers(p *predicate, selection session.Selection) {
 // addEmails adds the criteria that are about users to a table that has only their addresses. The
 // addresses are an array, so that the server looks them up once for a statement and not for each row.
 func (l layout) addEmails(p *predicate, selection session.Selection) {
-	const addresses = "array(select lower(u.email) from users u where u.email is not null and "
+	const addresses = "array(select lower(u.email) from $users u where u.email is not null and "
 	if selection.Users != nil {
 		p.add("lower(t.email) = any("+addresses+"u.id::text = any(%s::text[])))", postgres.TextArray(selection.Users))
 	}

@@ -98,9 +98,13 @@ func (e *MissingColumnError) Error() string {
 
 // describe looks for the table of a form.
 func describe(ctx context.Context, conn *pgconn.PgConn, f form) (l layout, there bool, err error) {
+	path, err := postgres.TablePath(ctx, conn, f.table)
+	if err != nil {
+		return l, false, err
+	}
 	rows, err := postgres.QueryRows(ctx, conn, `select n.nspname, c.relname, a.attname, format_type(a.atttypid, null) from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`, f.table)
+		where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`, path)
 	if err != nil || len(rows) == 0 {
 		return l, false, err
 	}
@@ -193,7 +197,7 @@ func (s *Store) Owners(ctx context.Context, table session.Table, selection sessi
 	l, _ := s.layoutOf(table.Kind)
 	chosen := l.selected(selection, moment)
 	chosen.params = append(chosen.params, strconv.Itoa(most))
-	sql := fmt.Sprintf("select coalesce((select e.email from users e where e.id::text = x.u), x.u) from (select %s as u, count(*) as n from %s t where %s group by 1) x where x.u is not null order by x.n desc, 1 limit $%d::bigint",
+	sql := fmt.Sprintf("select coalesce((select e.email from $users e where e.id::text = x.u), x.u) from (select %s as u, count(*) as n from %s t where %s group by 1) x where x.u is not null order by x.n desc, 1 limit $%d::bigint",
 		l.user(), l.path(), chosen.sql(), len(chosen.params))
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		owners, err = postgres.QueryColumn(ctx, conn, sql, chosen.params...)
@@ -243,7 +247,7 @@ func (s *Store) Users(ctx context.Context, selection session.Selection, moment s
 		chosen = &predicate{}
 		people := layout{form: form{users: []string{"id"}}, columns: map[string]string{"id": "uuid"}}
 		people.addUsers(chosen, selection)
-		sql = "select t.id::text from users t where " + chosen.sql()
+		sql = "select t.id::text from $users t where " + chosen.sql()
 	}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		users, err = postgres.QueryColumn(ctx, conn, sql, chosen.params...)

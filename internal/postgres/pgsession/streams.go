@@ -48,7 +48,7 @@ func (s *Store) AddShortSession(ctx context.Context, user, digest string) (made 
 		columns, values, params = columns+", user_agent", values+", $3", append(params, shortAgent)
 	}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryColumn(ctx, conn, "insert into "+l.path()+" ("+columns+") select "+values+" from users u where u.id::text = $1 returning 1", params...)
+		rows, err := postgres.QueryColumn(ctx, conn, "insert into "+l.path()+" ("+columns+") select "+values+" from $users u where u.id::text = $1 and "+postgres.TriggersOnPathOf(conn)+" returning 1", params...)
 		made = len(rows) > 0
 		return err
 	})
@@ -62,7 +62,7 @@ func (s *Store) RemoveShortSession(ctx context.Context, digest string) (alive bo
 		return false, err
 	}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryColumn(ctx, conn, "delete from "+l.path()+" t where t."+l.token()+" = $1 returning ("+l.alive()+")", digest)
+		rows, err := postgres.QueryColumn(ctx, conn, "delete from "+l.path()+" t where t."+l.token()+" = $1 and "+postgres.TriggersOnPathOf(conn)+" returning ("+l.alive()+")", digest)
 		alive = len(rows) > 0 && rows[0] == "t"
 		return err
 	})

@@ -35,7 +35,7 @@ func (w *worker) Close(ctx context.Context) { w.conn.Close(ctx) }
 func (w *worker) End(ctx context.Context, table session.Table, selection session.Selection, moment session.Moment, within pages.Range, ending session.Ending) (ended int64, err error) {
 	l, byPages := w.store.layoutOf(table.Kind)
 	for {
-		sql, params := l.endSQL(selection, moment, within, ending, byPages)
+		sql, params := l.endSQL(selection, moment, within, ending, byPages, postgres.TriggersOnPathOf(w.conn.PgConn()))
 		rows, err := w.execute(ctx, sql, params)
 		switch {
 		case postgres.IsTransient(err):
@@ -53,8 +53,8 @@ func (w *worker) End(ctx context.Context, table session.Table, selection session
 // rowsAtOnce is how many rows one statement ends where the server does not read page ranges.
 const rowsAtOnce = 2000
 
-// endSQL returns the statement that ends the rows of a page range.
-func (l layout) endSQL(selection session.Selection, moment session.Moment, within pages.Range, ending session.Ending, byPages bool) (sql string, params []string) {
+// endSQL returns the statement that ends the rows of a page range, with the condition for its triggers.
+func (l layout) endSQL(selection session.Selection, moment session.Moment, within pages.Range, ending session.Ending, byPages bool, triggers string) (sql string, params []string) {
 	p := l.selected(selection, moment)
 	heap := postgres.Quote(within.Heap.Schema, within.Heap.Name)
 	if byPages {
@@ -62,6 +62,7 @@ func (l layout) endSQL(selection session.Selection, moment session.Moment, withi
 	} else {
 		p.terms = []string{"t.ctid = any(array(select t.ctid from only " + heap + " t where " + p.sql() + " limit " + strconv.Itoa(rowsAtOnce) + "))", p.sql()}
 	}
+	p.terms = append(p.terms, triggers)
 	if ending.Delete && l.kind == session.Logins {
 		return "delete from only " + heap + " t where " + p.sql(), p.params
 	}
@@ -81,6 +82,10 @@ func (w *worker) execute(ctx context.Context, sql string, params []string) (rows
 		values[i] = []byte(param)
 	}
 	batch := &pgconn.Batch{}
+	sql, err = postgres.NameTables(ctx, w.conn.PgConn(), sql)
+	if err != nil {
+		return 0, err
+	}
 	batch.ExecParams(w.conn.WriteSettings(true), nil, nil, nil, nil)
 	batch.ExecParams(sql, values, nil, nil, nil)
 	results, err := w.conn.PgConn().ExecBatch(ctx, batch).ReadAll()

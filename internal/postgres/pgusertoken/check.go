@@ -57,7 +57,7 @@ func (s *Store) Check(ctx context.Context) (table usertoken.Table, err error) {
 func describe(ctx context.Context, conn *pgconn.PgConn) (l layout, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select n.nspname, c.relname, c.relkind, a.attname, format_type(a.atttypid, null) from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		where c.oid = to_regclass('users')`)
+		where c.oid = to_regclass('$users')`)
 	if err != nil {
 		return l, err
 	}

@@ -38,7 +38,7 @@ func (s *Store) writeInTransaction(ctx context.Context, conn *postgres.Conn, cha
 	if _, err := driver.CopyFrom(ctx, strings.NewReader(copyText(changes)), "copy pg_temp.ocmt_new_tokens (id, old, new) from stdin"); err != nil {
 		return nil, err
 	}
-	result := driver.ExecParams(ctx, updateSQL(s.described()), nil, nil, nil, nil).Read()
+	result := driver.ExecParams(ctx, updateSQL(s.described(), postgres.TriggersOnPathOf(driver)), nil, nil, nil, nil).Read()
 	if result.Err != nil {
 		return nil, result.Err
 	}
@@ -50,11 +50,11 @@ func (s *Store) writeInTransaction(ctx context.Context, conn *postgres.Conn, cha
 }
 
 // updateSQL returns the statement that writes the tokens of the temporary table. A row that somebody else holds is
-// passed over, so that it keeps none of the others waiting.
-func updateSQL(l layout) string {
+// passed over, so that it keeps none of the others waiting. The last condition is that for triggers.
+func updateSQL(l layout, triggers string) string {
 	return `with mine as materialized (select t.id from ` + l.path() + ` t join pg_temp.ocmt_new_tokens n on t.id = n.id where t.` + columnToken + ` collate "C" = n.old for no key update of t skip locked)
 		update ` + l.path() + ` t set ` + columnToken + ` = n.new from mine join pg_temp.ocmt_new_tokens n on n.id = mine.id
-		where t.id = mine.id and t.` + columnToken + ` collate "C" = n.old returning t.id::text`
+		where t.id = mine.id and t.` + columnToken + ` collate "C" = n.old and ` + triggers + ` returning t.id::text`
 }
 
 // copyText writes changes in the text format of COPY.
