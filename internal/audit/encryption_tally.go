@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/ocmt/ocmt/pkg/secret"
+	"github.com/ocmt/ocmt/internal/rowkey"
 )
 
 // valueFlaw is what is wrong with a value, or worth to be told.
@@ -98,22 +98,20 @@ func (c censusColumn) String() string { return c.table.String() + "." + c.column
 // place names a row of the column for people.
 func (c censusColumn) place(key []byte) string { return string(c.appendPlace(nil, key)) }
 
-// appendPlace appends what place returns. The key of a row that could be a secret is hidden: the rows of a
-// table of tokens are named by them.
+// appendPlace appends what place returns. The key is shown as rowkey.Show does.
 func (c censusColumn) appendPlace(dst, key []byte) []byte {
 	dst = append(append(append(dst, c.table.Schema...), '.'), c.table.Name...)
 	if c.table.Key == "" {
 		return append(dst, ", a row whose key cannot be read"...)
 	}
 	dst = append(append(append(dst, ' '), c.table.Key...), ' ')
-	switch {
-	case c.table.KeyIsUUID && len(key) == 16:
-		return appendUUID(dst, key)
-	case secret.ResemblesAsKey(string(key)):
-		return append(dst, "[not shown]"...)
-	default:
-		return append(dst, bytes.ToValidUTF8(key, []byte("?"))...)
+	if c.table.KeyIsUUID && len(key) == 16 {
+		if !rowkey.IsSecretColumn(c.table.Key) {
+			return appendUUID(dst, key)
+		}
+		key = appendUUID(nil, key)
 	}
+	return append(dst, bytes.ToValidUTF8([]byte(rowkey.Show(c.table.Key, string(key))), []byte("?"))...)
 }
 
 // appendUUID appends the 16 bytes of a UUID as PostgreSQL writes them.

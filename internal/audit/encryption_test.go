@@ -343,7 +343,7 @@ func TestEncryptionHidesKeysThatCouldBeSecrets(t *testing.T) {
 	token := base64.StdEncoding.EncodeToString([]byte("0x9fA3kk2PpQz81LmNvB7sT4"))
 	d.secret(token, "sk-plain")
 	found := d.run(d.url, "ENC-006")["006"].Findings
-	if len(found) != 1 || found[0].Places[0] != "public.secrets key [not shown]" {
+	if len(found) != 1 || found[0].Places[0] != "public.secrets key sha256:aea6c9d2afd6efce" {
 		t.Errorf("found %+v", found)
 	}
 }

@@ -116,7 +116,6 @@ func (a *App) discover(ctx context.Context, db *database, ring *crypto.Keyring, 
 	if err != nil {
 		return nil, err
 	}
-	hideKeys(report)
 	return report, nil
 }
 

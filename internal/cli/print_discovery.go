@@ -8,20 +8,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/ui"
-	"github.com/ocmt/ocmt/pkg/secret"
 )
-
-// hideKeys removes row keys that could be secrets. A search looks at any table, and
-// the key of one may be a token.
-func hideKeys(report *discover.Report) {
-	for _, list := range [][]discover.Find{report.Unlisted, report.Known, report.Late} {
-		for i := range list {
-			if secret.Resembles(list[i].Key) {
-				list[i].Key = "[not shown]"
-			}
-		}
-	}
-}
 
 // printDiscovery shows what a search found, what it left out and why, and what it did not
 // look at.

@@ -23,8 +23,12 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 	t.Helper()
 	server := func() *testenv.Postgres { return testenv.Shared(t) }
 	return map[string]func(*testscript.TestScript, bool, []string){
+		// database makes an OCMT database and points DATABASE_URL at it.
 		"database": func(ts *testscript.TestScript, negated bool, args []string) {
-			makeDatabase(server(), ts, negated, args)
+			if negated || len(args) != 0 {
+				ts.Fatalf("usage: database")
+			}
+			setAddresses(ts, server(), makeSpiedDatabase(t, server(), ts))
 		},
 		"standby": func(ts *testscript.TestScript, negated bool, args []string) { makeStandby(ts, negated, args) },
 		"seal":    sealValues,
@@ -36,22 +40,12 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 	}
 }
 
-// makeDatabase makes an OCMT database and points DATABASE_URL at it.
-//
-//	database
-func makeDatabase(server *testenv.Postgres, ts *testscript.TestScript, negated bool, args []string) {
-	if negated || len(args) != 0 {
-		ts.Fatalf("usage: database")
-	}
-	schema, err := os.ReadFile("../../testdata/schema.sql")
-	ts.Check(err)
-	name, err := server.CreateDatabase(context.Background(), string(schema))
-	ts.Check(err)
+// setAddresses points DATABASE_URL at a database.
+func setAddresses(ts *testscript.TestScript, server *testenv.Postgres, name string) {
 	ts.Setenv("DATABASE_URL", server.URL("postgres", name))
-	ts.Setenv("READER_URL", server.URL("reader", name))
-	ts.Setenv("VIEWER_URL", server.URL("viewer", name))
-	ts.Setenv("ADVISED_URL", server.URL("advised", name))
-	ts.Setenv("CHAINLESS_URL", server.URL("chainless", name))
+	for _, account := range []string{"reader", "viewer", "advised", "chainless"} {
+		ts.Setenv(strings.ToUpper(account)+"_URL", server.URL(account, name))
+	}
 }
 
 // makeStandby makes a server of its own, with an OCMT database, and starts it
@@ -66,7 +60,11 @@ func makeStandby(ts *testscript.TestScript, negated bool, args []string) {
 	server, err := testenv.StartPostgres(ctx, false)
 	ts.Check(err)
 	ts.Defer(server.Stop)
-	makeDatabase(server, ts, false, nil)
+	schema, err := os.ReadFile("../../testdata/schema.sql")
+	ts.Check(err)
+	name, err := server.CreateDatabase(ctx, string(schema))
+	ts.Check(err)
+	setAddresses(ts, server, name)
 	sealValues(ts, false, args)
 	ts.Check(server.BecomeStandby(ctx))
 }

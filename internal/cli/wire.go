@@ -189,9 +189,6 @@ func (e *engine) plan(ctx context.Context) (*migrate.Plan, error) {
 	sources := migrate.PlanSources{Tables: e.db.tables, Conns: e.db.tables, Record: e.db.record, Searchers: e.db.searchers,
 		Trier: e.db.tables, Random: e.app.deps.Random, Pacing: e.pacing}
 	plan, err := migrate.MakePlan(ctx, sources, e.ring, e.request, progress)
-	if plan != nil && plan.Discovery != nil {
-		hideKeys(plan.Discovery)
-	}
 	if plan != nil && e.planned != nil {
 		plan.HoldTo(*e.planned)
 	}
@@ -252,7 +249,6 @@ func (e *engine) search(ctx context.Context, request migrate.Request, verified *
 	if err != nil {
 		return nil, causeOf(ctx, err)
 	}
-	hideKeys(report)
 	return report, nil
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/ocmt/ocmt/internal/crash"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/rowkey"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -224,7 +224,7 @@ func (f *Find) keepKey(relation Relation, column Column, candidate Candidate) {
 			return
 		}
 	}
-	f.Key = strings.Join(candidate.Key, ", ")
+	f.Key = rowkey.ShowAll(relation.Key, candidate.Key)
 }
 
 // addOpened counts ciphertexts that open with the key of a version.

@@ -6,17 +6,18 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/rowkey"
 	"github.com/ocmt/ocmt/pkg/crypto"
-	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // Accepted is a value that no key opens, or that was sealed twice, and that the operator has accepted as lost. It keeps no
 // key any more, as long as its stored text is the one that was accepted.
 type Accepted struct {
 	Place
-	Key       string    `json:"key"` // of the row; "[not shown]" where it could be a secret
+	Key       string    `json:"key"` // of the row, as rowkey.Show has it
 	KeyDigest string    `json:"key_digest"`
 	Digest    string    `json:"digest"` // SHA-256 of the stored text, in hexadecimal
 	Operator  string    `json:"operator"`
@@ -39,10 +40,10 @@ type RowReader interface {
 	// ReadRow returns the row with a key, as the database writes it, and reports whether
 	// there is one.
 	ReadRow(ctx context.Context, table Table, key string) (Row, bool, error)
+	// FindKeys returns the keys of rows, as the database writes them, whose digest begins with
+	// these digits (rowkey.ParseDigest): at most two.
+	FindKeys(ctx context.Context, table Table, digits string) ([]string, error)
 }
-
-// hiddenKey stands for a row key that could be a secret.
-const hiddenKey = "[not shown]"
 
 // digestOf returns the SHA-256 of a text in hexadecimal.
 func digestOf(text []byte) string {
@@ -61,7 +62,7 @@ type AcceptSources struct {
 // AcceptRequest names a value.
 type AcceptRequest struct {
 	Request         // one table and one column
-	Key      string // of the row
+	Key      string // of the row, or what rowkey.Show shows in its place
 	Operator string
 	Reason   string
 }
@@ -88,15 +89,9 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 	if err != nil {
 		return Accepted{}, err
 	}
-	row, there, err := sources.Rows.ReadRow(ctx, table, request.Key)
+	row, err := readNamed(ctx, sources.Rows, table, request.Key)
 	if err != nil {
 		return Accepted{}, err
-	}
-	if row.TooLarge != nil {
-		return Accepted{}, tooLarge(table, row)
-	}
-	if !there || len(row.Values[0]) == 0 {
-		return Accepted{}, ErrNoRow
 	}
 	opener := crypto.NewResealer(ring, nil)
 	if c, err := opener.Parse(row.Values[0]); err == nil {
@@ -109,16 +104,28 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 			return Accepted{}, &OpensError{c.Version}
 		}
 	}
-	return Accepted{Place: table.Place(table.Columns[0]), Key: shownKey(request.Key), KeyDigest: digestOf([]byte(request.Key)),
+	return Accepted{Place: table.Place(table.Columns[0]), Key: table.ShownKey(row.Key), KeyDigest: digestOf([]byte(table.KeyText(row.Key))),
 		Digest: digestOf(row.Values[0]), Operator: request.Operator, Reason: request.Reason, At: sources.Clock()}, nil
 }
 
-// shownKey returns a row key, hidden where it could be a secret.
-func shownKey(key string) string {
-	if secret.ResemblesAsKey(key) {
-		return hiddenKey
+// readNamed reads a row that has a value, by its key or by what is shown in its place.
+func readNamed(ctx context.Context, rows RowReader, table Table, name string) (Row, error) {
+	row, there, err := rows.ReadRow(ctx, table, name)
+	if digits, isDigest := rowkey.ParseDigest(name); err == nil && !there && isDigest {
+		var keys []string
+		if keys, err = rows.FindKeys(ctx, table, digits); err == nil && len(keys) == 1 {
+			row, there, err = rows.ReadRow(ctx, table, keys[0])
+		}
 	}
-	return key
+	switch {
+	case err != nil:
+		return Row{}, err
+	case row.TooLarge != nil:
+		return Row{}, tooLarge(table, row)
+	case !there || len(row.Values[0]) == 0:
+		return Row{}, ErrNoRow
+	}
+	return row, nil
 }
 
 // Withdraw takes the acceptance of a row back. Errors: ErrOneColumn, ErrNotAccepted,
@@ -129,11 +136,34 @@ func Withdraw(ctx context.Context, sources AcceptSources, request AcceptRequest)
 		return Place{}, err
 	}
 	place := table.Place(table.Columns[0])
-	there, err := sources.Record.Withdraw(ctx, place, digestOf([]byte(request.Key)))
+	digest, err := recordedDigest(ctx, sources.Record, place, request.Key)
+	if err != nil {
+		return place, err
+	}
+	there, err := sources.Record.Withdraw(ctx, place, digest)
 	if err == nil && !there {
 		err = ErrNotAccepted
 	}
 	return place, err
+}
+
+// recordedDigest returns the digest by which the record knows a row, whose name is its key or what is shown in its
+// place. The row itself may be gone.
+func recordedDigest(ctx context.Context, record AcceptedRecord, place Place, name string) (string, error) {
+	digits, isDigest := rowkey.ParseDigest(name)
+	if !isDigest {
+		return digestOf([]byte(name)), nil
+	}
+	known, err := record.AcceptedValues(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, one := range known {
+		if one.Place == place && strings.HasPrefix(one.KeyDigest, digits) {
+			return one.KeyDigest, nil
+		}
+	}
+	return digestOf([]byte(name)), nil
 }
 
 // oneColumn returns the one table, with the one column, that the request names.

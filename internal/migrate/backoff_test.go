@@ -16,7 +16,7 @@ func (d *database) refusing(code, until string) {
 	d.t.Helper()
 	d.exec("create sequence tries")
 	d.exec(`create function refuse() returns trigger language plpgsql as $$ begin
-		if nextval('tries') <= ` + until + ` then raise exception 'in the way' using errcode = '` + code + `'; end if; return new; end $$`)
+		if nextval('public.tries') <= ` + until + ` then raise exception 'in the way' using errcode = '` + code + `'; end if; return new; end $$`)
 	d.exec("create trigger refuse before update on secrets for each statement execute function refuse()")
 }
 

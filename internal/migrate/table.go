@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/rowkey"
 )
 
 // Table is a table of the catalogue as the database has it.
@@ -14,12 +15,12 @@ type Table struct {
 	// KeyBase and KeyOperators are the type and the schema of the operators that compare keys, where they are not
 	// PostgreSQL's own.
 	KeyBase, KeyOperators string
-	KeyIsUUID    bool   // the keys of rows are 16 bytes each, not text
-	Columns      []Column
-	Leaves       []Leaf // the heaps that contain the rows: the table itself, or its partitions
-	ByKey        bool   // the server reads rows in the order of the key without sorting them
-	Triggers     bool   // an UPDATE fires triggers, which may change what is written
-	OutOfLine    int64  // bytes that the server keeps apart from the rows, where values are long
+	KeyIsUUID             bool // the keys of rows are 16 bytes each, not text
+	Columns               []Column
+	Leaves                []Leaf // the heaps that contain the rows: the table itself, or its partitions
+	ByKey                 bool   // the server reads rows in the order of the key without sorting them
+	Triggers              bool   // an UPDATE fires triggers, which may change what is written
+	OutOfLine             int64  // bytes that the server keeps apart from the rows, where values are long
 	// MostBytes is how many bytes the values of a row may have to be read; 0 where no row can have
 	// more. Request.describe sets it.
 	MostBytes int64
@@ -28,9 +29,8 @@ type Table struct {
 // String returns schema.name.
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
-// ShownKey returns the key of a row for people, hidden where it could be a secret: the rows of a
-// table of tokens are named by them.
-func (t Table) ShownKey(key []byte) string { return shownKey(t.KeyText(key)) }
+// ShownKey returns the key of a row for people, as rowkey.Show does.
+func (t Table) ShownKey(key []byte) string { return rowkey.Show(t.Key, t.KeyText(key)) }
 
 // KeyText returns the key of a row as the database writes it.
 func (t Table) KeyText(key []byte) string {

@@ -144,7 +144,7 @@ func (db *DB) With(ctx context.Context, work func(*pgconn.PgConn) error) error {
 // that writes to the log and commits synchronously returns after that.
 func (db *DB) Flush(ctx context.Context) error {
 	err := db.With(ctx, func(conn *pgconn.PgConn) error {
-		_, err := conn.Exec(ctx, "begin; set local synchronous_commit = on; select pg_logical_emit_message(true, 'ocmt', ''); commit").ReadAll()
+		_, err := conn.Exec(ctx, Begin("")+"; set local synchronous_commit = on; select pg_logical_emit_message(true, 'ocmt', ''); commit").ReadAll()
 		return err
 	})
 	if err != nil {

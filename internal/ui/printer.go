@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/visible"
 )
 
 // Options are what the operator asked of the output.
@@ -56,24 +58,25 @@ func (p *Printer) Interactive() bool {
 	return p.streams.InTTY && p.streams.ErrTTY && !p.options.NoInput
 }
 
-// Paint gives text a tone, for use in Line.
-func (p *Printer) Paint(tone Tone, text string) string {
-	return paint(p.outColour(), tone, text)
+// Paint cleans text and gives it a tone, for use in Line.
+func (p *Printer) Paint(tone Tone, text string) Painted {
+	return Painted(paint(p.outColour(), tone, Clean(text)))
 }
 
 // Line writes a line of the result. A terminal that is narrower gets it in several, broken between words and with a
-// hanging indent. In JSON mode it writes nothing: there the result is the document.
+// hanging indent. In JSON mode it writes nothing: there the result is the document. Arguments are cleaned, unless
+// they are Painted; so are those of Note, Detail and Warn.
 func (p *Printer) Line(format string, args ...any) {
 	if !p.options.JSON {
-		p.writeResult(wrapProse(fmt.Sprintf(format, args...), p.outWidth()) + "\n")
+		p.writeResult(wrapProse(sprintf(format, args, Clean), p.outWidth()) + "\n")
 	}
 }
 
-// Code writes lines of the result that are meant to be copied, such as commands and SQL: they are never wrapped. In JSON
-// mode it writes nothing.
+// Code writes lines of the result that are meant to be copied, such as commands and SQL: they are never wrapped, and line breaks
+// in their arguments stay. In JSON mode it writes nothing.
 func (p *Printer) Code(format string, args ...any) {
 	if !p.options.JSON {
-		p.writeResult(fmt.Sprintf(format, args...) + "\n")
+		p.writeResult(sprintf(format, args, visible.Lines) + "\n")
 	}
 }
 
@@ -127,7 +130,7 @@ func (p *Printer) Raw(text string) { p.writeResult(text) }
 // Note writes a line for people to standard error, wrapped like Line. With --quiet it writes nothing.
 func (p *Printer) Note(format string, args ...any) {
 	if !p.options.Quiet {
-		p.writeErrorLine(fmt.Sprintf(format, args...))
+		p.writeErrorLine(sprintf(format, args, Clean))
 	}
 }
 
@@ -135,20 +138,20 @@ func (p *Printer) Note(format string, args ...any) {
 // nothing.
 func (p *Printer) NoteCode(format string, args ...any) {
 	if !p.options.Quiet {
-		p.writeErrorCode(fmt.Sprintf(format, args...))
+		p.writeErrorCode(sprintf(format, args, visible.Lines))
 	}
 }
 
 // Detail writes a line to standard error with --verbose only.
 func (p *Printer) Detail(format string, args ...any) {
 	if p.options.Verbose {
-		p.writeErrorLine(fmt.Sprintf(format, args...))
+		p.writeErrorLine(sprintf(format, args, Clean))
 	}
 }
 
 // Warn writes a warning to standard error, also with --quiet.
 func (p *Printer) Warn(format string, args ...any) {
-	p.writeErrorLine(paint(p.errColour(), Caution, "warning:") + " " + fmt.Sprintf(format, args...))
+	p.writeErrorLine(paint(p.errColour(), Caution, "warning:") + " " + sprintf(format, args, Clean))
 }
 
 // Err returns the first failure to write the result. A command whose result could not be
@@ -230,5 +233,5 @@ func EncodeDocument(name string, document any) (string, error) {
 		return "", fmt.Errorf("encoding the %s document: %w", name, err)
 	}
 	out.WriteByte('\n')
-	return out.String(), nil
+	return escapeJSON(out.String()), nil
 }

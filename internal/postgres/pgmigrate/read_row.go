@@ -34,3 +34,17 @@ func (s *Store) ReadRow(ctx context.Context, table migrate.Table, key string) (r
 	}
 	return row, there, nil
 }
+
+// FindKeys implements migrate.RowReader. It reads the whole table.
+func (s *Store) FindKeys(ctx context.Context, table migrate.Table, digits string) (keys []string, err error) {
+	key := "t." + postgres.Quote(table.Key) + "::text"
+	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		keys, err = postgres.QueryColumn(ctx, conn, fmt.Sprintf("select %s from %s t where starts_with(encode(sha256(convert_to(%[1]s, 'UTF8')), 'hex'), $1) limit 2",
+			key, postgres.Quote(table.Schema, table.Name)), digits)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for a row of %s by the digest of its key: %w", table, err)
+	}
+	return keys, nil
+}

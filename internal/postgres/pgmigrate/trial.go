@@ -78,7 +78,7 @@ func (s *Store) explainRefusal(ctx context.Context, table migrate.Table, answer 
 	case !kind.IsRefusal():
 		return nil, postgres.ExplainError(answer)
 	case answer.Code == "42P01", answer.Code == "42883", answer.Code == "42704": // a table, a function or a type that is not there
-		refused.Fix = "a function that a constraint or an index of the table calls names something without its schema, and ocmt writes on the search path " +
+		refused.Fix = "a function that a constraint, an index or a trigger for each statement calls names something without its schema, and ocmt writes on the search path " +
 			postgres.OwnPath + ": give the function its own, ALTER FUNCTION … SET search_path = …"
 	case kind == postgres.ObjectRefused:
 		refused.Fix = "change the trigger or the constraint for the time of the run; or leave the table out with --table for the others, and keep every old key"
