@@ -23,12 +23,17 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 	t.Helper()
 	server := func() *testenv.Postgres { return testenv.Shared(t) }
 	return map[string]func(*testscript.TestScript, bool, []string){
-		// database makes an OCMT database and points DATABASE_URL at it.
+		// database makes an OCMT database and points DATABASE_URL at it. It has spies, unless it is trusted: a
+		// trigger of a script runs on the path of the account and would call them.
 		"database": func(ts *testscript.TestScript, negated bool, args []string) {
-			if negated || len(args) != 0 {
-				ts.Fatalf("usage: database")
+			switch {
+			case negated || len(args) > 1 || len(args) == 1 && args[0] != "trusted":
+				ts.Fatalf("usage: database [trusted]")
+			case len(args) == 0:
+				setAddresses(ts, server(), makeSpiedDatabase(t, server(), ts))
+			default:
+				makeTrustedDatabase(server(), ts)
 			}
-			setAddresses(ts, server(), makeSpiedDatabase(t, server(), ts))
 		},
 		"standby": func(ts *testscript.TestScript, negated bool, args []string) { makeStandby(ts, negated, args) },
 		"seal":    sealValues,
@@ -48,6 +53,15 @@ func setAddresses(ts *testscript.TestScript, server *testenv.Postgres, name stri
 	}
 }
 
+// makeTrustedDatabase makes an OCMT database and points DATABASE_URL at it.
+func makeTrustedDatabase(server *testenv.Postgres, ts *testscript.TestScript) {
+	schema, err := os.ReadFile("../../testdata/schema.sql")
+	ts.Check(err)
+	name, err := server.CreateDatabase(context.Background(), string(schema))
+	ts.Check(err)
+	setAddresses(ts, server, name)
+}
+
 // makeStandby makes a server of its own, with an OCMT database, and starts it
 // again as a read-only standby. The values are sealed before.
 //
@@ -60,11 +74,7 @@ func makeStandby(ts *testscript.TestScript, negated bool, args []string) {
 	server, err := testenv.StartPostgres(ctx, false)
 	ts.Check(err)
 	ts.Defer(server.Stop)
-	schema, err := os.ReadFile("../../testdata/schema.sql")
-	ts.Check(err)
-	name, err := server.CreateDatabase(ctx, string(schema))
-	ts.Check(err)
-	setAddresses(ts, server, name)
+	makeTrustedDatabase(server, ts)
 	sealValues(ts, false, args)
 	ts.Check(server.BecomeStandby(ctx))
 }

@@ -16,10 +16,13 @@ import (
 )
 
 // spiesSQL puts into the schema public a function, an operator and a type for each one of PostgreSQL's own that takes
-// usual types, and operators that fit better than PostgreSQL's. Each counts that it was called. On the search path
+// usual types, and operators that fit better than PostgreSQL's. Each counts that ocmt called it; for the statements of a script the
+// operators do what PostgreSQL's do. On the search path
 // spiedPath they come first.
-const spiesSQL = `create sequence public.called; grant usage on sequence public.called to public;
-create function public.spied() returns boolean language plpgsql as $f$ begin perform pg_catalog.nextval('public.called'); raise warning 'a spy was called'; return true; end $f$;
+const spiesSQL = `create sequence public.ocmt_spy_called; grant usage on sequence public.ocmt_spy_called to public;
+create function public.spied() returns boolean language plpgsql as $f$ begin
+	if pg_catalog.starts_with(pg_catalog.current_setting('application_name'), 'ocmt') then perform pg_catalog.nextval('public.ocmt_spy_called'); raise warning 'a spy was called'; end if;
+	return true; end $f$;
 do $do$
 declare
 	one record;
@@ -45,7 +48,9 @@ begin
 			-- one operator a name and types
 			where not (o.l is not null and o.result::text <> 'boolean' and o.name in ('=', '<>', '<', '>', '<=', '>=')) loop
 		begin
-			execute pg_catalog.format('create function public.spy_%s(%s%s) returns %s language plpgsql as %L', one.number, one.l || ', ', one.r, one.result, pg_catalog.format(body, ' null'));
+			execute pg_catalog.format('create function public.spy_%s(%s%s) returns %s language plpgsql as %L', one.number, one.l || ', ', one.r, one.result,
+				pg_catalog.format(body, case when one.result::text = 'boolean' and one.l is not null then
+					' ' || pg_catalog.format('$1::pg_catalog.text operator(pg_catalog.%s) $2::pg_catalog.text', one.name) else ' null' end));
 			execute pg_catalog.format('create operator public.%s (function = public.spy_%s, %srightarg = %s)', one.name, one.number, 'leftarg = ' || one.l || ', ', one.r);
 		exception when duplicate_function then null;
 		end;
@@ -90,7 +95,7 @@ func makeSpiedDatabase(t *testing.T, server *testenv.Postgres, ts *testscript.Te
 		}
 		defer func() { _ = conn.Close(ctx) }()
 		var called bool
-		if err := conn.QueryRow(ctx, "select is_called from public.called").Scan(&called); err != nil || called {
+		if err := conn.QueryRow(ctx, "select is_called from public.ocmt_spy_called").Scan(&called); err != nil || called {
 			t.Errorf("%s: an operator, a function or a type of another role was used: %v, %v", script, called, err)
 		}
 	})
