@@ -58,6 +58,25 @@ uninstall: ## remove what install has put there (PREFIX=/usr/local)
 .PHONY: test
 test: setup-tests ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+	@$(MAKE) --no-print-directory fuzz-short
+
+# FUZZTIME is how long each target of make fuzz runs. FUZZ_SHORT are the four that make test runs, ten
+# seconds each: what others can write into the database, a file or an address that ocmt reads.
+FUZZTIME   ?= 10m
+FUZZ_SHORT := ./internal/discover:FuzzFindCiphertexts ./internal/migrate:FuzzOrders ./internal/cli:FuzzPlanFile ./internal/postgres:FuzzAddress
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for ten minutes (FUZZTIME=1m for less), for a nightly run
+	@grep -rl --include='*_test.go' '^func Fuzz' internal pkg | sort | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' "$$file" | while read -r target; do \
+			echo "$$(dirname "$$file") $$target"; \
+			$(GO) test "./$$(dirname "$$file")/" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+		done; \
+	done
+
+.PHONY: fuzz-short
+fuzz-short:
+	@for one in $(FUZZ_SHORT); do $(GO) test "$${one%:*}" -run '^$$' -fuzz "^$${one#*:}\$$" -fuzztime 10s; done
 
 .PHONY: test-faults
 test-faults: setup-tests ## break things under a rotation, the long form (half an hour)

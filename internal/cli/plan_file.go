@@ -40,13 +40,22 @@ func (a *App) readPlan(name string) (*migrate.Outline, error) {
 		return nil, &ui.Error{Message: "reading the plan file " + shownName(name) + ": " + withoutPath(err).Error(), Code: ui.ExitUsage,
 			Hints: []string{"ocmt migrate plan --out writes one"}}
 	}
+	outline, ok := parsePlan(text)
+	if !ok {
+		return nil, &ui.Error{Message: "the plan file " + shownName(name) + " holds no plan that a run can be held to", Code: ui.ExitUsage,
+			Hints: []string{"it has to be a document " + planSchema + ", as ocmt migrate plan --out writes it"}}
+	}
+	return outline, nil
+}
+
+// parsePlan reads the outline of a plan.
+func parsePlan(text []byte) (*migrate.Outline, bool) {
 	var document struct {
 		Schema string `json:"schema"`
 		planDocument
 	}
 	if json.Unmarshal(text, &document) != nil || document.Schema != planSchema || document.Database.Name == "" {
-		return nil, &ui.Error{Message: "the plan file " + shownName(name) + " holds no plan that a run can be held to", Code: ui.ExitUsage,
-			Hints: []string{"it has to be a document " + planSchema + ", as ocmt migrate plan --out writes it"}}
+		return nil, false
 	}
-	return &document.Outline, nil
+	return &document.Outline, true
 }
