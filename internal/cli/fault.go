@@ -33,7 +33,8 @@ func (a *App) runGuarded(cancel context.CancelCauseFunc, command func() error) e
 	case fault := <-faults:
 		cancel(fault)
 		select {
-		case <-ended:
+		case err := <-ended:
+			return errors.Join(fault, err)
 		case <-time.After(faultGrace):
 		}
 		return fault

@@ -10,7 +10,7 @@ import (
 // Catch turns a panic into an error, which is a *Fault. It is deferred with the address of the error that
 // the function returns.
 func Catch(err *error) {
-	if value := recover(); value != nil { //nolint:revive // it is deferred itself
+	if value := recover(); value != nil {
 		*err = newFault(value)
 	}
 }

@@ -165,7 +165,7 @@ func checkFile(path string) error {
 	}
 	if err == nil {
 		var file *os.File
-		if file, err = os.Open(path); err == nil { //nolint:gosec // the operator names it
+		if file, err = os.Open(path); err == nil {
 			return file.Close()
 		}
 	}

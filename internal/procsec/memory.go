@@ -45,7 +45,7 @@ const unknownMemory = 1 << 30
 
 // machineMemory reads how many bytes of memory the machine has, as Linux tells it.
 func machineMemory(file string) int64 {
-	text, err := os.ReadFile(file) //nolint:gosec // a fixed place, but in tests
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return unknownMemory
 	}
@@ -64,7 +64,7 @@ func machineMemory(file string) int64 {
 // groupLimit returns the lowest memory limit of the control groups that the process is in, of either
 // version of them; 0 where there is none that can be read.
 func groupLimit(groups, root string) (lowest int64) {
-	text, err := os.ReadFile(groups) //nolint:gosec // a fixed place, but in tests
+	text, err := os.ReadFile(groups)
 	if err != nil {
 		return 0
 	}
@@ -97,7 +97,7 @@ func groupLimit(groups, root string) (lowest int64) {
 
 // readLimit reads a limit of bytes from a file; 0 where there is none.
 func readLimit(file string) int64 {
-	text, err := os.ReadFile(file) //nolint:gosec // below a fixed place, but in tests
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0
 	}
