@@ -33,8 +33,7 @@ func (a *App) runGuarded(cancel context.CancelCauseFunc, command func() error) e
 	case fault := <-faults:
 		cancel(fault)
 		select {
-		case err := <-ended:
-			return errors.Join(fault, err)
+		case <-ended: //nolint:errcheck // the fault is the reason
 		case <-time.After(faultGrace):
 		}
 		return fault
