@@ -214,7 +214,7 @@ func explainSearch(found []finding.Finding) *ui.Error {
 			moved++
 		}
 	}
-	withFindings(explained, wrong)
+	explained = withFindings(explained, wrong)
 	switch {
 	case unlisted > 0:
 		explained.Message = "found encrypted values in " + ui.Count(unlisted, "column", "columns") + " that nothing lists; they need an older key"

@@ -42,7 +42,7 @@ func explainFinishPutBack(back *rotation.PutBackError) *ui.Error {
 		explained.Hints = []string{"restart the server that still writes the older version, and run ocmt rotate readiness until it says that the servers are ready", refused.Finding.Fix}
 	case errors.As(back.Cause, &unproven):
 		explained.Code, explained.Findings, explained.Hints = ui.ExitRefused, unproven.Reasons, nil
-		withFindings(explained, unproven.Reasons)
+		explained = withFindings(explained, unproven.Reasons)
 	}
 	return explained
 }

@@ -112,7 +112,7 @@ func TestWaitForALockEndsAndNamesItsHolder(t *testing.T) {
 			for how, read := range map[string]func() error{
 				"a question": func() error {
 					return db.With(t.Context(), func(conn *pgconn.PgConn) error {
-						_, err := postgres.QueryRows(t.Context(), conn, "select n from t")
+						_, err := postgres.QueryRows(t.Context(), conn, "select n from public.t")
 						return err
 					})
 				},
@@ -144,7 +144,7 @@ func readIn(t *testing.T, acquire func(context.Context) (*postgres.Conn, error))
 	if err := conn.BeginRead(t.Context()); err != nil {
 		return err
 	}
-	_, err = postgres.QueryRows(t.Context(), conn.PgConn(), "select n from t")
+	_, err = postgres.QueryRows(t.Context(), conn.PgConn(), "select n from public.t")
 	return errors.Join(err, conn.EndRead(t.Context()))
 }
 

@@ -71,7 +71,7 @@ func TestRelationsThatAreNoTablesAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for source, want := range map[review.Source]string{
-		review.AuditLog:        `it is in schema "other", which is not on the search path of this account: alter role lr_` + d.name + ` set search_path = public, other;`,
+		review.AuditLog:        `it is in schema other, which is not on the search path of this account: alter role lr_` + d.name + ` set search_path = public, other;`,
 		review.MeshAuditLogs:   `there is a view of this name and no table`,
 		review.GroupVaultAudit: `grant usage on schema closed to lr_` + d.name + `;`,
 		review.SecurityEvents:  "there is no such table in this database",
