@@ -6,7 +6,8 @@ SHELL := /bin/bash
 
 GO            ?= go
 TOOLS         := $(CURDIR)/.tools/bin
-TEST_TIMEOUT  ?= 20m
+# A bound for what hangs, and no more: a busy machine takes hours for what takes minutes else.
+TEST_TIMEOUT  ?= 3h
 
 # Pinned, so that a new linter release does not fail a build by surprise. The
 # version is part of the file name: another version is another file, and make
@@ -24,8 +25,12 @@ setup: ## install what is missing: PostgreSQL, Redis, PgBouncer, a C compiler
 	@.ci/setup
 
 .PHONY: setup-tests
-setup-tests: setup ## install that, and fetch PostgreSQL 13 for the tests of servers that old
-	@.ci/postgres13
+setup-tests: setup ## install that, and fetch PostgreSQL 13 and 18, the oldest and the newest, for tests
+	@.ci/postgres 13 18
+
+.PHONY: setup-servers
+setup-servers: setup ## install that, and fetch PostgreSQL 13 to 18
+	@.ci/postgres $(SERVERS)
 
 .PHONY: build
 build: ## build bin/ocmt
@@ -81,6 +86,22 @@ fuzz-short:
 .PHONY: test-faults
 test-faults: setup-tests ## break things under a rotation, the long form (half an hour)
 	CGO_ENABLED=1 OCMT_FAULTS=full $(GO) test -race -count=1 -timeout 45m ./internal/faults/ ./internal/session/
+
+SERVERS ?= 13 14 15 16 17 18
+# What speaks to the database. The faults run on the last of the versions.
+ON_SERVERS = ./internal/postgres/... ./internal/migrate/ ./internal/discover/ ./internal/rotation/... \
+	./internal/session/ ./internal/audit/... ./internal/databasepassword/ ./internal/usertoken/
+
+.PHONY: test-servers
+test-servers: setup-servers ## run the whole story on each PostgreSQL, the faults on the newest, an hour (SERVERS="13 14 15 16 17 18")
+	@for version in $(SERVERS); do \
+		echo "PostgreSQL $$version"; \
+		export OCMT_TEST_POSTGRES=$$version; \
+		OCMT_FAULTS=full $(GO) test -count=1 -timeout $(TEST_TIMEOUT) -run 'TestStoryOnEachServer|TestSessionLimits' ./internal/faults/; \
+		$(GO) test -count=1 -timeout $(TEST_TIMEOUT) -run 'TestScripts|DatabasePassword|GatewayTokens' ./internal/cli/; \
+		$(GO) test -count=1 -timeout $(TEST_TIMEOUT) $(ON_SERVERS); \
+	done
+	OCMT_TEST_POSTGRES=$(lastword $(SERVERS)) $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./internal/faults/
 
 .PHONY: demo
 demo: setup build ## show a whole rotation on a throwaway database

@@ -1,7 +1,6 @@
 package databasepassword_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/databasepassword"
@@ -11,14 +10,7 @@ import (
 // If this fails, an operator of PostgreSQL 13 cannot change the password, or not with two roles.
 func TestOldServer(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres13(t.Context())
-	if errors.Is(err, testenv.ErrNoPackage13) {
-		t.Skip(err) // nobody packs that version for this machine
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.RequirePostgres(t, 13)
 	if err := askForPasswords(t.Context(), server); err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type deployment struct {
 	url    string // what ocmt is given
 	keys   [2]crypto.Key
 	dir    string
+	stored bool // the settings stand in the file .env of the folder alone, and not in the environment
 	record *record
 }
 

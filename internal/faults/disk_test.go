@@ -11,19 +11,26 @@ import (
 	"testing"
 )
 
-// smallDisk makes a file system of eight megabytes and returns its folder. A
-// shell takes it away when the test ends, and also when the test is killed: then
-// its input ends.
+// smallDiskScript mounts a file system of eight megabytes on a new folder, says where others find
+// it, and takes it away when its input ends. Without the right to mount it does so in a user and
+// mount namespace of its own, which others with the same account reach through /proc.
+const smallDiskScript = `
+folder=$(mktemp -d /tmp/ocmt-disk-XXXXXXXXXX) || exit 1
+if mount -t tmpfs -o size=8m,mode=0777 tmpfs "$folder"; then
+	echo "$folder"
+	cat >/dev/null
+	umount -l "$folder"
+elif [ "$(id -u)" -ne 0 ]; then
+	unshare --user --map-root-user --mount sh -c '
+		mount -t tmpfs -o size=8m,mode=0777 tmpfs "$1" && echo "/proc/$$/root$1" && cat >/dev/null' sh "$folder"
+fi
+rmdir "$folder"`
+
+// smallDisk makes a file system of eight megabytes and returns its folder. It goes when the test
+// ends, and also when the test is killed.
 func smallDisk(t *testing.T) string {
 	t.Helper()
-	command := exec.Command("/bin/sh", "-c", `
-		folder=$(mktemp -d /tmp/ocmt-disk-XXXXXXXXXX) || exit 1
-		if mount -t tmpfs -o size=8m,mode=0777 tmpfs "$folder"; then
-			echo "$folder"
-			cat >/dev/null
-			umount -l "$folder"
-		fi
-		rmdir "$folder"`)
+	command := exec.Command("/bin/sh", "-c", smallDiskScript)
 	said, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +48,12 @@ func smallDisk(t *testing.T) string {
 	line, err := bufio.NewReader(said).ReadString('\n')
 	if err != nil {
 		_ = command.Wait()
-		t.Fatalf("no small disk can be mounted here, and what a full one does is not tested: run this as root, with the right to mount: %v\n%s", err, refused.String())
+		const missing = "not run: no small disk can be mounted here, so what a full one does is not tried: " +
+			"it needs root with the right to mount, or a kernel that lets this account make user namespaces: %v\n%s"
+		if os.Getenv("CI") == "true" {
+			t.Fatalf(missing, err, refused.String())
+		}
+		t.Skipf(missing, err, refused.String())
 	}
 	return strings.TrimSpace(line)
 }

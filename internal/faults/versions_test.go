@@ -2,7 +2,6 @@ package faults_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/testenv"
@@ -16,14 +15,7 @@ const writtenSoFar = `select coalesce(max((metadata->'run'->>'rows_written')::in
 // loses what its servers write meanwhile, or cannot be steered.
 func TestServerWithoutPageRanges(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres13(t.Context())
-	if errors.Is(err, testenv.ErrNoPackage13) {
-		t.Skip(err) // nobody packs that version for this machine
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.RequirePostgres(t, 13)
 	d := newDeployment(t, server)
 	if version := d.number("select current_setting('server_version_num')::int"); version/10000 != 13 {
 		t.Fatalf("the server is of version %d", version)

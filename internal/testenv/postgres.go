@@ -22,6 +22,7 @@ const socketPort = 5432
 // Postgres is a running server on a Unix socket in a folder of its own.
 type Postgres struct {
 	*guard
+	packed   string // the package of its programs, or "" for those of the distribution
 	programs string
 	durable  bool
 	port     int
@@ -42,30 +43,38 @@ done`
 
 // StartPostgres starts a server. Settings are lines of postgresql.conf. Without
 // durable, nothing is flushed to disk, and the data is in memory where the machine has a file
-// system for that.
+// system for that. OCMT_TEST_POSTGRES chooses another version than the distribution's.
 func StartPostgres(ctx context.Context, durable bool, settings ...string) (*Postgres, error) {
-	return newPostgres(durable, func(p *Postgres) error { return p.initialise(ctx, settings) })
-}
-
-// newPostgres makes a guarded folder and fills it. A server that cannot be started leaves no
-// file.
-func newPostgres(durable bool, fill func(*Postgres) error) (*Postgres, error) {
-	programs, err := findPostgresFolder()
+	packed, err := chosenPackage()
 	if err != nil {
 		return nil, err
 	}
-	return startPostgres(programs, durable, fill)
+	return newPostgres(ctx, packed, durable, func(p *Postgres) error { return p.initialise(ctx, settings) })
 }
 
-// startPostgres does the same for a server whose programs are in a given folder. With "" the
-// programs are in the server's own folder.
-func startPostgres(programs string, durable bool, fill func(*Postgres) error) (*Postgres, error) {
+// newPostgres makes a guarded folder and fills it. The programs are those of a package, which are
+// unpacked into the folder, or with "" those of the distribution. A server that cannot be started
+// leaves no file.
+func newPostgres(ctx context.Context, packed string, durable bool, fill func(*Postgres) error) (*Postgres, error) {
+	var programs string
+	var err error
+	if packed == "" {
+		if programs, err = findPostgresFolder(); err != nil {
+			return nil, err
+		}
+	}
 	guard, err := startGuard(baseFolder(durable), "pg", postgresScript, programs)
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{guard: guard, programs: programs, durable: durable, port: socketPort}
-	if err := fill(p); err != nil {
+	p := &Postgres{guard: guard, packed: packed, programs: programs, durable: durable, port: socketPort}
+	if packed != "" {
+		err = p.unpack(ctx)
+	}
+	if err == nil {
+		err = fill(p)
+	}
+	if err != nil {
 		p.Stop()
 		return nil, err
 	}

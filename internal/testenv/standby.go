@@ -4,22 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // StartStandby copies a running server and starts the copy as a streaming
 // standby of it, on a socket of its own. Settings are lines of postgresql.conf,
 // such as recovery_min_apply_delay = '5s'. The standby is durable if its primary is.
 func StartStandby(ctx context.Context, primary *Postgres, settings ...string) (*Postgres, error) {
-	return newPostgres(primary.durable, func(p *Postgres) error {
-		err := p.run(ctx, "pg_basebackup", "-h", primary.folder, "-p", strconv.Itoa(primary.port), "-U", "postgres",
-			"-D", p.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync")
-		if err != nil {
+	return newPostgres(ctx, primary.packed, primary.durable, func(p *Postgres) error {
+		if err := p.copyOf(ctx, primary); err != nil {
 			return fmt.Errorf("copying the primary: %w", err)
 		}
 		return p.launch(ctx, settings)
 	})
+}
+
+// copyOf fills the folder of the data from a running primary. The packages of other versions have
+// no pg_basebackup: there the files are copied between the two calls that begin and end a backup.
+func (p *Postgres) copyOf(ctx context.Context, primary *Postgres) error {
+	if primary.packed == "" {
+		return p.run(ctx, "pg_basebackup", "-h", primary.folder, "-p", strconv.Itoa(primary.port), "-U", "postgres",
+			"-D", p.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	}
+	conn, err := pgconn.Connect(ctx, primary.URL("postgres", "postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	begin, end := "select pg_backup_start('standby', true)", "select labelfile from pg_backup_stop(false)"
+	if version, _, _ := strings.Cut(conn.ParameterStatus("server_version"), "."); version == "13" || version == "14" {
+		begin, end = "select pg_start_backup('standby', true, false)", "select labelfile from pg_stop_backup(false, false)"
+	}
+	if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
+		return err
+	}
+	copied := exec.CommandContext(ctx, "/bin/sh", "-c", `cp -R "$1" "$2" && rm -f "$2"/postmaster.* && chmod 700 "$2"`, "sh", primary.data(), p.data())
+	p.account.apply(copied, p.folder)
+	if output, err := copied.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, output)
+	}
+	label := conn.ExecParams(ctx, end, nil, nil, nil, nil).Read()
+	if label.Err != nil {
+		return label.Err
+	}
+	return errors.Join(p.account.write(filepath.Join(p.data(), "backup_label"), string(label.Rows[0][0])),
+		p.account.write(filepath.Join(p.data(), "standby.signal"), ""),
+		p.configure(fmt.Sprintf("primary_conninfo = 'host=%s port=%d user=postgres'", primary.folder, primary.port)))
 }
 
 // BecomeStandby starts the server again as a read-only standby, like one that follows a

@@ -2,7 +2,6 @@ package usertoken_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 
@@ -62,14 +61,7 @@ func TestBehindPgBouncer(t *testing.T) {
 func TestOldServer(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	server, err := testenv.StartPostgres13(ctx)
-	if errors.Is(err, testenv.ErrNoPackage13) {
-		t.Skip(err) // nobody packs that version for this machine
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.RequirePostgres(t, 13)
 	d := newDatabaseOn(t, server)
 	d.fill(20)
 	if _, result, err := renew(ctx, d.sources(d.store("")), everybody); err != nil || result.Renewed != 20 {

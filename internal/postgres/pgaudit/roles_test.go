@@ -1,8 +1,6 @@
 package pgaudit_test
 
 import (
-	"context"
-	"errors"
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/audit"
@@ -205,14 +203,7 @@ func TestRolesFileRunsNoForeignCode(t *testing.T) {
 // A question that an older server does not understand would be a check that never looks there.
 func TestAuditOnPostgreSQL13(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres13(context.Background())
-	if errors.Is(err, testenv.ErrNoPackage13) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.RequirePostgres(t, 13)
 	d := newDeployment(t, server)
 	for id, r := range d.audit(d.url, settings{"ADMIN_EMAILS": "a@example.org"}, "PG", "TOK") {
 		if len(r.Gaps) > 0 {

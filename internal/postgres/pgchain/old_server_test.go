@@ -12,14 +12,7 @@ import (
 // with the rights of docs/roles.sql and no more cannot add to it there.
 func TestOldServer(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres13(t.Context())
-	if errors.Is(err, testenv.ErrNoPackage13) {
-		t.Skip(err) // nobody packs that version for this machine
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.RequirePostgres(t, 13)
 	d := newDatabaseOn(t, server)
 	fill(t, newStore(t, d.url), 2)
 	d.exec("create role rotator login; grant usage on schema ocmt to rotator; grant select, insert on ocmt.record to rotator")

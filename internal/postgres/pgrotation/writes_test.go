@@ -2,7 +2,6 @@ package pgrotation_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -40,14 +39,7 @@ func TestValuesOfEveryForm(t *testing.T) {
 // If this fails, nothing can be said of the servers of a deployment on PostgreSQL 13.
 func TestValuesOfEveryFormOnAnOldServer(t *testing.T) {
 	t.Parallel()
-	server, err := testenv.StartPostgres13(t.Context())
-	if errors.Is(err, testenv.ErrNoPackage13) {
-		t.Skip(err) // nobody packs that version for this machine
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
+	server := testenv.RequirePostgres(t, 13)
 	checkForms(t, server)
 }
 
