@@ -2,11 +2,13 @@ package chain_test
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,9 +27,36 @@ func TestMain(m *testing.M) {
 				_, _ = os.Stderr.WriteString(err.Error() + "\n")
 				os.Exit(1)
 			}
+			if n == 0 {
+				_, _ = os.Stdout.WriteString("begun\n")
+			}
 		}
 	}
 	os.Exit(m.Run())
+}
+
+// killWriter starts a writer, and kills it at any moment after its first entry.
+func killWriter(t *testing.T, path string) {
+	var told strings.Builder
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env, cmd.Stderr = append(os.Environ(), writerFile+"="+path), &told
+	said, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if _, err := said.Read(make([]byte, 1)); err != nil {
+		t.Errorf("a writer ended by itself: %v, %s", err, &told)
+	}
+	killed := time.AfterFunc(time.Duration(rand.IntN(500))*time.Millisecond, func() { _ = cmd.Process.Kill() }) // the moment is what is tested
+	_, _ = io.Copy(io.Discard, said)
+	_ = cmd.Wait()
+	if killed.Stop() {
+		t.Errorf("a writer ended by itself: %s", &told)
+	}
 }
 
 // If this fails, two commands at once, or one that is killed, break the record.
@@ -39,15 +68,7 @@ func TestWritersOfAFileAreKilled(t *testing.T) {
 	for range writers {
 		done.Go(func() {
 			for range 2 {
-				length := time.Duration(100+rand.IntN(500)) * time.Millisecond
-				ctx, cancel := context.WithTimeout(t.Context(), length)
-				cmd := exec.CommandContext(ctx, os.Args[0])
-				cmd.Env = append(os.Environ(), writerFile+"="+path)
-				text, err := cmd.CombinedOutput()
-				if ctx.Err() == nil {
-					t.Errorf("a writer ended by itself: %v, %s", err, text)
-				}
-				cancel()
+				killWriter(t, path)
 			}
 		})
 	}

@@ -308,7 +308,7 @@ func (h *passwordHost) awaitNobody() {
 		h.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
-	for deadline := time.Now().Add(10 * time.Second); askText(h.t, conn, "select count(*)::text from pg_stat_activity where usename = '"+h.role+"'") != "0"; {
+	for deadline := time.Now().Add(patience); askText(h.t, conn, "select count(*)::text from pg_stat_activity where usename = '"+h.role+"'") != "0"; {
 		if time.Now().After(deadline) {
 			h.t.Fatal("connections of a killed program stay")
 		}

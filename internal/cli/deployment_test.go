@@ -20,7 +20,7 @@ import (
 
 // patience is how long anything may take that ends by itself. It bounds a test
 // that hangs; none waits for it.
-const patience = 2 * time.Minute
+const patience = 10 * time.Minute
 
 // The race detector makes each process sleep for a second when it ends. Tests
 // and scripts here run ocmt more than a thousand times.

@@ -71,7 +71,7 @@ func startLiveServer(t *testing.T) *liveServer {
 		"select pg_reload_conf()"); err != nil {
 		t.Fatal(err)
 	}
-	limit := time.Now().Add(30 * time.Second)
+	limit := time.Now().Add(3 * time.Minute)
 	for {
 		conn, err := pgx.Connect(ctx, s.at("secure", s.password, "sslmode=verify-full&sslrootcert="+url.QueryEscape(s.ca)))
 		if err == nil {

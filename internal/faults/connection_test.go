@@ -215,12 +215,8 @@ func TestWatchOnDeadConnection(t *testing.T) {
 		defer p.mu.Unlock()
 		return watch.over() || dead
 	})
-	began := time.Now()
 	watch.interrupt(syscall.SIGINT)
-	watch.ends(130, "interrupted")
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %s to end", took)
-	}
+	watch.ends(130, "interrupted") // by itself: what hangs is killed, which is no 130
 	p.stop()
 	d.url = direct
 	run.hurry()

@@ -16,7 +16,7 @@ import (
 
 // testTimeout bounds whatever ends by itself, so that a test that hangs fails. No test waits for
 // it.
-const testTimeout = 3 * time.Minute
+const testTimeout = 10 * time.Minute
 
 // full chooses the long form: more rows, more tries, and what takes minutes.
 var full = os.Getenv("OCMT_FAULTS") == "full"

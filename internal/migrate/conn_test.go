@@ -44,12 +44,12 @@ func (d *database) backends() []string {
 // writes may take, because the connection served such a statement before.
 func TestConnectionIsReset(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	d, ring := newDatabase(t), readVectors(t).ring(t, 1, 1)
 	d.insert("secrets.value_encrypted", seal(t, ring, 1, false, "locked for a while"))
 	table := d.secretsTable()
-	d.reachWith(d.url, postgres.Options{ApplicationName: "ocmt-hasty", LockTimeout: time.Minute, StatementTimeout: 20 * time.Millisecond})
+	d.reachWith(d.url, postgres.Options{ApplicationName: "ocmt-hasty", LockTimeout: time.Minute, StatementTimeout: time.Second})
 	conn, err := d.store.Open(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestConnectionIsReset(t *testing.T) {
 		read <- conn.Scan(ctx, table, migrate.Scope{}, func(migrate.Row) error { rows++; return nil })
 	}()
 	for waited := 0; waited == 0; {
-		if err := lock.QueryRow(ctx, "select count(*) "+hasty+" and clock_timestamp() > query_start + interval '100 milliseconds' and query like '%secrets%'").Scan(&waited); err != nil {
+		if err := lock.QueryRow(ctx, "select count(*) "+hasty+" and clock_timestamp() > query_start + interval '2 seconds' and query like '%secrets%'").Scan(&waited); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := lock.Exec(ctx, "select pg_stat_clear_snapshot()"); err != nil {
@@ -132,7 +132,7 @@ func TestConnectionsAreClosed(t *testing.T) {
 	for _, conn := range open {
 		conn.Close(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	for len(d.backends()) > 0 {
 		if ctx.Err() != nil {

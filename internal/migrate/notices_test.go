@@ -21,7 +21,7 @@ func TestServerSendsManyNotices(t *testing.T) {
 	// The server sends every statement back with its parameters.
 	d.exec("alter database " + d.conn.Config().Database + " set client_min_messages = 'log'")
 	d.exec("alter database " + d.conn.Config().Database + " set log_min_duration_statement = 0")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	result, err := d.runner(ring).Run(ctx, d.plan(ring, d.request()))
 	if err != nil || result.Moved != 120 || !result.Complete() {

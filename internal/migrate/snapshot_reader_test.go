@@ -206,7 +206,7 @@ func TestVerificationLetsOthersThrough(t *testing.T) {
 	verified := d.verify(v.ring(t, 1, 1), sources, altering{alter: func() {
 		select {
 		case <-asked:
-		case <-time.After(5 * time.Second): // it has been told in this snapshot, and asks no more
+		case <-time.After(time.Minute): // it has been told in this snapshot, and asks no more
 		}
 	}})
 	if verified.Clean() || codesOf(verified.Obstacles) != "lock_wanted" {

@@ -30,7 +30,7 @@ func (a altering) Progress(done, _ int64) {
 // other for ever, and the servers wait behind them.
 func TestVerificationBesideAlterTable(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	d, ring := newDatabase(t), readVectors(t).ring(t, 1, 1)
 	d.insert("secrets.value_encrypted", seal(t, ring, 1, false, "read while it is altered"))

@@ -24,8 +24,8 @@ import (
 	"github.com/ocmt/ocmt/internal/redis"
 )
 
-// patience bounds what a test waits for.
-const patience = 30 * time.Second
+// patience bounds what a test waits for. None waits for it.
+const patience = 3 * time.Minute
 
 // await polls until something is so.
 func await(t *testing.T, what string, so func() bool) {

@@ -314,14 +314,18 @@ func TestLinksByAddress(t *testing.T) {
 	d.exec("insert into users (email, gateway_token) values ('same@example.org', 'x'), ('SAME@example.org', 'x')")
 	d.exec("insert into magic_links (email, token, expires_at) select 'nobody' || n || '@example.org', n, now() + interval '1 hour' from generate_series(1, 2000) n")
 	d.exec("insert into magic_links (email, token, expires_at) values ('Same@example.org', 'same', now() + interval '1 hour')")
+	// What one comparison of all with all by their hashes takes shows how busy this machine is.
+	began := time.Now()
+	d.texts("select count(*)::text from users u join magic_links l on lower(l.email) = lower(u.email)")
+	limit := 20*time.Second + 200*time.Since(began)
 	for _, user := range d.texts("select id::text from users where lower(email) = 'same@example.org'") {
 		began := time.Now()
 		d.exec("update magic_links set used_at = null")
 		if _, result := d.end(d.sources(), request(session.Selection{Users: []string{user}})); result.Ended[session.MagicLinks] != 1 {
 			t.Errorf("ended %v", result.Ended)
 		}
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("it took %s", took)
+		if took := time.Since(began); took > limit {
+			t.Errorf("it took %s, and may take %s", took, limit)
 		}
 	}
 }

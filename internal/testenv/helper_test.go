@@ -51,13 +51,13 @@ func folderOf(t *testing.T, address string) string {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("not after 30 seconds: %s", what)
+			t.Fatalf("not after 3 minutes: %s", what)
 		case <-ticker.C:
 		}
 	}

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// startTimeout is the most time that a start, a stop or a wait may take.
-const startTimeout = 2 * time.Minute
+// startTimeout is the most time that a start, a stop or a wait may take, on a machine that is
+// busy with much else. It bounds what hangs.
+const startTimeout = 10 * time.Minute
 
 // startSeconds is startTimeout as pg_ctl takes it, in seconds.
-const startSeconds = "120"
+const startSeconds = "600"
 
 // pollInterval is the time between two checks. It is short compared with the start of a server,
 // and long compared with a check.

@@ -69,14 +69,14 @@ func (n *network) reload(seen string) {
 // eventually asks until the answer is yes.
 func eventually(t *testing.T, yes func() bool) {
 	t.Helper()
-	limit := time.NewTimer(30 * time.Second)
+	limit := time.NewTimer(3 * time.Minute)
 	defer limit.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for !yes() {
 		select {
 		case <-limit.C:
-			t.Fatal("the server did not follow in 30 s")
+			t.Fatal("the server did not follow in 3 minutes")
 		case <-again.C:
 		}
 	}
