@@ -19,6 +19,7 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan, around *overview) {
 	if len(plan.Absent) > 0 {
 		printer.Line("Not in this database: %s.", ui.Clean(strings.Join(plan.Absent, ", ")))
 	}
+	printNodes(printer, plan.Nodes)
 	printUnread(printer, plan.Discovery)
 	printKnown(printer, plan.Discovery)
 	printDerived(printer, plan.Discovery)

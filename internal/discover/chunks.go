@@ -7,6 +7,7 @@ import "time"
 const (
 	sampledChunks  = 16
 	sampledPages   = 8
+	sampledSpread  = 4      // chunks of a relation that is spread over several servers
 	sampledRows    = 10_000 // where the server cannot read by pages
 	sampledLargest = 64 << 10
 	sampledTimeout = time.Second
@@ -26,19 +27,23 @@ const (
 
 // sampleOf spreads a sample over a heap of so many pages. Whole says that the sample
 // takes all of it.
-func sampleOf(relation Relation, pages int64) (chunks []Chunk, whole bool) {
+func sampleOf(relation Relation, size Size) (chunks []Chunk, whole bool) {
+	pages, count, perChunk := size.Pages, int64(sampledChunks), int64(sampledPages)
+	if size.Parts > 1 { // a range is one of every part, and each of them is asked
+		count, perChunk = sampledSpread, max(1, sampledChunks*sampledPages/sampledSpread/size.Parts)
+	}
 	base := Chunk{Relation: relation, To: EndOfHeap, Largest: sampledLargest, Timeout: sampledTimeout}
 	if !relation.ByPages {
 		base.Rows = sampledRows
 		return []Chunk{base}, false
 	}
-	if pages <= sampledChunks*sampledPages {
+	if pages <= count*perChunk {
 		return []Chunk{base}, true
 	}
-	step := (pages - sampledPages) / (sampledChunks - 1)
-	chunks = divide(base, sampledChunks, step)
+	step := (pages - perChunk) / (count - 1)
+	chunks = divide(base, count, step)
 	for i := range chunks[:len(chunks)-1] {
-		chunks[i].To = chunks[i].From + sampledPages
+		chunks[i].To = chunks[i].From + perChunk
 	}
 	return chunks, false
 }
@@ -51,7 +56,8 @@ func allOf(relation Relation, size Size) []Chunk {
 		base.Timeout = wholeTimeout
 		return []Chunk{base}
 	}
-	step := max(1, min(fullPages, fullBytes*size.Pages/max(1, size.Bytes)))
+	pages := fullPages / max(1, size.Parts)
+	step := max(1, min(pages, fullBytes*size.Pages/max(1, size.Bytes)))
 	return divide(base, max(1, (size.Pages+step-1)/step), step)
 }
 

@@ -77,8 +77,8 @@ func (s *search) lookSince(ctx context.Context, relation Relation) error {
 	}
 	r := s.newRelationSearch(relation)
 	chunk := Chunk{Relation: relation, To: EndOfHeap, Largest: fullLargest, Timeout: wholeTimeout, Since: s.request.Since}
-	if !relation.ByPages {
-		chunk.Since = nil // the account may not see who wrote a row
+	if !relation.hasHistory() {
+		chunk.Since = nil // the account may not see who wrote a row, or there is no one number that says when
 	}
 	if err := r.lookAt(ctx, s.searchers[0], chunk); err != nil {
 		return err

@@ -53,7 +53,7 @@ func (r *relationSearch) look(ctx context.Context) error {
 // search began.
 func (r *relationSearch) lookAtAll(ctx context.Context, size Size) error {
 	chunks := allOf(r.relation, size)
-	inParts := r.relation.ByPages && len(chunks) > 1 // one statement sees all of it at once
+	inParts := r.relation.hasHistory() && len(chunks) > 1 // one statement sees all of it at once
 	if inParts {
 		for i := range chunks {
 			chunks[i].Before = &r.oldest
@@ -107,9 +107,9 @@ func (r *relationSearch) lookSince(ctx context.Context, transaction uint32) erro
 func (r *relationSearch) lookAtSample(ctx context.Context, size Size) error {
 	budget, cancel := context.WithTimeout(ctx, sampledBudget)
 	defer cancel()
-	chunks, whole := sampleOf(r.relation, size.Pages)
+	chunks, whole := sampleOf(r.relation, size)
 	since := r.request.Since
-	if r.request.Depth == Sample || !r.relation.ByPages {
+	if r.request.Depth == Sample || !r.relation.hasHistory() {
 		since = nil
 	}
 	for _, chunk := range chunks {

@@ -28,9 +28,15 @@ type Relation struct {
 	Key          []string    // the columns of its primary key
 	RowKey       string      // a column that names one row each; "" where there is none
 	Columns      []Column
-	ByPages      bool              // the server reads a page range, or the rows since a transaction, without reading the rest
-	Unread       []finding.Finding // why rows of it cannot be read
+	ByPages      bool // the server reads a page range, or the rows since a transaction, without reading the rest
+	// Spread says that its rows lie in parts on several servers. A page range is then one of every part, and
+	// nothing says what was written since a transaction: each server numbers its own.
+	Spread bool
+	Unread []finding.Finding // why rows of it cannot be read
 }
+
+// hasHistory reports whether the server can read the rows since a transaction alone.
+func (r Relation) hasHistory() bool { return r.ByPages && !r.Spread }
 
 // matches reports whether a name means this heap or a table that it is a part of.
 // An empty schema stands for the search path.
@@ -80,7 +86,8 @@ type Chunk struct {
 
 // Size is how large a heap is, and where it is stored.
 type Size struct {
-	Pages   int64  // of the heap alone
+	Pages   int64  // of the heap alone, or of its largest part
+	Parts   int64  // 1, or more where the relation is spread
 	Bytes   int64  // with the values that are stored apart from it
 	Storage string // changes when the heap is rewritten, truncated or replaced
 	Moved   bool   // that has happened since the snapshot that is read
@@ -91,6 +98,8 @@ type Origin struct {
 	Name    string // of the database
 	System  string // system identifier of the server; "" where the account may not ask
 	Standby bool
+	// Apart says that the servers of a cluster were not seen at one moment.
+	Apart bool
 	// Oldest is the oldest transaction that runs now, and Next the next one to come, as numbers of 32
 	// bits.
 	Oldest, Next uint32

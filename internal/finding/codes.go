@@ -7,6 +7,7 @@ type Code string
 // Codes about the database as a whole.
 const (
 	Standby       Code = "standby"
+	CitusWorker   Code = "citus_worker"
 	ReadOnly      Code = "read_only"
 	NoTables      Code = "no_tables"
 	EmptyDatabase Code = "empty_database"
@@ -71,6 +72,7 @@ const (
 	MissingTable   Code = "missing_table"
 	NotWhole       Code = "not_whole"
 	MovedMeanwhile Code = "moved_meanwhile"
+	NotOneMoment   Code = "not_one_moment"
 )
 
 // Codes about runs.

@@ -50,6 +50,9 @@ type Conn interface {
 	// nil key means from the first row. It visits each row, so that the caller knows
 	// how far it has come; rows without a pending value have no values.
 	ReadKeys(ctx context.Context, table Table, after []byte, limit, pendingFor int, visit func(Row) error) error
+	// Arrange sorts the changes of a table that is spread over several servers by the one that has the row,
+	// and fills in their groups. It leaves the changes of any other table as they are.
+	Arrange(ctx context.Context, table Table, changes []Change) error
 	Close(ctx context.Context)
 }
 
@@ -57,6 +60,8 @@ type Conn interface {
 type Connector interface {
 	// Open opens a connection that reads and writes.
 	Open(ctx context.Context) (Conn, error)
+	// OpenNode opens such a connection to the node of a Leaf. It serves page ranges of that node alone.
+	OpenNode(ctx context.Context, node string) (Conn, error)
 	// OpenSnapshot opens a connection that reads. It sees the database as it is now for
 	// as long as it is open.
 	OpenSnapshot(ctx context.Context) (Snapshot, error)
@@ -82,6 +87,8 @@ type Origin struct {
 	Oldest uint32
 	// Running says that there was one.
 	Running bool
+	// Apart says that the servers of a cluster were not seen at one moment.
+	Apart bool
 	// Backend is the server process that has the snapshot open.
 	Backend int
 }

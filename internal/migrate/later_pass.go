@@ -61,13 +61,28 @@ func (w *worker) writePending(ctx context.Context, table Table, batches <-chan [
 		if stopped {
 			continue
 		}
-		err := w.write(ctx, table, []Batch{{Changes: changes, SkipLocked: skipLocked}})
+		err := w.writeGroups(ctx, table, changes, skipLocked)
 		if ignoreStop(err) != nil {
 			return err
 		}
 		stopped = err != nil
 	}
 	return nil
+}
+
+// writeGroups writes changes in a batch for each of their groups.
+func (w *worker) writeGroups(ctx context.Context, table Table, changes []Change, skipLocked bool) error {
+	if table.isScattered() && len(changes) > 0 {
+		if err := w.conn.Arrange(ctx, table, changes); err != nil {
+			return err
+		}
+	}
+	var batches []Batch
+	for len(changes) > 0 {
+		count := groupEnd(changes, len(changes))
+		batches, changes = append(batches, Batch{Changes: changes[:count], SkipLocked: skipLocked}), changes[count:]
+	}
+	return w.write(ctx, table, batches)
 }
 
 // rowsPerPendingBatch bounds a statement of a later pass, which finds its rows by

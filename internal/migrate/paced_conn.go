@@ -29,6 +29,15 @@ func (c pacedConnector) Open(ctx context.Context) (Conn, error) {
 	return &pacedConn{Conn: conn, pacing: c.pacing}, nil
 }
 
+// OpenNode implements Connector.
+func (c pacedConnector) OpenNode(ctx context.Context, node string) (Conn, error) {
+	conn, err := c.conns.OpenNode(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	return &pacedConn{Conn: conn, pacing: c.pacing}, nil
+}
+
 // OpenSnapshot implements Connector.
 func (c pacedConnector) OpenSnapshot(ctx context.Context) (Snapshot, error) {
 	snapshot, err := c.conns.OpenSnapshot(ctx)

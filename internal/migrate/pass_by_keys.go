@@ -122,7 +122,7 @@ func (w *worker) takeBatches(changes []Change) (batches []Batch, rest []Change) 
 		rows, most = min(rows, max(1, rate/10)), 1
 	}
 	for len(changes) > 0 && len(batches) < most {
-		count := min(rows, len(changes))
+		count := groupEnd(changes, rows)
 		batches, changes = append(batches, Batch{Changes: changes[:count]}), changes[count:]
 	}
 	return batches, changes

@@ -5,14 +5,29 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/ocmt/ocmt/internal/crash"
 	"github.com/ocmt/ocmt/internal/pages"
 )
 
-// passByPages is the first pass over a table by page ranges: each worker takes one
-// range after the other until there are no more.
+// passByPages is the first pass over a table by page ranges. The nodes of a cluster are
+// at work at the same time, each with as many workers as the request has.
 func (r *run) passByPages(ctx context.Context, table Table) error {
-	queue := newPageQueue(table.Leaves)
-	return r.runWorkers(ctx, func(ctx context.Context, w *worker) error {
+	byNode := map[string][]Leaf{}
+	for _, leaf := range table.Leaves {
+		byNode[leaf.Node] = append(byNode[leaf.Node], leaf)
+	}
+	group, ctx := crash.WithContext(ctx)
+	for node, leaves := range byNode {
+		group.Go(func() error { return r.passByPagesOf(ctx, table, node, leaves) })
+	}
+	return group.Wait()
+}
+
+// passByPagesOf goes over the leaves of a node: each worker takes one range after the
+// other until there are no more.
+func (r *run) passByPagesOf(ctx context.Context, table Table, node string, leaves []Leaf) error {
+	queue := newPageQueue(leaves)
+	return r.runWorkersOn(ctx, node, func(ctx context.Context, w *worker) error {
 		size := pageCount{pages: maxPages / 2, target: r.plan.Request.ChunkTarget}
 		if r.Pacing.Gentle() {
 			size.pages = gentlePages

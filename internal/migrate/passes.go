@@ -64,6 +64,9 @@ func (r *run) makeFirstPass(ctx context.Context, table Table) error {
 			return err
 		}
 	}
+	if table.isScattered() && slices.ContainsFunc(table.Leaves, func(leaf Leaf) bool { return !byPages(leaf) }) {
+		return r.passByParts(ctx, table)
+	}
 	if !table.ByKey || !slices.ContainsFunc(table.Leaves, func(leaf Leaf) bool { return !byPages(leaf) }) {
 		return nil
 	}

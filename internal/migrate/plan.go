@@ -19,6 +19,7 @@ type Plan struct {
 	Tables   []Table
 	Absent   []string      // what the database lacks of the catalogue, as table or table.column
 	Columns  []ColumnCount // the columns of all tables, one table after the other
+	Nodes    []Node        // the other servers of a cluster
 	Findings []finding.Finding
 	Accepted []Accepted // values that are accepted as lost
 	Emptied  []Place    // columns that held values and hold none, as the operator says rightly
@@ -131,9 +132,12 @@ func (p *planner) readTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan.Tables, plan.Absent = found.Tables, found.Absent
+	plan.Tables, plan.Absent, plan.Nodes = found.Tables, found.Absent, found.Nodes
 	if plan.Findings, err = p.checkAccess(ctx, found); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(plan.Findings, func(f finding.Finding) bool { return f.Code == finding.CitusWorker }) {
+		return errUnreadable // of its tables nothing more is to be asked
 	}
 	if isUnreadable(plan.Findings) {
 		survey, unaudited, err := p.survey(ctx)
@@ -154,7 +158,9 @@ func (p *planner) checkAccess(ctx context.Context, found *Description) ([]findin
 		return nil, err
 	}
 	list = append(list, access...)
-	if !slices.ContainsFunc(access, func(f finding.Finding) bool { return f.Code == finding.Standby || f.Code == finding.ReadOnly }) {
+	if !slices.ContainsFunc(access, func(f finding.Finding) bool {
+		return f.Code == finding.Standby || f.Code == finding.ReadOnly || f.Code == finding.CitusWorker
+	}) {
 		record, err := p.sources.Record.CheckRecord(ctx)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ type Row struct {
 	Page   int64  // page of its Leaf
 	TID    []byte // where the row lies in the Leaf, in binary form; nil where that is not known
 	Key    []byte // see Table.KeyText
+	Part   []byte // see Spread; nil where the key says it, or nothing needs to
 	Values [][]byte
 	// TooLarge has the bytes of each value, -1 for NULL, where they are more than Table.MostBytes in
 	// all. Values is empty then.
@@ -30,6 +31,8 @@ func (r Row) IsLarge() bool { return r.size() > LargeRow }
 type Change struct {
 	Row Row
 	New [][]byte
+	// Group is the same for rows that lie on one server of a cluster. A batch has changes of one group.
+	Group int64
 }
 
 // Batch holds the changes of one transaction. With Pages, the rows are found by

@@ -19,7 +19,7 @@ const (
 // add copies a row, whose bytes belong to the reader, and reports whether the batch
 // is full.
 func (b *rowBatch) add(row Row) bool {
-	kept := Row{Key: b.bytes.clone(row.Key), Values: b.lists.take(len(row.Values)), TooLarge: row.TooLarge}
+	kept := Row{Key: b.bytes.clone(row.Key), Part: b.bytes.clone(row.Part), Values: b.lists.take(len(row.Values)), TooLarge: row.TooLarge}
 	for i, text := range row.Values {
 		kept.Values[i] = b.bytes.clone(text)
 		b.size += len(text)

@@ -296,10 +296,20 @@ func (r *run) isAborted() bool {
 
 // runWorkers does work on as many connections as the request has workers.
 func (r *run) runWorkers(ctx context.Context, work func(context.Context, *worker) error) error {
+	return r.runWorkersOn(ctx, "", work)
+}
+
+// runWorkersOn does work on as many connections to a node of a cluster. The node "" is
+// the server that is asked for everything else.
+func (r *run) runWorkersOn(ctx context.Context, node string, work func(context.Context, *worker) error) error {
+	open := r.Conns.Open
+	if node != "" {
+		open = func(ctx context.Context) (Conn, error) { return r.Conns.OpenNode(ctx, node) }
+	}
 	group, ctx := crash.WithContext(ctx)
 	for range r.plan.Request.Workers {
 		group.Go(func() error {
-			conn, err := r.Conns.Open(ctx)
+			conn, err := open(ctx)
 			if err != nil {
 				return err
 			}

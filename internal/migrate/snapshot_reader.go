@@ -21,6 +21,9 @@ import (
 //     do not end are doubts.
 //   - A table that is rewritten between the snapshot and its reading, which reads as empty.
 //     The reader compares where the rows are stored, and begins again.
+//   - A table whose rows lie on several servers, each of which counts its transactions alone.
+//     Where a transaction was running when the snapshot was taken, such a table is read in the
+//     second snapshot, and whole.
 //   - Another server than the one that the plan is of, or a standby: the snapshot itself is
 //     asked.
 //
@@ -164,13 +167,14 @@ func (s *snapshotReader) readSnapshot(ctx context.Context, v *verifier, since *u
 	if since == nil {
 		v.result.Oldest, v.result.Read = &origin.Oldest, read
 	}
-	scope := Scope{WrittenSince: since}
+	scope, tables := Scope{WrittenSince: since}, s.tables
 	if since == nil && origin.Running {
 		scope.WrittenBefore = &origin.Oldest
+		tables = slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Spread != nil })
 	}
 	s.reporter.Phase("verifying")
 	watched, stop := s.watchLocks(ctx, origin.Backend)
-	err = v.openTables(watched, snapshot, s.tables, scope, s.request.Workers)
+	err = v.openTables(watched, snapshot, tables, scope, s.request.Workers)
 	stop()
 	if errors.Is(context.Cause(watched), errLockWanted) {
 		return origin, nil, errLockWanted
@@ -198,6 +202,10 @@ func CheckOrigin(want Identity, origin Origin) []finding.Finding {
 		return []finding.Finding{{Code: finding.OtherServer, Severity: finding.Error, Where: "database",
 			Message: "the values were read from another server or database than the one that the plan is of",
 			Fix:     "name one server in DATABASE_URL, and run this again"}}
+	case origin.Apart:
+		return []finding.Finding{{Code: finding.NotOneMoment, Severity: finding.Error, Where: "database",
+			Message: "transactions ended on the nodes of the cluster all the time, so that they could not be seen at one moment",
+			Fix:     "run this again when less is written to the cluster"}}
 	}
 	return nil
 }

@@ -24,7 +24,21 @@ type Table struct {
 	// MostBytes is how many bytes the values of a row may have to be read; 0 where no row can have
 	// more. Request.describe sets it.
 	MostBytes int64
+	Spread    *Spread // nil where the rows lie on the server that is asked
 }
+
+// Spread says how the rows of a table lie on the servers of a cluster. The numbers of transactions that wrote
+// them are those of several servers, and compare with no other.
+type Spread struct {
+	// Part is the column whose value says on which server a row lies, and PartType its type. It is "" where
+	// one server has all of the rows, or each of them has.
+	Part, PartType string
+	Shards         int   // parts that the rows lie in
+	Pages          int64 // of the largest part
+}
+
+// isScattered reports whether the rows lie in parts on several servers.
+func (t Table) isScattered() bool { return t.Spread != nil && t.Spread.Part != "" }
 
 // String returns schema.name.
 func (t Table) String() string { return t.Schema + "." + t.Name }
@@ -79,6 +93,8 @@ type Leaf struct {
 	Schema, Name string
 	Pages        int64
 	ByPages      bool // the server reads a page range without reading the rest
+	// Node is the server of a cluster that has the heap, "" for the one that is asked for everything else.
+	Node string
 }
 
 // Description is a catalogue as the database has it.
@@ -87,4 +103,11 @@ type Description struct {
 	Absent   []string          // what the database lacks, as table or table.column
 	Findings []finding.Finding // what is there and cannot be worked on
 	SameName []string          // tables of any schema that have a name of the catalogue, as schema.name
+	Nodes    []Node            // the other servers of a cluster, where tables lie on them
+}
+
+// Node is another server of a cluster, as host:port.
+type Node struct {
+	Name    string
+	Problem string // why it is not reached, so that its rows are moved through the server that is; "" where it is
 }

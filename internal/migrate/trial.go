@@ -29,7 +29,7 @@ func (e *examples) offer(row Row) {
 	if len(*e) >= maxExamples || len(row.Key)+row.size() > maxExampleBytes {
 		return
 	}
-	kept := Row{Key: append([]byte{}, row.Key...), Values: make([][]byte, len(row.Values))}
+	kept := Row{Key: append([]byte{}, row.Key...), Part: append([]byte(nil), row.Part...), Values: make([][]byte, len(row.Values))}
 	for i, text := range row.Values {
 		if text != nil {
 			kept.Values[i] = append([]byte{}, text...)

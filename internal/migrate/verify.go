@@ -132,7 +132,7 @@ func findReadObstacles(ctx context.Context, tables Describer, request Request, f
 	}
 	kept := request.withoutKnown(found.Findings)
 	for _, one := range all {
-		if isUnreadable([]finding.Finding{one}) || one.Code == finding.Standby {
+		if isUnreadable([]finding.Finding{one}) || one.Code == finding.Standby || one.Code == finding.CitusWorker {
 			kept = append(kept, one)
 		}
 	}
@@ -164,6 +164,10 @@ func (v *verifier) openTables(ctx context.Context, reader Reader, tables []Table
 	for _, table := range tables {
 		v.reporter.Table(table.String())
 		before := v.result.values() + v.setAside.seen()
+		scope := scope
+		if table.Spread != nil {
+			scope.WrittenSince = nil
+		}
 		if err := v.openTable(ctx, reader, table, scope, workers); err != nil {
 			return err
 		}

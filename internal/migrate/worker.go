@@ -169,7 +169,7 @@ func (w *worker) setAsideValue(table Table, column Column, row Row, text []byte,
 
 // keepRow copies a row, whose bytes belong to the reader.
 func (w *worker) keepRow(row Row) Row {
-	kept := Row{Page: row.Page, TID: w.bytes.clone(row.TID), Key: w.bytes.clone(row.Key), Values: w.lists.take(len(row.Values))}
+	kept := Row{Page: row.Page, TID: w.bytes.clone(row.TID), Key: w.bytes.clone(row.Key), Part: w.bytes.clone(row.Part), Values: w.lists.take(len(row.Values))}
 	for i, text := range row.Values {
 		kept.Values[i] = w.bytes.clone(text)
 		w.kept += len(text)

@@ -95,6 +95,11 @@ func (db *DB) AcquireReader(ctx context.Context) (*Conn, error) {
 	return conn, nil
 }
 
+// beginSnapshot returns the statements that begin the transaction of a snapshot.
+func beginSnapshot(conn *pgconn.PgConn) string {
+	return beginSQL(conn, "isolation level repeatable read read only") + "; set local statement_timeout = 0"
+}
+
 // AcquireSnapshot takes a connection with an open transaction that sees the database as
 // it is at its first read.
 func (db *DB) AcquireSnapshot(ctx context.Context) (*Conn, error) {
@@ -103,7 +108,7 @@ func (db *DB) AcquireSnapshot(ctx context.Context) (*Conn, error) {
 		return nil, err
 	}
 	conn.snapshot = true
-	if _, err := conn.pg.Exec(ctx, beginSQL(conn.pg, "isolation level repeatable read read only")+"; set local statement_timeout = 0").ReadAll(); err != nil {
+	if _, err := conn.pg.Exec(ctx, beginSnapshot(conn.pg)).ReadAll(); err != nil {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to read: %w", ExplainError(err))
 	}
@@ -200,6 +205,12 @@ func (c *Conn) WriteSettings(transactionOnly bool) string {
 		sql += fmt.Sprintf("pg_catalog.set_config('%s','%s',%t)", setting[0], setting[1], transactionOnly)
 	}
 	return sql
+}
+
+// LocalTimeouts returns the statements that limit the present transaction as WriteSettings does. As
+// statements of their own, a Citus coordinator can pass them on to the nodes.
+func (c *Conn) LocalTimeouts() string {
+	return fmt.Sprintf("set local lock_timeout = %d; set local statement_timeout = %d", c.db.options.LockTimeout.Milliseconds(), c.db.options.StatementTimeout.Milliseconds())
 }
 
 // Tune makes the settings for writing on the connection, once.

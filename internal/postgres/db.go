@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/crash"
@@ -27,10 +28,12 @@ type Options struct {
 
 // DB is an OCMT database. Close it when it is no longer needed.
 type DB struct {
+	pool       *pgxpool.Config // as the address says
 	config     *pgconn.Config
 	options    Options
 	passedOver []string
 	limit      connLimit
+	citus      atomic.Int32 // see IsCitus
 	// short serves questions that follow one another, so that most of them need not
 	// make a connection, which takes longer than the question does.
 	short *pgxpool.Pool
@@ -71,6 +74,12 @@ func New(address string, options Options) (*DB, error) {
 	if err != nil {
 		return nil, ErrAddress
 	}
+	return newDB(pool, options, passedOver)
+}
+
+// newDB returns the database of a configuration.
+func newDB(pool *pgxpool.Config, options Options, passedOver []string) (*DB, error) {
+	own, err := pool.Copy(), error(nil)
 	config := &pool.ConnConfig.Config
 	config.DialFunc = traceDial(pgconn.DialFunc(netconn.Quiet(netconn.Dial(config.DialFunc))), options.Trace)
 	config.RuntimeParams["application_name"] = options.ApplicationName
@@ -88,7 +97,7 @@ func New(address string, options Options) (*DB, error) {
 	pool.MaxConnLifetime, pool.MaxConnLifetimeJitter = time.Hour, 0
 	pool.PingTimeout = pingTimeout
 	pool.ShouldPing = func(_ context.Context, used pgxpool.ShouldPingParams) bool { return used.IdleDuration > freshTime }
-	db := &DB{config: config, options: options, passedOver: passedOver}
+	db := &DB{pool: own, config: config, options: options, passedOver: passedOver}
 	for _, kept := range []struct {
 		pool    **pgxpool.Pool
 		most    int32

@@ -45,7 +45,7 @@ func findUnsearched(request migrate.Request, report *discover.Report, concerns f
 // findOtherOrigin finds that a search read from a standby, or from another database.
 func findOtherOrigin(request migrate.Request, report *discover.Report) []finding.Finding {
 	for _, origin := range report.Origins {
-		found := migrate.CheckOrigin(request.Database, migrate.Origin{Standby: origin.Standby, Database: migrate.Identity{Name: origin.Name, System: origin.System}})
+		found := migrate.CheckOrigin(request.Database, migrate.Origin{Standby: origin.Standby, Apart: origin.Apart, Database: migrate.Identity{Name: origin.Name, System: origin.System}})
 		if len(found) > 0 {
 			return found
 		}

@@ -122,6 +122,9 @@ func chunkSQL(chunk discover.Chunk) string {
 	if chunk.Rows > 0 {
 		sql += " limit " + strconv.Itoa(chunk.Rows)
 	}
+	if relation.Spread { // the coordinator would collect all of it first
+		return sql + ") t"
+	}
 	return sql + " offset 0) t"
 }
 

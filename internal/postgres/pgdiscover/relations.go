@@ -28,6 +28,10 @@ func (s *searcher) schemas() string {
 
 // Relations implements discover.Searcher.
 func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
+	others, err := s.loadSpreads(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `select c.oid, n.nspname, c.relname, `+foundFirst("c")+`,
 		rn.nspname, r.relname, `+foundFirst("r")+`,
 		-- a right on single columns does not include that on the row's place
@@ -36,7 +40,7 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 		has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), current_user, c.relkind = 'm'
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		join pg_class r on r.oid = coalesce(pg_partition_root(c.oid), c.oid) join pg_namespace rn on rn.oid = r.relnamespace
-		left join pg_am am on am.oid = c.relam where `+userTable+` order by 2, 3`, s.schemas())
+		left join pg_am am on am.oid = c.relam where `+userTable+others+` order by 2, 3`, s.schemas())
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables: %w", err)
 	}
@@ -44,6 +48,7 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 	byOID := map[string]*discover.Relation{}
 	for i, row := range rows {
 		list[i] = discover.Relation{ID: row[0], TableName: nameOf(row[1:4]), Owner: nameOf(row[4:7]), ByPages: row[7] == "t", Materialized: row[11] == "t"}
+		_, list[i].Spread = s.spreads[row[0]]
 		list[i].Unread = findHidden(list[i], row[8] == "t", row[9] == "t", row[10])
 		byOID[row[0]] = &list[i]
 	}

@@ -32,23 +32,26 @@ func (o *Opener) OpenSearcher(ctx context.Context) (discover.Searcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &searcher{conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds()}, nil
+	return &searcher{db: o.db, conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds()}, nil
 }
 
 // OpenSnapshot implements discover.Opener.
 func (o *Opener) OpenSnapshot(ctx context.Context) (discover.Searcher, error) {
-	conn, err := o.db.AcquireSnapshot(ctx)
+	conn, moment, err := o.db.AcquireMoment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &searcher{conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds(), snapshot: true}, nil
+	return &searcher{db: o.db, conn: conn, lockTimeout: o.db.LockTimeout().Milliseconds(), snapshot: true, moment: moment}, nil
 }
 
 // searcher implements discover.Searcher.
 type searcher struct {
+	db          *postgres.DB
 	conn        *postgres.Conn
-	lockTimeout int64 // milliseconds
-	snapshot    bool  // it reads in one transaction
+	lockTimeout int64                      // milliseconds
+	snapshot    bool                       // it reads in one transaction
+	moment      *postgres.Moment           // of a snapshot of a cluster
+	spreads     map[string]postgres.Spread // tables of a cluster, by their OIDs
 }
 
 // Close implements discover.Searcher.
@@ -60,12 +63,16 @@ func (s *searcher) Origin(ctx context.Context) (discover.Origin, error) {
 	if err != nil {
 		return discover.Origin{}, fmt.Errorf("asking the database what it is: %w", err)
 	}
-	return discover.Origin{Name: origin.Name, System: origin.System, Standby: origin.Standby, Oldest: origin.Oldest, Next: origin.Next}, nil
+	return discover.Origin{Name: origin.Name, System: origin.System, Standby: origin.Standby, Oldest: origin.Oldest, Next: origin.Next,
+		Apart: s.moment != nil && s.moment.Apart}, nil
 }
 
 // Measure implements discover.Searcher. The size is asked for one table at a time, because the
 // question waits for a transaction that holds the table locked.
 func (s *searcher) Measure(ctx context.Context, relation discover.Relation) (size discover.Size, err error) {
+	if relation.Spread {
+		return s.measureSpread(ctx, relation)
+	}
 	there := false
 	err = s.queryBounded(ctx, time.Second, `select pg_relation_size(oid) / current_setting('block_size')::bigint, pg_table_size(oid), oid || ':' || relfilenode,
 		relfilenode <> 0 and relfilenode is distinct from pg_relation_filenode(oid) from pg_class where oid = `+

@@ -18,6 +18,11 @@ func (s *Store) CheckAccess(ctx context.Context, tables []migrate.Table) ([]find
 		if found, err = checkServer(ctx, conn); err != nil {
 			return fmt.Errorf("asking whether the database can be written: %w", err)
 		}
+		worker, err := s.checkCoordinator(ctx, conn)
+		if err != nil {
+			return err
+		}
+		found = append(found, worker...)
 		for _, table := range tables {
 			more, err := checkTable(ctx, conn, table)
 			if err != nil {

@@ -22,12 +22,16 @@ func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.
 		if err != nil {
 			return fmt.Errorf("looking for the tables of ocmt.yaml: %w", err)
 		}
+		if err := s.loadSpreads(ctx, conn, found); err != nil {
+			return err
+		}
 		for _, entry := range catalogue {
-			if err := describeEntry(ctx, conn, entry, keys, found); err != nil {
+			if err := s.describeEntry(ctx, conn, entry, keys, found); err != nil {
 				return fmt.Errorf("describing table %s: %w", entry.Name, err)
 			}
 		}
 		reportOverlooked(found)
+		s.describeReached(found.Description)
 		return reportViews(ctx, conn, found.Description)
 	})
 	return found.Description, err
@@ -37,6 +41,7 @@ func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.
 type describing struct {
 	*migrate.Description
 	described map[string]bool // tables that were looked at, as schema.name
+	spreads   map[string]postgres.Spread
 }
 
 // reportOverlooked adds a finding for each table that has a name of the catalogue and was
@@ -84,14 +89,14 @@ func pathOf(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name str
 
 // describeEntry looks for a table under both of its names. A deployment can have both, or a
 // view with one name over the table with the other.
-func describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, keys map[string]string, found *describing) error {
+func (s *Store) describeEntry(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, keys map[string]string, found *describing) error {
 	seen := false
 	var others []finding.Finding // relations that have the name and are no table
 	for _, name := range []string{entry.Name, entry.OldName} {
 		if name == "" {
 			continue
 		}
-		there, other, err := describeTable(ctx, conn, entry, name, keys, found)
+		there, other, err := s.describeTable(ctx, conn, entry, name, keys, found)
 		if err != nil {
 			return err
 		}
@@ -151,7 +156,7 @@ func reportRequired(table string, column ocmt.Column, found *describing) {
 
 // describeTable adds the table of a name to found, and reports whether there is one. It
 // returns a finding where the name belongs to something that is no table.
-func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, keys map[string]string, found *describing) (bool, []finding.Finding, error) {
+func (s *Store) describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name string, keys map[string]string, found *describing) (bool, []finding.Finding, error) {
 	path, err := pathOf(ctx, conn, entry, name)
 	if err != nil {
 		return false, nil, err
@@ -194,7 +199,13 @@ func describeTable(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, n
 	if table.ByKey, err = readsInOrder(ctx, conn, table); err != nil {
 		return true, nil, err
 	}
+	if err := describeSpread(ctx, conn, oid, found, &table); err != nil {
+		return true, nil, err
+	}
 	more, err := describeWrites(ctx, conn, oid, &table)
+	if err == nil {
+		err = s.describeNodes(ctx, conn, oid, found, &table)
+	}
 	found.Findings = append(found.Findings, more...)
 	addTable(found.Description, table)
 	return true, nil, err
@@ -233,7 +244,13 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 			Message: "a rule makes something else of updates of this table",
 			Fix:     "disable it for the time of the run: ALTER TABLE " + discover.SQLName(table.Schema, table.Name) + " DISABLE RULE " + discover.SQLName(rows[0][0])})
 	}
-	if rows[0][2] != "t" && len(table.Leaves) > 0 && table.Leaves[0].Name == table.Name {
+	named := rows[0][2] == "t"
+	if !named {
+		if named, err = keyNamesRowsWithPart(ctx, conn, oid, table); err != nil {
+			return nil, err
+		}
+	}
+	if !named && len(table.Leaves) > 0 && table.Leaves[0].Name == table.Name {
 		found = append(found, finding.Finding{Code: finding.NoKey, Severity: finding.Error, Where: table.String() + "." + table.Key,
 			Message: "the column does not name one row each: it is not unique by an index of its own, or may be NULL"})
 		if found[len(found)-1].Fix, err = adviseKey(ctx, conn, oid, *table); err != nil {

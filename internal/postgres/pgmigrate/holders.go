@@ -16,7 +16,7 @@ func (s *Store) Holders(ctx context.Context, tables []migrate.Table) (holders []
 		names[i] = postgres.Quote(table.Schema, table.Name)
 	}
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		writers, err := postgres.Writers(ctx, conn, names)
+		writers, err := s.db.Writers(ctx, conn, names)
 		for _, writer := range writers {
 			holders = append(holders, migrate.Holder(writer))
 		}

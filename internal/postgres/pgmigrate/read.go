@@ -19,28 +19,14 @@ var binaryForm = []int16{1}
 
 // Scan implements migrate.Reader.
 func (c *Conn) Scan(ctx context.Context, table migrate.Table, scope migrate.Scope, visit func(migrate.Row) error) error {
+	if scope.Pages == nil && table.Spread != nil && table.Spread.Part != "" {
+		return c.scanParts(ctx, table, scope, visit)
+	}
 	from, where := postgres.Quote(table.Schema, table.Name), hasValue(table)
 	if scope.PendingFor != nil {
 		where = isPending(table, *scope.PendingFor)
 	}
-	var params [][]byte
-	if pages := scope.Pages; pages != nil {
-		where = "t.ctid >= $1::tid and (" + where + ")"
-		params = [][]byte{pageStart(pages.From)}
-		if pages.To < migrate.EndOfHeap {
-			where = "t.ctid < $2::tid and " + where
-			params = append(params, pageStart(pages.To))
-		}
-	}
-	if scope.WrittenSince != nil {
-		where = postgres.WrittenBy("t.xmin", "<=", *scope.WrittenSince) + " and (" + where + ")"
-	}
-	if scope.WrittenBefore != nil {
-		where = postgres.WrittenBy("t.xmin", ">", *scope.WrittenBefore) + " and (" + where + ")"
-	}
-	if limit := sizeLimit(table, scope.Size); limit != "" {
-		where = limit + " and (" + where + ")"
-	}
+	where, params := within(table, scope, where)
 	sql := "select " + keyAndValues(table) + " from " + from + " t where " + where
 	// Cancelling the context stops a long result in the middle.
 	ctx, cancel := context.WithCancel(ctx)
@@ -69,6 +55,28 @@ func (c *Conn) Scan(ctx context.Context, table migrate.Table, scope migrate.Scop
 		return fmt.Errorf("reading %s: %w", table, explainError(err))
 	}
 	return nil
+}
+
+// within adds the bounds of a scope to the condition of a read of a table.
+func within(table migrate.Table, scope migrate.Scope, where string) (bounded string, params [][]byte) {
+	if pages := scope.Pages; pages != nil {
+		where = "t.ctid >= $1::tid and (" + where + ")"
+		params = [][]byte{pageStart(pages.From)}
+		if pages.To < migrate.EndOfHeap {
+			where = "t.ctid < $2::tid and " + where
+			params = append(params, pageStart(pages.To))
+		}
+	}
+	if scope.WrittenSince != nil {
+		where = postgres.WrittenBy("t.xmin", "<=", *scope.WrittenSince) + " and (" + where + ")"
+	}
+	if scope.WrittenBefore != nil {
+		where = postgres.WrittenBy("t.xmin", ">", *scope.WrittenBefore) + " and (" + where + ")"
+	}
+	if limit := sizeLimit(table, scope.Size); limit != "" {
+		where = limit + " and (" + where + ")"
+	}
+	return where, params
 }
 
 // ReadPages implements migrate.Conn. After an error of visit the rest of the range is read and
@@ -151,6 +159,9 @@ func keyAndValues(table migrate.Table) string {
 	b.WriteString("t." + postgres.Quote(table.Key))
 	if !table.KeyIsUUID {
 		b.WriteString("::text")
+	}
+	if part := partColumn(table); part != "" {
+		b.WriteString(", t." + postgres.Quote(part) + "::text")
 	}
 	for _, column := range table.Columns {
 		value := "t." + postgres.Quote(column.Name) + "::text"

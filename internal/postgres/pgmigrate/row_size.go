@@ -45,11 +45,14 @@ func valueSizes(table migrate.Table) string {
 // rowOf returns the row of a result of keyAndValues.
 func rowOf(table migrate.Table, values [][]byte) (migrate.Row, error) {
 	row := migrate.Row{Key: values[0], Values: values[1:]}
+	if partColumn(table) != "" {
+		row.Part, row.Values = values[1], values[2:]
+	}
 	if table.MostBytes == 0 {
 		return row, nil
 	}
 	sizes := values[len(values)-1]
-	row.Values = values[1 : len(values)-1]
+	row.Values = row.Values[:len(row.Values)-1]
 	if sizes == nil {
 		return row, nil
 	}

@@ -18,11 +18,12 @@ import (
 type Snapshot struct {
 	*Conn
 	origin migrate.Origin
+	files  map[string]string // where the parts of the tables of a cluster were stored, by the OIDs of the tables
 }
 
 // OpenSnapshot implements migrate.Connector.
 func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Snapshot, error) {
-	conn, err := s.db.AcquireSnapshot(ctx)
+	conn, moment, err := s.db.AcquireMoment(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +33,16 @@ func (s *Store) OpenSnapshot(ctx context.Context) (migrate.Snapshot, error) {
 		conn.Close(ctx)
 		return nil, fmt.Errorf("taking a snapshot to read: %w", err)
 	}
-	return &Snapshot{newConn(conn), migrate.Origin{Database: migrate.Identity{Name: origin.Name, System: origin.System}, Standby: origin.Standby,
-		Oldest: origin.Oldest, Running: origin.Running, Backend: origin.Backend}}, nil
+	taken := &Snapshot{Conn: newConn(conn), origin: migrate.Origin{Database: migrate.Identity{Name: origin.Name, System: origin.System}, Standby: origin.Standby,
+		Oldest: origin.Oldest, Running: origin.Running, Backend: origin.Backend}}
+	if moment != nil {
+		taken.origin.Apart, taken.origin.Running = moment.Apart, origin.Running || moment.Running
+		taken.files = map[string]string{}
+		for oid, size := range moment.Sizes {
+			taken.files[oid] = size.Storage
+		}
+	}
+	return taken, nil
 }
 
 // Origin implements migrate.Snapshot.
@@ -51,14 +60,18 @@ func (s *Snapshot) Heaps(ctx context.Context, tables []migrate.Table) (columns m
 			columns[part.oid] = append(columns[part.oid], column.Name)
 		}
 	}
-	return columns, describeStorage(parts), nil
+	return columns, describeParts(describeStorage(parts), parts, s.files), nil
 }
 
 // Storage implements migrate.StorageReader.
 func (s *Store) Storage(ctx context.Context, tables []migrate.Table) (storage string, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		parts, err := queryParts(ctx, conn, tables)
-		storage = describeStorage(parts)
+		if err != nil {
+			return err
+		}
+		files, err := s.filesNow(ctx, conn, parts)
+		storage = describeParts(describeStorage(parts), parts, files)
 		return err
 	})
 	return storage, err

@@ -5,6 +5,7 @@ package pgmigrate
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
@@ -12,10 +13,18 @@ import (
 
 // Store implements migrate.Describer, Surveyor, Connector, Locker, SnapshotGuard and
 // ReplicationReader.
-type Store struct{ db *postgres.DB }
+type Store struct {
+	db    *postgres.DB
+	nodes struct {
+		mu    sync.Mutex
+		none  bool // no node is to be reached
+		tried bool
+		list  []node
+	}
+}
 
 // New returns the engine's view of a database.
-func New(db *postgres.DB) *Store { return &Store{db} }
+func New(db *postgres.DB) *Store { return &Store{db: db} }
 
 // Conn is the connection of one worker. It implements migrate.Conn.
 type Conn struct {
@@ -70,7 +79,12 @@ func (s *Store) Lock(ctx context.Context) (context.Context, func(), error) {
 }
 
 // Flush implements migrate.Locker.
-func (s *Store) Flush(ctx context.Context) error { return s.db.Flush(ctx) }
+func (s *Store) Flush(ctx context.Context) error {
+	if err := s.flushNodes(ctx); err != nil {
+		return err
+	}
+	return s.db.Flush(ctx)
+}
 
 // explainError turns an error of the driver into one that is explained in words, and that the
 // engine can tell apart.

@@ -31,6 +31,8 @@ func (s statement) size() int {
 func (c *Conn) Write(ctx context.Context, table migrate.Table, batches []migrate.Batch) ([]migrate.Outcome, error) {
 	write := c.writePooled
 	switch {
+	case table.Spread != nil && len(batches) > 0 && batches[0].Pages == nil:
+		write = c.writeSpread
 	case table.Triggers:
 		write = c.writeChecked
 	case c.IsDirect() && !hasLargeRow(batches):
@@ -102,6 +104,9 @@ func (c *Conn) writePooled(ctx context.Context, table migrate.Table, batches []m
 // execute sends the statements of a batch, behind the settings for writing, in one round
 // trip. It returns how many rows the last one wrote.
 func (c *Conn) execute(ctx context.Context, table migrate.Table, batch migrate.Batch) (written int64, err error) {
+	if table.Spread != nil && batch.Pages == nil {
+		return c.executeSpread(ctx, table, batch)
+	}
 	if hasLargeRow([]migrate.Batch{batch}) {
 		return c.executeLarge(ctx, table, batch)
 	}

@@ -136,8 +136,12 @@ func valuesSQL(table migrate.Table, asked rotation.ValueScope) string {
 	for _, usual := range asked.Versions {
 		version += fmt.Sprintf(" when starts_with(v.stored, 'v%d:') then %[1]d", usual)
 	}
+	since := postgres.WrittenBy("t.xmin", "<=", asked.Since)
+	if table.Spread != nil { // each node numbers its own transactions, so any row may have been written since
+		since = "true"
+	}
 	return "select v.place, " + version + " else " + Label("left(v.stored, 100)") + ` end,
-		hashtextextended(v.stored, 0), ` + postgres.WrittenBy("t.xmin", "<=", asked.Since) + `
+		hashtextextended(v.stored, 0), ` + since + `
 		from ` + postgres.Quote(table.Schema, table.Name) + ` t cross join lateral (values ` + strings.Join(columns, ", ") + `) v(place, stored)
 		where v.stored is not null`
 }

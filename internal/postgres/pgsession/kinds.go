@@ -41,6 +41,7 @@ type layout struct {
 	form
 	schema, name string
 	columns      map[string]string // types by name
+	spread       bool              // see isSpread
 }
 
 // path returns the name of the table as SQL writes it.
@@ -58,7 +59,7 @@ func (l layout) alive() string {
 		terms = append(terms, "t."+l.unless+" is null")
 	}
 	if l.has("expires_at") {
-		term := "t.expires_at > now()"
+		term := "t.expires_at > " + l.at("expires_at", "now()")
 		if l.ends != "expires_at" && l.kind != session.Logins {
 			term = "(t.expires_at is null or " + term + ")" // an API key may have no end
 		}

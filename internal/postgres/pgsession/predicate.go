@@ -41,13 +41,13 @@ func (p *predicate) sql() string {
 func (l layout) selected(selection session.Selection, moment session.Moment) *predicate {
 	p := &predicate{}
 	if selection.Expired {
-		p.add("t.expires_at <= now()")
+		p.add("t.expires_at <= " + l.at("expires_at", "now()"))
 		p.add("t." + l.ends + " is null")
 	} else {
 		p.add(l.alive())
 	}
 	if moment.Time != "" && l.has("created_at") {
-		term, params := "t.created_at is null or t.created_at <= %s::timestamptz", []string{moment.Time}
+		term, params := "t.created_at is null or t.created_at <= "+l.at("created_at", "%s::timestamptz"), []string{moment.Time}
 		if early := moment.Early[l.kind]; len(early) > 0 {
 			term, params = term+" or t.id::text = any(%s::text[])", append(params, postgres.TextArray(early))
 		}
@@ -112,13 +112,13 @@ func (l layout) addSessions(p *predicate, selection session.Selection) {
 		p.add("exists (select from unnest(%s::text[]) part where position(lower(part) in lower(t.user_agent)) > 0)", postgres.TextArray(selection.Agents))
 	}
 	if selection.CreatedBefore > 0 {
-		p.add("t.created_at is null or t.created_at < now() - %s::interval", interval(selection.CreatedBefore))
+		p.add("t.created_at is null or t.created_at < "+l.at("created_at", "now() - %s::interval"), interval(selection.CreatedBefore))
 	}
 	if selection.IdleLongerThan > 0 {
-		p.add("coalesce(t.last_activity_at, t.created_at) is null or coalesce(t.last_activity_at, t.created_at) < now() - %s::interval", interval(selection.IdleLongerThan))
+		p.add("coalesce(t.last_activity_at, t.created_at) is null or coalesce(t.last_activity_at, t.created_at) < "+l.at("created_at", "now() - %s::interval"), interval(selection.IdleLongerThan))
 	}
 	if selection.PastTimeout > 0 {
-		p.add("t.created_at is null or t.created_at < now() - %s::interval", interval(selection.PastTimeout))
+		p.add("t.created_at is null or t.created_at < "+l.at("created_at", "now() - %s::interval"), interval(selection.PastTimeout))
 	}
 	if selection.OverLimit > 0 {
 		// Those that are newer than the row, of the same user; the id decides between equals.

@@ -67,6 +67,9 @@ func (s *Store) Tables(ctx context.Context) (tables []session.Table, err error) 
 			if !there {
 				continue
 			}
+			if l.spread, err = s.isSpread(ctx, conn, l); err != nil {
+				return fmt.Errorf("describing %s: %w", f.table, err)
+			}
 			if err := refuseHidden(ctx, conn, l); err != nil {
 				return err
 			}
@@ -155,7 +158,7 @@ func heapsOf(ctx context.Context, conn *pgconn.PgConn, l layout, byPages bool) (
 	heaps := make([]pages.Heap, len(rows))
 	for i, row := range rows {
 		heaps[i] = pages.Heap{Schema: row[0], Name: row[1], Pages: postgres.ParseNumber(row[2])}
-		if !byPages {
+		if !byPages || l.spread {
 			heaps[i].Pages = 1 // one range stands for the whole heap
 		}
 	}
@@ -215,7 +218,7 @@ func (s *Store) Any(ctx context.Context, table session.Table, selection session.
 // exists reports whether a table has a row of which a condition is true.
 func (s *Store) exists(ctx context.Context, l layout, chosen *predicate) (there bool, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		rows, err := postgres.QueryRows(ctx, conn, "select exists (select from "+l.path()+" t where "+chosen.sql()+")", chosen.params...)
+		rows, err := postgres.QueryRows(ctx, conn, "select exists (select 1 from "+l.path()+" t where "+chosen.sql()+")", chosen.params...)
 		there = err == nil && rows[0][0] == "t"
 		return err
 	})
@@ -260,7 +263,7 @@ func (s *Store) Users(ctx context.Context, selection session.Selection, moment s
 func (s *Store) Writers(ctx context.Context, table session.Table) (names []string, err error) {
 	l, _ := s.layoutOf(table.Kind)
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		writers, err := postgres.Writers(ctx, conn, []string{l.path()})
+		writers, err := s.db.Writers(ctx, conn, []string{l.path()})
 		for _, writer := range writers {
 			names = append(names, writer.Name)
 		}

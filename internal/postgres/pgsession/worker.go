@@ -44,7 +44,7 @@ func (w *worker) End(ctx context.Context, table session.Table, selection session
 			return ended, postgres.ExplainError(err)
 		}
 		ended += rows
-		if byPages || rows < rowsAtOnce {
+		if byPages || l.spread || rows < rowsAtOnce {
 			return ended, nil
 		}
 	}
@@ -56,15 +56,18 @@ const rowsAtOnce = 2000
 // endSQL returns the statement that ends the rows of a page range, with the condition for its triggers.
 func (l layout) endSQL(selection session.Selection, moment session.Moment, within pages.Range, ending session.Ending, byPages bool, triggers string) (sql string, params []string) {
 	p := l.selected(selection, moment)
-	heap := postgres.Quote(within.Heap.Schema, within.Heap.Name)
-	if byPages {
+	heap := "only " + postgres.Quote(within.Heap.Schema, within.Heap.Name)
+	switch {
+	case l.spread:
+		heap = l.path()
+	case byPages:
 		p.add(fmt.Sprintf("t.ctid >= '(%d,0)' and t.ctid < '(%d,0)'", within.From, within.To))
-	} else {
-		p.terms = []string{"t.ctid = any(array(select t.ctid from only " + heap + " t where " + p.sql() + " limit " + strconv.Itoa(rowsAtOnce) + "))", p.sql()}
+	default:
+		p.terms = []string{"t.ctid = any(array(select t.ctid from " + heap + " t where " + p.sql() + " limit " + strconv.Itoa(rowsAtOnce) + "))", p.sql()}
 	}
 	p.terms = append(p.terms, triggers)
 	if ending.Delete && l.kind == session.Logins {
-		return "delete from only " + heap + " t where " + p.sql(), p.params
+		return "delete from " + heap + " t where " + p.sql(), p.params
 	}
 	set := l.ends + " = now()"
 	where := p.sql()
@@ -72,7 +75,7 @@ func (l layout) endSQL(selection session.Selection, moment session.Moment, withi
 		p.params = append(p.params, ending.Reason)
 		set += ", revoke_reason = $" + strconv.Itoa(len(p.params))
 	}
-	return "update only " + heap + " t set " + set + " where " + where, p.params
+	return "update " + heap + " t set " + set + " where " + where, p.params
 }
 
 // execute runs one statement in a transaction, and returns how many rows it wrote.

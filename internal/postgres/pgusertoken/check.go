@@ -37,6 +37,9 @@ func (s *Store) Check(ctx context.Context) (table usertoken.Table, err error) {
 		if err := l.checkRights(ctx, conn); err != nil {
 			return err
 		}
+		if err := s.refuseSpread(ctx, conn, l); err != nil {
+			return err
+		}
 		table = usertoken.Table{Name: l.schema + "." + l.name, Containers: l.columns[columnContainer] != ""}
 		names, err := postgres.QueryColumn(ctx, conn, "select current_database()")
 		if err != nil {

@@ -133,7 +133,7 @@ func (s *Store) Owners(ctx context.Context, users []string) (list []usertoken.Ow
 // Writers implements usertoken.Reader.
 func (s *Store) Writers(ctx context.Context) (names []string, err error) {
 	err = s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		writers, err := postgres.Writers(ctx, conn, []string{s.described().path()})
+		writers, err := s.db.Writers(ctx, conn, []string{s.described().path()})
 		for _, writer := range writers {
 			names = append(names, writer.Name)
 		}
