@@ -104,8 +104,16 @@ test-servers: setup-servers ## run the whole story on each PostgreSQL, the fault
 	OCMT_TEST_POSTGRES=$(lastword $(SERVERS)) $(GO) test -count=1 -timeout $(TEST_TIMEOUT) ./internal/faults/
 
 .PHONY: demo
-demo: setup build ## show a whole rotation on a throwaway database
+demo: ## show a whole rotation on a throwaway database (installs PostgreSQL and Redis where they are missing)
+	@.ci/setup demo
+	@GO=$(GO) .ci/build
 	@bin/ocmt demo
+
+.PHONY: picture
+picture: ## record a rotation by hand, and draw it into docs/rotation.svg
+	@.ci/setup picture
+	@GO=$(GO) .ci/build
+	@TOOLS=$(TOOLS) .ci/picture docs/rotation.svg
 
 ROWS   ?= 500000
 SCALES ?= 100000,1000000

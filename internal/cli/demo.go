@@ -2,18 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ocmt/ocmt/internal/sampledata"
 	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/internal/ui"
-	"github.com/ocmt/ocmt/pkg/crypto"
-	"github.com/ocmt/ocmt/testdata"
 )
 
 const (
@@ -24,12 +21,19 @@ const (
 )
 
 // demoOptions are the flags of ocmt demo.
-type demoOptions struct{ Users int }
+type demoOptions struct {
+	Users int
+	Keep  bool
+	Stop  string
+}
 
-// Validate bounds the size of the database.
+// Validate bounds the size of the database, and refuses to keep and to end servers at once.
 func (o *demoOptions) Validate() error {
 	if o.Users < 1 || o.Users > maxDemoUsers {
 		return fmt.Errorf("--users must lie between 1 and %d", maxDemoUsers)
+	}
+	if o.Keep && o.Stop != "" {
+		return errors.New("--keep and --stop exclude each other")
 	}
 	return nil
 }
@@ -44,173 +48,66 @@ func newDemoCommand(app *App, run func(context.Context, *demoOptions) error) *co
 		Short: "Show a whole rotation on a throwaway database",
 		Long: `Start a throwaway PostgreSQL and Redis, fill an OCMT database with the secrets
 of many users under version 0, let four servers go on writing, and rotate: the
-commands run as you would type them. At the end everything that the servers
-wrote is compared with what is there, and the throwaway servers are removed.
+commands run as they are printed. At the end every value is opened with the new
+key alone, what the servers wrote is compared with what is there, and the
+throwaway servers are removed.
+
+With --keep the servers stay up, with a second database that is still under
+version 0, for you to rotate by hand. The demo prints what to type, and writes
+the settings into a file of mode 0600 that a shell can source.
 
 It needs the programs of PostgreSQL and Redis on this machine. It reads none of
 your settings and reaches no other server.
 
-` + describeDocument("demo"),
-		Example: "  ocmt demo\n  ocmt demo --users 1000",
+` + describeDocument("demo") + "\n\nWith --stop: " + describeDocument("demo-stop"),
+		Example: "  ocmt demo\n  ocmt demo --users 1000\n  ocmt demo --keep\n  ocmt demo --stop /tmp/ocmt-kept-XXXXXXXXXX",
 		Args:    noArgs,
 	}
 	cmd.Flags().IntVar(&options.Users, "users", demoUsers, "how many users the database has")
+	cmd.Flags().BoolVar(&options.Keep, "keep", false, "leave the servers up, with a database to rotate by hand")
+	cmd.Flags().StringVar(&options.Stop, "stop", "", "end the servers that --keep has left: the folder that it has named")
+	_ = cmd.MarkFlagDirname("stop") // it fails only for a flag that is not there
 	cmd.RunE = runWithFlags(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd
 }
 
 func (a *App) runDemo(ctx context.Context, options *demoOptions) error {
-	ctx, cancel := a.stop.Context(ctx)
+	soft, cancel := a.stop.Context(ctx)
 	defer cancel()
+	if options.Stop != "" {
+		return causeOf(soft, a.stopDemo(soft, options.Stop))
+	}
 	d := &demo{app: a, document: demoDocument{Users: options.Users}}
 	defer d.remove()
-	if err := d.run(ctx); err != nil {
-		return causeOf(ctx, err)
+	err := d.run(soft, ctx)
+	if err == nil && options.Keep {
+		err = d.keep(soft)
 	}
+	d.remove()
+	if err = causeOf(soft, err); errors.Is(err, ui.ErrInterrupted) {
+		return &ui.Error{Message: "the demo was interrupted; its servers are gone, with their data", Code: ui.ExitInterrupted}
+	}
+	if err != nil {
+		return err
+	}
+	d.conclude()
 	return a.printer.Document("demo", d.document)
 }
 
-// demo is the state of one ocmt demo.
-type demo struct {
-	app      *App
-	postgres *testenv.Postgres
-	redis    *testenv.Redis
-	address  string // of the database
-	ring     *crypto.Keyring
-	environ  []string
-	document demoDocument
-}
-
-func (d *demo) run(ctx context.Context) error {
-	if err := d.start(ctx); err != nil {
-		return err
+// stopDemo ends the servers that an earlier demo has left.
+func (a *App) stopDemo(ctx context.Context, folder string) error {
+	display := a.printer.Activity("ending the servers")
+	defer display.End()
+	err := testenv.EndKept(ctx, filepath.Clean(a.path(folder)))
+	if errors.Is(err, testenv.ErrNotKept) {
+		return &ui.Error{Message: fmt.Sprintf("no servers of a demo are kept in %q, and nothing was touched", folder), Code: ui.ExitUsage,
+			Hints: []string{"give --stop the folder that ocmt demo --keep has named; where it is gone, so are its servers"}}
 	}
-	if err := d.fill(ctx); err != nil {
-		return err
-	}
-	d.app.printer.Heading("Four servers go on writing, with both keys and version 1")
-	servers, err := sampledata.StartServers(ctx, d.address, d.ring, demoServers, demoEvery)
 	if err != nil {
 		return err
 	}
-	failed := d.showCommands(ctx)
-	if err := servers.Stop(); err != nil {
-		return err
-	}
-	if failed != nil {
-		return failed
-	}
-	return d.compare(ctx, servers)
-}
-
-// showCommands runs what an operator would type.
-func (d *demo) showCommands(ctx context.Context) error {
-	for _, command := range []string{
-		"ocmt validate",
-		"ocmt rotate --from-version 0",
-		"ocmt migrate verify",
-		"ocmt rotate --from-version 0",
-		"ocmt migrate status",
-	} {
-		if err := d.show(ctx, command); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *demo) start(ctx context.Context) (err error) {
-	d.app.printer.Heading("Starting a throwaway PostgreSQL and Redis")
-	if d.postgres, err = testenv.StartPostgres(ctx, false); err != nil {
-		return err
-	}
-	if d.redis, err = testenv.StartRedis(ctx); err != nil {
-		return err
-	}
-	name, err := d.postgres.CreateDatabase(ctx, testdata.Schema)
-	if err != nil {
-		return err
-	}
-	d.address = d.postgres.URL("postgres", name)
-	return nil
-}
-
-func (d *demo) fill(ctx context.Context) error {
-	keys := map[int]crypto.Key{}
-	for version := range 2 {
-		key, err := crypto.GenerateKey(d.app.deps.Random)
-		if err != nil {
-			return err
-		}
-		keys[version] = key
-	}
-	old, err := crypto.NewKeyring(0, keys)
-	if err != nil {
-		return err
-	}
-	if d.ring, err = old.WithCurrent(1); err != nil {
-		return err
-	}
-	d.environ = []string{"DATABASE_URL=" + d.address, "REDIS_URL=" + d.redis.URL(), "ENCRYPTION_KEY_VERSION=1",
-		"ENCRYPTION_KEY=" + keys[1].Reveal(), "ENCRYPTION_KEY_V0=" + keys[0].Reveal(), "PATH=/usr/bin:/bin"}
-	counts, err := sampledata.Fill(ctx, d.address, old, d.document.Users)
-	if err != nil {
-		return err
-	}
-	d.document.Sealed, d.document.Plaintext = counts.Sealed, counts.Plaintext
-	d.app.printer.Line("%s: %s under version 0 (%s in the legacy form), %s in the clear.",
-		ui.Count(int64(counts.Users), "user", "users"), ui.Count(int64(counts.Sealed), "value", "values"),
-		ui.Number(int64(counts.Legacy)), ui.Count(int64(counts.Plaintext), "gateway token", "gateway tokens"))
-	return nil
-}
-
-// show runs a command as an operator would, in this process, and expects it to succeed. The
-// command asks nothing, because the operator has asked for the demo.
-func (d *demo) show(ctx context.Context, command string) error {
-	d.app.printer.Line("\n%s", d.app.printer.Paint(ui.Strong, "$ "+command))
-	deps := d.app.deps
-	deps.Environ, deps.Harden = d.environ, nil
-	if d.app.printer.JSON() {
-		deps.Streams.Out = io.Discard
-	}
-	code := Main(ctx, append(strings.Fields(command)[1:], "--yes"), deps)
-	d.document.Steps = append(d.document.Steps, demoStep{Command: command, Exit: code})
-	switch code {
-	case int(ui.ExitDone):
-		return nil
-	case int(ui.ExitInterrupted):
-		return ui.ErrInterrupted
-	}
-	return fmt.Errorf("%s ended with status %d", command, code)
-}
-
-// compare compares the database with what it acknowledged to the servers.
-func (d *demo) compare(ctx context.Context, servers *sampledata.Servers) error {
-	alone, err := d.ring.Only(1)
-	if err != nil {
-		return err
-	}
-	compared, lost, err := servers.Check(ctx, d.address, alone)
-	if err != nil {
-		return err
-	}
-	d.document.Writes, d.document.Compared, d.document.Lost = servers.Writes(), compared, lost
-	d.app.printer.Heading("What the servers wrote meanwhile")
-	d.app.printer.Line("%s; %s compared with what the database holds now, %s lost.",
-		ui.Count(int64(servers.Writes()), "write", "writes"), ui.Count(int64(compared), "value", "values"), ui.Number(int64(lost)))
-	if lost > 0 {
-		return fmt.Errorf("%s that the database had acknowledged are lost", ui.Count(int64(lost), "value", "values"))
-	}
-	return nil
-}
-
-// remove ends the throwaway servers and removes their data.
-func (d *demo) remove() {
-	if d.postgres != nil {
-		d.postgres.Stop()
-	}
-	if d.redis != nil {
-		d.redis.Stop()
-	}
+	display.End()
+	a.printer.Line("%s", a.printer.Paint(ui.Good, "Done. The servers of the demo have ended, and their data is removed."))
+	return a.printer.Document("demo-stop", demoStopDocument{Folder: folder, Ended: true})
 }

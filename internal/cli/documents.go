@@ -57,6 +57,7 @@ func documents() []document {
 		{"audit-verify-chain", auditChainDocument{}},
 		{"audit-record", auditRecordDocument{}},
 		{"demo", demoDocument{}},
+		{"demo-stop", demoStopDocument{}},
 		{"version", versionDocument{}},
 	}
 }
@@ -182,22 +183,6 @@ func newColumnsDocument(found *migrate.Description) columnsDocument {
 type acceptDocument struct {
 	Withdrawn bool `json:"withdrawn"` // the acceptance was taken back
 	migrate.Accepted
-}
-
-// demoDocument is what ocmt demo writes.
-type demoDocument struct {
-	Users     int        `json:"users"`
-	Sealed    int        `json:"values_sealed"`
-	Plaintext int        `json:"values_in_the_clear"`
-	Writes    int        `json:"writes_by_servers"`
-	Compared  int        `json:"values_compared"`
-	Lost      int        `json:"values_lost"`
-	Steps     []demoStep `json:"steps"`
-}
-
-type demoStep struct {
-	Command string `json:"command"`
-	Exit    int    `json:"exit_status"`
 }
 
 // versionDocument is what ocmt version writes.

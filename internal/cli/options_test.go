@@ -154,6 +154,8 @@ func TestOptions(t *testing.T) {
 		{capture(newRotateDatabasePasswordCommand, &got), "--store dir:d --two-roles a,b --restarted --wait 5s --userlist u --pgbouncer postgresql://x@/pgbouncer --dry-run",
 			databasePasswordOptions{Store: storeFlag{kind: "dir", path: "d"}, TwoRoles: nameList{"a", "b"}, Restarted: true, Wait: 5 * time.Second, Userlist: "u", PgBouncer: "postgresql://x@/pgbouncer", DryRun: true}},
 		{captureWithoutSettings(newDemoCommand, &got), "--users 7", demoOptions{Users: 7}},
+		{captureWithoutSettings(newDemoCommand, &got), "--keep", demoOptions{Users: 10000, Keep: true}},
+		{captureWithoutSettings(newDemoCommand, &got), "--stop f", demoOptions{Users: 10000, Stop: "f"}},
 		{captureWithoutSettings(newVersionCommand, &got), "", noOptions{}},
 	} {
 		got = nil
@@ -295,6 +297,9 @@ func TestOptionsAreValidated(t *testing.T) {
 		{&setOptions{Args: []string{"pace=fast"}}, "pace must be"},
 		{&setOptions{Args: []string{"workers=3"}}, "only rate and pace"},
 		{&demoOptions{}, "--users"},
+		{&demoOptions{Users: 1, Keep: true}, ""},
+		{&demoOptions{Users: 1, Keep: true, Stop: "f"}, "exclude each other"},
+		{&demoOptions{Users: 1, Stop: "f"}, ""},
 		{&keygenOptions{Kind: "encryption", Format: "raw", Force: true}, "--force is for --out"},
 		{&keygenOptions{Kind: "encryption", Count: 1, Format: "raw"}, ""},
 		{&keygenOptions{Kind: "encryption", Format: "raw", KeyVersion: versionFlag{true, 1}}, "no place in the raw form"},

@@ -31,9 +31,9 @@ echo "$folder"
 exec >/dev/null 2>&1
 `
 
-// startGuard runs the script, which has its folder in $folder and the argument
-// in $2.
-func startGuard(base, name, script, argument string) (*guard, error) {
+// startGuard runs the script, which has its folder in $folder and the argument in $2. The script
+// inherits the files, and holds them open until it ends.
+func startGuard(base, name, script, argument string, files ...*os.File) (*guard, error) {
 	owner, err := findAccount()
 	if err != nil {
 		return nil, err
@@ -41,6 +41,7 @@ func startGuard(base, name, script, argument string) (*guard, error) {
 	g := &guard{account: owner}
 	pattern := filepath.Join(base, "ocmt-"+name+"-XXXXXXXXXX")
 	g.shell = exec.Command("/bin/sh", "-c", folderScript+script, "sh", pattern, argument) // no context: the guard must outlive every context
+	g.shell.ExtraFiles = files
 	owner.apply(g.shell, "/")
 	if err := g.begin(); err != nil {
 		return nil, fmt.Errorf("guarding a server: %w", err)
