@@ -89,7 +89,7 @@ test-faults: setup-tests ## break things under a rotation, the long form (half a
 
 SERVERS ?= 13 14 15 16 17 18
 # What speaks to the database. The faults run on the last of the versions.
-ON_SERVERS = ./internal/postgres/... ./internal/migrate/ ./internal/discover/ ./internal/rotation/... \
+ON_SERVERS = ./internal/postgres/... ./internal/migrate/ ./internal/rotation/... \
 	./internal/session/ ./internal/audit/... ./internal/databasepassword/ ./internal/usertoken/
 
 .PHONY: test-servers

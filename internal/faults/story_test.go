@@ -63,7 +63,8 @@ func tellStory(t *testing.T, server *testenv.Postgres, major int) {
 }
 
 // makeKeeper makes the account that ocmt and the servers use, with limits for sessions that are
-// far too short for a run. Its settings stand in .env.
+// far too short for a run, and with a schema first in its search path whose functions and operator
+// fail the test. Its settings stand in .env.
 func (d *deployment) makeKeeper(version int) {
 	d.t.Helper()
 	statements := []string{
@@ -71,6 +72,13 @@ func (d *deployment) makeKeeper(version int) {
 		"grant create on database " + d.name + " to keeper", "grant all on schema public to keeper",
 		"do $$ declare one regclass; begin for one in select c.oid from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' " +
 			"loop execute format('alter table %s owner to keeper', one); end loop; end $$",
+		"create schema trap", "grant usage on schema trap to keeper",
+		"create function trap.hit() returns boolean language plpgsql as $$ begin raise exception 'the code of another ran'; end $$",
+		"create function trap.now() returns timestamptz language sql as 'select trap.hit(); select pg_catalog.now()'",
+		"create function trap.starts_with(varchar, text) returns boolean language sql as 'select trap.hit()'",
+		"create function trap.same(varchar, text) returns boolean language sql as 'select trap.hit()'",
+		"create operator trap.= (leftarg = varchar, rightarg = text, function = trap.same)",
+		"alter role keeper set search_path = trap, pg_catalog, public",
 		"alter role keeper set statement_timeout = '2s'", "alter role keeper set lock_timeout = '1ms'",
 		"alter role keeper set idle_in_transaction_session_timeout = '2s'",
 	}

@@ -19,7 +19,7 @@ func shortLived(t *testing.T) (server *testenv.Postgres, name string) {
 	t.Helper()
 	server = testenv.Shared(t)
 	name, err := server.CreateDatabase(t.Context(), "create table t (n int)", "insert into t values (1)", `do $$ begin
-		execute format('alter database %I set idle_session_timeout = 50', current_database());
+		if current_setting('server_version_num')::int >= 140000 then execute format('alter database %I set idle_session_timeout = 50', current_database()); end if;
 		execute format('alter database %I set idle_in_transaction_session_timeout = 50', current_database());
 		execute format('alter database %I set statement_timeout = 50', current_database()); end $$`)
 	if err != nil {

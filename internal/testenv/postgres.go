@@ -86,7 +86,8 @@ func (p *Postgres) initialise(ctx context.Context, settings []string) error {
 		return err
 	}
 	// Shared memory that a crash leaves must be in the folder, so that it is removed with it.
-	lines := []string{"max_connections = 100", "dynamic_shared_memory_type = mmap"}
+	lines := []string{"max_connections = 100", "dynamic_shared_memory_type = mmap",
+		"password_encryption = 'scram-sha-256'"} // which PostgreSQL 13 has not by itself
 	if !p.durable {
 		lines = append(lines, "fsync = off", "full_page_writes = off")
 	}

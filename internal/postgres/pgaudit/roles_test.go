@@ -204,7 +204,7 @@ func TestRolesFileRunsNoForeignCode(t *testing.T) {
 func TestAuditOnPostgreSQL13(t *testing.T) {
 	t.Parallel()
 	server := testenv.RequirePostgres(t, 13)
-	d := newDeployment(t, server)
+	d := newDeploymentAsItComes(t, server)
 	for id, r := range d.audit(d.url, settings{"ADMIN_EMAILS": "a@example.org"}, "PG", "TOK") {
 		if len(r.Gaps) > 0 {
 			t.Errorf("%s could not look: %+v", id, r.Gaps)
