@@ -69,7 +69,7 @@ func TestFewConnections(t *testing.T) {
 
 	// With fewer it says how many it needs, before anything has moved.
 	d.exec("alter role few connection limit 2", "insert into secrets (key, value_encrypted) values ('late', '"+d.seal(0, "MARKED-PLAINTEXT late")+"')")
-	d.rotate().ends(1, "3 connections to the database are needed at once", "allows 2", "nothing was written", "ALTER ROLE")
+	d.rotate().ends(1, "3 connections to the database are needed at once", "allows 2", "nothing was written", "alter role")
 	d.start("migrate", "verify").ends(3, "1 value is still under version 0")
 	d.exec("alter role few connection limit 1")
 	d.start("migrate", "verify").ends(1, "2 connections to the database are needed at once")
