@@ -84,6 +84,7 @@ var rules = []struct {
 	{"internal/redis", "a store is handed its address and prints nothing", []string{module + "internal/cli", module + "internal/ui", cobra, viper, term, pgx}},
 	{"internal/rowkey", "every layer shows keys of rows", []string{module + "internal/", cobra, viper, term, pgx, redis}},
 	{"internal/crash", "every layer catches its panics with it", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
+	{"internal/testenv/tmux", "it shows any program, and knows nothing of this one", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
 	{"internal/visible", "every layer shows text of others", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
 	{"internal/trace", "what is told of connections knows nothing of what is sent", []string{module + "internal/", module + "pkg/", cobra, viper, term, pgx, redis}},
 	{"internal/netconn", "a connection knows nothing of what is sent", []string{module + "internal/", cobra, viper, term, pgx, redis}},

@@ -76,7 +76,7 @@ func mergeObjects(seen Seen) Seen {
 func (c *valueCensus) judgeTokens() (seen Seen) {
 	for _, key := range c.flaws.of(flawClear, flawUnknown, flawGatewayToken) {
 		fault := c.fault(key, ", in the clear")
-		fault.Severity, fault.Message, fault.Expected, fault.Actual = Info, "the server writes it so", "a ciphertext", "plaintext"
+		fault.Severity, fault.Message, fault.Expected, fault.Actual = Info, "as the server writes it", "a ciphertext", "plaintext"
 		switch key.flaw {
 		case flawUnknown:
 			fault = c.fault(key, ", unknown")

@@ -168,7 +168,7 @@ func lookAtArchiving(ctx context.Context, source PostgreSQLSource) (seen Seen, e
 	case a.Standby && a.Mode != "always":
 		return Seen{Absent: "pg_is_in_recovery() says that the server is a standby, which archives nothing"}, nil
 	case a.Mode == "off":
-		fault.Message, fault.Actual, fault.Severity = "is off, and no other backup is told", "archive_mode = off", Low
+		fault.Message, fault.Actual, fault.Severity = "is off, and no other backup is named", "archive_mode = off", Low
 	case a.NoCommand:
 		fault.Message, fault.Actual = "has no command, so that the log fills the disk", "archive_command is empty"
 	case a.Failing:

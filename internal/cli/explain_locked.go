@@ -56,7 +56,7 @@ func describeHolder(holder postgres.LockHolder) string {
 		who += ", application " + holder.Application
 	}
 	if holder.Since != "" {
-		who += ", since " + holder.Since
+		who += ", since " + serverMoment(holder.Since)
 	}
 	what := " is locked by "
 	switch {

@@ -40,7 +40,7 @@ func describeWork(work pgrecord.Work) (texts []string) {
 	if work.Run != nil {
 		texts = append(texts, describeProcess(*work.Run), describeRun(work.Run.Status))
 	}
-	return append(texts, strings.TrimSuffix(describeLock(*work.Lock), "."))
+	return append(texts, "its"+strings.TrimSuffix(strings.TrimPrefix(describeLock(*work.Lock), "Its"), "."))
 }
 
 // explainRunLocked says who holds the lock of the database, how far that one is, and how to go on.

@@ -102,6 +102,7 @@ func (a *App) runMigrateRun(ctx context.Context, settings *config.Settings, opti
 func (e *engine) printRun(plan *migrate.Plan, result *migrate.Result, failure error) rotation.Verdict {
 	verdict := rotation.JudgeRun(plan, result, failure)
 	if failure == nil || result.Rows > 0 {
+		e.app.printer.Line("")
 		printVerdict(e.app.printer, e.request, verdict, keyOfVersion(e.request))
 		printResult(e.app.printer, e.request, result)
 		printSetAside(e.app.printer, "Set aside, left as they are:", result.SetAside, result.List)
@@ -172,7 +173,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	result, err := carryOut(ctx, plan)
 	stopWatching()
 	progress.end()
-	if err != nil {
+	if err != nil && result.Rows == 0 { // else the verdict says it
 		printLeft(e.app.printer, result)
 	}
 	return plan, result, causeOf(ctx, err)

@@ -69,7 +69,7 @@ func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, o
 	}
 	verdict := rotation.JudgeVerification(engine.request, found, report)
 	printVerdict(a.printer, engine.request, verdict, keyOfVersion(engine.request))
-	printVerification(a.printer, found)
+	printVerification(a.printer, engine.request, found)
 	printSearch(a.printer, report)
 	printUnproven(a.printer, rotation.FindUnproven(engine.request, found, report))
 	if err := a.printer.Document("migrate-verify", newVerifyDocument(engine.request, found, report)); err != nil {

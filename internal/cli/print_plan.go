@@ -24,7 +24,7 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan, around *overview) {
 	printKnown(printer, plan.Discovery)
 	printDerived(printer, plan.Discovery)
 	if plan.Outline.Unaudited != "" {
-		printer.Line("No entry in OCMT's audit log will be made: %s.", ui.Clean(plan.Outline.Unaudited))
+		printer.Line("No entry in OCMT's audit log will be made: %s.", ui.Clean(strings.TrimSuffix(plan.Outline.Unaudited, ";")))
 	}
 	printer.Line("\n%s", around)
 	if text := misdirectedText(plan); text != "" {
@@ -34,22 +34,38 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan, around *overview) {
 
 // printCounts shows the columns that hold values, and counts those that hold none.
 func printCounts(printer *ui.Printer, columns []migrate.ColumnCount) {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES", Right: true}, {Title: "BY KEY VERSION", Wrap: true},
-		{Title: "PLAINTEXT", Right: true, HideZero: true}, {Title: "NOT READ", Right: true, HideZero: true}}}
+	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VALUES", Right: true}, {Title: "BY KEY VERSION", Wrap: true}}}
+	var clear, unread []string
 	var empty int64
 	for _, c := range columns {
 		if c.Values == 0 {
 			empty++
 			continue
 		}
-		table.Rows = append(table.Rows, ui.Row(c.String(), ui.Number(c.Values), versionCounts(c), ui.Number(c.Plaintext), ui.Number(c.NotRead)))
+		table.Rows = append(table.Rows, ui.Row(c.String(), ui.Number(c.Values), versionCounts(c)))
+		clear, unread = appendCount(clear, c, c.Plaintext), appendCount(unread, c, c.NotRead)
 	}
 	if len(table.Rows) > 0 {
 		printer.Table(table)
 	}
+	if len(clear) > 0 {
+		printer.Line("In the clear, as OCMT writes them: %s.", strings.Join(clear, ", "))
+	}
+	if len(unread) > 0 {
+		printer.Line("Not to be read as encrypted values: %s.", strings.Join(unread, ", "))
+	}
 	if empty > 0 {
 		printer.Line("%s no value.", ui.Count(empty, "encrypted column holds", "encrypted columns hold"))
 	}
+}
+
+// appendCount adds how many values of a column there are, if any. Few columns have them, and a column of zeros for
+// the others makes a table wider than a terminal.
+func appendCount(texts []string, c migrate.ColumnCount, values int64) []string {
+	if values == 0 {
+		return texts
+	}
+	return append(texts, ui.Number(values)+" of "+ui.Clean(c.String()))
 }
 
 // misdirectedText says that nothing is under the version to leave and values are under others, and what moves those;

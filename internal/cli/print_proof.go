@@ -16,8 +16,9 @@ import (
 // After a failure, and where something is wrong, the error says what to do. The proof is nil where none was made.
 func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Result, proof *rotation.Proof, failure error) rotation.Verdict {
 	verdict := rotation.JudgeProof(plan, result, proof, failure)
+	printer.Line("")
 	printVerdict(printer, plan.Request, verdict, newKey(plan.Request))
-	if isIdle(result) && len(result.Accepted) == 0 {
+	if isIdle(result) && len(result.Accepted) == 0 && !verdict.IsBad() {
 		printer.Line("Nothing to do: no value is under %s.", leavingName(plan.Request))
 	}
 	printResult(printer, plan.Request, result)
@@ -27,7 +28,7 @@ func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Resu
 	if proof == nil {
 		return verdict
 	}
-	printVerification(printer, proof.Verification)
+	printVerification(printer, plan.Request, proof.Verification)
 	printSearch(printer, proof.Search)
 	switch {
 	case failure != nil:
@@ -46,8 +47,12 @@ func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Resu
 	return verdict
 }
 
+// maxNamedRows is how many values a column may have under another version for the screen to name a row of them. One of
+// many helps nobody, and its key makes the table wider than a terminal. JSON has it.
+const maxNamedRows = 10
+
 // printVerification shows what the verdict does not say of the values that were looked at.
-func printVerification(printer *ui.Printer, found *migrate.Verification) {
+func printVerification(printer *ui.Printer, request migrate.Request, found *migrate.Verification) {
 	if len(found.Obstacles) > 0 {
 		return // nothing was looked at
 	}
@@ -56,12 +61,16 @@ func printVerification(printer *ui.Printer, found *migrate.Verification) {
 	}
 	if len(found.Elsewhere) > 0 {
 		if found.Opened > 0 {
-			printer.Line("%s with the key to reach.", ui.Count(found.Opened, "value opens", "values open"))
+			printer.Line("%s with the key of version %d.", ui.Count(found.Opened, "value opens", "values open"), request.To)
 		}
 		printer.Line("Under other versions:")
-		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION", Right: true}, {Title: "VALUES", Right: true}, {Title: "A ROW"}}}
+		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSION", Right: true}, {Title: "VALUES", Right: true}, {Title: "A ROW", HideZero: true}}}
 		for _, place := range found.Elsewhere {
-			table.Rows = append(table.Rows, ui.Row(place.String(), strconv.Itoa(place.Version), ui.Number(place.Values), place.Key))
+			key := place.Key
+			if place.Values > maxNamedRows {
+				key = ""
+			}
+			table.Rows = append(table.Rows, ui.Row(place.String(), strconv.Itoa(place.Version), ui.Number(place.Values), key))
 		}
 		printer.Table(table)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/migrate"
@@ -35,7 +36,7 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 	}
 	printRepairs(printer, result)
 	if result.Unaudited != "" {
-		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", ui.Clean(result.Unaudited))
+		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", ui.Clean(strings.TrimSuffix(result.Unaudited, ";")))
 	}
 }
 

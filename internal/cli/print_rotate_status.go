@@ -39,7 +39,7 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 // versionsTable shows the key versions, one a line.
 func versionsTable(versions []rotation.VersionStatus, now time.Time) ui.Table {
 	table := ui.Table{Columns: []ui.Column{{Title: "VERSION", Right: true}, {Title: "STATE"}, {Title: "FINGERPRINT"}, {Title: "VALUES", Right: true},
-		{Title: "STORE"}, {Title: "PROCESS"}, {Title: "PROVEN UNUSED", HideZero: true}}}
+		{Title: "STORE", HideZero: true}, {Title: "PROCESS", HideZero: true}, {Title: "PROVEN UNUSED", HideZero: true}}}
 	for _, one := range versions {
 		values, proven := "?", ""
 		if one.Values != nil {

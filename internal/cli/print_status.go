@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,9 +21,7 @@ func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
 	if len(status.Runs) == 0 {
 		printer.Line("No run is recorded.")
 	} else {
-		printer.Table(movesTable(status.Runs, now))
-		printer.Line("Times are in UTC.")
-		printReasons(printer, status.Runs, now)
+		printMoves(printer, status, now)
 	}
 }
 
@@ -92,7 +89,7 @@ func describeProcess(run pgrecord.Run) string {
 	if run.Host == "" {
 		return "by a version of ocmt that does not say where it runs"
 	}
-	return fmt.Sprintf("process %d on %s, operator %s, since %s (%s)", run.Process, ui.Clean(run.Host), ui.Clean(run.Operator), run.Since, describeSeconds(run.AtWork))
+	return fmt.Sprintf("process %d on %s, operator %s, since %s (%s)", run.Process, ui.Clean(run.Host), ui.Clean(run.Operator), serverMoment(run.Since), describeSeconds(run.AtWork))
 }
 
 // describeLock says which backend holds the lock of the database, and where its client is.
@@ -113,7 +110,7 @@ func describeLock(lock pgrecord.Lock) string {
 		text += ", over a socket of the server's machine"
 	}
 	if lock.Held >= 0 {
-		text += ", since " + lock.Since
+		text += ", since " + serverMoment(lock.Since)
 	}
 	return text + "."
 }
@@ -138,32 +135,42 @@ func describeSeconds(seconds float64) string {
 	return ui.Duration(time.Duration(seconds * float64(time.Second)))
 }
 
-// printReasons says why runs are not completed, once for each reason.
-func printReasons(printer *ui.Printer, moves []pgrecord.RecordedMove, now time.Time) {
-	told := map[string]bool{}
-	for _, move := range moves {
-		key := move.Started + move.Status + move.Reason
-		if move.Reason == "" || told[key] {
+// printMoves lists the recorded moves, those of one run with one end together. What a run at work has moved is in its
+// own sentence: the record has it when the run ends.
+func printMoves(printer *ui.Printer, status statusDocument, now time.Time) {
+	var headings []string
+	moves := map[string][]pgrecord.RecordedMove{}
+	for _, move := range status.Runs {
+		if move.Status == "running" && !move.Lost && status.Run != nil {
 			continue
 		}
-		told[key] = true
-		printer.Line("%s, %s: %s.", recordedTime(move.Started, now), move.Status, ui.Clean(strings.TrimSuffix(move.Reason, ".")))
+		heading := describeMove(move, now)
+		if moves[heading] == nil {
+			headings = append(headings, heading)
+		}
+		moves[heading] = append(moves[heading], move)
+	}
+	for _, heading := range headings {
+		printer.Line("\n%s", heading)
+		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "MOVED", Right: true}}}
+		for _, move := range moves[heading] {
+			table.Rows = append(table.Rows, ui.Row(move.String(), movedText(move)))
+		}
+		printer.Table(table)
 	}
 }
 
-// movesTable lists the recorded moves. It tells a run that was killed from one that is
-// at work, because both have the status running in the record.
-func movesTable(moves []pgrecord.RecordedMove, now time.Time) ui.Table {
-	table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "VERSIONS"}, {Title: "MOVED", Right: true}, {Title: "STARTED", Right: true}, {Title: "STATUS"}}}
-	for _, move := range moves {
-		ended := move.Status
-		if move.Lost {
-			ended = "ended without a word"
-		}
-		table.Rows = append(table.Rows, ui.Row(move.String(),
-			strconv.Itoa(move.From)+" to "+strconv.Itoa(move.To), movedText(move), recordedTime(move.Started, now), ended))
+// describeMove says between which versions a move was, when it began, and how it ended. It tells a run that was killed
+// from one that is at work, because both have the status running in the record.
+func describeMove(move pgrecord.RecordedMove, now time.Time) string {
+	ended := move.Status
+	if move.Lost {
+		ended = "ended without a word"
 	}
-	return table
+	if move.Reason != "" {
+		ended += ": " + ui.Clean(strings.TrimSuffix(move.Reason, "."))
+	}
+	return fmt.Sprintf("Version %d to %d, started %s UTC, %s.", move.From, move.To, recordedTime(move.Started, now), ended)
 }
 
 // movedText says how many values a run moved, and how many the servers did.

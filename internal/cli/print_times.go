@@ -16,13 +16,30 @@ func clockText(at, now time.Time) string {
 	}
 }
 
+// serverMoment returns a moment that a server tells in UTC, as short as it can be where the time now is not known. A text
+// that is no moment stays as it is.
+func serverMoment(text string) string {
+	if at, is := parseMoment(text); is {
+		return at.UTC().Format("2 Jan 15:04 UTC")
+	}
+	return text
+}
+
 // recordedTime returns a moment that the record tells, such as "2026-11-24 20:14:05+01", as clockText does. A text that is
 // no moment stays as it is.
 func recordedTime(text string, now time.Time) string {
-	for _, layout := range []string{"2006-01-02 15:04:05-07", "2006-01-02 15:04:05-07:00"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return clockText(at, now)
-		}
+	if at, is := parseMoment(text); is {
+		return clockText(at, now)
 	}
 	return text
+}
+
+// parseMoment reads a moment as PostgreSQL writes it.
+func parseMoment(text string) (at time.Time, is bool) {
+	for _, layout := range []string{"2006-01-02 15:04:05-07", "2006-01-02 15:04:05-07:00"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }

@@ -23,7 +23,7 @@ func printVerdict(printer *ui.Printer, request migrate.Request, verdict rotation
 	case verdict.IsBad():
 		tone = ui.Bad
 	}
-	printer.Line("\n%s", printer.Paint(tone, verdictText(request, verdict, key)))
+	printer.Line("%s", printer.Paint(tone, verdictText(request, verdict, key)))
 }
 
 // verdictText says what a command has come to. The key is the one that values were opened with, in words.

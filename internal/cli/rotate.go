@@ -36,7 +36,7 @@ func newRotateCommand(app *App, run func(context.Context, *config.Settings, *rot
 	options, shown := &rotateOptions{}, &rotateStatusOptions{}
 	cmd := &cobra.Command{
 		Use:   "rotate [--from-version N]",
-		Short: "Bring every secret in the database under the new key, and prove it",
+		Short: "Bring the database under the new key, and prove it",
 		Long: `Without a flag but --store, say where the rotation of the encryption key is and
 what is next, as ocmt rotate status does.
 

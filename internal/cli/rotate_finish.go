@@ -195,7 +195,7 @@ func (f *finishing) prove(ctx context.Context, from, _ int) (*rotation.FinishPro
 		return nil, err
 	}
 	e.app.printer.Line("%s with %s alone.", ui.Count(proof.Verification.Opened, "value opens", "values open"), keyOfVersion(plan.Request))
-	printVerification(e.app.printer, proof.Verification)
+	printVerification(e.app.printer, plan.Request, proof.Verification)
 	printSearch(e.app.printer, proof.Search)
 	e.app.doing("trying the old key on one value")
 	trial, err := rotation.TryOldKey(ctx, e.db.tables, plan.Tables, e.ring, from)

@@ -109,7 +109,7 @@ func newSessionInvalidateCommand(app *App, run func(context.Context, *config.Set
 	options := &invalidateOptions{}
 	cmd := &cobra.Command{
 		Use:   "session-invalidate SELECTION",
-		Short: "End login sessions, unlocked vaults and what is like them",
+		Short: "End login sessions and unlocked vaults",
 		Long: `End live access: login sessions, sign-in states, magic links, invitations and
 tokens in PostgreSQL; unlocked vaults and OAuth flows in Redis. It says first
 what would end, and what it cannot reach. It looks again until a whole look

@@ -92,9 +92,6 @@ func (e *engine) lookAtDeployment(ctx context.Context) (deploymentStatus, error)
 func printDeployment(printer *ui.Printer, status deploymentStatus, now time.Time) {
 	database := status.Database
 	printer.Line("Database %s at %s:%d as %s.", ui.Clean(database.Name), ui.Clean(database.Host), database.Port, ui.Clean(database.Account))
-	if database.Running {
-		printer.Line("A run is at work on it: ocmt migrate status shows how far it is.")
-	}
 	printRotateStatus(printer, status.Rotation, now)
 }
 

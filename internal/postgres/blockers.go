@@ -16,7 +16,7 @@ const blockersSQL = `with own as (select client_addr, usesysid, split_part(appli
 	blocking as (select distinct b.pid from waiting, unnest(pg_blocking_pids(waiting.pid)) b(pid))
 	select b.pid, case when b.pid = 0 then 'a prepared transaction'
 		else 'process ' || b.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '') || coalesce(' of ' || a.usename, '')
-			|| coalesce(', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS'), '') end,
+			|| coalesce(', since ' || to_char(a.xact_start at time zone 'UTC', 'FMDD Mon HH24:MI "UTC"'), '') end,
 		case when b.pid = 0 then 'COMMIT PREPARED or ROLLBACK PREPARED' else 'SELECT pg_terminate_backend(' || b.pid || ')' end
 	from blocking b left join pg_stat_activity a on a.pid = b.pid
 	where b.pid not in (select pid from waiting) order by a.xact_start`

@@ -44,9 +44,9 @@ func writersSQL(tables, more, condition string) string {
 	return `with recursive tree(relid) as (select to_regclass(n)::oid from unnest(` + tables + `) n
 			union select i.inhrelid from tree join pg_inherits i on i.inhparent = tree.relid)
 		select distinct l.virtualtransaction,
-		case when l.pid is null then coalesce('prepared transaction ' || quote_literal(p.gid) || ' of ' || p.owner || ', since ' || to_char(p.prepared, 'YYYY-MM-DD HH24:MI:SS'), 'a prepared transaction')
+		case when l.pid is null then coalesce('prepared transaction ' || quote_literal(p.gid) || ' of ' || p.owner || ', since ' || to_char(p.prepared at time zone 'UTC', 'FMDD Mon HH24:MI "UTC"'), 'a prepared transaction')
 		else 'process ' || l.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '') || coalesce(' of ' || a.usename, '')
-			|| coalesce(', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS'), '') end,
+			|| coalesce(', since ' || to_char(a.xact_start at time zone 'UTC', 'FMDD Mon HH24:MI "UTC"'), '') end,
 		case when l.pid is null then coalesce('COMMIT PREPARED ' || quote_literal(p.gid) || ' or ROLLBACK PREPARED ' || quote_literal(p.gid), 'COMMIT PREPARED or ROLLBACK PREPARED') else 'SELECT pg_terminate_backend(' || l.pid || ')' end
 		from pg_locks l left join pg_stat_activity a on a.pid = l.pid
 		left join pg_locks x on l.pid is null and x.pid is null and x.virtualtransaction = l.virtualtransaction

@@ -267,9 +267,9 @@ func (a *assessment) decideOlder(version int) Status {
 	switch {
 	case values > 0:
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %s version %d.", a.current, labelledText(values), version)
-		status.Next = append([]Step{restartStep(a.current)}, next)
+		status.Next = append([]Step{a.restart()}, next)
 	case a.isPartial():
-		status.Next = append([]Step{restartStep(a.current)}, next)
+		status.Next = append([]Step{a.restart()}, next)
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished. Not everything was looked at.", a.current, version)
 	case key == nil || key.State == DecryptOnly && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
@@ -291,7 +291,16 @@ func nextForOlder(key *RecordedKey, version int, values int64) Step {
 	return Step{"take the old key away", command}
 }
 
-// restartStep says that every server must have the new key before values are moved.
+// restart returns the step that every server must have the new key before values are moved. Only where ocmt rotate begin
+// made the key is there something that readiness compares the servers with.
+func (a *assessment) restart() Step {
+	if key := KeyOf(a.Keys, a.current); key == nil || key.Begun == nil {
+		return Step{Text: fmt.Sprintf("see that every server runs with version %d", a.current)}
+	}
+	return restartStep(a.current)
+}
+
+// restartStep says that every server must have the new key, and which command looks.
 func restartStep(version int) Step {
 	return Step{fmt.Sprintf("see that every server writes version %d", version), "ocmt rotate readiness"}
 }

@@ -3,7 +3,6 @@ package ui_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/testenv/tmux"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -72,58 +72,26 @@ func waitForFile(name string) {
 	}
 }
 
-// screenPatience is how long a busy machine may take to show something.
-const screenPatience = time.Minute
-
 // screenOf is a terminal with a shell in it.
 type screenOf struct {
+	*tmux.Screen
 	t      *testing.T
-	socket string
 	ending string
 }
 
 // openScreen opens a terminal of 80 columns with a shell that plays a scene.
 func openScreen(t *testing.T, shell, scene string) *screenOf {
 	t.Helper()
+	if _, err := exec.LookPath(shell); err != nil {
+		t.Skipf("%s is not installed: nothing was seen on a terminal", shell)
+	}
 	command := map[string][]string{"bash": {"bash", "--norc"}, "dash": {"dash"}}[shell]
-	for _, tool := range []string{"tmux", shell} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed: nothing was seen on a terminal", tool)
-		}
-	}
-	dir, err := os.MkdirTemp("", "ocmt-ui") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &screenOf{t: t, socket: filepath.Join(dir, "tmux"), ending: filepath.Join(dir, "end")}
-	t.Cleanup(func() {
-		_ = exec.Command("tmux", "-S", s.socket, "kill-server").Run() // it may have ended with its shell
-		_ = os.RemoveAll(dir)
-	})
-	s.tmux(append([]string{"-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env", "PS1=$ ", "ENV=", "TERM=screen",
-		"scene=" + os.Args[0], "ending=" + s.ending}, command...)...)
-	s.wait("a prompt", func(text string) bool { return strings.HasPrefix(text, "$") })
-	s.send("clear; "+sceneName+"="+scene+` "$scene" "$ending"`, "Enter")
+	ending := filepath.Join(t.TempDir(), "end")
+	s := &screenOf{t: t, ending: ending, Screen: tmux.Open(t, tmux.Program{Args: command, Term: "screen", Columns: 80,
+		Environ: append(os.Environ(), "PS1=$ ", "ENV=", "scene="+os.Args[0], "ending="+ending)})}
+	s.Wait("a prompt", func(text string) bool { return strings.HasPrefix(text, "$") })
+	s.Send("clear; "+sceneName+"="+scene+` "$scene" "$ending"`, "Enter")
 	return s
-}
-
-func (s *screenOf) tmux(args ...string) string {
-	s.t.Helper()
-	out, err := exec.Command("tmux", append([]string{"-S", s.socket}, args...)...).CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("tmux %q: %v: %s", args, err, out)
-	}
-	return string(out)
-}
-
-func (s *screenOf) send(keys ...string) {
-	s.t.Helper()
-	s.tmux(append([]string{"send-keys"}, keys...)...)
-}
-
-func (s *screenOf) resize(columns int) {
-	s.t.Helper()
-	s.tmux("resize-window", "-x", fmt.Sprint(columns), "-y", "24")
 }
 
 // end lets the scene end.
@@ -134,30 +102,11 @@ func (s *screenOf) end() {
 	}
 }
 
-// wait returns the text of the terminal, without what is empty at its end, once it is as wanted.
-func (s *screenOf) wait(what string, wanted func(string) bool) string {
-	s.t.Helper()
-	text := ""
-	for deadline := time.Now().Add(screenPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		text = strings.TrimRight(s.tmux("capture-pane", "-p", "-S", "-"), "\n ")
-		if wanted(text) {
-			return text
-		}
-	}
-	s.t.Fatalf("%s is not seen:\n%s", what, text)
-	return ""
-}
-
-func (s *screenOf) waitFor(part string) string {
-	s.t.Helper()
-	return s.wait(part, func(text string) bool { return strings.Contains(text, part) })
-}
-
 // stop presses Ctrl-Z and waits for the shell.
 func (s *screenOf) stop() string {
 	s.t.Helper()
-	s.send("C-z")
-	return s.wait("the shell's word", func(text string) bool { return strings.Contains(text, "Stopped") && strings.HasSuffix(text, "$") })
+	s.Send("C-z")
+	return s.Wait("the shell's word", func(text string) bool { return strings.Contains(text, "Stopped") && strings.HasSuffix(text, "$") })
 }
 
 // If this fails, a window that is made narrower during a run is full of pieces of the progress line, or what was there
@@ -165,19 +114,19 @@ func (s *screenOf) stop() string {
 func TestResizedLiveLine(t *testing.T) {
 	t.Parallel()
 	s := openScreen(t, "bash", "live")
-	s.waitFor("work end")
+	s.WaitFor("work end")
 	for _, columns := range []int{30, 100, 21, 60, 80} {
-		s.resize(columns)
+		s.Resize(columns)
 		want := liveText
 		if len(want) > columns-1 {
 			want = ui.Clip(want, columns-1)
 		}
-		s.wait("a live line that fits", func(text string) bool {
+		s.Wait("a live line that fits", func(text string) bool {
 			return strings.HasSuffix(text, "before\n"+want) && strings.Count(text, "live work") == 1
 		})
 	}
 	s.end()
-	s.wait("a clean end", func(text string) bool {
+	s.Wait("a clean end", func(text string) bool {
 		return strings.HasSuffix(text, "before\nafter\n$") && !strings.Contains(text, "work")
 	})
 }
@@ -187,20 +136,20 @@ func TestResizedLiveLine(t *testing.T) {
 func TestSuspendedLiveLine(t *testing.T) {
 	t.Parallel()
 	s := openScreen(t, "bash", "still")
-	s.waitFor("work end")
+	s.WaitFor("work end")
 	if text := s.stop(); strings.Contains(text, "work") || !strings.Contains(text, "\nbefore\n") {
 		t.Errorf("the shell's screen:\n%s", text)
 	}
-	s.send("fg", "Enter")
-	text := s.waitFor("work end")
+	s.Send("fg", "Enter")
+	text := s.WaitFor("work end")
 	if strings.Count(text, "live work") != 1 {
 		t.Errorf("after fg:\n%s", text)
 	}
 	s.stop()
-	s.send("fg", "Enter")
-	s.waitFor("work end")
+	s.Send("fg", "Enter")
+	s.WaitFor("work end")
 	s.end()
-	if text := s.waitFor("after"); strings.Contains(text, "work") {
+	if text := s.WaitFor("after"); strings.Contains(text, "work") {
 		t.Errorf("at the end:\n%s", text)
 	}
 }
@@ -209,12 +158,12 @@ func TestSuspendedLiveLine(t *testing.T) {
 func TestSuspendedQuiet(t *testing.T) {
 	t.Parallel()
 	s := openScreen(t, "bash", "quiet")
-	s.waitFor("\nquiet")
+	s.WaitFor("\nquiet")
 	s.stop()
-	s.send("fg", "Enter")
-	s.waitFor("\n" + sceneName)
+	s.Send("fg", "Enter")
+	s.WaitFor("\n" + sceneName)
 	s.end()
-	s.waitFor("\nafter")
+	s.WaitFor("\nafter")
 }
 
 // If this fails, an unclear answer is taken for a no, Ctrl-Z leaves an operator before an empty line, or a question stays
@@ -222,20 +171,20 @@ func TestSuspendedQuiet(t *testing.T) {
 func TestQuestionOnATerminal(t *testing.T) {
 	t.Parallel()
 	s := openScreen(t, "bash", "question")
-	s.waitFor("[y/N]")
-	s.send("maybe", "Enter")
-	if text := s.waitFor("Please answer yes or no."); strings.Contains(text, "maybe") || strings.Count(text, "[y/N]") != 1 {
+	s.WaitFor("[y/N]")
+	s.Send("maybe", "Enter")
+	if text := s.WaitFor("Please answer yes or no."); strings.Contains(text, "maybe") || strings.Count(text, "[y/N]") != 1 {
 		t.Errorf("asked again:\n%s", text)
 	}
 	if text := s.stop(); strings.Contains(text, "[y/N]") {
 		t.Errorf("the shell's screen:\n%s", text)
 	}
-	s.send("fg", "Enter")
-	if text := s.waitFor("[y/N]"); strings.Count(text, "Please answer") != 1 {
+	s.Send("fg", "Enter")
+	if text := s.WaitFor("[y/N]"); strings.Count(text, "Please answer") != 1 {
 		t.Errorf("after fg:\n%s", text)
 	}
-	s.send("y", "Enter")
-	if text := s.waitFor("after: <nil>"); strings.Contains(text, "[y/N]") {
+	s.Send("y", "Enter")
+	if text := s.WaitFor("after: <nil>"); strings.Contains(text, "[y/N]") {
 		t.Errorf("at the end:\n%s", text)
 	}
 }
@@ -244,9 +193,9 @@ func TestQuestionOnATerminal(t *testing.T) {
 func TestEndOfInputOnATerminal(t *testing.T) {
 	t.Parallel()
 	s := openScreen(t, "bash", "question")
-	s.waitFor("[y/N]")
-	s.send("C-d")
-	text := s.waitFor("after:")
+	s.WaitFor("[y/N]")
+	s.Send("C-d")
+	text := s.WaitFor("after:")
 	if !regexp.MustCompile(`(?m)^after: stopped: no answer came, and nothing was changed$`).MatchString(text) || strings.Count(text, "[y/N]") != 1 {
 		t.Errorf("got\n%s", text)
 	}
@@ -256,14 +205,14 @@ func TestEndOfInputOnATerminal(t *testing.T) {
 func TestSuspendedSecret(t *testing.T) {
 	t.Parallel()
 	s := openScreen(t, "dash", "secret") // bash mends the terminal by itself
-	s.waitFor("database:")
+	s.WaitFor("database:")
 	s.stop()
-	s.send("stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e -echo", "Enter")
-	s.wait("echo", func(text string) bool { return regexp.MustCompile(`(?m)^echo$`).MatchString(text) })
-	s.send("fg", "Enter")
-	s.wait("the question", func(text string) bool { return strings.HasSuffix(text, "database:") })
-	s.send("invented", "Enter")
-	if text := s.waitFor("after: 8 <nil>"); strings.Contains(text, "invented") {
+	s.Send("stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e -echo", "Enter")
+	s.Wait("echo", func(text string) bool { return regexp.MustCompile(`(?m)^echo$`).MatchString(text) })
+	s.Send("fg", "Enter")
+	s.Wait("the question", func(text string) bool { return strings.HasSuffix(text, "database:") })
+	s.Send("invented", "Enter")
+	if text := s.WaitFor("after: 8 <nil>"); strings.Contains(text, "invented") {
 		t.Errorf("the secret is shown:\n%s", text)
 	}
 }

@@ -1,0 +1,110 @@
+package screens_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// update writes the files instead of comparing with them.
+var update = flag.Bool("update", false, "write the screens that are seen as the expected ones")
+
+// folder is where the screens lie, seen from this package.
+const folder = "../../../testdata/screens"
+
+// changing are the texts that differ from run to run, each with what stands for it. A text of the same length keeps
+// the columns of a table.
+var changing = []struct {
+	form *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`127\.0\.0\.1:\d{4,5}`), "127.0.0.1:54321"},
+	{regexp.MustCompile(`127\.0\.0\.1 port \d{4,5}`), "127.0.0.1 port 54321"},
+	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "6f1c2f0e-59d3-4a8e-9b7a-2d4c8e1f0a35"},
+	{regexp.MustCompile(`(becomes|is in place|Version 1, fingerprint) [0-9a-f]{16}`), "$1 403f1e2d3c4b5a69"},
+	{regexp.MustCompile(`\b(process|backend|pid) \d+`), "$1 4711"},
+	{regexp.MustCompile(`pg_terminate_backend\(\d+\)`), "pg_terminate_backend(4711)"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?`), "2026-01-02 03:04"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b`), "2026-01-02"},
+	{regexp.MustCompile(`\b\d\d:\d\d(:\d\d)?\b`), "03:04"},
+	{regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2} 03:04`), "2 Jan 03:04"},
+	{regexp.MustCompile(`\d+ min \d+ s|\b\d+(\.\d)? s\b`), "1.2 s"},
+	{regexp.MustCompile(`Looked at [\d,]+ values in \d+ columns of \d+ tables`), "Looked at 1,472 values in 42 columns of 17 tables"},
+	{regexp.MustCompile(`[\d,]+/s`), "20/s"},
+	{regexp.MustCompile(`\d+%`), "39%"},
+	{regexp.MustCompile(`\d+ / (640|520)`), "250 / 640"},
+	{regexp.MustCompile(`\[=*> *\]`), "[=======>            ]"},
+	{regexp.MustCompile(`(\d+) of ([1-9]\d*) (values|are)|\d+ of 640`), "250 of 640"},
+}
+
+// normalise replaces what differs from run to run.
+func normalise(text string) string {
+	if host, err := os.Hostname(); err == nil {
+		text = strings.ReplaceAll(text, " "+host, " db-admin")
+	}
+	for _, one := range changing {
+		text = one.form.ReplaceAllString(text, one.with)
+	}
+	return text
+}
+
+// blank matches what separates words, in a line and between lines.
+var blank = regexp.MustCompile(`\s+`)
+
+// sameScreen compares two screens. Where a text of another length stands for one that changes, lines may break
+// elsewhere.
+func sameScreen(want, got string) bool {
+	return want == got || blank.ReplaceAllString(want, " ") == blank.ReplaceAllString(got, " ")
+}
+
+// check compares a screen with its file.
+func check(t *testing.T, name, form, text string) {
+	t.Helper()
+	checkWidth(t, name, form, text)
+	text = normalise(text) + "\n"
+	path := filepath.Join(folder, name+"."+form+".txt")
+	want, err := os.ReadFile(path)
+	switch {
+	case err == nil && sameScreen(string(want), text):
+	case *update:
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	case err != nil:
+		t.Error(err)
+	default:
+		t.Errorf("%s differs; go test ./internal/cli/screens -update writes it. Seen:\n%s\nExpected:\n%s", path, text, want)
+	}
+}
+
+// copied matches a line that may be wider than the terminal, because an operator copies what is in it.
+var copied = regexp.MustCompile(`ocmt |psql |select |grant |/|--`)
+
+// colour matches a colour sequence.
+var colour = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// checkWidth looks for lines that the terminal has broken, and for control sequences where there must be none.
+func checkWidth(t *testing.T, name, form, text string) {
+	t.Helper()
+	if form != "80-colour" && strings.ContainsRune(text, '\x1b') {
+		t.Errorf("%s.%s has control sequences: %q", name, form, text)
+	}
+	if !utf8.ValidString(text) {
+		t.Errorf("%s.%s is not UTF-8: %q", name, form, text)
+	}
+	if form == "200" || form == "pipe" {
+		return
+	}
+	for line := range strings.Lines(colour.ReplaceAllString(text, "")) {
+		line = strings.TrimRight(line, "\n")
+		if width := runewidth.StringWidth(line); width > 80 && !copied.MatchString(line) {
+			t.Errorf("%s.%s: a line of %d columns: %s", name, form, width, line)
+		}
+	}
+}

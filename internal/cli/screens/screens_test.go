@@ -1,0 +1,239 @@
+package screens_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ocmt/ocmt/testdata"
+)
+
+// The forms of a screen beside the plain one of 80 columns.
+const (
+	wide   = "200"
+	dyed   = "80-colour"
+	piped  = "pipe"
+	dumb   = "dumb"
+	narrow = "80"
+)
+
+// every is all of them.
+var every = []string{wide, dyed, piped, dumb}
+
+// scene is a command that an operator types, and what was before.
+type scene struct {
+	name    string
+	line    string
+	prepare func(*deployment)
+	asks    bool     // on a terminal it asks a question: the screen is that of the question, and the answer is no
+	forms   []string // beside 80 columns
+}
+
+var scenes = []scene{
+	{name: "bare", line: "ocmt", forms: every},
+	{name: "bare-alone", line: "ocmt", prepare: func(d *deployment) { d.set("DATABASE_URL=") }},
+	{name: "plan", line: "ocmt migrate plan"},
+	{name: "question", line: "ocmt rotate --from-version 0", asks: true, forms: every},
+	{name: "done", line: "ocmt rotate --from-version 0 --yes", forms: []string{wide, dyed, dumb}},
+	{name: "dry-run", line: "ocmt rotate --from-version 0 --dry-run"},
+	{name: "nothing-left", line: "ocmt rotate --from-version 0", prepare: rotated},
+	{name: "elsewhere", line: "ocmt rotate --from-version 1 --yes", prepare: secondVersion, forms: every},
+	{name: "left-under-0", line: "ocmt rotate --from-version 0 --yes --table user_integrations"},
+	{name: "set-aside", line: "ocmt rotate --from-version 0 --yes", prepare: broken, forms: []string{piped}},
+	{name: "verify-good", line: "ocmt migrate verify", prepare: rotated},
+	{name: "verify-found", line: "ocmt migrate verify", forms: []string{dyed}},
+	{name: "status", line: "ocmt status"},
+	{name: "migrate-status-none", line: "ocmt migrate status"},
+	{name: "migrate-status-ended", line: "ocmt migrate status", prepare: rotated},
+	{name: "rotate-status", line: "ocmt rotate status", prepare: rotated},
+	{name: "rotate-readiness", line: "ocmt rotate readiness"},
+	{name: "rotate-begin", line: "ocmt rotate begin --escrow copy --yes", prepare: beforeBegin},
+	{name: "rotate-finish-refused", line: "ocmt rotate finish"},
+	{name: "session-invalidate", line: "ocmt session-invalidate --all --dry-run", prepare: sessions},
+	{name: "validate", line: "ocmt validate"},
+	{name: "audit", line: "ocmt audit"},
+
+	{name: "error-no-url", line: "ocmt rotate --from-version 0", prepare: func(d *deployment) { d.set("DATABASE_URL=") }},
+	{name: "error-no-answer", line: "ocmt migrate status", prepare: silentServer},
+	{name: "error-password", line: "ocmt migrate status", prepare: func(d *deployment) {
+		d.set("DATABASE_URL=" + strings.Replace(d.server.TCPURL("locked", d.name), "locked@", "locked:wrong@", 1))
+	}},
+	{name: "error-tls", line: "ocmt migrate status", prepare: func(d *deployment) {
+		d.set("DATABASE_URL=" + strings.Replace(d.server.TCPURL("postgres", d.name), "sslmode=disable", "sslmode=require", 1))
+	}},
+	{name: "error-rights", line: "ocmt rotate --from-version 0 --yes", prepare: func(d *deployment) {
+		d.set("DATABASE_URL=" + d.server.TCPURL("reader", d.name))
+	}},
+	{name: "error-key", line: "ocmt rotate --from-version 0 --yes", prepare: wrongKey, forms: every},
+	{name: "error-table-locked", line: "ocmt rotate --from-version 0 --yes --lock-timeout 200ms", prepare: func(d *deployment) {
+		d.hold("lock table user_integrations in access exclusive mode")
+	}},
+	{name: "error-command", line: "ocmt rotae --from-version 0"},
+	{name: "error-flag", line: "ocmt rotate --from-versio 0"},
+	{name: "error-mode", line: "ocmt --env-file shared.env validate", prepare: sharedFile},
+	{name: "error-unset", line: "ocmt rotate --from-version 2"},
+}
+
+// If this fails, an operator reads something else than what was looked at and found good. Where that is meant, write
+// the files anew and read them.
+func TestScreens(t *testing.T) {
+	t.Parallel()
+	for _, scene := range scenes {
+		t.Run(scene.name, func(t *testing.T) {
+			t.Parallel()
+			for _, form := range append([]string{narrow}, scene.forms...) {
+				if form != dyed { // the run at 80 columns shows both
+					t.Run(form, func(t *testing.T) {
+						t.Parallel()
+						scene.play(t, form)
+					})
+				}
+			}
+		})
+	}
+}
+
+// play runs the scene once, and compares what is seen.
+func (s scene) play(t *testing.T, form string) {
+	t.Helper()
+	d := deploy(t)
+	if s.prepare != nil {
+		s.prepare(d)
+	}
+	text, code := s.show(d, form)
+	for tries := 0; strings.Contains(text, tooSlow) && tries < maxTries; tries++ {
+		text, code = s.show(d, form)
+	}
+	text = d.neutral(text)
+	check(t, s.name, form, shown(s.line, text, code))
+}
+
+// tooSlow is what the first page says where the machine is so busy that its database needs a second.
+const tooSlow = "did not tell all within a second"
+
+// maxTries is how often the first page is asked for again then.
+const maxTries = 20
+
+// show runs the scene in a pipe or on a terminal.
+func (s scene) show(d *deployment, form string) (text string, code int) {
+	d.t.Helper()
+	if form == piped {
+		return d.run(s.line + " </dev/null 2>&1")
+	}
+	return s.watch(d, form)
+}
+
+// watch runs the scene on a terminal.
+func (s scene) watch(d *deployment, form string) (text string, code int) {
+	d.t.Helper()
+	columns, term := 80, ""
+	switch form {
+	case wide:
+		columns = 200
+	case dumb:
+		term = "dumb"
+	}
+	screen := d.open(s.line, columns, term)
+	if s.asks {
+		text = screen.WaitFor("[y/N]")
+	} else {
+		code = screen.End()
+		text = screen.Text()
+	}
+	for _, other := range s.forms {
+		if form == narrow && other == dyed && !strings.Contains(text, tooSlow) {
+			check(d.t, s.name, dyed, shown(s.line, d.neutral(screen.Colours()), code))
+		}
+	}
+	if s.asks {
+		screen.Send("n", "Enter")
+		code = screen.End()
+		if form == narrow {
+			check(d.t, s.name+"-no", narrow, shown(s.line, d.neutral(screen.Text()), code))
+		}
+	}
+	if form == dumb {
+		noControl(d.t, screen, text)
+	}
+	return text, code
+}
+
+// neutral takes the names of one run away: the folder, and the number of the database.
+func (d *deployment) neutral(text string) string {
+	text = strings.ReplaceAll(text, d.dir, "/srv/ocmt")
+	return strings.ReplaceAll(text, d.name, "prod_01")
+}
+
+func rotated(d *deployment) { d.must("ocmt rotate --from-version 0 --yes") }
+
+// secondVersion makes version 2 the current one, with everything still under 0.
+func secondVersion(d *deployment) {
+	known, err := keys()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.set("ENCRYPTION_KEY_VERSION=2", "ENCRYPTION_KEY="+known[2].Reveal(), "ENCRYPTION_KEY_V1="+known[1].Reveal())
+}
+
+// broken makes two values that do not open.
+func broken(d *deployment) {
+	d.exec("insert into secrets (key, value_encrypted) values ('smtp-relay', 'v0:AAAAAAAAAAAAAAAAAAAAAA==:AAAAAAAAAAAAAAAAAAAAAA==:AAAA'), ('old-webhook', 'v0:AAAA')")
+}
+
+// wrongKey names the key of another version as that of version 0.
+func wrongKey(d *deployment) {
+	known, err := keys()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.set("ENCRYPTION_KEY_V0=" + known[3].Reveal())
+}
+
+// beforeBegin puts the key of version 0 into an env file, as a deployment has it before its first rotation.
+func beforeBegin(d *deployment) {
+	known, err := keys()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.set("ENCRYPTION_KEY=", "ENCRYPTION_KEY_VERSION=", "ENCRYPTION_KEY_V0=")
+	d.write(".env", "ENCRYPTION_KEY="+known[0].Reveal()+"\n", 0o600)
+}
+
+// sessions makes a login session of each of the first three users.
+func sessions(d *deployment) {
+	d.exec(testdata.AccessSchema, `insert into sessions (user_id, token, ip_address, user_agent, created_at, expires_at)
+		select id, encode(sha256(email::bytea), 'hex'), '192.0.2.7'::inet, 'curl', now() - interval '5 hours', now() + interval '7 days'
+		from users order by email limit 3`)
+}
+
+// sharedFile makes an env file that others can read.
+func sharedFile(d *deployment) {
+	known, err := keys()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.write("shared.env", "ENCRYPTION_KEY="+known[1].Reveal()+"\n", 0o644)
+}
+
+func (d *deployment) write(name, text string, mode os.FileMode) {
+	d.t.Helper()
+	path := filepath.Join(d.dir, name)
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// silentServer points to something that takes connections and never answers.
+func silentServer(d *deployment) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = listener.Close() })
+	d.set("DATABASE_URL=postgresql://postgres@" + listener.Addr().String() + "/prod?sslmode=disable&connect_timeout=1")
+}
