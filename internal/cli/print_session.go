@@ -18,10 +18,20 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 	}
 	printer.Line("Database %s, of %s:", ui.Clean(plan.Moment.Database), who)
 	table := ui.Table{Columns: []ui.Column{{Title: "KIND"}, {Title: "LIVE", Right: true}, {Title: "USERS", Right: true}, {Title: "YOUNGEST", Right: true}, {Title: "OLDEST", Right: true}}}
+	var none []string
 	for _, count := range plan.Counts {
+		if count.Selected == 0 {
+			none = append(none, string(count.Kind))
+			continue
+		}
 		table.Rows = append(table.Rows, ui.Row(string(count.Kind), ui.Number(count.Selected), ui.Number(count.Users), ageText(count.Youngest), ageText(count.Oldest)))
 	}
-	printer.Table(table)
+	if len(table.Rows) > 0 {
+		printer.Table(table)
+	}
+	if len(none) > 0 {
+		printer.Line("None is live of: %s.", strings.Join(none, ", "))
+	}
 	i.printServers()
 	if plan.Request.Selection.OfSessions() {
 		printer.Line("Only login sessions tell one from another: of the other kinds all that the users selected have is taken.")

@@ -259,6 +259,7 @@ func (i *invalidation) run(ctx context.Context) error {
 		return causeOf(asking, err)
 	}
 	if i.options.DryRun {
+		i.app.printer.Line("Dry run, nothing ended: would end %s.", ui.Count(plan.Live(), "session, vault or token", "sessions, vaults and tokens"))
 		return i.app.printer.Document("session-invalidate", i.document(plan, session.NewResult()))
 	}
 	// What is watched, or could not be looked at yet, may have something to end later.
