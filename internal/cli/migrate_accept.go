@@ -48,9 +48,9 @@ lists it. When the stored text changes, it counts again.
 A value that opens with a key that is set is refused (exit status 5). Try every
 key that there is, and a backup of the database, first.
 
---withdraw takes it back. A row whose key could be a secret is listed by a digest,
-sha256:1a2b3c4d5e6f7a8b, which --key takes. The key itself belongs on standard
-input: --key -
+--withdraw takes it back. A row whose key could be a secret is listed by a
+digest, sha256:1a2b3c4d5e6f7a8b, which --key takes. The key itself belongs on
+standard input: --key -
 
 ` + describeDocument("migrate-accept"),
 		Example: `  ocmt migrate accept --table t --column c --key 7 --reason 'cut off in 2023'
