@@ -152,5 +152,6 @@ func (l layout) token() string {
 
 // interval writes a duration as PostgreSQL reads it.
 func interval(length time.Duration) string {
-	return strconv.FormatInt(length.Microseconds(), 10) + " microseconds"
+	// PostgreSQL 13 takes no number of microseconds above 2^31.
+	return strconv.FormatFloat(length.Seconds(), 'f', 6, 64) + " seconds"
 }
