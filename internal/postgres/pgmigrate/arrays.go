@@ -31,11 +31,16 @@ func (c *Conn) encodeChanges(table migrate.Table, byTID bool, changes []migrate.
 		c.arrays = append(c.arrays, nil)
 	}
 	params := make([][]byte, 0, count)
-	add := func(of uint32, value func(*migrate.Change) []byte) {
+	forEachArray(table, byTID, func(of uint32, value func(*migrate.Change) []byte) {
 		at := len(params)
 		c.arrays[at] = appendArray(c.arrays[at][:0], of, changes, value)
 		params = append(params, c.arrays[at])
-	}
+	})
+	return params
+}
+
+// forEachArray tells the type and the elements of each array that the statements unnest, in their order.
+func forEachArray(table migrate.Table, byTID bool, add func(of uint32, value func(*migrate.Change) []byte)) {
 	if byTID {
 		add(tidOID, func(c *migrate.Change) []byte { return c.Row.TID })
 	}
@@ -48,7 +53,6 @@ func (c *Conn) encodeChanges(table migrate.Table, byTID bool, changes []migrate.
 		add(textOID, func(c *migrate.Change) []byte { return c.Row.Values[i] })
 		add(textOID, func(c *migrate.Change) []byte { return c.New[i] })
 	}
-	return params
 }
 
 // dropLargeArrays lets go of arrays that are too large to be kept.

@@ -16,16 +16,6 @@ type statement struct {
 	params [][]byte
 }
 
-// size returns about how many bytes the statement takes on its way.
-func (s statement) size() int {
-	const overhead = 256
-	bytes := overhead
-	for _, param := range s.params {
-		bytes += len(param)
-	}
-	return bytes
-}
-
 // Write implements migrate.Writer. Rows that another transaction holds, or that the
 // server asks to try again, are left and do not count as written.
 func (c *Conn) Write(ctx context.Context, table migrate.Table, batches []migrate.Batch) ([]migrate.Outcome, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"slices"
@@ -66,7 +67,12 @@ func (c *Conn) sendLarge(ctx context.Context, statements []largeStatement) (writ
 	if err != nil {
 		return 0, 0, fmt.Errorf("encoding a statement: %w", err)
 	}
-	err = c.exchange(ctx, append(messages, end), func() (failed error, broken bool) {
+	messages = append(messages, end)
+	send := func(to io.Writer) error {
+		_, err := messages.WriteTo(to)
+		return err
+	}
+	err = c.exchange(ctx, send, func() (failed error, broken bool) {
 		written, number, failed = c.receiveOutcome(ctx)
 		var answer *pgconn.PgError
 		return failed, failed != nil && !errors.As(failed, &answer)
@@ -78,23 +84,21 @@ func (c *Conn) sendLarge(ctx context.Context, statements []largeStatement) (writ
 const maxMessage = math.MaxInt32
 
 // appendStatement appends the messages that prepare a statement without a name, bind its parameters
-// and execute it. The driver has no Bind in pieces: see Bind in the PostgreSQL manual, Message Formats.
+// and execute it. The driver has no Bind in pieces.
 func appendStatement(messages net.Buffers, one largeStatement) (net.Buffers, error) {
 	parse, err := (&pgproto3.Parse{Query: one.sql}).Encode(nil)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a statement: %w", err)
 	}
-	size := 4 + 2 + 4 + 2 + 2
+	bind := appendBindHeader(nil, "", len(one.params))
+	size := len(bind) - 1 + 2
 	for _, param := range one.params {
 		size += 4 + param.size()
 	}
 	if size >= maxMessage {
 		return nil, fmt.Errorf("encoding a statement: its values have %d bytes, more than a message can have", size)
 	}
-	bind := binary.BigEndian.AppendUint32([]byte{'B'}, uint32(size))
-	bind = append(bind, 0, 0)                                           // neither the portal nor the statement has a name
-	bind = append(bind, 0, 1, 0, 1)                                     // all parameters are in binary form
-	bind = binary.BigEndian.AppendUint16(bind, uint16(len(one.params))) //nolint:gosec // a few for each column
+	binary.BigEndian.PutUint32(bind[1:], uint32(size))
 	messages = append(messages, append(parse, bind...))
 	for _, param := range one.params {
 		messages = append(messages, binary.BigEndian.AppendUint32(nil, uint32(param.size()))) //nolint:gosec // less than size
@@ -110,21 +114,9 @@ func appendStatement(messages net.Buffers, one largeStatement) (net.Buffers, err
 // piecesOf returns the parameters that encodeChanges returns, in pieces that are the values
 // themselves.
 func piecesOf(table migrate.Table, byTID bool, changes []migrate.Change) (params []pieces) {
-	add := func(of uint32, value func(*migrate.Change) []byte) {
+	forEachArray(table, byTID, func(of uint32, value func(*migrate.Change) []byte) {
 		params = append(params, arrayPieces(of, changes, value))
-	}
-	if byTID {
-		add(tidOID, func(c *migrate.Change) []byte { return c.Row.TID })
-	}
-	if table.KeyIsUUID {
-		add(uuidOID, func(c *migrate.Change) []byte { return c.Row.Key })
-	} else {
-		add(textOID, func(c *migrate.Change) []byte { return c.Row.Key })
-	}
-	for i := range table.Columns {
-		add(textOID, func(c *migrate.Change) []byte { return c.Row.Values[i] })
-		add(textOID, func(c *migrate.Change) []byte { return c.New[i] })
-	}
+	})
 	return params
 }
 
