@@ -35,6 +35,7 @@ type deployment struct {
 	dir    string
 	stored bool // the settings stand in the file .env of the folder alone, and not in the environment
 	record *record
+	more   []string // settings of ocmt beside those of environ
 }
 
 // newDeployment makes a database on a server; nil is the shared one.

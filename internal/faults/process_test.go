@@ -23,10 +23,10 @@ type process struct {
 
 // environ is all that ocmt is given, so that no setting of this machine counts.
 func (d *deployment) environ() []string {
-	machine := []string{
+	machine := append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "TMPDIR=" + d.dir, "USER=tester",
 		"GORACE=atexit_sleep_ms=0", // else each process sleeps for a second when it ends
-	}
+	}, d.more...)
 	if d.stored {
 		return machine
 	}
