@@ -12,6 +12,7 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
 // acceptOptions are the flags of ocmt migrate accept.
@@ -78,7 +79,13 @@ func (a *App) readLine() (string, error) {
 	return strings.TrimSuffix(line, "\r"), nil
 }
 
-func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, options *acceptOptions) error {
+func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, options *acceptOptions) (err error) {
+	var ring *crypto.Keyring
+	if !options.Withdraw { // a key that cannot be used is told before the database is asked
+		if ring, err = settings.Keyring(nil); err != nil {
+			return err
+		}
+	}
 	db, err := a.openDatabase(settings)
 	if err != nil {
 		return err
@@ -102,10 +109,6 @@ func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, o
 		}
 		a.printer.Line("The value of %s in that row counts again.", ui.Clean(place.String()))
 		return a.printer.Document("migrate-accept", acceptDocument{Withdrawn: true, Accepted: migrate.Accepted{Place: place}})
-	}
-	ring, err := settings.Keyring(nil)
-	if err != nil {
-		return err
 	}
 	lost, err := migrate.FindLost(ctx, sources, ring, request)
 	if err != nil {
