@@ -1,11 +1,11 @@
-// Package rowkey shows the key of a row to people, in records and in documents, and hides it where it could be a
-// secret: the rows of a table of tokens are named by the tokens. A hidden key is shown as a digest, by which the row is
+// Package rowkey shows the key of a row to people, in records and in documents, and hides it unless it
+// is known to be harmless: the rows of a table of tokens are named by the tokens. A hidden key is shown as a digest, by which the row is
 // found again:
 //
 //	sha256:1a2b3c4d5e6f7a8b
 //
 // are the first 16 hexadecimal digits of the SHA-256 of the key as the database writes it, in UTF-8. It imports the
-// standard library and pkg/secret only.
+// standard library only.
 package rowkey
 
 import (
@@ -13,8 +13,6 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
-
-	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 const (
@@ -22,8 +20,6 @@ const (
 	// Digits is how many hexadecimal digits of a digest are shown. Two rows of a table have the same ones with a
 	// probability that is negligible.
 	Digits = 16
-	// longest is from how many bytes on a key is shown as a digest, whatever it is: nobody copies a longer one.
-	longest = 100
 )
 
 // secretNames matches the names of columns whose values open something, or belong to a person. A reference to such a
@@ -33,10 +29,11 @@ var secretNames = regexp.MustCompile(`(?i)(^|_)(tokens?|secrets?|passwords?|pass
 // camel matches where a name in camel case goes on with a new word.
 var camel = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// IsHidden reports whether the key of a column could be a secret: by the name of the column, or by its form. A UUID or
-// a number names a row and opens nothing, unless the name of the column says otherwise.
+// IsHidden reports whether the key of a column could be a secret: by the name of the column, or because it is not known
+// to be harmless. A UUID, a number, a date or a name made of words opens nothing, unless the name of the column says
+// otherwise.
 func IsHidden(column, key string) bool {
-	return len(key) > longest || secret.ResemblesAsKey(key) || IsSecretColumn(column)
+	return IsSecretColumn(column) || !isHarmless(key)
 }
 
 // IsSecretColumn reports whether every key of a column could be a secret, by the name of the column.

@@ -1,9 +1,6 @@
 package secret
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // A run of characters without a break that is as long as this, in characters, may be a
 // secret: people rarely choose such names and paths.
@@ -34,12 +31,6 @@ func Resembles(text string) bool {
 	}
 	return false
 }
-
-// uuidForm matches a UUID.
-var uuidForm = regexp.MustCompile("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
-
-// ResemblesAsKey is Resembles for the key of a row. A UUID names a row and opens nothing.
-func ResemblesAsKey(key string) bool { return !uuidForm.MatchString(key) && Resembles(key) }
 
 // longestWord is the length up to which Redact leaves a word alone.
 const longestWord = 40
