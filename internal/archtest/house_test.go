@@ -53,6 +53,33 @@ func readPage(t *testing.T, name string) string {
 	return string(text)
 }
 
+// If this fails, a panic in a goroutine of the program ends it with Go's own trace, with whatever it worked on, and leaves the
+// record of its run open. What measures and what tests is not the program.
+func TestGoroutinesAreGuarded(t *testing.T) {
+	t.Parallel()
+	for path, text := range goFiles(t) {
+		if strings.HasSuffix(path, "_test.go") || slices.ContainsFunc([]string{"internal/crash/", "internal/bench/", "internal/testenv/", "testdata/"},
+			func(folder string) bool { return strings.HasPrefix(path, folder) }) {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range file.Imports {
+			if imported.Path.Value == `"golang.org/x/sync/errgroup"` {
+				t.Errorf("%s uses errgroup; use crash.Group", path)
+			}
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			if _, is := node.(*ast.GoStmt); is {
+				t.Errorf("%s begins a goroutine by itself; use crash.Go", path)
+			}
+			return true
+		})
+	}
+}
+
 // If this fails, a file contains several ideas, and a reader who looks for one of them has to
 // read all.
 func TestFilesAreShort(t *testing.T) {

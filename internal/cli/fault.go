@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -38,6 +39,27 @@ func (a *App) runGuarded(cancel context.CancelCauseFunc, command func() error) e
 		}
 		return fault
 	}
+}
+
+// fail explains an error to the operator, and returns its exit code. Where that ends in a panic, it tells of this
+// instead; and where there is no other way, in a sentence that nothing goes through.
+func (a *App) fail(cancel context.CancelCauseFunc, err error) ui.ExitCode {
+	for range 2 {
+		var code ui.ExitCode
+		fault := a.runGuarded(cancel, func() error {
+			code = a.printer.Fail(a.explainFault(explain(err), err))
+			return nil
+		})
+		if fault == nil {
+			return code
+		}
+		err = fault
+	}
+	_ = crash.Do(func() error {
+		_, err := io.WriteString(a.deps.Streams.Err, "error: a fault in ocmt itself, and what it was about could not be told\n")
+		return err
+	})
+	return ui.ExitFailed
 }
 
 // explainFault puts the trace of a panic into a file, and says where that is. Every other error stays as

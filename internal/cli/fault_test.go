@@ -61,3 +61,40 @@ func TestFaultInTheBackgroundEndsTheCommand(t *testing.T) {
 		t.Errorf("the command ends with %v", err)
 	}
 }
+
+// brokenError is an error with a fault in it.
+type brokenError struct{}
+
+func (brokenError) Error() string { panic(brokenSecret) }
+
+// If this fails, a fault while an error is told, or in what draws the screen, ends with Go's own trace and status 2.
+func TestFaultInTellingIsOneSentence(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for name, streams := range map[string]ui.Streams{
+		"an error that cannot be told": {},
+		"a screen that has no width":   {ErrTTY: true, ErrWidth: func() int { panic(brokenSecret) }},
+	} {
+		var diagnostics testenv.Output
+		streams.Err = &diagnostics
+		app := &App{deps: Deps{Streams: streams}, printer: ui.NewPrinter(streams, ui.Options{})}
+		code := app.fail(func(error) {}, brokenError{})
+		if said := diagnostics.String(); code != ui.ExitFailed || !strings.HasPrefix(said, "error: a fault in ocmt itself") || strings.Contains(said, brokenSecret) {
+			t.Errorf("%s: exit code %d, and it says:\n%s", name, code, said)
+		}
+	}
+}
+
+// If this fails, a fault in what draws the progress ends a run without a record of it.
+func TestFaultInADisplayEndsTheCommand(t *testing.T) {
+	var diagnostics testenv.Output
+	ctx, cancel := context.WithCancelCause(context.Background())
+	printer := ui.NewPrinter(ui.Streams{Err: &diagnostics}, ui.Options{Now: time.Now, Ticks: func(time.Duration) (<-chan time.Time, func()) { panic(brokenSecret) }})
+	err := (&App{}).runGuarded(cancel, func() error {
+		defer printer.Activity("working").End()
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	if err == nil || err.Error() != "a fault in ocmt itself" {
+		t.Errorf("the command ends with %v", err)
+	}
+}

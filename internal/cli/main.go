@@ -17,14 +17,9 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 	deps.Streams.Out = output
 	app := &App{deps: deps, stop: stop}
 	app.printer = ui.NewPrinter(deps.Streams, ui.Options{JSON: asksForJSON(args, deps.Environ), Now: deps.Now})
-	if deps.Harden != nil {
-		if err := deps.Harden(); err != nil {
-			app.printer.Warn("the memory of this process is not protected: %v", err)
-		}
-	}
 	err := app.runGuarded(cancel, func() error { return app.execute(ctx, args) })
 	if err != nil {
-		return int(app.printer.Fail(app.explainFault(explain(err), err)))
+		return int(app.fail(cancel, err))
 	}
 	if output.closed.Load() {
 		return int(ui.ExitInterrupted)
@@ -34,6 +29,11 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 
 // execute runs the command of the arguments.
 func (a *App) execute(ctx context.Context, args []string) error {
+	if a.deps.Harden != nil {
+		if err := a.deps.Harden(); err != nil {
+			a.printer.Warn("the memory of this process is not protected: %v", err)
+		}
+	}
 	root := newRootCommand(a)
 	root.SetArgs(args)
 	err := findMisspelt(root, args)

@@ -51,13 +51,14 @@ func isName(key string) bool {
 			name.digits += len(form[2])
 		}
 	}
-	return name.digits <= mostDigits && (short || name.known > 0 && name.known >= name.strange)
+	return name.digits <= mostDigits && (short || name.known > 0 && name.known*2 >= name.other && name.known >= name.strange)
 }
 
 func isSeparator(r rune) bool { return strings.ContainsRune("_-./: ", r) }
 
-// nameParts counts what a name is made of: letters of known words, letters of words that read like nothing, and digits.
-type nameParts struct{ known, strange, digits int }
+// nameParts counts what a name is made of: letters of known words and of others, those of words that read like nothing among
+// them, and digits.
+type nameParts struct{ known, other, strange, digits int }
 
 // add takes a word in small letters, and reports whether it may stand in a name at all.
 func (n *nameParts) add(word string) bool {
@@ -66,6 +67,7 @@ func (n *nameParts) add(word string) bool {
 		n.known += length
 		return true
 	}
+	n.other += length
 	if readsLikeAWord(word) {
 		return length <= longestRun
 	}

@@ -16,11 +16,11 @@ home host hub hubspot huggingface identity image import index instagram instance
 invite issue item jira key keys kubernetes label linear link linkedin list live local log login mail main management
 manager master memory message meta microsoft mistral mode model monitor name network node notification notion nvidia
 oauth object office ollama openai openrouter operator order org organization outlook owner package page partner
-password payment paypal perplexity pinecone pipeline plan platform plugin policy postgres primary private prod product
-production profile project provider proxy public queue read readonly recovery redis region registry release remote
-replicate report repository request resource role root router row rule sample sandbox schedule search secondary secret
-secrets section sendgrid sentry server service session setting settings share shared shop signing signup site slack
-smtp source space stability staging standard state status storage store stripe subscription supabase support system
-table task team telegram template tenant test tests text thread ticket together token tokens tool trace twilio twitter
-type unit update upload user users vault vector vercel version video view vision voice wallet web webhook whatsapp
-widget window word work worker workflow workspace write xai youtube zapier zendesk`)
+password payment paypal perplexity pinecone pipeline plain plan platform plugin policy postgres primary private prod
+product production profile project provider proxy public queue read readonly recovery redis region registry release
+remote replicate report repository request resource role root router row rule sample sandbox schedule search secondary
+secret secrets section sendgrid sentry server service session setting settings share shared shop signing signup site
+slack smtp source space stability staging standard state status storage store stripe subscription supabase support
+system table task team telegram template tenant test tests text thread ticket together token tokens tool trace twilio
+twitter type unit update upload user users vault vector vercel version video view vision voice wallet web webhook
+whatsapp widget window word work worker workflow workspace write xai youtube zapier zendesk`)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ocmt/ocmt/internal/crash"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -53,7 +54,7 @@ func StartServers(ctx context.Context, address string, ring *crypto.Keyring, cou
 		s.servers = append(s.servers, one)
 	}
 	for _, one := range s.servers {
-		s.group.Go(func() { one.err = one.run(ctx, interval) })
+		s.group.Go(func() { one.err = crash.Do(func() error { return one.run(ctx, interval) }) })
 	}
 	return s, nil
 }

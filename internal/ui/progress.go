@@ -3,6 +3,8 @@ package ui
 import (
 	"sync"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/crash"
 )
 
 const (
@@ -80,7 +82,7 @@ func (p *Printer) Start(work Work) *Progress {
 	p.mu.Unlock()
 	if !p.options.Quiet && (p.options.Ticks != nil || work.Stop != nil) {
 		g.beating.Add(1)
-		go g.beat()
+		crash.Go(g.beat)
 	}
 	return g
 }

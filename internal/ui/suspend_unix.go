@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/crash"
 )
 
 // stopDelay is how long a program waits for the stop that it has asked for. A program whose shell cannot bring it back
@@ -38,7 +40,7 @@ func (s *suspender) watch(before, after func()) (release func()) {
 		s.listens = true
 		signals := make(chan os.Signal, 4)
 		signal.Notify(signals, syscall.SIGTSTP, syscall.SIGCONT)
-		go s.listen(signals)
+		crash.Go(func() { s.listen(signals) })
 	}
 	watcher := &suspendWatcher{before, after}
 	s.watchers = append(s.watchers, watcher)
