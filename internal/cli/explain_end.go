@@ -26,7 +26,7 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 		told.Message, told.Why = unfinishedMessage(verdict), unfinishedReason(verdict, explained)
 	case verdict.Kind == rotation.VerdictNeeded:
 		told.Message = "nothing is proven: not every value opens with the key to reach"
-		if isElsewhere(request, verdict) && len(explained.Hints) > 0 {
+		if (isElsewhere(request, verdict) || scopeText(request) != "") && len(verdict.Under) > 0 && len(explained.Hints) > 0 {
 			told.Hints = append(moveHints(request, verdict.Under), explained.Hints[1:]...)
 		}
 	case verdict.Kind == rotation.VerdictOthersLeft && len(verdict.Under) > 0:
@@ -59,18 +59,23 @@ func unfinishedReason(verdict rotation.Verdict, explained *ui.Error) string {
 
 // isElsewhere reports whether values are under other versions, and none of these is one that the run was to leave.
 func isElsewhere(request migrate.Request, verdict rotation.Verdict) bool {
+	return len(verdict.Under) > 0 && !isUnderLeft(request, verdict)
+}
+
+// isUnderLeft reports whether values are under a version that the run was to leave.
+func isUnderLeft(request migrate.Request, verdict rotation.Verdict) bool {
 	for version := range verdict.Under {
 		if request.Leaves(version) {
-			return false
+			return true
 		}
 	}
-	return len(verdict.Under) > 0
+	return false
 }
 
 // moveHints says what moves values under other versions to the one to reach.
 func moveHints(request migrate.Request, under map[int]int64) (hints []string) {
 	for _, version := range slices.Sorted(maps.Keys(under)) {
-		if version > request.To {
+		if version > request.To && request.To == request.Configured {
 			hints = append(hints, fmt.Sprintf("version %d is newer: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as the servers that wrote it have them", version))
 			continue
 		}

@@ -86,7 +86,7 @@ func misdirectedText(plan *migrate.Plan) string {
 		}
 		parts = append(parts, part)
 	}
-	return fmt.Sprintf("No value is under version %d, and %s.", *plan.Request.From, strings.Join(parts, "; "))
+	return fmt.Sprintf("No value%s is under version %d, and %s.", scopeText(plan.Request), *plan.Request.From, strings.Join(parts, "; "))
 }
 
 // printBeside says what else a run would affect.
@@ -156,6 +156,22 @@ func leavingName(request migrate.Request) string {
 		return "a newer version"
 	}
 	return "an older version"
+}
+
+// noneUnder says that no value of what was asked for is under a version that a request leaves.
+func noneUnder(request migrate.Request) string {
+	return "no value" + scopeText(request) + " is under " + leavingName(request)
+}
+
+// scopeText names the part of the database that was asked for, as " in users.gateway_token"; "" for all of it.
+func scopeText(request migrate.Request) string {
+	switch {
+	case len(request.Tables) > 0 && len(request.Columns) > 0:
+		return " in the tables and columns that were named"
+	case len(request.Tables)+len(request.Columns) > 0:
+		return " in " + strings.Join(slices.Concat(request.Tables, request.Columns), " and ")
+	}
+	return ""
 }
 
 // versionCounts writes the values of a column as "v0 1,200 (300 legacy)  v1 5".

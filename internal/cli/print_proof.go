@@ -18,8 +18,8 @@ func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Resu
 	verdict := rotation.JudgeProof(plan, result, proof, failure)
 	printer.Line("")
 	printVerdict(printer, plan.Request, verdict, newKey(plan.Request))
-	if isIdle(result) && len(result.Accepted) == 0 && !verdict.IsBad() {
-		printer.Line("Nothing to do: no value is under %s.", leavingName(plan.Request))
+	if isIdle(result) && len(result.Accepted) == 0 && (scopeText(plan.Request) != "" || !verdict.IsBad()) {
+		printer.Line("Nothing to do: %s.", noneUnder(plan.Request))
 	}
 	printResult(printer, plan.Request, result)
 	if proof == nil || proof.Verification.SetAside == 0 { // what does not open is listed once
@@ -39,7 +39,7 @@ func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Resu
 			printStep(printer, rotation.Step{Command: "ocmt migrate verify", Text: "once more, before the key is removed"})
 			printStep(printer, rotation.Step{Command: "ocmt rotate status", Text: "what comes next, and what takes the key away"})
 		}
-	case plan.Request.Backwards && plan.Request.Configured > plan.Request.To && !verdict.IsBad():
+	case plan.Request.Configured > plan.Request.To && !verdict.IsBad():
 		printWayBack(printer, plan.Request)
 	default:
 		printUnlooked(printer, proof.Reasons)

@@ -58,11 +58,11 @@ func runVerdictText(request migrate.Request, v rotation.Verdict) string {
 	switch v.Kind {
 	case rotation.VerdictMoved:
 		if v.Moved == 0 {
-			return fmt.Sprintf("Done. Nothing to do: no value is under %s.", leavingName(request))
+			return fmt.Sprintf("Done. Nothing to do: %s.", noneUnder(request))
 		}
 		return fmt.Sprintf("Done. %s to version %d, and the last pass found none left to move.", moved, request.To)
 	case rotation.VerdictNoneUnder:
-		return fmt.Sprintf("Nothing was moved: no value is under %s, and %s.", leavingName(request), strings.Join(underTexts(request, v), ", and ")) + keepEveryKey
+		return fmt.Sprintf("Nothing was moved: %s, and %s.", noneUnder(request), strings.Join(underTexts(request, v), ", and ")) + keepEveryKey
 	case rotation.VerdictDryRun:
 		return dryRunText(v) + "."
 	case rotation.VerdictStopped:
@@ -126,7 +126,7 @@ func neededText(request migrate.Request, v rotation.Verdict) string {
 func underTexts(request migrate.Request, v rotation.Verdict) (parts []string) {
 	for _, version := range slices.Sorted(maps.Keys(v.Under)) {
 		word := "still under version"
-		if !request.Backwards && version > request.To {
+		if !request.Backwards && version > request.To && !request.Leaves(version) {
 			word = "under the newer version"
 		}
 		parts = append(parts, fmt.Sprintf("%s %s %d", ui.Count(v.Under[version], "value is", "values are"), word, version))
@@ -152,7 +152,7 @@ func iff(so bool, yes, no string) string {
 
 // newKey names the key to reach at the end of a rotation.
 func newKey(request migrate.Request) string {
-	if request.Backwards {
+	if request.Backwards || request.To < request.Configured {
 		return keyOfVersion(request)
 	}
 	return "the new key"

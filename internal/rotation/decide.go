@@ -18,9 +18,9 @@ func Decide(plan *migrate.Plan, result *migrate.Result, verification *migrate.Ve
 	request := plan.Request
 	request.Database = plan.Outline.Database
 	leaving := leavingVersions(plan)
-	if request.Backwards && request.Configured > request.To {
+	if request.Configured > request.To {
 		reasons = append(reasons, finding.Finding{Code: finding.GoingBack, Severity: finding.Error, Where: versionName(request.To),
-			Message: "the values went back to an older version, and the servers write under the newer one until they are switched",
+			Message: "the values went to an older version, and the servers write under the newer one until they are switched",
 			Fix: fmt.Sprintf("switch every server back to version %d, then run ocmt rotate rollback --to-version %d once more, with the settings that they have then",
 				request.To, request.To)})
 	}

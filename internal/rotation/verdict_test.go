@@ -42,6 +42,10 @@ func TestVerdictClaimsNoMoreThanItsEvidence(t *testing.T) {
 		"the values went back": {func(f *facts) {
 			f.plan.Request.From, f.plan.Request.Backwards, f.plan.Request.Configured = nil, true, 3
 		}, rotation.VerdictBack},
+		"the values went back from one version": {func(f *facts) {
+			newer := 3
+			f.plan.Request.From, f.plan.Request.Configured, f.plan.Request.AllowDowngrade = &newer, newer, true
+		}, rotation.VerdictBack},
 		"the values went back, and not all was looked at": {func(f *facts) {
 			f.plan.Request.From, f.plan.Request.Backwards, f.plan.Request.Configured, f.report = nil, true, 3, nil
 		}, rotation.VerdictNotWhole},
