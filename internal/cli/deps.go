@@ -90,5 +90,9 @@ func notify(signals chan<- os.Signal) func() {
 		asked = append(asked, syscall.SIGHUP)
 	}
 	signal.Notify(signals, asked...)
+	// Those of a closed output stay taken until the process ends: what is written last must not end it with their status.
+	if len(outputSignals) > 0 {
+		signal.Notify(make(chan os.Signal, 1), outputSignals...)
+	}
 	return func() { signal.Stop(signals) }
 }

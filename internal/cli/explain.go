@@ -61,7 +61,7 @@ func explainSettings(err error) *ui.Error {
 	case errors.Is(err, crypto.ErrUnsupported):
 		return &ui.Error{Message: crypto.ErrUnsupported.Error(), Code: ui.ExitRefused, Hints: []string{"run it without fips140=only in GODEBUG"}}
 	case errors.Is(err, ui.ErrInterrupted):
-		return &ui.Error{Message: "interrupted", Code: ui.ExitInterrupted}
+		return &ui.Error{Message: "interrupted", Code: ui.ExitInterrupted, Hints: []string{"run the same command again"}}
 	case errors.As(err, &missing):
 		return settingError(err, missing.Advice)
 	case errors.As(err, &invalid):

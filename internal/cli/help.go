@@ -66,8 +66,8 @@ func usageText(cmd *cobra.Command) string {
 		line = strings.TrimSuffix(line, " [flags]")
 	}
 	b.WriteString("Usage:\n  " + line + "\n")
-	if cmd.HasAvailableSubCommands() && cmd.Runnable() && cmd.HasParent() {
-		b.WriteString("  " + cmd.CommandPath() + " COMMAND\n")
+	if group := cmd.CommandPath() + " COMMAND"; cmd.HasAvailableSubCommands() && cmd.Runnable() && cmd.HasParent() && !strings.HasPrefix(line, group) {
+		b.WriteString("  " + group + "\n")
 	}
 	writeCommands(&b, cmd)
 	if cmd.Example != "" {

@@ -23,6 +23,9 @@ func TestHelpPagesFitTheTerminal(t *testing.T) {
 				t.Errorf("%d columns: %q", width, line)
 			}
 		}
+		if _, usage, _ := strings.Cut(page.out, "Usage:\n"); len(strings.Split(usage, "\n")) > 1 && strings.Split(usage, "\n")[0] == strings.Split(usage, "\n")[1] {
+			t.Errorf("it says twice how it is called: %q", strings.Split(usage, "\n")[0])
+		}
 		if strings.Contains(page.out, "--no-input") || !strings.Contains(page.out, "ocmt help options") {
 			t.Error("the flags of every command stand on it, or it does not say where they are")
 		}

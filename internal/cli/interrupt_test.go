@@ -126,8 +126,8 @@ func TestInterruptedTwice(t *testing.T) {
 	if run.code != 130 {
 		t.Errorf("exit code %d, want 130\n%s\n%s", run.code, &run.out, &run.errors)
 	}
-	if !strings.Contains(run.errors.String(), "interrupted") {
-		t.Errorf("it does not say why it ended:\n%s", &run.errors)
+	if !strings.Contains(run.errors.String(), "interrupted") || !strings.Contains(run.errors.String(), "next: run the same command again") {
+		t.Errorf("it does not say why it ended, or what is next:\n%s", &run.errors)
 	}
 	if err := holder.Rollback(context.Background()); err != nil { // the row was held all the time
 		t.Fatal(err)

@@ -13,15 +13,15 @@ import (
 func Main(ctx context.Context, args []string, deps Deps) int {
 	ctx, stop, cancel := watchSignals(ctx, deps.Notify)
 	defer cancel(context.Canceled)
-	output := &closableOutput{Writer: deps.Streams.Out}
-	deps.Streams.Out = output
+	output, diagnostics := &closableOutput{Writer: deps.Streams.Out}, &closableOutput{Writer: deps.Streams.Err}
+	deps.Streams.Out, deps.Streams.Err = output, diagnostics
 	app := &App{deps: deps, stop: stop}
 	app.printer = ui.NewPrinter(deps.Streams, ui.Options{JSON: asksForJSON(args, deps.Environ), Now: deps.Now})
 	err := app.runGuarded(cancel, func() error { return app.execute(ctx, args) })
 	if err != nil {
 		return int(app.fail(cancel, err))
 	}
-	if output.closed.Load() {
+	if output.closed.Load() || diagnostics.closed.Load() {
 		return int(ui.ExitInterrupted)
 	}
 	return int(ui.ExitDone)

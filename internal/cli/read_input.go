@@ -18,9 +18,14 @@ const inputTimeout = time.Minute
 // errLargeInput says that a file is larger than anything that it is read for.
 var errLargeInput = errors.New("it is larger than such a file can be; is it the right file?")
 
-// tellWaiting says that a file has given nothing yet.
+// tellWaiting says that a file has given nothing yet, in the line of the command that is at work where there is one.
 func (a *App) tellWaiting(path string) {
-	a.printer.Note("waiting for %s: nothing has come from it yet", shownName(path))
+	text := "waiting for " + shownName(path) + ": nothing has come from it yet"
+	if a.activity != nil {
+		a.activity.Waiting(text, "")
+		return
+	}
+	a.printer.Note("%s", text)
 }
 
 // readInput reads a file of at most so many bytes, or standard input for "-". It ends when the operator asks
@@ -31,6 +36,9 @@ func (a *App) readInput(name string, most int64) ([]byte, error) {
 	var text []byte
 	var failed error
 	err := config.Await(ctx, inputTimeout, func() { text, failed = a.readBounded(name, most) }, func() { a.tellWaiting(name) })
+	if a.activity != nil {
+		a.activity.Waiting("", "")
+	}
 	if err != nil {
 		return nil, err
 	}

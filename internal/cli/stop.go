@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ocmt/ocmt/internal/crash"
@@ -54,7 +55,8 @@ func (s Stop) Requested() bool {
 }
 
 // watchSignals turns signals into a Stop and a context. After the second signal the system
-// handles signals again, so that a third one ends the process even if something hangs.
+// handles signals again, so that a third one ends the process even if something hangs. Those of a closed output are no
+// second word of the operator's.
 func watchSignals(parent context.Context, notify func(chan<- os.Signal) func()) (context.Context, Stop, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	graceful := make(chan struct{})
@@ -69,6 +71,9 @@ func watchSignals(parent context.Context, notify func(chan<- os.Signal) func()) 
 			case <-ctx.Done():
 				return
 			case one = <-signals:
+			}
+			if requested && slices.Contains(outputSignals, one) {
+				continue // every line that is written to a closed output sends another
 			}
 			if requested {
 				cancel(ui.ErrInterrupted)

@@ -1,11 +1,13 @@
 package postgres
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/visible"
 )
 
 // bareName matches what needs no quotes, unless it is a keyword.
@@ -31,10 +33,32 @@ func Ident(parts ...string) string {
 	written := make([]string, len(parts))
 	for i, part := range parts {
 		if written[i] = part; !bareName.MatchString(part) || slices.Contains(keywords, part) {
-			written[i] = Quote(part)
+			written[i] = quotePlain(part)
 		}
 	}
 	return strings.Join(written, ".")
+}
+
+// quotePlain returns a name in quotes. Where characters are in it that a terminal acts on or that nobody sees, they are
+// written as SQL escapes them, so that what is shown can be pasted.
+func quotePlain(name string) string {
+	if strings.IndexFunc(name, visible.IsHidden) < 0 {
+		return Quote(name)
+	}
+	var b strings.Builder
+	for _, r := range name {
+		switch {
+		case r == '\\' || r == '"':
+			b.WriteString(string(r) + string(r))
+		case visible.IsHidden(r) && r > 0xffff:
+			fmt.Fprintf(&b, `\+%06x`, r)
+		case visible.IsHidden(r):
+			fmt.Fprintf(&b, `\%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return `U&"` + b.String() + `"`
 }
 
 // TableRight returns privileges, such as "select, update", that an account lacks on a table.

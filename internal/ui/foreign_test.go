@@ -54,6 +54,32 @@ func TestPrinterCleansWhatOthersWrote(t *testing.T) {
 	}
 }
 
+// If this fails, a document of one line, or an error as a document, writes to the terminal of whoever reads the log what
+// others like, or does not hold their text as it is.
+func TestJSONLinesEscapeWhatOthersWrote(t *testing.T) {
+	t.Parallel()
+	const name = "a\u009b31m\u202eb\u2066\u200bc\ufeff\u2028\u2029\x7f\U000e0041\x1b"
+	var out, errs bytes.Buffer
+	printer := ui.NewPrinter(ui.Streams{Out: &out, Err: &errs}, ui.Options{JSON: true})
+	if err := printer.DocumentLine("test", map[string]string{"name": name}); err != nil {
+		t.Fatal(err)
+	}
+	printer.Fail(&ui.Error{Message: name})
+	for _, written := range []string{out.String(), errs.String()} {
+		if at := strings.IndexFunc(written, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); at >= 0 || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("at %d of %q", at, written)
+		}
+	}
+	var document struct{ Name string }
+	var failure ui.ErrorDocument
+	if err := json.Unmarshal(out.Bytes(), &document); err != nil || document.Name != name {
+		t.Errorf("%v, %q", err, document.Name)
+	}
+	if err := json.Unmarshal(errs.Bytes(), &failure); err != nil || failure.Error.Message != name {
+		t.Errorf("%v, %q", err, failure.Error.Message)
+	}
+}
+
 // If this fails, a text of others fills the screen, and what matters is gone from it.
 func TestPrinterCutsWhatIsTooLong(t *testing.T) {
 	t.Parallel()
