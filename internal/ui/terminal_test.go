@@ -183,6 +183,17 @@ func TestQuestionOnATerminal(t *testing.T) {
 	if text := s.WaitFor("[y/N]"); strings.Count(text, "Please answer") != 1 {
 		t.Errorf("after fg:\n%s", text)
 	}
+	for range 6 { // the delay of a stop and the word that it is over come in either order
+		s.stop()
+		time.Sleep(300 * time.Millisecond) // longer than a program waits for its stop
+		s.Send("fg", "Enter")
+		s.WaitFor("[y/N]")
+	}
+	if text := s.stop(); strings.Contains(text, "[y/N]") {
+		t.Errorf("the question is left behind:\n%s", text)
+	}
+	s.Send("fg", "Enter")
+	s.WaitFor("[y/N]")
 	s.Send("y", "Enter")
 	if text := s.WaitFor("after: <nil>"); strings.Contains(text, "[y/N]") {
 		t.Errorf("at the end:\n%s", text)
