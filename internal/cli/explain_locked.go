@@ -53,7 +53,7 @@ func describeHolder(holder postgres.LockHolder) string {
 		who += " of account " + holder.Account
 	}
 	if holder.Application != "" {
-		who += ", application " + holder.Application
+		who += ", application " + quoteName(holder.Application)
 	}
 	if holder.Since != "" {
 		who += ", since " + serverMoment(holder.Since)

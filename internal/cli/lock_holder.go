@@ -36,11 +36,11 @@ func (d *database) nameHolder(ctx context.Context, err error) error {
 }
 
 // describeWork says who holds the lock, and how far that one is.
-func describeWork(work pgrecord.Work) (texts []string) {
-	if work.Run != nil {
-		texts = append(texts, describeProcess(*work.Run), describeRun(work.Run.Status))
+func describeWork(work pgrecord.Work) []string {
+	if work.Run == nil {
+		return []string{"the lock of this database is " + describeLockHolder(*work.Lock)}
 	}
-	return append(texts, "its"+strings.TrimSuffix(strings.TrimPrefix(describeLock(*work.Lock), "Its"), "."))
+	return []string{describeProcess(*work.Run), describeRun(work.Run.Status), "its lock is " + describeLockHolder(*work.Lock)}
 }
 
 // explainRunLocked says who holds the lock of the database, how far that one is, and how to go on.

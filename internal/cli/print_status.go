@@ -89,17 +89,23 @@ func describeProcess(run pgrecord.Run) string {
 	if run.Host == "" {
 		return "by a version of ocmt that does not say where it runs"
 	}
-	return fmt.Sprintf("process %d on %s, operator %s, since %s (%s)", run.Process, ui.Clean(run.Host), ui.Clean(run.Operator), serverMoment(run.Since), describeSeconds(run.AtWork))
+	return fmt.Sprintf("process %d on %s, operator %s, since %s (%s)", run.Process, ui.Clean(run.Host), quoteName(run.Operator), serverMoment(run.Since), describeSeconds(run.AtWork))
 }
 
-// describeLock says which backend holds the lock of the database, and where its client is.
-func describeLock(lock pgrecord.Lock) string {
-	text := fmt.Sprintf("Its lock is held by backend %d", lock.Backend)
+// quoteName returns a name that somebody else has chosen, so that no words of it are taken for those around it.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(ui.Clean(name), `"`, `'`) + `"` }
+
+// describeLock says in a sentence which backend holds the lock of a run, and where its client is.
+func describeLock(lock pgrecord.Lock) string { return "Its lock is " + describeLockHolder(lock) + "." }
+
+// describeLockHolder says by which backend a lock is held.
+func describeLockHolder(lock pgrecord.Lock) string {
+	text := fmt.Sprintf("held by backend %d", lock.Backend)
 	if lock.Account != "" {
 		text += " of account " + ui.Clean(lock.Account)
 	}
 	if lock.Application != "" {
-		text += ", application " + ui.Clean(lock.Application)
+		text += ", application " + quoteName(lock.Application)
 	}
 	switch {
 	case lock.Address != "":
@@ -112,7 +118,7 @@ func describeLock(lock pgrecord.Lock) string {
 	if lock.Held >= 0 {
 		text += ", since " + serverMoment(lock.Since)
 	}
-	return text + "."
+	return text
 }
 
 // describeLost describes a run that ended without a word.
