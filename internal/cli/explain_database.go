@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -18,7 +19,11 @@ func explainDatabase(err error) *ui.Error {
 	var failure *postgres.FailureError
 	var address *postgres.AddressError
 	var few *postgres.TooFewError
+	var foreign *postgres.ForeignCodeError
 	switch {
+	case errors.As(err, &foreign):
+		return &ui.Error{Message: "a table of OCMT could run code of another role; nothing more was written", Why: ui.Clean(foreign.Error()), Code: ui.ExitRefused, Hints: []string{ui.Clean(foreign.Way)},
+			Findings: []finding.Finding{{Code: finding.ForeignCode, Severity: finding.Error, Where: foreign.Table, Message: foreign.Reason(), Fix: foreign.Way}}}
 	case errors.As(err, &few):
 		return &ui.Error{Message: few.Error() + "; nothing was written", Code: ui.ExitFailed,
 			Hints: []string{"end connections that nobody needs, or raise max_connections, or the limit of the database (alter database … connection limit) or of the account (alter role … connection limit)"}}
@@ -74,6 +79,7 @@ func failureHints(kind postgres.FailureKind) []string {
 		postgres.ReadOnly:      "point DATABASE_URL at the primary",
 		postgres.ObjectRefused: "change the trigger or the constraint; ocmt migrate run can leave the table out with --table",
 		postgres.NotAllowed:    "give the account of DATABASE_URL that right with GRANT, or use another account",
+		postgres.RowsHidden:    "use the owner of the table, or give the account of DATABASE_URL the attribute BYPASSRLS: no policy of row-level security is run, because its functions would run with the rights of the account",
 		postgres.Refused:       "look into the server's log for the statement and the reason",
 	}
 	return []string{advice[kind], goOn}

@@ -138,7 +138,7 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 }
 
 // hidingCodes are the codes of what hides values from a look.
-var hidingCodes = []finding.Code{finding.RowSecurity, finding.MissingSelect, finding.MissingUsage}
+var hidingCodes = []finding.Code{finding.RowSecurity, finding.ForeignCode, finding.MissingSelect, finding.MissingUsage}
 
 // checkVisible refuses to look where something hides values of the tables: an old write among them would not be seen.
 // It warns of what the catalogue names and a look leaves out.

@@ -153,6 +153,25 @@ func TestRowSecurityHidesRows(t *testing.T) {
 	d.goOn()
 }
 
+// If this fails, whoever was given TRIGGER on a table runs any statement with the rights of the operator.
+func TestForeignCode(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, nil)
+	other := d.name + "_other"
+	d.exec("create role "+other, "create sequence called", "grant usage on sequence called to public",
+		"create function taken() returns trigger language plpgsql as 'begin perform nextval(''public.called''); return new; end'", "alter function taken() owner to "+other,
+		"create trigger took before update on secrets for each row execute function taken()")
+	d.fill(400, 0)
+	d.rotate().ends(5, "trigger took on table public.secrets uses function public.taken() of "+other, "nothing was written")
+	d.start("migrate", "verify").ends(1, "trigger took")
+	if moved := d.check(); moved != 0 {
+		t.Errorf("%d rows were moved all the same", moved)
+	}
+	d.exec("do $$ begin if (select is_called from called) then raise 'the function was called'; end if; end $$",
+		"drop trigger took on secrets", "drop function taken()", "drop role "+other)
+	d.goOn()
+}
+
 // If this fails, one large value, such as a file of keys, stops a rotation or is
 // cut.
 func TestLargeValue(t *testing.T) {

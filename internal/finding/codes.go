@@ -23,6 +23,7 @@ const (
 	MissingLedgerRights Code = "missing_ledger_rights"
 	RecordRefused       Code = "record_refused"
 	RowSecurity         Code = "row_security"
+	ForeignCode         Code = "foreign_code"
 	NotATable           Code = "not_a_table"
 	OtherSchema         Code = "other_schema"
 	UnknownColumn       Code = "unknown_column"

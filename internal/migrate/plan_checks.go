@@ -14,7 +14,7 @@ import (
 // isUnreadable reports whether a finding keeps values from being read.
 func isUnreadable(list []finding.Finding) bool {
 	for _, found := range list {
-		if found.Code == finding.MissingSelect || found.Code == finding.RowSecurity {
+		if found.Code == finding.MissingSelect || found.Code == finding.RowSecurity || found.Code == finding.ForeignCode {
 			return true
 		}
 	}

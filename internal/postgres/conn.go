@@ -187,6 +187,7 @@ func (c *Conn) WriteSettings(transactionOnly bool) string {
 	sql := "select "
 	for i, setting := range [...][2]string{
 		{"search_path", OwnPath},
+		{"row_security", "off"},
 		{"synchronous_commit", "off"},
 		{"lock_timeout", strconv.FormatInt(c.db.options.LockTimeout.Milliseconds(), 10)},
 		{"statement_timeout", strconv.FormatInt(c.db.options.StatementTimeout.Milliseconds(), 10)},
@@ -230,7 +231,7 @@ func (c *Conn) resetSettings(ctx context.Context) error {
 	if !c.direct {
 		return nil
 	}
-	if _, err := c.pg.Exec(ctx, "reset all; set search_path = "+OwnPath).ReadAll(); err != nil {
+	if _, err := c.pg.Exec(ctx, "reset all; set search_path = "+OwnPath+"; set row_security = off").ReadAll(); err != nil {
 		return fmt.Errorf("taking back the settings of a connection: %w", ExplainError(err))
 	}
 	c.tuned = false

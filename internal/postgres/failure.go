@@ -28,6 +28,7 @@ const (
 	ReadOnly                         // it takes no writes: a standby, or one that has become it
 	ObjectRefused                    // a trigger or a constraint of the table
 	NotAllowed                       // the account lacks a right
+	RowsHidden                       // row security would hide rows of a table from the account
 )
 
 // FailureError says why a statement failed, in words for an operator. The cause that it
@@ -81,6 +82,9 @@ func kindOf(answer *pgconn.PgError) FailureKind {
 	case "P0001":
 		return ObjectRefused
 	case "42501":
+		if answer.Routine == "check_enable_rls" {
+			return RowsHidden
+		}
 		return NotAllowed
 	}
 	switch answer.Code[:min(2, len(answer.Code))] {
@@ -98,7 +102,9 @@ func kindOf(answer *pgconn.PgError) FailureKind {
 
 // IsRefusal reports whether the server refuses the statement for what it is, and would refuse
 // it again.
-func (k FailureKind) IsRefusal() bool { return k == Refused || k == ObjectRefused || k == NotAllowed }
+func (k FailureKind) IsRefusal() bool {
+	return k == Refused || k == ObjectRefused || k == NotAllowed || k == RowsHidden
+}
 
 // kindTexts are the kinds in words.
 var kindTexts = map[FailureKind]string{
@@ -114,6 +120,7 @@ var kindTexts = map[FailureKind]string{
 	ReadOnly:      "the server takes no writes: it is a standby, or set read-only",
 	ObjectRefused: "a trigger or a constraint of the table refuses the new value",
 	NotAllowed:    "the account may not do this",
+	RowsHidden:    "row-level security would hide rows of a table from this account",
 }
 
 // Error says what happened, and what the server said where that adds to it.

@@ -16,8 +16,10 @@ import (
 // and they would run with the rights of the account.
 const OwnPath = "pg_catalog, pg_temp"
 
-// SetOwnPath is the statement that makes OwnPath the search path of a transaction.
-const SetOwnPath = "set local search_path = " + OwnPath
+// SetOwnPath are the statements that make OwnPath the search path of a transaction, and let no policy of row security
+// run in it. A policy is an expression of whoever owns its table, and runs with the rights of the account that reads.
+// So the server refuses to read a table of which a policy would hide rows from the account.
+const SetOwnPath = "set local search_path = " + OwnPath + "; set local row_security = off"
 
 // Begin returns the statements that begin a transaction of a mode on OwnPath.
 func Begin(mode string) string { return "begin " + mode + "; " + SetOwnPath }
@@ -38,12 +40,13 @@ const pathKey = "ocmt.path"
 type pathState struct {
 	SearchPath
 	direct bool              // OwnPath is set for the whole connection
+	rows   string            // row_security, as the account has it
 	tables map[string]string // paths of tables that were found, by their names
 }
 
 // askPathSQL names PostgreSQL's own functions in full, because it runs on the path of the account.
 const askPathSQL = `select pg_catalog.pg_backend_pid(), pg_catalog.current_setting('search_path'), pg_catalog.array_to_json(pg_catalog.current_schemas(false)),
-	pg_catalog.current_schemas(false), pg_catalog.current_schema()`
+	pg_catalog.current_schemas(false), pg_catalog.current_schema(), pg_catalog.current_setting('row_security')`
 
 // leavePath asks a new connection for the path of its account, and gives it OwnPath. Behind a pool the setting would
 // stay with a connection of somebody else, so each transaction makes it for itself there.
@@ -58,13 +61,13 @@ func leavePath(ctx context.Context, conn *pgconn.PgConn) (*pathState, error) {
 		return nil, fmt.Errorf("asking the server for its process: %w", ExplainError(answer.Err))
 	}
 	row := answer.Rows[0]
-	found := &pathState{direct: string(row[0]) == strconv.FormatUint(uint64(conn.PID()), 10), tables: map[string]string{},
+	found := &pathState{direct: string(row[0]) == strconv.FormatUint(uint64(conn.PID()), 10), tables: map[string]string{}, rows: string(row[5]),
 		SearchPath: SearchPath{Setting: string(row[1]), List: string(row[3]), Home: string(row[4])}}
 	if err := json.Unmarshal(row[2], &found.Schemas); err != nil {
 		return nil, fmt.Errorf("reading the search path: %w", err)
 	}
 	if found.direct {
-		if _, err := conn.Exec(ctx, "set search_path = "+OwnPath).ReadAll(); err != nil {
+		if _, err := conn.Exec(ctx, "set search_path = "+OwnPath+"; set row_security = off").ReadAll(); err != nil {
 			return nil, fmt.Errorf("setting the search path: %w", ExplainError(err))
 		}
 	}
@@ -81,12 +84,16 @@ func PathOf(conn *pgconn.PgConn) SearchPath {
 }
 
 // TriggersOnPathOf is a condition for the end of an UPDATE or a DELETE, or of an INSERT that selects. It is true, and
-// makes the path of the account that of the transaction when it is evaluated: after all names of the statement have been
+// makes the path of the account, and what it says of row security, those of the transaction when it is evaluated: after all names of the statement have been
 // looked up on OwnPath, and before its first row is written. So the triggers of the table find what they name, as they
 // do for the servers. A statement that follows in the same transaction needs SetOwnPath first.
 func TriggersOnPathOf(conn *pgconn.PgConn) string {
 	setting := strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(PathOf(conn).Setting)
-	return "(select pg_catalog.set_config('search_path', E'" + setting + "', true)) is not null"
+	rows := "on"
+	if known, asked := conn.CustomData()[pathKey].(*pathState); asked && known.rows == "off" {
+		rows = "off"
+	}
+	return "(select pg_catalog.set_config('row_security', '" + rows + "', true) || pg_catalog.set_config('search_path', E'" + setting + "', true)) is not null"
 }
 
 // isOnOwnPath reports whether a statement that is sent now runs on OwnPath: the connection keeps the setting, or a
@@ -102,7 +109,7 @@ func ExecOnOwnPath(ctx context.Context, conn *pgconn.PgConn, sql string, params 
 	if isOnOwnPath(conn) {
 		return conn.ExecParams(ctx, sql, params, nil, nil, form).Read()
 	}
-	calls := []string{"pg_catalog.set_config('search_path', '" + OwnPath + "', true)"}
+	calls := []string{"pg_catalog.set_config('search_path', '" + OwnPath + "', true)", "pg_catalog.set_config('row_security', 'off', true)"}
 	for _, limit := range limitsOf(conn) {
 		calls = append(calls, "pg_catalog.set_config('"+limit.name+"', '"+limit.value+"', true)")
 	}
@@ -145,11 +152,11 @@ func NameTables(ctx context.Context, conn *pgconn.PgConn, sql string) (string, e
 }
 
 // tablePathSQL finds a relation as the server does by a name without a schema: in the first schema that has one.
-const tablePathSQL = `select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+const tablePathSQL = `select n.nspname, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
 	where c.relname = $1 and n.nspname = any($2::text[]) order by array_position($2::text[], n.nspname::text) limit 1`
 
 // TablePath returns a table as SQL writes it with its schema: the one in which the search path of the account finds
-// it, or else the one in which it would be made.
+// it, or else the one in which it would be made. A table that could run code of another role is a *ForeignCodeError.
 func TablePath(ctx context.Context, conn *pgconn.PgConn, name string) (string, error) {
 	state, err := leavePath(ctx, conn)
 	if err != nil {
@@ -158,15 +165,37 @@ func TablePath(ctx context.Context, conn *pgconn.PgConn, name string) (string, e
 	if path := state.tables[name]; path != "" {
 		return path, nil
 	}
-	found, err := QueryColumn(ctx, conn, tablePathSQL, name, TextArray(state.Schemas))
+	path, oid, err := findTable(ctx, conn, state, name)
+	if err != nil || oid == "" {
+		return path, err
+	}
+	if err := refuseForeignCode(ctx, conn, oid); err != nil {
+		return "", err
+	}
+	state.tables[name] = path
+	return path, nil
+}
+
+// NamePath is TablePath for whoever looks first what the relation is, and whose code it can run.
+func NamePath(ctx context.Context, conn *pgconn.PgConn, name string) (string, error) {
+	state, err := leavePath(ctx, conn)
+	if err != nil {
+		return "", err
+	}
+	path, _, err := findTable(ctx, conn, state, name)
+	return path, err
+}
+
+// findTable returns the path of a table and its OID, "" where it is not there.
+func findTable(ctx context.Context, conn *pgconn.PgConn, state *pathState, name string) (path, oid string, err error) {
+	rows, err := QueryRows(ctx, conn, tablePathSQL, name, TextArray(state.Schemas))
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("looking for the table %s: %w", name, err)
-	case len(found) > 0:
-		state.tables[name] = Quote(found[0], name)
-		return state.tables[name], nil
+		return "", "", fmt.Errorf("looking for the table %s: %w", name, err)
+	case len(rows) > 0:
+		return Quote(rows[0][0], name), rows[0][1], nil
 	case state.Home != "":
-		return Quote(state.Home, name), nil
+		return Quote(state.Home, name), "", nil
 	}
-	return Quote(name), nil
+	return Quote(name), "", nil
 }

@@ -30,6 +30,7 @@ func (db *DB) settings() []setting {
 		{"idle_in_transaction_session_timeout", "0"},
 		{"idle_session_timeout", "0"},
 		{"transaction_timeout", "0"},
+		{"jit", "off"}, // questions to the catalogues look dear to the planner, and take a second to compile
 		{"tcp_keepalives_idle", "60"},
 		{"tcp_keepalives_interval", "10"},
 		{"tcp_keepalives_count", "6"},
@@ -65,7 +66,7 @@ func (db *DB) prepareSession(ctx context.Context, conn *pgconn.PgConn) (direct b
 	}
 	limits := []setting{}
 	for _, row := range rows {
-		if strings.HasSuffix(row[0], "timeout") && row[0] != "idle_session_timeout" {
+		if strings.HasSuffix(row[0], "timeout") && row[0] != "idle_session_timeout" || row[0] == "jit" {
 			limits = append(limits, setting{row[0], row[1]})
 		}
 	}

@@ -109,7 +109,7 @@ var proofConditions = []ConditionResult{
 	{Group: partVerify, Text: "no transaction had written and not ended", Codes: []finding.Code{finding.NotEnded}},
 	{Group: partVerify, Text: "no table was rewritten while it was read, and nobody waited for one", Codes: []finding.Code{finding.TableRewritten, finding.LockWanted}},
 	{Group: partVerify, Text: "the primary server of the plan was read, and no standby", Codes: []finding.Code{finding.OtherServer, finding.Standby}},
-	{Group: partVerify, Text: "every row of every table could be seen", Codes: []finding.Code{finding.RowSecurity, finding.NotWhole, finding.MissingSelect, finding.MissingUsage}},
+	{Group: partVerify, Text: "every row of every table could be seen", Codes: []finding.Code{finding.RowSecurity, finding.ForeignCode, finding.NotWhole, finding.MissingSelect, finding.MissingUsage}},
 	{Group: partVerify, Text: "every table that held values still does, and is where it was", Codes: []finding.Code{finding.EmptyTable, finding.MissingTable}},
 	{Group: partSearch, Text: "the columns that nothing lists were searched, each table whole", Codes: []finding.Code{finding.NotSearched, finding.Sampled}},
 	{Group: partSearch, Text: "no value that nothing lists needs an old key", Codes: []finding.Code{finding.UnlistedColumn}},

@@ -3,6 +3,7 @@ package pgdiscover
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ocmt/ocmt/internal/discover"
@@ -55,6 +56,9 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 	if err := s.addParents(ctx, byOID); err != nil {
 		return nil, fmt.Errorf("listing the partitions: %w", err)
 	}
+	if err := s.addForeignCode(ctx, list); err != nil {
+		return nil, err
+	}
 	if err := s.addColumns(ctx, byOID); err != nil {
 		return nil, fmt.Errorf("listing the columns: %w", err)
 	}
@@ -77,8 +81,33 @@ func findHidden(relation discover.Relation, usage, security bool, account string
 		return []finding.Finding{{Code: finding.MissingUsage, Severity: finding.Warning, Where: where, Message: fmt.Sprintf("the account %s may not use its schema", account),
 			Fix: postgres.Grant(missing), Right: missing}}
 	case security:
-		return []finding.Finding{{Code: finding.RowSecurity, Severity: finding.Warning, Where: where, Message: "row-level security may hide rows from this account",
-			Fix: "use the owner of the table or a role with BYPASSRLS"}}
+		return []finding.Finding{hiddenRows(where)}
+	}
+	return nil
+}
+
+// hiddenRows is the finding of a table that row security keeps from being read. Its policies are code of its owner,
+// which would run with the rights of the account.
+func hiddenRows(where string) finding.Finding {
+	return finding.Finding{Code: finding.RowSecurity, Severity: finding.Warning, Where: where, Message: "row-level security may hide rows from this account, so that it is not read",
+		Fix: "use the owner of the table or a role with BYPASSRLS"}
+}
+
+// addForeignCode adds what keeps tables from being read because the server would run code of other roles for it.
+func (s *searcher) addForeignCode(ctx context.Context, list []discover.Relation) error {
+	oids := make([]string, len(list))
+	for i, relation := range list {
+		oids[i] = relation.ID
+	}
+	found, err := postgres.FindForeignCode(ctx, s.conn.PgConn(), postgres.Reading, oids...)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if code, foreign := found[list[i].ID]; foreign {
+			list[i].Unread = append(list[i].Unread, finding.Finding{Code: finding.ForeignCode, Severity: finding.Warning, Where: list[i].Schema + "." + list[i].Name,
+				Message: code.Reason(), Fix: code.Way})
+		}
 	}
 	return nil
 }
@@ -133,6 +162,10 @@ const holdsText = `case t.typtype
 
 // addColumns adds the columns that can hold a text, also through domains and arrays.
 func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Relation) error {
+	casts, err := postgres.FindForeignCasts(ctx, s.conn.PgConn())
+	if err != nil {
+		return err
+	}
 	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, lists) as (
 			select oid, oid, 0 from pg_type
 			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.lists + case when t.typtype = 'd' then 0 else 1 end
@@ -141,12 +174,13 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' when t.typcategory = 'S' or t.typtype = 'e' then 'text' else 'other' end as kind
 			from plain p join pg_type t on t.oid = p.at where `+holdsText+`)
 		select c.oid, a.attname, texts.kind, texts.list, a.atttypid in ('text'::regtype, 'varchar'::regtype),
-			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user, a.attgenerated <> ''
+			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user, a.attgenerated <> '',
+			coalesce((select min(p.at) from plain p where p.type = a.atttypid and p.at = any($1::oid[])), 0)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 		left join texts on texts.type = a.atttypid
 		left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
-		where `+userTable+` and (texts.type is not null or a.attnum = any(k.conkey)) order by c.oid, array_position(k.conkey, a.attnum), a.attnum`)
+		where `+userTable+` and (texts.type is not null or a.attnum = any(k.conkey)) order by c.oid, array_position(k.conkey, a.attnum), a.attnum`, postgres.TextArray(slices.Collect(maps.Keys(casts))))
 	if err != nil {
 		return err
 	}
@@ -157,12 +191,17 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 			continue // the table was created a moment ago
 		}
 		name, inKey, readable, text := row[1], row[5] == "t", row[6] == "t", row[7] == "t"
+		cast, foreign := casts[row[10]]
 		if inKey {
 			relation.Key = append(relation.Key, name)
-			keyHidden[relation] = keyHidden[relation] || !readable
+			keyHidden[relation] = keyHidden[relation] || !readable || foreign
 		}
 		if text {
-			addColumn(relation, discover.Column{Name: name, Kind: kinds[row[2]], Array: row[3] == "t", Plain: row[4] == "t", Generated: row[9] == "t"}, readable, row[8])
+			column := discover.Column{Name: name, Kind: kinds[row[2]], Array: row[3] == "t", Plain: row[4] == "t", Generated: row[9] == "t"}
+			if foreign {
+				column.Unread = &finding.Finding{Code: finding.ForeignCode, Severity: finding.Warning, Where: relation.String() + "." + name, Message: cast.Reason(), Fix: cast.Way}
+			}
+			addColumn(relation, column, readable, row[8])
 		}
 	}
 	for relation := range keyHidden {
@@ -175,10 +214,10 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 
 var kinds = map[string]discover.ColumnKind{"text": discover.KindText, "json": discover.KindJSON, "bytes": discover.KindBytes, "other": discover.KindOther}
 
-// addColumn adds a column, with a finding where the account may not read it. In a schema
-// that the account may not use no column is added: one finding speaks for all.
+// addColumn adds a column, with a finding where the account may not read it. To a table that is not read at all
+// none is added: one finding speaks for all.
 func addColumn(relation *discover.Relation, column discover.Column, readable bool, account string) {
-	if slices.ContainsFunc(relation.Unread, func(f finding.Finding) bool { return f.Code == finding.MissingUsage }) {
+	if len(relation.Unread) > 0 {
 		return
 	}
 	if !readable {

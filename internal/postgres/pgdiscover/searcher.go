@@ -121,7 +121,7 @@ func (s *searcher) queryInSnapshot(ctx context.Context, timeout time.Duration, s
 // sendBounded sends a statement behind its limits, and visits its rows.
 func (s *searcher) sendBounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
 	batch := &pgconn.Batch{}
-	batch.ExecParams(fmt.Sprintf(`select pg_catalog.set_config('search_path', '`+postgres.OwnPath+`', true), pg_catalog.set_config('statement_timeout', '%d', true), pg_catalog.set_config('lock_timeout', '%d', true),
+	batch.ExecParams(fmt.Sprintf(`select pg_catalog.set_config('search_path', '`+postgres.OwnPath+`', true), pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('statement_timeout', '%d', true), pg_catalog.set_config('lock_timeout', '%d', true),
 		pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('standard_conforming_strings', 'on', true),
 		pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`,
 		timeout.Milliseconds(), min(s.lockTimeout, maxLockWait)), nil, nil, nil, nil)
@@ -190,6 +190,9 @@ func explainError(relation discover.Relation, err error) error {
 	switch kind := postgres.FailureKindOf(err); {
 	case kind == postgres.Ended || kind == postgres.NoResources || kind == postgres.Canceled:
 		return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
+	case kind == postgres.RowsHidden:
+		found := hiddenRows(where)
+		return &discover.UnreadError{Cause: err, Finding: found}
 	case answer.Code == "42501":
 		return unread(finding.MissingSelect, "the account may not read it", "give the account select on "+postgres.Ident(relation.Schema, relation.Name))
 	case answer.Code == "55P03":

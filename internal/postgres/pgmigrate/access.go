@@ -52,7 +52,7 @@ func checkServer(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 	return nil, nil
 }
 
-// checkTable finds missing rights on a table, and row-level security.
+// checkTable finds missing rights on a table, row-level security, and code of others that it could run.
 func checkTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) ([]finding.Finding, error) {
 	path := postgres.Quote(table.Schema, table.Name)
 	var found []finding.Finding
@@ -79,11 +79,18 @@ func checkTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (
 			return nil, err
 		}
 	}
-	rows, err := postgres.QueryRows(ctx, conn, "select row_security_active($1::regclass)", path)
+	rows, err := postgres.QueryRows(ctx, conn, "select row_security_active(r), r::oid from (select $1::regclass) as one(r)", path)
 	if err == nil && rows[0][0] == "t" {
 		found = append(found, finding.Finding{Code: finding.RowSecurity, Severity: finding.Error, Where: table.String(),
 			Message: "row-level security may hide rows from this account",
 			Fix:     "use the owner of the table or a role with BYPASSRLS"})
+	}
+	if err != nil {
+		return found, err
+	}
+	foreign, err := postgres.FindForeignCode(ctx, conn, postgres.Writing, rows[0][1])
+	for _, code := range foreign {
+		found = append(found, finding.Finding{Code: finding.ForeignCode, Severity: finding.Error, Where: table.String(), Message: code.Reason(), Fix: code.Way})
 	}
 	return found, err
 }

@@ -84,7 +84,7 @@ func pathOf(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, name str
 	if entry.Schema != "" {
 		return postgres.Quote(entry.Schema, name), nil
 	}
-	return postgres.TablePath(ctx, conn, name)
+	return postgres.NamePath(ctx, conn, name)
 }
 
 // describeEntry looks for a table under both of its names. A deployment can have both, or a

@@ -115,12 +115,19 @@ const hiddenRows = "row-level security may hide rows from the account"
 
 // queryLabels asks for the counts of a table. It asks for nothing, and says why, where rows may be hidden.
 func queryLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (refused string, rows [][]string, err error) {
-	hidden, err := postgres.QueryRows(ctx, conn, "select row_security_active($1::text::regclass)", postgres.Quote(table.Schema, table.Name))
+	hidden, err := postgres.QueryRows(ctx, conn, "select row_security_active(r), r::oid from (select $1::text::regclass) as one(r)", postgres.Quote(table.Schema, table.Name))
 	if err != nil {
 		return "", nil, err
 	}
 	if hidden[0][0] == "t" {
 		return hiddenRows, nil, nil
+	}
+	foreign, err := postgres.FindForeignCode(ctx, conn, postgres.Writing, hidden[0][1])
+	if err != nil {
+		return "", nil, err
+	}
+	if code, found := foreign[hidden[0][1]]; found {
+		return code.Reason(), nil, nil
 	}
 	rows, err = postgres.QueryRows(ctx, conn, countingSQL(table))
 	return "", rows, err
