@@ -170,7 +170,7 @@ func (a *App) announceReported(ctx context.Context, record recordStore, options 
 	case prospect.Reason != "":
 		return written, &ui.Error{Message: "the entry cannot be made: " + prospect.Reason, Hints: []string{prospect.Fix}, Code: ui.ExitFailed}
 	case prospect.Made:
-		a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+		a.tellMade(prospect, options.DryRun)
 	}
 	event := options.event()
 	a.printer.Line("Entry: %s", ui.Clean(strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " ")))

@@ -16,7 +16,10 @@ func (a *App) warnMalformedOrders(problem string) {
 // explainSteering explains why an order to a run had no effect.
 func explainSteering(err error) *ui.Error {
 	var silent *silentRunError
+	var stranger *pgrecord.StrangerError
 	switch {
+	case errors.As(err, &stranger):
+		return &ui.Error{Message: ui.Clean(stranger.Error()) + ": it takes no orders", Code: ui.ExitFailed, Hints: append(endStranger(stranger.Lock), "ocmt migrate status shows who holds the lock")}
 	case errors.As(err, &silent):
 		return &ui.Error{Code: ui.ExitFailed, Hints: append(endSilent(silent.lock, &silent.run), "ocmt migrate status shows it"),
 			Message: fmt.Sprintf("the run has given no sign of life for %s, so no order was given", describeSeconds(silent.run.Silence)),

@@ -16,6 +16,9 @@ type runLockedError struct{ work pgrecord.Work }
 
 // Error says who holds the lock.
 func (e *runLockedError) Error() string {
+	if e.work.Lock.Stranger {
+		return describeStranger(*e.work.Lock)
+	}
 	return migrate.ErrLocked.Error() + ": " + strings.Join(describeWork(e.work), "; ")
 }
 
@@ -51,7 +54,10 @@ func explainRunLocked(err error) *ui.Error {
 	}
 	lock, run := locked.work.Lock, locked.work.Run
 	hints := []string{"wait for it to end: ocmt migrate status --watch shows how far it is"}
+	message := migrate.ErrLocked.Error()
 	switch {
+	case lock.Stranger:
+		message, hints = ui.Clean(describeStranger(*lock)), endStranger(*lock)
 	case lock.State == pgrecord.RunSilent:
 		hints = endSilent(*lock, run)
 	case run != nil:
@@ -60,6 +66,6 @@ func explainRunLocked(err error) *ui.Error {
 		hints = append(hints, "to end it: "+terminateSQL(lock.Backend, lock.Account))
 	}
 	who := strings.Join(describeWork(locked.work), "; ")
-	return &ui.Error{Message: migrate.ErrLocked.Error() + "; nothing was written", Cause: errors.New(who), Hints: hints, Code: ui.ExitRefused,
-		Findings: []finding.Finding{{Code: finding.RunAtWork, Severity: finding.Error, Where: "database", Message: migrate.ErrLocked.Error(), Evidence: who, Fix: hints[0]}}}
+	return &ui.Error{Message: message + "; nothing was written", Cause: errors.New(who), Hints: hints, Code: ui.ExitRefused,
+		Findings: []finding.Finding{{Code: finding.RunAtWork, Severity: finding.Error, Where: "database", Message: message, Evidence: who, Fix: hints[0]}}}
 }

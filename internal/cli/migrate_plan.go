@@ -79,7 +79,7 @@ func (a *App) runMigratePlan(ctx context.Context, settings *config.Settings, opt
 	}
 	printPlan(a.printer, plan, around)
 	printBeside(a.printer, plan.Outline)
-	if err := a.tellRecord(ctx, engine.db.chain); err != nil {
+	if err := a.proposeRecord(ctx, engine.db.chain); err != nil {
 		return causeOf(ctx, err)
 	}
 	written := newPlanDocument(plan, around)

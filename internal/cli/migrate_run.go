@@ -153,7 +153,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 	if err := plan.Refusal(); err != nil {
 		return plan, nil, err
 	}
-	tell, err := e.app.lookAtRecord(ctx, e.db.chain)
+	prospect, err := e.app.prospectOf(ctx, e.db.chain)
 	if err != nil {
 		return plan, nil, causeOf(ctx, err)
 	}
@@ -162,7 +162,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 			return plan, nil, err
 		}
 	}
-	tell()
+	e.app.tellMade(prospect, dry)
 	progress := runProgress{engineProgress{e.app.newStoppableProgress("moving", "values", e.pacing)}}
 	runner := e.runner(progress)
 	carryOut := runner.Run

@@ -31,6 +31,13 @@ func printAtWork(printer *ui.Printer, status statusDocument) {
 	case !status.Running:
 		printer.Line("No run is at work on this database.")
 		return
+	case status.Lock.Stranger:
+		printer.Line("The%s.", ui.Clean(strings.TrimPrefix(describeStranger(*status.Lock), "the")))
+		printer.Line("%s", describeLock(*status.Lock))
+		for _, text := range endStranger(*status.Lock) {
+			printer.Line("  next: %s", text)
+		}
+		return
 	case status.Lock.State == pgrecord.RunSilent:
 		printSilence(printer, status)
 	case status.Run == nil:
@@ -72,6 +79,16 @@ func printSilence(printer *ui.Printer, status statusDocument) {
 	for _, text := range endSilent(*status.Lock, status.Run) {
 		printer.Line("  next: %s", text)
 	}
+}
+
+// describeStranger says that who holds the lock of the database is no run.
+func describeStranger(lock pgrecord.Lock) string {
+	return (&pgrecord.StrangerError{Lock: lock}).Error()
+}
+
+// endStranger says how to end what holds the lock and is no run.
+func endStranger(lock pgrecord.Lock) []string {
+	return []string{"to end it: " + terminateSQL(lock.Backend, lock.Account) + "; no run begins before", "find out what that account does there: any role that may connect can take the lock"}
 }
 
 // endSilent says how to end a run that gives no sign of life.

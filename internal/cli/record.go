@@ -45,20 +45,44 @@ func (a *App) openRecordFile(settings *config.Settings) recordStore {
 // there will be none. It returns what says that the record is made, for the moment before the first change. A file
 // that is refused is an error: the operator asked for it.
 func (a *App) lookAtRecord(ctx context.Context, record recordStore) (tell func(), err error) {
-	a.doing("looking at the record")
-	prospect, err := record.Prospect(ctx)
+	prospect, err := a.prospectOf(ctx, record)
 	if err != nil {
 		return nil, err
+	}
+	return func() { a.tellMade(prospect, false) }, nil
+}
+
+// proposeRecord says, where nothing is changed, what would become of the entries of a run in the tool's own record.
+func (a *App) proposeRecord(ctx context.Context, record recordStore) error {
+	prospect, err := a.prospectOf(ctx, record)
+	if err == nil {
+		a.tellMade(prospect, true)
+	}
+	return err
+}
+
+// tellMade says that the first entry makes the record, or that a run would.
+func (a *App) tellMade(prospect chain.Prospect, would bool) {
+	switch {
+	case prospect.Reason != "" || !prospect.Made:
+	case would:
+		a.tell("The tool's own record is not there: a run would make it, with its first entry: " + ui.Clean(prospect.Place) + ".")
+	default:
+		a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+	}
+}
+
+// prospectOf looks what will become of entries, and warns where there will be none.
+func (a *App) prospectOf(ctx context.Context, record recordStore) (prospect chain.Prospect, err error) {
+	a.doing("looking at the record")
+	if prospect, err = record.Prospect(ctx); err != nil {
+		return prospect, err
 	}
 	a.doing("at work") // what the caller does next, unless it says so
 	if prospect.Reason != "" {
 		a.warnUnrecorded(prospect.Reason + ": " + prospect.Fix)
 	}
-	return func() {
-		if prospect.Reason == "" && prospect.Made {
-			a.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
-		}
-	}, nil
+	return prospect, nil
 }
 
 // tellRecord says, before anything is changed, what will become of the entries of this command in

@@ -203,7 +203,7 @@ func (r *allRun) checkRecord(ctx context.Context) error {
 		return &ui.Error{Message: "the changes cannot be recorded, and without a record no run can be taken up: " + prospect.Reason, Code: ui.ExitFailed,
 			Hints: []string{prospect.Fix, "--record FILE keeps the record in a file"}}
 	case prospect.Made:
-		r.app.tell("The tool's own record is made, with the first entry: " + ui.Clean(prospect.Place) + ".")
+		r.app.tellMade(prospect, false)
 	}
 	return nil
 }

@@ -253,7 +253,11 @@ func (c *databasePasswordChange) tellRecord(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	if err := c.app.tellRecord(ctx, record); err != nil {
+	tell := c.app.tellRecord
+	if c.options.DryRun {
+		tell = c.app.proposeRecord
+	}
+	if err := tell(ctx, record); err != nil {
 		if c.settings.Record != "" {
 			return err
 		}

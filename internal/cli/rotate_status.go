@@ -100,6 +100,14 @@ func (a *App) viewStore(ctx context.Context, settings *config.Settings, flag sto
 	return nil
 }
 
+// gapReason says why a question was not answered: where a lock was waited for, who holds it, and what ends that.
+func gapReason(err error) string {
+	if locked := explainLocked(err); locked != nil {
+		return locked.Message + "; " + locked.Hints[0]
+	}
+	return err.Error()
+}
+
 // viewDatabase fills in what the database has. What one question could not look at is a gap; the error says
 // that the database did not answer at all.
 func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure error) {
@@ -107,13 +115,13 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 		if failure != nil {
 			return
 		}
-		err := question()
+		err := e.app.nameLockHolders(ctx, question())
 		var connect *postgres.ConnectError
 		if errors.As(err, &connect) {
 			failure = err
 		}
 		if err != nil {
-			view.Gaps = append(view.Gaps, rotation.Gap{What: what, Reason: err.Error()})
+			view.Gaps = append(view.Gaps, rotation.Gap{What: what, Reason: gapReason(err)})
 		}
 	}
 	ask("the record of key versions", func() (err error) {

@@ -173,8 +173,8 @@ func holdLock(ts *testscript.TestScript, negated bool, args []string) {
 	conn, err := pgconn.Connect(ctx, ts.Getenv("DATABASE_URL"))
 	ts.Check(err)
 	ts.Defer(func() { _ = conn.Close(ctx) })
-	// The number stands in the documentation for whoever must look for a run.
-	_, err = conn.Exec(ctx, "begin; select pg_advisory_xact_lock(8026379307689802099)").ReadAll()
+	// The number stands in the documentation for whoever must look for a run. The name is that of a run.
+	_, err = conn.Exec(ctx, "begin; set local application_name = ocmt; select pg_catalog.pg_advisory_xact_lock(8026379307689802099)").ReadAll()
 	ts.Check(err)
 }
 

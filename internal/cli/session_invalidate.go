@@ -255,7 +255,11 @@ func (i *invalidation) run(ctx context.Context) error {
 		return causeOf(asking, err)
 	}
 	i.printPlan(plan)
-	if err := i.app.tellRecord(asking, i.access.chain); err != nil {
+	tell := i.app.tellRecord
+	if i.options.DryRun {
+		tell = i.app.proposeRecord
+	}
+	if err := tell(asking, i.access.chain); err != nil {
 		return causeOf(asking, err)
 	}
 	if i.options.DryRun {

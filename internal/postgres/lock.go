@@ -115,16 +115,23 @@ type HeldLock struct {
 	Seen  bool
 	Since string        // when the lock was taken, for people
 	Held  time.Duration // how long ago that was
-	Idle  time.Duration // how long ago the holder last sent anything. It asks the server every two seconds whether it lives.
+	// Stranger says that the holder is no run of ocmt as far as can be seen: any role that may connect can take a lock by
+	// its number. A run has a name of ours, and an account that may read OCMT's tables.
+	Stranger bool
+	Idle     time.Duration // how long ago the holder last sent anything. It asks the server every two seconds whether it lives.
 }
 
 // ReadLock returns the lock of the database, nil where nobody holds it.
 func ReadLock(ctx context.Context, conn *pgconn.PgConn) (*HeldLock, error) {
-	rows, err := QueryRows(ctx, conn, `select l.virtualtransaction, l.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''),
+	rows, err := QueryRows(ctx, conn, `with ours as (select coalesce(array_agg(c.oid), '{}') as tables from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where c.relname in ('users', 'secrets', 'user_integrations', 'encryption_keys') and c.relkind in ('r', 'p') and n.nspname = any($1::text[]))
+		select l.virtualtransaction, l.pid, coalesce(a.usename, ''), coalesce(a.application_name, ''),
 		coalesce(host(a.client_addr), ''), a.state is not null and a.xact_start is not null, coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SSOF'), ''),
 		coalesce((extract(epoch from clock_timestamp() - a.xact_start) * 1000000)::bigint, 0),
-		coalesce((extract(epoch from clock_timestamp() - greatest(a.state_change, a.query_start)) * 1000000)::bigint, 0)
-		from pg_locks l left join pg_stat_activity a on a.pid = l.pid where `+LockCondition)
+		coalesce((extract(epoch from clock_timestamp() - greatest(a.state_change, a.query_start)) * 1000000)::bigint, 0),
+		a.usesysid is not null and not (split_part(a.application_name, ' - ', 1) in ('ocmt', split_part(current_setting('application_name'), ' - ', 1))
+			and (a.usename in (session_user, current_user) or exists (select from unnest(ours.tables) t where has_any_column_privilege(a.usesysid, t, 'SELECT'))))
+		from ours cross join pg_locks l left join pg_stat_activity a on a.pid = l.pid where `+LockCondition, TextArray(PathOf(conn).Schemas))
 	if err != nil {
 		return nil, fmt.Errorf("asking for the lock: %w", err)
 	}
@@ -133,7 +140,7 @@ func ReadLock(ctx context.Context, conn *pgconn.PgConn) (*HeldLock, error) {
 	}
 	row := rows[0]
 	return &HeldLock{Transaction: row[0], Backend: int(ParseNumber(row[1])), Account: row[2], Application: row[3], Address: row[4],
-		Seen: row[5] == "t", Since: row[6], Held: microseconds(row[7]), Idle: microseconds(row[8])}, nil
+		Stranger: row[9] == "t", Seen: row[5] == "t", Since: row[6], Held: microseconds(row[7]), Idle: microseconds(row[8])}, nil
 }
 
 // microseconds reads a time that the server wrote in microseconds.

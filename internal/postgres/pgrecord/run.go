@@ -64,7 +64,20 @@ type Lock struct {
 	Since       string   `json:"since"`          // "" where the account may not see it
 	Held        float64  `json:"seconds_held"`   // -1 where the account may not see it
 	Silence     float64  `json:"seconds_since_sign_of_life"`
+	// Stranger says that the holder is no run of ocmt as far as can be seen.
+	Stranger bool `json:"stranger"`
 }
+
+// StrangerError is ErrNotSteerable where no run of ocmt holds the lock as far as can be seen.
+type StrangerError struct{ Lock Lock }
+
+// Error says who holds the lock.
+func (e *StrangerError) Error() string {
+	return fmt.Sprintf("the lock of runs is held by account %s (backend %d), which is no run of ocmt as far as can be seen", e.Lock.Account, e.Lock.Backend)
+}
+
+// Unwrap returns ErrNotSteerable.
+func (e *StrangerError) Unwrap() error { return ErrNotSteerable }
 
 // Work is what is at work on a database, and what has ended without a word.
 type Work struct {
@@ -126,7 +139,7 @@ func queryWork(ctx context.Context, conn *pgconn.PgConn) (work Work, err error) 
 		if run.Silence >= SilentAfter.Seconds() {
 			run.State = RunSilent
 		}
-		work.Lock.State, work.Lock.Silence, work.Run = run.State, run.Silence, &run
+		work.Lock.State, work.Lock.Silence, work.Lock.Stranger, work.Run = run.State, run.Silence, false, &run
 	}
 	return work, nil
 }
@@ -136,7 +149,7 @@ func newLock(held *postgres.HeldLock) *Lock {
 	if held == nil {
 		return nil
 	}
-	lock := &Lock{State: RunAtWork, Backend: held.Backend, Account: held.Account, Application: held.Application, Address: held.Address, Since: held.Since, Held: -1, Silence: -1}
+	lock := &Lock{State: RunAtWork, Backend: held.Backend, Account: held.Account, Application: held.Application, Address: held.Address, Since: held.Since, Held: -1, Silence: -1, Stranger: held.Stranger}
 	if held.Seen {
 		lock.Held, lock.Silence = held.Held.Seconds(), held.Idle.Seconds()
 	}
@@ -187,6 +200,9 @@ func findLive(stored []storedRun, lock *Lock, held *postgres.HeldLock) int {
 			return i
 		}
 	}
+	if lock.Stranger {
+		return -1
+	}
 	return slices.IndexFunc(stored, func(one storedRun) bool { return one.Lock == "" && one.Alive == 0 })
 }
 
@@ -215,6 +231,8 @@ func (w Work) Steerable() (*Run, error) {
 	switch {
 	case w.Lock == nil:
 		return nil, ErrNoRun
+	case w.Run == nil && w.Lock.Stranger:
+		return nil, &StrangerError{*w.Lock}
 	case w.Run == nil:
 		return nil, ErrNotSteerable
 	}
