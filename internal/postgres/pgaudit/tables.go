@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/ocmt/ocmt/internal/audit"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -74,6 +76,7 @@ const castsByHand = `exists (select from pg_cast k join pg_proc f on f.oid = k.c
 // candidate is a relation that has the name of a table.
 type candidate struct {
 	located
+	oid    string
 	kind   string
 	onPath bool
 	usable bool     // the account may use its schema
@@ -85,14 +88,14 @@ func (c candidate) isTable() bool { return c.kind == "r" || c.kind == "p" }
 // candidates returns the relations of a name, those on the search path first and in its order.
 func (s *Snapshot) candidates(ctx context.Context, name string) (list []candidate, err error) {
 	rows, err := s.ask(ctx, question{what: "the table " + name, args: []string{name, postgres.TextArray(s.schemas)}, sql: `select n.nspname, c.relkind, array_position($2::text[], n.nspname::text) is not null,
-			has_schema_privilege(n.oid, 'USAGE'), a.attname, format_type(base.oid, null), ` + castsByHand + `
+			has_schema_privilege(n.oid, 'USAGE'), a.attname, format_type(base.oid, null), ` + castsByHand + `, c.oid
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped cross join lateral ` + baseType + `
 		where c.relname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 		order by array_position($2::text[], n.nspname::text), 1, a.attnum`})
 	for _, row := range rows {
 		last := len(list) - 1
 		if last < 0 || list[last].schema != row[0] {
-			list = append(list, candidate{located: located{schema: row[0], name: name, columns: map[string]string{}}, kind: row[1], onPath: row[2] == "t", usable: row[3] == "t"})
+			list = append(list, candidate{oid: row[7], located: located{schema: row[0], name: name, columns: map[string]string{}}, kind: row[1], onPath: row[2] == "t", usable: row[3] == "t"})
 			last++
 		}
 		list[last].columns[row[4]] = row[5]
@@ -119,6 +122,13 @@ func (s *Snapshot) locate(ctx context.Context, name string, columns ...string) (
 	if gap := s.doubt(found); gap.Reason != "" {
 		return found.located, &audit.GapError{Gap: gap}
 	}
+	foreign, err := s.foreignCode(ctx, found.oid)
+	if err != nil {
+		return found.located, err
+	}
+	if code, there := foreign[found.oid]; there {
+		return found.located, &audit.GapError{Gap: audit.Gap{What: found.String(), Reason: code.Reason()}}
+	}
 	if known := marks[name]; known != nil {
 		columns = known
 	}
@@ -129,6 +139,15 @@ func (s *Snapshot) locate(ctx context.Context, name string, columns ...string) (
 		}
 	}
 	return found.located, nil
+}
+
+// foreignCode returns what the server would run of other roles where it reads tables, by their OIDs.
+func (s *Snapshot) foreignCode(ctx context.Context, oids ...string) (found map[string]postgres.ForeignCode, err error) {
+	err = s.within(ctx, question{what: "whose code the tables can run"}, func(conn *pgconn.PgConn) error {
+		found, err = postgres.FindForeignCode(ctx, conn, postgres.Reading, oids...)
+		return err
+	})
+	return found, err
 }
 
 // doubt says why a relation cannot be taken for the table of its name; no Reason where it can.

@@ -115,3 +115,18 @@ func TestValuesBehindAView(t *testing.T) {
 		t.Errorf("a view over more than the table: %+v", found.Gaps)
 	}
 }
+
+// The server folds constant functions of an index when it plans a query. If this fails, whoever wrote one runs
+// statements with the rights of the auditor.
+func TestFunctionsOfOthersInIndexes(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, testenv.Shared(t))
+	d.exec("create role " + d.auditor + "_other; create function folded() returns int language plpgsql immutable as 'begin return 1; end'; alter function folded() owner to " + d.auditor + "_other")
+	d.exec("create index folds on sessions ((folded() + length(token))); create index folds_too on secrets ((folded() + length(key)))")
+	wantReason(t, d.one("OCMT-TOK-001"), "public.sessions", "its index public.folds uses function public.folded()")
+	found := d.tables(d.url)
+	if len(found.Gaps) != 1 || !containsAll(found.Gaps[0].What+found.Gaps[0].Reason, []string{"public.secrets", "public.folds_too"}) {
+		t.Errorf("gaps %+v", found.Gaps)
+	}
+	d.exec("drop index folds; drop index folds_too; drop function folded(); drop role " + d.auditor + "_other")
+}

@@ -75,6 +75,7 @@ type timelineRelation struct {
 	oid, schema, kind string
 	onPath, enters    bool // its schema is on the search path; the account may use it
 	account           string
+	foreign           string // why reading it would run code of others; "" where it does not
 	path              string // what the search path has, with a comma after it
 }
 
@@ -97,7 +98,15 @@ func (f timelineForm) findRelation(ctx context.Context, conn *pgconn.PgConn, sch
 	if path != "" {
 		path = strings.ReplaceAll(path, ",", ", ") + ", "
 	}
-	return &timelineRelation{path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: row[5]}, nil
+	foreign, err := postgres.FindForeignCode(ctx, conn, postgres.Reading, row[0])
+	if err != nil {
+		return nil, err
+	}
+	reason := ""
+	if code, there := foreign[row[0]]; there {
+		reason = code.Reason() + ": " + code.Way
+	}
+	return &timelineRelation{foreign: reason, path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: row[5]}, nil
 }
 
 // whyUnread returns why a relation is not read, and what cures it; "" where it can be.
@@ -111,7 +120,7 @@ func (r timelineRelation) whyUnread() string {
 	case !r.onPath:
 		return "it is in schema " + schema + ", which is not on the search path of this account: alter role " + postgres.Ident(r.account) + " set search_path = " + r.path + schema + ";"
 	}
-	return ""
+	return r.foreign
 }
 
 // describeTimelineTable looks for a table, its columns, and the index that brings its rows into order.

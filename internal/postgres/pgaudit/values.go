@@ -100,6 +100,19 @@ func (v *Values) Tables(ctx context.Context, catalogue []ocmt.Table) (found audi
 	if err != nil {
 		return found, err
 	}
+	oids := make([]string, len(relations))
+	for i, one := range relations {
+		oids[i] = one.oid
+	}
+	foreign, err := v.snapshot.foreignCode(ctx, oids...)
+	if err != nil {
+		return found, err
+	}
+	for i, one := range relations {
+		if code, there := foreign[one.oid]; there {
+			relations[i].foreign = code.Reason()
+		}
+	}
 	for _, entry := range catalogue {
 		v.addEntry(&found, entry, relations)
 	}
@@ -113,6 +126,7 @@ type relation struct {
 	usable                  bool     // the account may use its schema
 	shows                   []string // OIDs of the relations that a view reads
 	attributes              []attribute
+	foreign                 string // why reading it would run code of others; "" where it does not
 }
 
 // attribute is a column of a relation that the catalogue names, as a value or as a key.
@@ -183,6 +197,10 @@ func (v *Values) addEntry(found *audit.ValueTables, entry ocmt.Table, relations 
 	}
 	renamed := slices.ContainsFunc(tables, func(table relation) bool { return table.name == entry.Name })
 	for _, one := range tables {
+		if one.foreign != "" {
+			found.Gaps = append(found.Gaps, audit.Gap{What: one.schema + "." + one.name, Reason: one.foreign})
+			continue
+		}
 		v.addTable(found, entry, one, renamed && one.name == entry.OldName)
 	}
 }
