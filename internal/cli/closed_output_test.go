@@ -61,7 +61,7 @@ func TestClosedDiagnostics(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = reader.Close()
-		command := exec.Command(ocmt, c.args...) //nolint:gosec // the program is this one
+		command := exec.Command(ocmt, c.args...)
 		command.Dir, command.Env, command.Stderr = t.TempDir(), []string{"PATH=" + os.Getenv("PATH")}, writer
 		_ = command.Run() // its state is looked at
 		_ = writer.Close()

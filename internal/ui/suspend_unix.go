@@ -77,18 +77,13 @@ func (s *suspender) current() []*suspendWatcher {
 // stopProcess lets the system stop this process, and returns when it goes on. It does so by SIGTTOU, which stops like
 // SIGTSTP does, and like it not where no shell could bring the program back.
 func stopProcess(signals <-chan os.Signal) {
-	began := time.Now()
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTTOU) // a process may always signal itself
-	select {
-	case <-signals:
-		return
-	case <-time.After(stopDelay):
-	}
-	// Time goes on while a process is stopped, so the delay is often over before the word that it goes on has come. That
-	// word is taken here, or what is shown again would be shown twice.
-	if time.Since(began) > stopDelay+stopDelay/4 {
+	// Time goes on while a process is stopped, so the first delay is often over before the word that it goes on has come.
+	// That word is taken in the second, or what is shown again would be shown twice.
+	for range 2 {
 		select {
 		case <-signals:
+			return
 		case <-time.After(stopDelay):
 		}
 	}
