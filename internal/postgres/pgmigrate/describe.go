@@ -187,19 +187,7 @@ func (s *Store) describeTable(ctx context.Context, conn *pgconn.PgConn, entry oc
 	if len(table.Columns) == 0 {
 		return true, nil, nil
 	}
-	if table.Leaves, err = describeLeaves(ctx, conn, oid, kind == "p", table); err != nil {
-		return true, nil, err
-	}
-	if table.OutOfLine, err = readOutOfLine(ctx, conn, oid); err != nil {
-		return true, nil, err
-	}
-	if err = describeKeyOperators(ctx, conn, oid, &table); err != nil {
-		return true, nil, err
-	}
-	if table.ByKey, err = readsInOrder(ctx, conn, table); err != nil {
-		return true, nil, err
-	}
-	if err := describeSpread(ctx, conn, oid, found, &table); err != nil {
+	if err := describeReading(ctx, conn, oid, kind == "p", found, &table); err != nil {
 		return true, nil, err
 	}
 	more, err := describeWrites(ctx, conn, oid, &table)
@@ -209,6 +197,23 @@ func (s *Store) describeTable(ctx context.Context, conn *pgconn.PgConn, entry oc
 	found.Findings = append(found.Findings, more...)
 	addTable(found.Description, table)
 	return true, nil, err
+}
+
+// describeReading fills in how the rows of a table are read: in which parts, by which operators, in which order.
+func describeReading(ctx context.Context, conn *pgconn.PgConn, oid string, isPartitioned bool, found *describing, table *migrate.Table) (err error) {
+	if table.Leaves, err = describeLeaves(ctx, conn, oid, isPartitioned, *table); err != nil {
+		return err
+	}
+	if table.OutOfLine, err = readOutOfLine(ctx, conn, oid); err != nil {
+		return err
+	}
+	if err = describeKeyOperators(ctx, conn, oid, table); err != nil {
+		return err
+	}
+	if table.ByKey, err = readsInOrder(ctx, conn, *table); err != nil {
+		return err
+	}
+	return describeSpread(ctx, conn, oid, found, table)
 }
 
 // addTable adds a table, or its columns where the table is there already: ocmt.yaml may name
