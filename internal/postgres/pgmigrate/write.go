@@ -54,7 +54,7 @@ func (c *Conn) statementTexts(table migrate.Table, batch migrate.Batch) (first, 
 		if batch.Pages != nil {
 			update = updateByTID(table, batch.Pages.Leaf)
 		}
-		if table.Triggers {
+		if table.Triggers && table.Spread == nil { // Citus plans no such condition
 			update += " and " + postgres.TriggersOnPathOf(c.PgConn())
 		}
 		if c.updates == nil {

@@ -65,7 +65,9 @@ func (l layout) endSQL(selection session.Selection, moment session.Moment, withi
 	default:
 		p.terms = []string{"t.ctid = any(array(select t.ctid from " + heap + " t where " + p.sql() + " limit " + strconv.Itoa(rowsAtOnce) + "))", p.sql()}
 	}
-	p.terms = append(p.terms, triggers)
+	if !l.spread { // a distributed table has no triggers, and Citus plans no such condition
+		p.terms = append(p.terms, triggers)
+	}
 	if ending.Delete && l.kind == session.Logins {
 		return "delete from " + heap + " t where " + p.sql(), p.params
 	}
