@@ -24,7 +24,7 @@ var fileFlags = []string{"env-file", "config", "record", "admin-env-file", "agen
 	"redis-certificate-key", "userlist", "users-from", "store", "admin-store", "agent-store", "gateway-store"}
 
 // folderFlags names the flags whose value is a folder.
-var folderFlags = []string{"path"}
+var folderFlags = []string{"path", "stop"}
 
 // completionPatience is how long a shell waits for settings that are read for completion.
 const completionPatience = time.Second

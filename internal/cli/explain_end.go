@@ -26,7 +26,10 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 		told.Message, told.Why = unfinishedMessage(verdict), unfinishedReason(verdict, explained)
 	case verdict.Kind == rotation.VerdictNeeded:
 		told.Message = "nothing is proven: not every value opens with the key to reach"
-		if (isElsewhere(request, verdict) || scopeText(request) != "") && len(verdict.Under) > 0 && len(explained.Hints) > 0 {
+		if request.Backwards && isUnderLeft(request, verdict) {
+			told.Hints = []string{fmt.Sprintf("servers still write a newer version: ocmt rotate put-back --to-version %d, and restart them", request.To),
+				fmt.Sprintf("then ocmt rotate rollback --to-version %d once more; keep every key until it has proven every value", request.To)}
+		} else if (isElsewhere(request, verdict) || scopeText(request) != "") && len(verdict.Under) > 0 && len(explained.Hints) > 0 {
 			told.Hints = append(moveHints(request, verdict.Under), explained.Hints[1:]...)
 		}
 	case verdict.Kind == rotation.VerdictOthersLeft && len(verdict.Under) > 0:
