@@ -21,9 +21,12 @@ func printEvidence(printer *ui.Printer, found *rotation.Evidence) {
 	printer.Heading(fmt.Sprintf("Key version %d, fingerprint %s", found.Version, found.Fingerprint))
 	printer.Line("Proven at %s in the database %s, WAL position %s: each of %s is met.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"), ui.Clean(found.Database.Name), found.WAL,
 		ui.Count(int64(len(found.Conditions)), "condition", "conditions"))
-	if trial := found.Trial; trial != nil {
+	switch trial := found.Trial; {
+	case trial != nil:
 		printer.Line("Tried on a value of %s.%s.%s: the new key opens it, and the old key does not.", ui.Clean(trial.Schema), ui.Clean(trial.Table), ui.Clean(trial.Column))
-	} else {
+	case found.Opened > 0:
+		printer.Line("The old key was not there any more to be tried.")
+	default:
 		printer.Line("There was no value under version %d to try the old key on.", found.NewVersion)
 	}
 	if len(found.NoWrites) > 0 {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	if err != nil {
 		return nil, err
 	}
-	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From), tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
+	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From, request.Begun.IsZero()), tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
 		observer: rotation.NewObserver(db.labels, request)}, nil
 }
 
@@ -157,10 +158,10 @@ func (a *App) checkVisible(ctx context.Context, db *database, found *migrate.Des
 	return nil
 }
 
-// nextAfterReady returns the command for what is next where no server writes an older version. After a rollback
-// the version before the active one can be retired long ago.
-func nextAfterReady(keys []rotation.RecordedKey, older int) string {
-	if key := rotation.KeyOf(keys, older); key != nil && key.State == rotation.Retired {
+// nextAfterReady returns the command for what is next where no server writes an older version. After a rotation by
+// hand that version can be proven to be unused already, and after a rollback it can be retired long ago.
+func nextAfterReady(keys []rotation.RecordedKey, older int, byHand bool) string {
+	if key := rotation.KeyOf(keys, older); key != nil && (key.State == rotation.Retired || byHand && !key.Proven.IsZero()) {
 		return "ocmt rotate status"
 	}
 	return "ocmt rotate --from-version " + strconv.Itoa(older)
@@ -241,8 +242,11 @@ func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) 
 		table.Rows = append(table.Rows, row)
 	}
 	printer.Table(table)
-	printer.Line("The rotation to version %d was begun at %s. Looked from %s to %s, %s.", seen.Version, seen.Begun.UTC().Format(time.DateTime+" UTC"),
-		seen.From.UTC().Format(time.TimeOnly), seen.To.UTC().Format(time.TimeOnly+" UTC"), ui.Duration(seen.To.Sub(seen.From)))
+	origin := fmt.Sprintf("The rotation to version %d was begun at %s.", seen.Version, seen.Begun.UTC().Format(time.DateTime+" UTC"))
+	if seen.Begun.IsZero() {
+		origin = fmt.Sprintf("The rotation to version %d was made by hand: only what was written between the looks tells.", seen.Version)
+	}
+	printer.Line("%s Looked from %s to %s, %s.", origin, seen.From.UTC().Format(time.TimeOnly), seen.To.UTC().Format(time.TimeOnly+" UTC"), ui.Duration(seen.To.Sub(seen.From)))
 	if seen.OneIn > 1 {
 		printer.Line("There are more values than are kept in memory: one of %s was compared from look to look.", ui.Number(seen.OneIn))
 	}

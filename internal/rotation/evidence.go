@@ -22,7 +22,7 @@ type Evidence struct {
 	Store          string            `json:"store"` // the place that the key is taken out of
 	Database       migrate.Identity  `json:"database"`
 	WAL            string            `json:"wal"`           // position in the log of the server after the proof
-	BegunAt        time.Time         `json:"begun_at"`      // when the new key was made
+	BegunAt        time.Time         `json:"begun_at"`      // when the new key was made, or first recorded where it was made by hand
 	ReadyAt        time.Time         `json:"ready_at"`      // when the servers were last seen to write the new version only
 	NoWrites       []string          `json:"no_writes"`     // tables that the operator said no secret is written to
 	ProvenAt       time.Time         `json:"proven_at"`     // by the clock of the server, behind the proof
@@ -34,7 +34,7 @@ type Evidence struct {
 	Accepted       int64             `json:"accepted"`      // values that are given up as lost
 	Columns        []EvidenceColumn  `json:"columns"`
 	Conditions     []ConditionResult `json:"conditions"`
-	// Trial is null where the database has no value under the new version.
+	// Trial is null where the database has no value under the new version, or the old key was not there to be tried.
 	Trial *KeyTrial `json:"trial"`
 }
 
@@ -52,13 +52,16 @@ func newEvidence(request FinishRequest, place string, old, active RecordedKey, s
 	evidence := &Evidence{Version: old.Version, Fingerprint: cmp.Or(old.Fingerprint, planFingerprint(proven.Plan, old.Version)),
 		NewVersion: active.Version, NewFingerprint: cmp.Or(active.Fingerprint, planFingerprint(proven.Plan, active.Version)),
 		Operator: request.Operator, Host: request.Host, Store: place, Database: look.Database, WAL: look.WAL,
-		BegunAt: active.Begun.Baseline.At, ReadyAt: state.ReadyAt, NoWrites: state.NoWrites, ProvenAt: look.At, BackupsUntil: request.BackupsUntil.Format(time.DateOnly),
+		BegunAt: active.madeAt(), ReadyAt: state.ReadyAt, NoWrites: state.NoWrites, ProvenAt: look.At, BackupsUntil: request.BackupsUntil.Format(time.DateOnly),
 		Opened: verified.Opened, Plaintext: verified.Plaintext, Accepted: int64(len(verified.Accepted)),
 		Conditions: Conditions(proven.Proof.Reasons), Trial: proven.Trial}
 	if evidence.NoWrites == nil {
 		evidence.NoWrites = []string{}
 	}
-	before := countsOf(active.Begun.Baseline.Columns)
+	before := VersionCounts{}
+	if active.Begun != nil {
+		before = countsOf(active.Begun.Baseline.Columns)
+	}
 	for _, column := range look.Columns {
 		counted := EvidenceColumn{Place: column.Place, Before: before[column.Place], After: column.Labels, Other: column.Other}
 		if counted.Before == nil {

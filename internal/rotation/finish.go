@@ -89,9 +89,10 @@ func (e *NotProvenError) Error() string {
 // writes the copy where that is wanted, writes down what it is about to do, takes the key out of the store, looks at
 // the store and once more at the values, and records that the key is gone. Where a value is under the key by then, the
 // key goes back into the store. Where an earlier command was cut off behind the store, it goes on there. Where the key
-// is retired already, and this store still has it, it is taken out here too, by a proof of its own. The errors are
-// *RefusedError and *NotProvenError where nothing was changed or the key was put back, and those of the store and the
-// record.
+// is retired already, and this store still has it, it is taken out here too, by a proof of its own. A rotation whose key
+// was made by hand ends in the same way; where the old key was taken out by hand too, that is proven anew and recorded.
+// The errors are *RefusedError and *NotProvenError where nothing was changed or the key was put back, and those of the
+// store and the record.
 func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished, error) {
 	keys, err := f.Record.KeyStates(ctx)
 	if err != nil {
@@ -120,6 +121,8 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 		return f.takeOutAgain(ctx, request, old, active, before, change)
 	case old.State == Retired:
 		return f.repeat(ctx, request, old, before)
+	case !there && before == nil && isTakenByHand(request, old, active):
+		return f.recordTaken(ctx, request, old, active)
 	case !there:
 		return f.resume(ctx, request, old, active, before)
 	}
@@ -137,7 +140,7 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 // chooseFinish returns the version whose key is to be taken away, and the active one.
 func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err error) {
 	newest := NewestIn(keys, Active)
-	if newest == nil || newest.Begun == nil {
+	if newest == nil {
 		return old, active, noRotation("encryption_keys", "there is no rotation to finish: "+ErrNotBegun.Error())
 	}
 	candidates := listFinishable(keys, *newest, asked)
@@ -176,6 +179,9 @@ func listFinishable(keys []RecordedKey, active RecordedKey, asked *int) (list []
 				list = append(list, key)
 			}
 		}
+	}
+	if active.Begun == nil {
+		return list
 	}
 	if last := KeyOf(keys, active.Begun.From); len(list) == 0 && last != nil && last.State == Retired {
 		list = append(list, *last)

@@ -96,7 +96,40 @@ func (f Finisher) resume(ctx context.Context, request FinishRequest, old, active
 // isOf reports whether evidence is of the rotation from one version to the active one, and of no earlier one.
 func (e *Evidence) isOf(old, active RecordedKey) bool {
 	return e.NewVersion == active.Version && (active.Fingerprint == "" || e.NewFingerprint == active.Fingerprint) &&
-		(old.Fingerprint == "" || e.Fingerprint == old.Fingerprint) && e.BegunAt.Equal(active.Begun.Baseline.At)
+		(old.Fingerprint == "" || e.Fingerprint == old.Fingerprint) && e.BegunAt.Equal(active.madeAt())
+}
+
+// madeAt returns when ocmt rotate begin made a key, or when the record first had one that was made by hand.
+func (k RecordedKey) madeAt() time.Time {
+	if k.Begun == nil {
+		return k.Created
+	}
+	return k.Begun.Baseline.At
+}
+
+// isTakenByHand reports whether the old key of a rotation that was made by hand was taken out by hand too: it is proven
+// to be unused, a copy can be compared with the record, and this process does not have it either.
+func isTakenByHand(request FinishRequest, old, active RecordedKey) bool {
+	return active.Begun == nil && !old.Proven.IsZero() && old.Fingerprint != "" && request.Settings.Keys[old.Version] == ""
+}
+
+// recordTaken records that a key is gone which was taken out by hand. It asks for what is asked before a key is taken
+// away, and makes the proof anew, without the old key.
+func (f Finisher) recordTaken(ctx context.Context, request FinishRequest, old, active RecordedKey) (*Finished, error) {
+	evidence, err := f.prove(ctx, request, old, active, old.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	if evidence.Escrow.State == EscrowToWrite {
+		return nil, f.nothingToWrite(old.Version, evidence.Escrow.File)
+	}
+	return f.record(ctx, evidence, false)
+}
+
+// nothingToWrite returns the refusal that a key is gone, so that a file cannot get a copy of it.
+func (f Finisher) nothingToWrite(version int, file string) error {
+	return f.differs(SettingOf(version), "it is gone, so nothing can be written into "+file,
+		"name a file that holds the key with --escrow, or leave --escrow out and say with --no-escrow that a copy is kept elsewhere")
 }
 
 // neededAgain returns the refusal because of a key that is gone from the store, and that something needs or may need.

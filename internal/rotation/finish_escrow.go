@@ -146,8 +146,7 @@ func (f Finisher) chooseEscrowAgain(ctx context.Context, request FinishRequest, 
 	request.BackupsUntil = until
 	found, err := f.chooseEscrow(ctx, request, old, evidence.Fingerprint, today)
 	if err == nil && found.State == EscrowToWrite && !there {
-		err = f.differs(SettingOf(old.Version), "it is gone, so nothing can be written into "+found.File,
-			"leave --escrow out, or name a file that holds the key")
+		err = f.nothingToWrite(old.Version, found.File)
 	}
 	return found, err
 }

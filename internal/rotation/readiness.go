@@ -64,11 +64,11 @@ type ValueScope struct {
 type ReadinessRequest struct {
 	Version  int              // the version that the servers are to write
 	From     int              // the version before it
-	Begun    time.Time        // when the rotation was begun
+	Begun    time.Time        // when the rotation was begun; the zero time where ocmt rotate begin did not
 	Since    uint32           // what this transaction, a number of 32 bits, or a later one wrote was written since
 	Database migrate.Identity // the database that it was begun on
 	Tables   []migrate.Table
-	// Before counts the values at the last look, or where there was none when the rotation was begun.
+	// Before counts the values at the last look, or where there was none when the rotation was begun; nil where nothing did.
 	Before   VersionCounts
 	BeforeAt time.Time
 	Shown    []string // tables that have shown the new version in an earlier look, as schema.table
@@ -314,6 +314,9 @@ func (l *lookState) readTable(ctx context.Context, table migrate.Table) error {
 func (l *lookState) findGrown() [][]OtherWrites {
 	request := l.observer.request
 	found := make([][]OtherWrites, len(request.Tables))
+	if request.Before == nil {
+		return found
+	}
 	for i, table := range request.Tables {
 		for _, column := range table.Columns {
 			place := table.Place(column)

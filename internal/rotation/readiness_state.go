@@ -38,11 +38,12 @@ type ReadinessRecord interface {
 	RecordReadiness(ctx context.Context, version int, state ReadinessState, ready bool) error
 }
 
-// ErrNotBegun says that ocmt rotate begin has made no key that is in use.
+// ErrNotBegun says that ocmt rotate begin has made no key that is in use, and the record has no older one either.
 var ErrNotBegun = errors.New("no rotation was begun with ocmt rotate begin")
 
 // RequestReadiness returns what the writes of the servers are held to, by the record: the version that is active, the
-// counts of the last look or those from when it was made, and the tables that have shown it. The error is ErrNotBegun,
+// counts of the last look or those from when it was made, and the tables that have shown it. Of a key that was made by
+// hand nothing was counted: only what is written between the looks tells. The error is ErrNotBegun,
 // or a *RefusedError where a made key is not in place.
 func RequestReadiness(ctx context.Context, record ReadinessRecord, keys []RecordedKey, tables []migrate.Table) (ReadinessRequest, error) {
 	active := NewestIn(keys, Active)
@@ -51,20 +52,35 @@ func RequestReadiness(ctx context.Context, record ReadinessRecord, keys []Record
 			Message: fmt.Sprintf("key version %d was made, and is not known to be in place", pending.Version),
 			Fix:     "run ocmt rotate begin again, which goes on; then restart the servers"}}
 	}
-	if active == nil || active.Begun == nil {
+	if active == nil || active.Begun == nil && olderThan(keys, active.Version) == nil {
 		return ReadinessRequest{}, ErrNotBegun
 	}
 	state, err := record.Readiness(ctx, active.Version)
 	if err != nil {
 		return ReadinessRequest{}, err
 	}
-	baseline := active.Begun.Baseline
-	request := ReadinessRequest{Version: active.Version, From: active.Begun.From, Begun: baseline.At, Since: baseline.Oldest, Database: baseline.Database, Tables: tables,
-		Before: countsOf(baseline.Columns), BeforeAt: baseline.At, Shown: state.Shown, Moved: state.Moved}
+	request := ReadinessRequest{Version: active.Version, Tables: tables, Shown: state.Shown, Moved: state.Moved}
+	if begun := active.Begun; begun != nil {
+		baseline := begun.Baseline
+		request.From, request.Begun, request.Since, request.Database = begun.From, baseline.At, baseline.Oldest, baseline.Database
+		request.Before, request.BeforeAt = countsOf(baseline.Columns), baseline.At
+	} else {
+		request.From, request.Moved = olderThan(keys, active.Version).Version, true
+	}
 	if !state.LookedAt.IsZero() {
 		request.Before, request.BeforeAt = countsOf(state.Counts), state.LookedAt
 	}
 	return request, nil
+}
+
+// olderThan returns the newest version of the record below another one, or nil.
+func olderThan(keys []RecordedKey, version int) (older *RecordedKey) {
+	for _, key := range keys {
+		if key.Version < version {
+			older = &key
+		}
+	}
+	return older
 }
 
 // After returns what the record is to keep after a look.

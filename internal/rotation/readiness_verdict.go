@@ -34,7 +34,7 @@ func (l *lookState) judge() *Readiness {
 	}
 	if !shown && len(result.Reasons) == 0 && !slices.Contains(o.request.NoWrites, EveryTable) {
 		result.Reasons = append(result.Reasons, finding.Finding{Code: finding.NothingWritten, Severity: finding.Error, Where: "database",
-			Message: fmt.Sprintf("no server has written a secret under version %d since the rotation was begun", o.request.Version),
+			Message: fmt.Sprintf("no server has written a secret under version %d since %s", o.request.Version, o.request.since()),
 			Fix:     "have each server write one, such as by connecting an integration, and look again; where no server runs, add --no-writes " + EveryTable})
 	}
 	result.Ready = len(result.Reasons) == 0 && o.looks > 1
@@ -67,12 +67,28 @@ func (l *lookState) explainOther(table *TableReadiness, other OtherWrites) findi
 		Evidence: fmt.Sprintf("%d values more, between %s and %s", other.Values, other.After.UTC().Format(time.DateTime),
 			other.SeenAt.UTC().Format(time.DateTime+" UTC")),
 		Fix: fmt.Sprintf("restart every server that has not restarted since %s, with ENCRYPTION_KEY_VERSION=%d, then run ocmt rotate readiness again",
-			request.Begun.UTC().Format(time.DateTime+" UTC"), request.Version)}
+			request.restartedSince(), request.Version)}
 	if other.Version > request.Version {
 		found.Code = finding.NewerVersion
 		found.Fix = fmt.Sprintf("a server has a newer key than version %d: find out which one, and who gave it that", request.Version)
 	}
 	return found
+}
+
+// since says since when writes are looked at.
+func (r ReadinessRequest) since() string {
+	if r.Begun.IsZero() {
+		return "these looks began"
+	}
+	return "the rotation was begun"
+}
+
+// restartedSince says since when a server must have restarted.
+func (r ReadinessRequest) restartedSince() string {
+	if r.Begun.IsZero() {
+		return "the new key was put in place"
+	}
+	return r.Begun.UTC().Format(time.DateTime + " UTC")
 }
 
 // explainNotSeen says that a table was written to, and that nothing shows with which key.

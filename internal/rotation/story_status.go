@@ -287,6 +287,12 @@ func (a *assessment) decideOlder(version int) Status {
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
 	default:
 		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("It is proven that nothing in the database was under version %d.", version)
+		if current := KeyOf(a.Keys, a.current); current != nil && current.Begun == nil {
+			if place := a.place(); place != nil && place.Keys[version] == "" {
+				next.Text = "record that the old key is gone"
+			}
+			status.Next = []Step{a.restart(), next}
+		}
 	}
 	return status
 }
@@ -303,10 +309,10 @@ func nextForOlder(key *RecordedKey, version int, values int64) Step {
 	return Step{"take the old key away", command}
 }
 
-// restart returns the step that every server must have the new key before values are moved. Only where ocmt rotate begin
-// made the key is there something that readiness compares the servers with.
+// restart returns the step that every server must have the new key. Where the record does not have the key yet, there is
+// nothing that ocmt rotate readiness could hold the servers to.
 func (a *assessment) restart() Step {
-	if key := KeyOf(a.Keys, a.current); key == nil || key.Begun == nil {
+	if key := KeyOf(a.Keys, a.current); key == nil || key.Begun == nil && olderThan(a.Keys, a.current) == nil {
 		return Step{Text: fmt.Sprintf("see that every server runs with version %d", a.current)}
 	}
 	return restartStep(a.current)

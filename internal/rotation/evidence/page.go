@@ -40,6 +40,7 @@ type view struct {
 	Left    int // columns that are not shown
 	Groups  []group
 	Trial   *rotation.KeyTrial
+	Opened  int64
 	Version int
 	New     int
 	Until   string
@@ -87,7 +88,7 @@ func contentPolicy(style []byte) string {
 }
 
 func newView(found *rotation.Evidence) *view {
-	v := &view{Version: found.Version, New: found.NewVersion, Until: visible.Text(found.BackupsUntil), Trial: cleanTrial(found.Trial), Done: !found.FinishedAt.IsZero()}
+	v := &view{Version: found.Version, New: found.NewVersion, Until: visible.Text(found.BackupsUntil), Trial: cleanTrial(found.Trial), Opened: found.Opened, Done: !found.FinishedAt.IsZero()}
 	for _, one := range []fact{
 		{"Key taken away", fmt.Sprintf("version %d, fingerprint %s", found.Version, found.Fingerprint)},
 		{"Key in use", fmt.Sprintf("version %d, fingerprint %s", found.NewVersion, found.NewFingerprint)},

@@ -63,6 +63,10 @@ func TestPageSaysEverything(t *testing.T) {
 	}
 	if found := sample(1); true {
 		found.Trial = nil
+		if !strings.Contains(pageOf(t, found), "The old key was not there any more to be tried") {
+			t.Error("the page does not say that the old key was gone")
+		}
+		found.Opened = 0
 		if !strings.Contains(pageOf(t, found), "no value under version 4 to try") {
 			t.Error("the page does not say that no value was tried")
 		}
