@@ -2,6 +2,7 @@ package cli
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -10,12 +11,16 @@ import (
 
 // printRotateStatus shows where the story of the key is, on one screen.
 func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Time) {
-	printer.Line("%s", printer.Paint(ui.Strong, ui.Clean(status.Summary)))
+	tone := ui.Strong
+	if status.IsWrong() {
+		tone = ui.Bad
+	}
+	printer.Line("%s", printer.Paint(tone, ui.Clean(status.Summary)))
 	if len(status.Versions) > 0 {
 		printer.Table(versionsTable(status.Versions, now))
 	}
 	for _, version := range status.Versions {
-		if version.Differs {
+		if version.Differs && !status.IsWrong() {
 			printer.Line("%s record, store and settings do not have one and the same key for version %d.", printer.Paint(ui.Bad, "error:"), version.Version)
 		}
 	}
@@ -31,9 +36,27 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), ui.Clean(gap.What), ui.Clean(gap.Reason))
 	}
 	printDue(printer, status.Due, status.Unknown)
+	if status.IsWrong() { // the error of the command says what to do
+		return
+	}
 	for _, step := range status.Next {
 		printer.Line("%s", stepText(step))
 	}
+}
+
+// wrongKey returns the error that a key itself is wrong, nil where none is. The summary says which.
+func wrongKey(status rotation.Status) error {
+	if !status.IsWrong() {
+		return nil
+	}
+	wrong := &ui.Error{Message: "record, store and settings do not have one and the same key", Code: ui.ExitFound}
+	if status.Phase == rotation.PhaseUnusable {
+		wrong.Message = "a key here cannot be used"
+	}
+	for _, step := range status.Next {
+		wrong.Hints = append(wrong.Hints, strings.TrimPrefix(stepText(step), "next: "))
+	}
+	return wrong
 }
 
 // versionsTable shows the key versions, one a line.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -30,6 +31,8 @@ func newRotateStatusCommand(app *App, run func(context.Context, *config.Settings
 values of the database are labelled with it, and where its key stands here; then
 what is next, as a command. It reads the labels of the values and opens none. It
 changes nothing, needs no right to write, and says what it could not look at.
+Where record, store and settings do not have one and the same key, it says that
+first, and nothing else is advised (exit status 3).
 
 ` + describeDocument("rotate-status"),
 		Example: `  ocmt rotate status
@@ -39,7 +42,7 @@ changes nothing, needs no right to write, and says what it could not look at.
 	addStatusFlags(cmd, options)
 	addLockTimeout(cmd)
 	cmd.RunE = runWithSettings(app, options, run)
-	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -74,10 +77,10 @@ func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, op
 	}
 	status.Next = carryStoreInSteps(status.Next, store)
 	printRotateStatus(a.printer, status, a.deps.Now())
-	if err := a.printer.Document("rotate-status", status); err != nil {
-		return err
+	if err := a.printer.Document("rotate-status", status); err != nil || failure != nil {
+		return cmp.Or(err, failure)
 	}
-	return failure
+	return wrongKey(status)
 }
 
 // viewStore fills in what the store has. The error is about a store that the operator has named.

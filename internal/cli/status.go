@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -25,7 +26,8 @@ func newStatusCommand(app *App, run func(context.Context, *config.Settings, *noO
 each has, whether a run is at work, which secrets are due, and what is next, as
 a command. It opens no value, changes nothing, and says what it could not look
 at. ocmt rotate status tells the story of the key alone, and ocmt migrate status
-tells how far a run is.
+tells how far a run is. Where record, store and settings do not have one and the
+same key, it says that first, and nothing else is advised (exit status 3).
 
 ` + describeDocument("status"),
 		Example: `  ocmt status
@@ -33,7 +35,7 @@ tells how far a run is.
 		Args: noArgs,
 	}
 	cmd.RunE = runWithSettings(app, &noOptions{}, run)
-	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -66,11 +68,14 @@ func (a *App) runStatus(ctx context.Context, settings *config.Settings, _ *noOpt
 	if ctx.Err() != nil {
 		return causeOf(ctx, ctx.Err())
 	}
-	printDeployment(a.printer, status, a.deps.Now())
-	if err := a.printer.Document("status", status); err != nil {
-		return err
+	// Without the database everything else would be a guess: the error stands alone.
+	if failure == nil {
+		printDeployment(a.printer, status, a.deps.Now())
 	}
-	return failure
+	if err := a.printer.Document("status", status); err != nil || failure != nil {
+		return cmp.Or(err, failure)
+	}
+	return wrongKey(status.Rotation)
 }
 
 // lookAtDeployment returns where the deployment stands. The error says that the database did not answer at all.

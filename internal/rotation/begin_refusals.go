@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,7 +87,16 @@ func labelledText(values int64) string {
 	if values == 1 {
 		return "1 value is labelled with"
 	}
-	return fmt.Sprintf("%d values are labelled with", values)
+	return numberText(values) + " values are labelled with"
+}
+
+// numberText returns a number with a comma between thousands, as the screen has them.
+func numberText(number int64) string {
+	text := strconv.FormatInt(number, 10)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
 }
 
 // checkFinished refuses while an earlier rotation is unfinished: an older key is in the store or may still be

@@ -111,7 +111,7 @@ func findUnfinished(request migrate.Request, result *migrate.Result) []finding.F
 	}
 	if result.SetAside > 0 {
 		add(finding.ValuesSetAside, "values were set aside and left as they are",
-			fmt.Sprintf("%d values", result.SetAside),
+			numberText(result.SetAside)+" values",
 			"keep every old key until they are dealt with: bring them back from a backup, or accept each as lost with ocmt migrate accept; those that another key opens are moved by --repair-labels")
 	}
 	return found
@@ -130,19 +130,19 @@ func findUnproven(request migrate.Request, verification *migrate.Verification) [
 	if verification.Mislabelled > 0 {
 		found = append(found, finding.Finding{Code: finding.Mislabelled, Severity: finding.Error, Where: versionName(request.To),
 			Message:  "values are labelled with one version and open with the key of another",
-			Evidence: fmt.Sprintf("%d values", verification.Mislabelled),
+			Evidence: numberText(verification.Mislabelled) + " values",
 			Fix:      "ocmt migrate run --repair-labels brings them under the version to reach"})
 	}
 	if verification.SealedTwice > 0 {
 		found = append(found, finding.Finding{Code: finding.SealedTwice, Severity: finding.Error, Where: versionName(request.To),
 			Message:  "values contain a ciphertext that needs another key: they were sealed twice",
-			Evidence: fmt.Sprintf("%d values", verification.SealedTwice),
+			Evidence: numberText(verification.SealedTwice) + " values",
 			Fix:      "no server reads what is inside: write each anew with the program that wrote it, or accept it as lost with ocmt migrate accept"})
 	}
 	if unopened := verification.SetAside - verification.Mislabelled - verification.SealedTwice; unopened > 0 {
 		found = append(found, finding.Finding{Code: finding.ValuesNotOpened, Severity: finding.Error, Where: versionName(request.To),
 			Message:  "values do not open with its key, and might need any other",
-			Evidence: fmt.Sprintf("%d values", unopened),
+			Evidence: numberText(unopened) + " values",
 			Fix:      "keep every old key until they are dealt with: bring them back from a backup, or accept each as lost with ocmt migrate accept"})
 	}
 	return found

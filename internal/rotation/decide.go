@@ -87,7 +87,7 @@ func findKnownColumns(report *discover.Report, concerns func(version int) bool) 
 			}
 			found = append(found, finding.Finding{Code: finding.KnownColumnOpens, Severity: finding.Error, Where: find.String(),
 				Message:  fmt.Sprintf("it is listed under known, and values in it open with the key of version %d", version),
-				Evidence: fmt.Sprintf("%d values open", find.Opened),
+				Evidence: numberText(find.Opened) + " values open",
 				Fix:      "it does not belong under known: " + find.Move()})
 		}
 	}

@@ -121,8 +121,6 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 		return f.takeOutAgain(ctx, request, old, active, before, change)
 	case old.State == Retired:
 		return f.repeat(ctx, request, old, before)
-	case !there && before == nil && isTakenByHand(request, old, active):
-		return f.recordTaken(ctx, request, old, active)
 	case !there:
 		return f.resume(ctx, request, old, active, before)
 	}
@@ -180,13 +178,22 @@ func listFinishable(keys []RecordedKey, active RecordedKey, asked *int) (list []
 			}
 		}
 	}
-	if active.Begun == nil {
-		return list
-	}
-	if last := KeyOf(keys, active.Begun.From); len(list) == 0 && last != nil && last.State == Retired {
-		list = append(list, *last)
+	if len(list) == 0 {
+		return listReplaced(keys, active)
 	}
 	return list
+}
+
+// listReplaced returns the version that the active one took the place of, where it is retired and ocmt rotate begin
+// has recorded which one it was.
+func listReplaced(keys []RecordedKey, active RecordedKey) []RecordedKey {
+	if active.Begun == nil {
+		return nil
+	}
+	if last := KeyOf(keys, active.Begun.From); last != nil && last.State == Retired {
+		return []RecordedKey{*last}
+	}
+	return nil
 }
 
 // isOlder reports whether values may be under a version, and new ones are not. One that is compromised must go too.
@@ -318,6 +325,6 @@ func (f Finisher) checkLook(look *Look, version int) error {
 // valuesLeft returns the refusal that values are under a version.
 func valuesLeft(version int, left int64) *RefusedError {
 	return &RefusedError{Finding: finding.Finding{Code: finding.ValuesUnder, Severity: finding.Error, Where: versionName(version),
-		Message: fmt.Sprintf("values are under key version %d", version), Evidence: fmt.Sprintf("%d values", left),
+		Message: fmt.Sprintf("values are under key version %d", version), Evidence: numberText(left) + " values",
 		Fix: fmt.Sprintf("run ocmt rotate --from-version %d, then this again", version)}}
 }

@@ -74,6 +74,9 @@ func (e *Evidence) extendBackups(stated time.Time, there bool) bool {
 // resume goes on where the key is out of the store, and that is not recorded. The evidence is that of the command that
 // was cut off, and must be of this rotation and of this store. The proof is made anew, without the old key.
 func (f Finisher) resume(ctx context.Context, request FinishRequest, old, active RecordedKey, evidence *Evidence) (*Finished, error) {
+	if evidence == nil && isTakenByHand(request, old, active) {
+		return f.recordTaken(ctx, request, old, active)
+	}
 	if evidence == nil || !evidence.isOf(old, active) {
 		return nil, f.differs(SettingOf(old.Version), "it is not there, and this command has not taken it out",
 			"put it back from its escrow, so that the proof can try it; then run this again")

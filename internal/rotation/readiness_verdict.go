@@ -64,7 +64,7 @@ func (l *lookState) explainOther(table *TableReadiness, other OtherWrites) findi
 	request := l.observer.request
 	found := finding.Finding{Code: finding.OldVersionWritten, Severity: finding.Error, Where: table.String() + "." + other.Column,
 		Message: fmt.Sprintf("a server has written version %d there", other.Version),
-		Evidence: fmt.Sprintf("%d values more, between %s and %s", other.Values, other.After.UTC().Format(time.DateTime),
+		Evidence: fmt.Sprintf("%s values more, between %s and %s", numberText(other.Values), other.After.UTC().Format(time.DateTime),
 			other.SeenAt.UTC().Format(time.DateTime+" UTC")),
 		Fix: fmt.Sprintf("restart every server that has not restarted since %s, with ENCRYPTION_KEY_VERSION=%d, then run ocmt rotate readiness again",
 			request.restartedSince(), request.Version)}

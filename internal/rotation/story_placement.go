@@ -67,7 +67,8 @@ func (p *Placement) add(name string, version int) {
 	known := p.Keys[version]
 	switch {
 	case fingerprint == "":
-		p.Problem = name + " is not a key"
+		_, err := crypto.ParseKey(p.texts[name].Reveal())
+		p.Problem = fmt.Sprintf("%s is not a key: %v", name, err)
 	case known != "" && known != fingerprint:
 		p.Problem = fmt.Sprintf("%s and %s hold two keys of version %d", secret.NameEncryptionKey, name, version)
 	default:

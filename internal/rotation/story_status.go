@@ -100,7 +100,10 @@ func Assess(view View) Status {
 		a.Gaps = append(slices.Clone(a.Gaps), view.Look.Gaps...)
 	}
 	a.current = a.findCurrent()
-	status := a.decide()
+	status, wrong := a.decideWrong()
+	if !wrong {
+		status = a.decide()
+	}
 	status.Versions = a.versions()
 	status.Due, status.Unknown, status.Gaps = append([]DueItem{}, view.Due...), append([]string{}, view.Unknown...), append([]Gap{}, a.Gaps...)
 	if status.Next == nil {
