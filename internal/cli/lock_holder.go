@@ -60,6 +60,8 @@ func explainRunLocked(err error) *ui.Error {
 		message, hints = ui.Clean(describeStranger(*lock)), endStranger(*lock)
 	case lock.State == pgrecord.RunSilent:
 		hints = endSilent(*lock, run)
+	case pauseOf(run) != "":
+		hints = append([]string{"it is paused: ocmt migrate resume lets it go on"}, append(hints, "ocmt migrate abort ends it; what it has moved stays")...)
 	case run != nil:
 		hints = append(hints, "ocmt migrate abort ends it; what it has moved stays")
 	default:
@@ -68,4 +70,12 @@ func explainRunLocked(err error) *ui.Error {
 	who := strings.Join(describeWork(locked.work), "; ")
 	return &ui.Error{Message: message + "; nothing was written", Cause: errors.New(who), Hints: hints, Code: ui.ExitRefused,
 		Findings: []finding.Finding{{Code: finding.RunAtWork, Severity: finding.Error, Where: "database", Message: message, Evidence: who, Fix: hints[0]}}}
+}
+
+// pauseOf says who has paused a run, "paused by …"; "" where nobody has, or where there is no run that tells.
+func pauseOf(run *pgrecord.Run) string {
+	if run == nil || run.Wait == nil || run.Wait.Kind != migrate.WaitPause {
+		return ""
+	}
+	return run.Wait.Phrase()
 }

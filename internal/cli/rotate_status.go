@@ -132,8 +132,9 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 		view.Unread = err != nil
 		return err
 	})
-	ask("whether a run is at work", func() (err error) {
-		view.Running, err = e.db.record.IsRunning(ctx)
+	ask("whether a run is at work", func() error {
+		work, err := e.db.record.Work(ctx)
+		view.Running, view.Paused = work.Lock != nil, pauseOf(work.Run)
 		return err
 	})
 	ask("the tool's own record", func() (err error) {

@@ -31,6 +31,7 @@ type View struct {
 	Store    *Placement // nil where there is no store, or it could not be read
 	Settings *Placement // of this process; nil where they could not be read
 	Running  bool
+	Paused   string // "paused by …" where the run at work is paused
 	Due      []DueItem
 	Unknown  []string // kinds that may be due, because no change of them is recorded
 	Gaps     []Gap
@@ -147,7 +148,7 @@ func (a *assessment) decide() Status {
 	place, pending := a.place(), NewestIn(a.Keys, Pending)
 	switch {
 	case a.Running:
-		return Status{Phase: PhaseRunning, Summary: "A run is at work.", Next: []Step{{"watch it", "ocmt migrate status --watch"}}}
+		return a.decideRunning()
 	case pending != nil:
 		return a.decidePending(pending)
 	case place == nil && len(a.Keys) == 0 && !a.Unread:

@@ -62,6 +62,9 @@ func stories() []story {
 		{"a new place after the end", func(string, string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Retired, rotation.Active), Store: placed(nil), Settings: placed(nil), Look: labelled(map[int]int64{1: 3})}
 		}, rotation.PhaseBehind, "ocmt rotate begin --from-escrow /copy", "no key was found here"},
+		{"a paused run", func(old, fresh string) rotation.View {
+			return rotation.View{Running: true, Paused: "paused by olga", Store: both(old, fresh)}
+		}, rotation.PhaseRunning, "ocmt migrate resume", ""},
 		{"a run", func(old, fresh string) rotation.View { return rotation.View{Running: true, Store: both(old, fresh)} }, rotation.PhaseRunning, "ocmt migrate status --watch", ""},
 		{"pending", func(old, _ string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Active, rotation.Pending), Store: placed(map[string]string{"ENCRYPTION_KEY": old})}
