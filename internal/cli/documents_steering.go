@@ -1,6 +1,9 @@
 package cli
 
-import "github.com/ocmt/ocmt/internal/postgres/pgrecord"
+import (
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+)
 
 // statusDocument is what ocmt migrate status writes.
 type statusDocument struct {
@@ -10,6 +13,7 @@ type statusDocument struct {
 	Lost      []pgrecord.Run          `json:"lost"`
 	Malformed []pgrecord.KeptOrders   `json:"malformed_orders"`
 	Runs      []pgrecord.RecordedMove `json:"recorded"`
+	Unread    []finding.Finding       `json:"not_read"`
 }
 
 // steerDocument is what pause, resume, set and abort write: the run as it is once it

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -29,7 +30,7 @@ func newMigrateStatusCommand(app *App, run func(context.Context, *config.Setting
 it is, how fast, and what it waits for; which process on which machine it is,
 for whom it works, and how long ago it gave a sign of life, by the clock of the
 database server. A run whose machine is gone is told, with what ends it. The
-last entries of encryption_migrations are listed, a column each.
+last runs of encryption_migrations are listed, a column each.
 
 With --watch it shows the run every second until it has ended; with --output
 json as one document a line.
@@ -65,10 +66,22 @@ func (a *App) runMigrateStatus(ctx context.Context, settings *config.Settings, o
 		return causeOf(ctx, err)
 	}
 	printStatus(a.printer, status, a.deps.Now())
+	write := a.printer.Document
 	if options.Watch {
-		return a.printer.DocumentLine("migrate-status", status)
+		write = a.printer.DocumentLine
 	}
-	return a.printer.Document("migrate-status", status)
+	if err := write("migrate-status", status); err != nil {
+		return err
+	}
+	return explainUnreadRecord(status.Unread)
+}
+
+// explainUnreadRecord says which tables of the record could not be looked at, and how they can be; nil for none.
+func explainUnreadRecord(unread []finding.Finding) error {
+	if len(unread) == 0 {
+		return nil
+	}
+	return withFindings(&ui.Error{Message: "what is recorded of runs could not be looked at", Code: ui.ExitFailed, Findings: unread}, unread)
 }
 
 // watchStatus shows the run until it has ended, and returns the status of then.
@@ -111,5 +124,6 @@ func readStatus(ctx context.Context, record *pgrecord.Record) (statusDocument, e
 		return statusDocument{}, err
 	}
 	return statusDocument{Running: found.Lock != nil, Run: found.Run, Lock: found.Lock, Lost: emptyIfNil(found.Lost),
-		Malformed: emptyIfNil(found.Orders), Runs: found.Moves}, nil
+		Malformed: emptyIfNil(found.Orders), Runs: found.Moves,
+		Unread: emptyIfNil(found.Unread)}, nil
 }

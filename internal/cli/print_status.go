@@ -2,34 +2,46 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // printStatus shows the run at work first, then runs that ended without a word, then what is recorded.
 func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
-	printAtWork(printer, status)
+	printAtWork(printer, status, now)
 	for _, lost := range status.Lost {
 		printer.Line("%s", describeLost(lost, status.Running))
 	}
 	for _, orders := range status.Malformed {
 		printer.Warn("the orders to runs to version %d are malformed, and are not followed: %s; ocmt migrate reset-orders takes them away", orders.Version, orders.Problem)
 	}
-	if len(status.Runs) == 0 {
-		printer.Line("No run is recorded.")
-	} else {
+	switch {
+	case len(status.Runs) > 0:
 		printMoves(printer, status, now)
+	case status.couldRead("encryption_migrations"):
+		printer.Line("No run is recorded.")
 	}
 }
 
+// couldRead reports whether a table of the record was read, or is not there.
+func (s statusDocument) couldRead(table string) bool {
+	return !slices.ContainsFunc(s.Unread, func(f finding.Finding) bool { return f.Where == table })
+}
+
 // printAtWork shows what holds the lock of the database.
-func printAtWork(printer *ui.Printer, status statusDocument) {
+func printAtWork(printer *ui.Printer, status statusDocument, now time.Time) {
 	switch {
+	case !status.Running && len(status.Unread) > 0:
+		printer.Line("Nothing holds the lock of this database at this moment.")
+		return
 	case !status.Running:
-		printer.Line("No run is at work on this database.")
+		printer.Line("No run is at work on this database.%s", describeUnfinished(status.Runs, now))
 		return
 	case status.Lock.Stranger:
 		printer.Line("The%s.", ui.Clean(strings.TrimPrefix(describeStranger(*status.Lock), "the")))
@@ -40,6 +52,9 @@ func printAtWork(printer *ui.Printer, status statusDocument) {
 		return
 	case status.Lock.State == pgrecord.RunSilent:
 		printSilence(printer, status)
+	case status.Run == nil && !status.couldRead("encryption_keys"):
+		printer.Line("A run is at work on this database. How far it is could not be looked at.")
+		printer.Line("%s", describeLock(*status.Lock))
 	case status.Run == nil:
 		printer.Line("A run is at work on this database. It does not tell how far it is: a dry run, a look for values, or one that has just begun.")
 		printer.Line("%s", describeLock(*status.Lock))
@@ -158,15 +173,24 @@ func describeSeconds(seconds float64) string {
 	return ui.Duration(time.Duration(seconds * float64(time.Second)))
 }
 
-// printMoves lists the recorded moves, those of one run with one end together. What a run at work has moved is in its
-// own sentence: the record has it when the run ends.
+// shownRuns is how many recorded runs fit a screen.
+const shownRuns = 2
+
+// printMoves lists the recorded moves of the last runs, those of one run with one end together. What a run at work has
+// moved is in its own sentence: the record has it when the run ends.
 func printMoves(printer *ui.Printer, status statusDocument, now time.Time) {
 	var headings []string
-	moves := map[string][]pgrecord.RecordedMove{}
+	moves, runs, older := map[string][]pgrecord.RecordedMove{}, map[string]bool{}, map[string]bool{}
 	for _, move := range status.Runs {
 		if move.Status == "running" && !move.Lost && status.Run != nil {
 			continue
 		}
+		run := runOf(move)
+		if !runs[run] && len(runs) == shownRuns {
+			older[run] = true
+			continue
+		}
+		runs[run] = true
 		heading := describeMove(move, now)
 		if moves[heading] == nil {
 			headings = append(headings, heading)
@@ -181,6 +205,49 @@ func printMoves(printer *ui.Printer, status statusDocument, now time.Time) {
 		}
 		printer.Table(table)
 	}
+	if len(older) > 0 {
+		printer.Line("\nOlder runs are recorded too: ocmt migrate status --output json has the last of them.")
+	}
+}
+
+// runOf tells the entries of one run from those of another: they have begun together.
+func runOf(move pgrecord.RecordedMove) string { return fmt.Sprint(move.To, " ", move.Started) }
+
+// endWords says of a run that did not complete how it ended.
+var endWords = map[string]string{string(migrate.RunInterrupted): "was interrupted", string(migrate.RunFailed): "failed", string(migrate.RunPartial): "is not finished"}
+
+// describeUnfinished says how the last recorded run ended and how to go on, where it did not complete; "" where it did.
+func describeUnfinished(recorded []pgrecord.RecordedMove, now time.Time) string {
+	var last []pgrecord.RecordedMove
+	for _, move := range recorded {
+		if len(last) > 0 && runOf(move) != runOf(last[0]) {
+			break
+		}
+		if move.Status != "repaired" && move.Status != "accepted" {
+			last = append(last, move)
+		}
+	}
+	at := slices.IndexFunc(last, func(move pgrecord.RecordedMove) bool { return endWords[move.Status] != "" })
+	if at < 0 {
+		return ""
+	}
+	ended, left := last[at], int64(0)
+	for _, move := range last {
+		if endWords[move.Status] != "" {
+			left += max(0, move.Total-move.Moved)
+		}
+	}
+	text := fmt.Sprintf(" The last one, to version %d, %s", ended.To, endWords[ended.Status])
+	if ended.Reason != "" {
+		text += " (" + ui.Clean(strings.TrimSuffix(ended.Reason, ".")) + ")"
+	}
+	if ended.Completed != "" {
+		text += ", at " + recordedTime(ended.Completed, now) + " UTC"
+	}
+	if left > 0 {
+		text += ": " + ui.Count(left, "value was", "values were") + " left"
+	}
+	return text + "; run the same command again to go on."
 }
 
 // describeMove says between which versions a move was, when it began, and how it ended. It tells a run that was killed

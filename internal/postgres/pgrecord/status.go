@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -29,15 +30,6 @@ type RecordedMove struct {
 	Lost bool `json:"ended_without_a_word"`
 }
 
-// IsRunning reports whether a run holds the lock of the database.
-func (r *Record) IsRunning(ctx context.Context) (running bool, err error) {
-	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		running, err = postgres.IsLocked(ctx, conn)
-		return err
-	})
-	return running, err
-}
-
 // recordedMoves is how many entries Status returns.
 const recordedMoves = "30"
 
@@ -46,6 +38,8 @@ type Status struct {
 	Work
 	Orders []KeptOrders // that are malformed
 	Moves  []RecordedMove
+	// Unread has the tables of the record that are there and that the account may not read.
+	Unread []finding.Finding
 }
 
 // Status returns what is at work on the database, and the last entries of the record, newest first.
@@ -53,6 +47,9 @@ func (r *Record) Status(ctx context.Context) (status Status, err error) {
 	status.Moves = []RecordedMove{}
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		if status.Work, err = queryWork(ctx, conn); err != nil {
+			return err
+		}
+		if status.Unread, err = findUnread(ctx, conn); err != nil {
 			return err
 		}
 		kept, err := queryOrders(ctx, conn, status.Work, "")
@@ -68,6 +65,25 @@ func (r *Record) Status(ctx context.Context) (status Status, err error) {
 		return err
 	})
 	return status, err
+}
+
+// findUnread finds tables of the record that are there and that the account may not read: what is in them must not be
+// taken for nothing.
+func findUnread(ctx context.Context, conn *pgconn.PgConn) (found []finding.Finding, err error) {
+	for _, table := range []string{"encryption_keys", "encryption_migrations"} {
+		rows, err := postgres.QueryRows(ctx, conn, `select c.oid is not null and not has_table_privilege(c.oid, 'SELECT'), current_user, coalesce(n.nspname, '')
+			from (select to_regclass('$`+table+`')) as asked (relation) left join pg_class c on c.oid = asked.relation left join pg_namespace n on n.oid = c.relnamespace`)
+		if err != nil {
+			return nil, fmt.Errorf("asking for the rights on %s: %w", table, err)
+		}
+		if rows[0][0] != "t" {
+			continue
+		}
+		missing := postgres.TableRight("select", rows[0][2], table, rows[0][1])
+		found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: table,
+			Message: fmt.Sprintf("the account %s may not read it", rows[0][1]), Fix: postgres.Grant(missing), Right: missing})
+	}
+	return found, nil
 }
 
 // queryMoves returns the last entries of encryption_migrations. An entry with the status running is of the run at
