@@ -85,6 +85,9 @@ func TestInterruptedAtTheQuestion(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatalf("it goes on waiting for an answer\n%s", &shown)
 	}
+	if !strings.Contains(shown.String(), "error: stopped: interrupted at the question, and nothing was changed") {
+		t.Errorf("it does not say that nothing was changed\n%s", &shown)
+	}
 	if moved := countMoved(t, d.conn); moved != 0 {
 		t.Errorf("%d values were moved unasked", moved)
 	}

@@ -77,7 +77,7 @@ moves a few rows at a time and rests in between. --pace full does not.
 func (a *App) runMigrateRun(ctx context.Context, settings *config.Settings, options *runOptions) error {
 	engine, err := a.newEngine(settings, options.request())
 	if err != nil {
-		return err
+		return a.tellUnknownVersion(ctx, settings, options.From, err)
 	}
 	defer engine.close()
 	return engine.underLock(ctx, func(ctx context.Context) error {

@@ -37,8 +37,8 @@ func newRotateCommand(app *App, run func(context.Context, *config.Settings, *rot
 	cmd := &cobra.Command{
 		Use:   "rotate [--from-version N]",
 		Short: "Bring the database under the new key, and prove it",
-		Long: `Without a flag but --store, say where the rotation of the encryption key is and
-what is next, as ocmt rotate status does.
+		Long: `Alone, or with --store alone, say where the rotation of the encryption key is
+and what is next, as ocmt rotate status does.
 
 With --from-version, show the plan, ask, move every value from version N to the
 version of ENCRYPTION_KEY (or --to-version), then open every value with the new
@@ -60,6 +60,7 @@ no key: --search full looks at everything.
 	options.runOptions.addFlags(cmd)
 	options.proofOptions.addFlags(cmd)
 	addStatusFlags(cmd, shown)
+	cmd.Flag("from-version").Usage = "the key version to leave (needed to move anything)"
 	move, status := runWithSettings(app, options, run), runWithSettings(app, shown, app.runRotateStatus)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -102,7 +103,7 @@ func (a *App) runRotate(ctx context.Context, settings *config.Settings, options 
 	asked.Search = options.depth()
 	engine, err := a.newEngine(settings, asked)
 	if err != nil {
-		return err
+		return a.tellUnknownVersion(ctx, settings, asked.From, err)
 	}
 	defer engine.close()
 	return engine.underLock(ctx, func(ctx context.Context) error { return engine.rotate(ctx, options.DryRun) })
@@ -122,7 +123,10 @@ func (e *engine) rotate(ctx context.Context, dry bool) error {
 		verdict = e.printRun(plan, result, err)
 	} else {
 		prover := rotation.Prover{Verify: e.verify, Search: e.search, Record: e.db.record}
-		proof, err = prover.Prove(ctx, plan, result)
+		if proof, err = prover.Prove(ctx, plan, result); errors.Is(causeOf(ctx, err), ui.ErrInterrupted) {
+			err = ui.InterruptedAs("interrupted while every value was opened; what was moved is safe, and nothing is proven",
+				"run the same command again: what is done is skipped")
+		}
 		verdict = printRotation(e.app.printer, plan, result, proof, err)
 	}
 	if failed := e.app.printer.Document("rotate", e.newRotateDocument(result, proof, verdict, moved)); failed != nil {

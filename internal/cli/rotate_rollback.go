@@ -62,7 +62,7 @@ func (a *App) runRotateRollback(ctx context.Context, settings *config.Settings, 
 	engine, err := a.newEngine(settings, engineRequest{selectionOptions: options.selectionOptions, guardOptions: options.guardOptions,
 		AllowDowngrade: true, Backwards: true, StopOnSetAside: options.OnError == onErrorStop, Search: options.depth()})
 	if err != nil {
-		return err
+		return a.nameCopyOfKey(ctx, settings, options.To.number, err)
 	}
 	defer engine.close()
 	return engine.underLock(ctx, func(ctx context.Context) error { return engine.rotate(ctx, options.DryRun) })

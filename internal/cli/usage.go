@@ -58,6 +58,8 @@ func reasonOf(err error) string {
 		return ": it is too large"
 	case errors.Is(err, secret.ErrVersion):
 		return ": it must be a plain whole number, 0 or more"
+	case errors.Is(err, errDay):
+		return ": " + errDay.Error()
 	case errors.Is(err, errNoName), errors.Is(err, errStandardOut):
 		return ": " + errors.Unwrap(err).Error()
 	}

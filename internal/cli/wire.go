@@ -274,6 +274,10 @@ func causeOf(ctx context.Context, err error) error {
 		return nil
 	}
 	if errors.Is(context.Cause(ctx), ui.ErrInterrupted) {
+		var told *ui.Error
+		if errors.Is(err, ui.ErrInterrupted) && errors.As(err, &told) {
+			return err // it says what that means
+		}
 		return ui.ErrInterrupted
 	}
 	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), migrate.ErrLockLost) {

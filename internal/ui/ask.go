@@ -67,6 +67,9 @@ func (p *Printer) askYes(ctx context.Context, question Question) error {
 		if errors.Is(err, io.EOF) {
 			return stoppedAs("no answer came")
 		}
+		if errors.Is(err, ErrInterrupted) {
+			return InterruptedAs("stopped: interrupted at the question, and nothing was changed")
+		}
 		if err != nil {
 			return err
 		}
@@ -95,6 +98,18 @@ type declinedError struct{ shown *Error }
 func (e declinedError) Error() string        { return e.shown.Error() }
 func (e declinedError) Unwrap() error        { return e.shown }
 func (e declinedError) Is(target error) bool { return target == ErrDeclined }
+
+// InterruptedAs returns ErrInterrupted in words of its own, with what to do next.
+func InterruptedAs(message string, hints ...string) error {
+	return interruptedError{&Error{Message: message, Hints: hints, Code: ExitInterrupted}}
+}
+
+// interruptedError is ErrInterrupted in words of its own.
+type interruptedError struct{ shown *Error }
+
+func (e interruptedError) Error() string        { return e.shown.Error() }
+func (e interruptedError) Unwrap() error        { return e.shown }
+func (e interruptedError) Is(target error) bool { return target == ErrInterrupted }
 
 type answer int
 

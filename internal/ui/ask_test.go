@@ -79,6 +79,9 @@ func TestConfirmInterrupted(t *testing.T) {
 	if !errors.Is(err, ui.ErrInterrupted) {
 		t.Errorf("error %v, want an interruption", err)
 	}
+	if err == nil || !strings.Contains(err.Error(), "nothing was changed") || ui.ExitCodeOf(err) != ui.ExitInterrupted {
+		t.Errorf("it does not say that nothing was changed: %v, exit status %d", err, ui.ExitCodeOf(err))
+	}
 }
 
 // notifying calls a function when something is written, here the question.
