@@ -14,7 +14,7 @@ func describeRun(run migrate.Status) string {
 	if figures != "" {
 		reason += ", " + figures
 	}
-	return ui.Figures{Doing: run.Phase, Counted: true, Done: run.Done, Total: run.Total, PerSecond: run.ValuesPerSecond, Guess: true,
+	return ui.Figures{Doing: run.Phase, Unit: "values", Counted: true, Done: run.Done, Total: run.Total, PerSecond: run.ValuesPerSecond, Guess: true,
 		Wait: reason, Note: noteOf(run)}.String()
 }
 

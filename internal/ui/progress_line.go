@@ -38,7 +38,7 @@ const (
 // Figures are what the line of a task says.
 type Figures struct {
 	Doing   string // what is done: "moving"
-	Unit    string // what is counted: "rows"; shown where the total is not known
+	Unit    string // what is counted: "rows"; shown where the total is not known, and where the note has a rate
 	Counted bool   // Done says something
 	Done    int64
 	Total   int64         // 0 where it is not known
@@ -180,14 +180,19 @@ func (f Figures) countText() string {
 	return Number(f.Done) + " " + f.Unit
 }
 
+// rateText tells the rate. Where the note has one too, of something else perhaps, it has its unit.
 func (f Figures) rateText() string {
+	unit := "/s"
+	if f.Unit != "" && strings.Contains(f.Note, unit) {
+		unit = " " + f.Unit + unit
+	}
 	switch {
 	case f.PerSecond <= 0:
 		return ""
 	case f.PerSecond < 1:
-		return "under 1/s"
+		return "under 1" + unit
 	}
-	return Number(int64(f.PerSecond+0.5)) + "/s"
+	return Number(int64(f.PerSecond+0.5)) + unit
 }
 
 // leftText says how long the rest takes at the present rate.

@@ -37,6 +37,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\d+ min \d+ s|\b\d+(\.\d)? s\b`), "1.2 s"},
 	{regexp.MustCompile(`Looked at [\d,]+ values in \d+ columns of \d+ tables`), "Looked at 1,472 values in 42 columns of 17 tables"},
 	{regexp.MustCompile(`[\d,]+/s`), "20/s"},
+	{regexp.MustCompile(`[\d,]+ values/s`), "20 values/s"},
 	{regexp.MustCompile(`\d+%`), "39%"},
 	{regexp.MustCompile(`\d+ / (640|520)`), "250 / 640"},
 	{regexp.MustCompile(`\[=*> *\]`), "[=======>            ]"},
