@@ -44,6 +44,7 @@ COMMIT_TIME = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 .PHONY: man
 man: build ## write the manual pages into bin/man
 	@rm -rf bin/man
+	@echo "compiling what writes the manual pages, and writing them into bin/man; the first time takes a minute or two"
 	SOURCE_DATE_EPOCH=$(COMMIT_TIME) $(GO) run ./internal/cli/manpages -version "$$(bin/ocmt version | sed -n "1s/^ocmt //p")" bin/man
 
 .PHONY: install

@@ -6,14 +6,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"github.com/ocmt/ocmt/internal/cli"
 )
@@ -38,9 +42,54 @@ func write(version string, args []string) error {
 	root := cli.Tree(version)
 	root.DisableAutoGenTag = true
 	shape(root)
-	header := &doc.GenManHeader{Section: "1", Source: strings.TrimSpace("ocmt " + version), Manual: "ocmt"}
+	header := &doc.GenManHeader{Section: "1", Source: strings.TrimSpace("ocmt " + shorten(version)), Manual: "ocmt"}
 	if err := doc.GenManTree(root, header, args[0]); err != nil {
 		return fmt.Errorf("writing the pages: %w", err)
+	}
+	return mendFlags(root, args[0])
+}
+
+// untagged matches a version that Go makes of a commit without a tag of its own.
+var untagged = regexp.MustCompile(`^v.*[-.]\d{14}-([0-9a-f]{7})[0-9a-f]*`)
+
+// shorten returns a version that leaves the foot of a page room for its date: the tag, or the first characters of the
+// commit.
+func shorten(version string) string {
+	if found := untagged.FindStringSubmatch(version); found != nil {
+		return found[1]
+	}
+	return version
+}
+
+// flagForm matches a flag as the library writes it, with its default for a value.
+var flagForm = regexp.MustCompile(`(?m)^(.*\\fB--([a-z0-9-]+)\\fP)(\[=.*\]|=.*)$`)
+
+// mendFlags writes the flags of every page as they are typed: with the kind of their value, where they take one.
+func mendFlags(cmd *cobra.Command, folder string) error {
+	if !cmd.IsAvailableCommand() && cmd.HasParent() {
+		return nil
+	}
+	path := filepath.Join(folder, strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading a page: %w", err)
+	}
+	mended := flagForm.ReplaceAllStringFunc(string(page), func(line string) string {
+		parts := flagForm.FindStringSubmatch(line)
+		found := cmd.Flag(parts[2])
+		if found == nil || found.NoOptDefVal != "" {
+			return parts[1]
+		}
+		kind, _ := pflag.UnquoteUsage(found)
+		return parts[1] + ` \fI` + strings.ToUpper(cmp.Or(kind, found.Value.Type())) + `\fP`
+	})
+	if err := os.WriteFile(path, []byte(mended), 0o644); err != nil { //nolint:gosec // manual pages are for everybody
+		return fmt.Errorf("writing a page: %w", err)
+	}
+	for _, child := range cmd.Commands() {
+		if err := mendFlags(child, folder); err != nil {
+			return err
+		}
 	}
 	return nil
 }
