@@ -52,9 +52,9 @@ commands run as they are printed. At the end every value is opened with the new
 key alone, what the servers wrote is compared with what is there, and the
 throwaway servers are removed.
 
-With --keep the servers stay up, with a second database that is still under
-version 0, for you to rotate by hand. The demo prints what to type, and writes
-the settings into a file of mode 0600 that a shell can source.
+With --keep PostgreSQL and Redis stay up, with a second database that is still
+under version 0, for you to rotate by hand. The demo prints what to type, and
+writes the settings into a file of mode 0600 that a shell can source.
 
 It needs the programs of PostgreSQL and Redis on this machine. It reads none of
 your settings and reaches no other server.

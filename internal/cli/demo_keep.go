@@ -37,7 +37,7 @@ func exportLines(environ []string) string {
 // tellKept says what was left, how to use it, and how to end it.
 func (d *demo) tellKept() {
 	printer := d.app.printer
-	printer.Line("The servers stay up. %s has the settings of the second database, which is still under version 0; only this account can read it.",
+	printer.Line("PostgreSQL and Redis stay up. %s has the settings of the second database, which is still under version 0; only this account can read it.",
 		ui.Unbroken(d.document.Kept.Environment))
 	printer.Line("\nnext, to rotate it by hand:")
 	printer.Code("  source %s\n  ocmt rotate --from-version 0\n  ocmt demo --stop %s", d.document.Kept.Environment, d.document.Kept.Folder)

@@ -188,8 +188,9 @@ func (d *demo) compare(ctx context.Context, servers *sampledata.Servers, took ti
 		return err
 	}
 	d.document.Opened, d.document.Unopened, d.document.Writes = found.Opened, found.Unopened, servers.Writes()
-	d.app.printer.Line("%s in %s. In each row that they wrote, the last value was compared with what is there now.",
-		ui.Count(int64(d.document.Writes), "write", "writes"), ui.Duration(took))
+	d.app.printer.Line("%s of %s, in %s.", ui.Count(int64(d.document.Writes), "write", "writes"),
+		ui.Count(int64(d.document.Compared), "value", "values"), ui.Duration(took))
+	d.app.printer.Line("The last write of each value was compared with what is there now.")
 	return d.judge(found)
 }
 

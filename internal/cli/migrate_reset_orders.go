@@ -114,14 +114,14 @@ func (a *App) resetOrders(ctx context.Context, record *pgrecord.Record, all bool
 
 // describeOrders says to which runs orders are, and what is wrong with them.
 func describeOrders(orders pgrecord.KeptOrders) string {
-	text := fmt.Sprintf("orders to runs to version %d", orders.Version)
+	text := fmt.Sprintf("the orders for runs to version %d", orders.Version)
 	switch {
 	case orders.Problem != "":
 		text += ", malformed: " + orders.Problem
 	case orders.Live:
-		text += ", well formed, to the run that is at work"
+		text += ", which the run at work follows"
 	default:
-		text += ", well formed, to no run that is at work"
+		text += ": no such run is at work"
 	}
 	return text
 }
