@@ -171,19 +171,6 @@ func (a *assessment) decide() Status {
 	return a.decideSettled()
 }
 
-// decideUnread says what was not looked at: the database, or only its record or its values.
-func (a *assessment) decideUnread() Status {
-	what := "the values of the database"
-	switch {
-	case a.Unread && a.Look == nil:
-		what = "the database"
-	case a.Unread:
-		what = "the record of key versions in the database"
-	}
-	return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at: not %s.", a.current, what),
-		Next: []Step{{Text: "see why " + what + " could not be looked at, and run this again where it can be"}}}
-}
-
 // decideSettled says what is next where the active version is in place.
 func (a *assessment) decideSettled() Status {
 	for _, version := range a.known() {

@@ -1,0 +1,26 @@
+package rotation
+
+import "fmt"
+
+// decideRunning says that a run is at work, and what lets it go on where it is paused.
+func (a *assessment) decideRunning() Status {
+	status := Status{Phase: PhaseRunning, Summary: "A run is at work.", Next: []Step{{"watch it", "ocmt migrate status --watch"}}}
+	if a.Paused != "" {
+		status.Summary = "A run is at work: " + a.Paused + "."
+		status.Next = append([]Step{{"let it go on", "ocmt migrate resume"}}, status.Next...)
+	}
+	return status
+}
+
+// decideUnread says what was not looked at: the database, or only its record or its values.
+func (a *assessment) decideUnread() Status {
+	what := "the values of the database"
+	switch {
+	case a.Unread && a.Look == nil:
+		what = "the database"
+	case a.Unread:
+		what = "the record of key versions in the database"
+	}
+	return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at: not %s.", a.current, what),
+		Next: []Step{{Text: "see why " + what + " could not be looked at, and run this again where it can be"}}}
+}
