@@ -31,6 +31,8 @@ func (l *leakTest) situations(t *testing.T) []situation {
 	keys := func(engine, validate int) map[string]int {
 		return map[string]int{string(toKeys): engine, string(toSettings): validate, "ocmt audit": 3}
 	}
+	unusable := keys(2, 3)
+	unusable["ocmt status"], unusable["ocmt rotate status"] = 3, 3
 	unfit := map[string]int{"ocmt audit": 3, "ocmt rotate": 5, "ocmt rotate rollback": 5, "ocmt migrate run": 5, "ocmt migrate plan": 3, "ocmt migrate verify": 3}
 	unfit["ocmt rotate gateway-tokens"] = 4 // no token is understood, and each is left
 	swapped := maps.Clone(unfit)
@@ -54,11 +56,11 @@ func (l *leakTest) situations(t *testing.T) []situation {
 		{name: "wrong older key", environ: []string{"ENCRYPTION_KEY_V0=" + wrong.Reveal()}, want: unfit},
 		{name: "swapped keys", environ: []string{"ENCRYPTION_KEY_V0=" + current, "ENCRYPTION_KEY=" + older}, want: swapped},
 		{name: "one key twice", environ: []string{"ENCRYPTION_KEY_V0=" + current}, want: keys(2, 3)},
-		{name: "two keys of one version", environ: []string{"ENCRYPTION_KEY_V1=" + wrong.Reveal()}, want: keys(2, 3)},
-		{name: "malformed key", environ: []string{"ENCRYPTION_KEY=" + l.slip}, want: keys(2, 3)},
-		{name: "malformed older key", environ: []string{"ENCRYPTION_KEY_V0=" + current[:63]}, want: keys(2, 3)},
-		{name: "key in place of a version", environ: []string{"ENCRYPTION_KEY_VERSION=" + current}, want: keys(2, 3)},
-		{name: "malformed key in a file", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_FILE=key"}, files: map[string]string{"key": l.slip + "\n" + current}, want: keys(2, 3)},
+		{name: "two keys of one version", environ: []string{"ENCRYPTION_KEY_V1=" + wrong.Reveal()}, want: unusable},
+		{name: "malformed key", environ: []string{"ENCRYPTION_KEY=" + l.slip}, want: unusable},
+		{name: "malformed older key", environ: []string{"ENCRYPTION_KEY_V0=" + current[:63]}, want: unusable},
+		{name: "key in place of a version", environ: []string{"ENCRYPTION_KEY_VERSION=" + current}, want: unusable},
+		{name: "malformed key in a file", environ: []string{"ENCRYPTION_KEY=", "ENCRYPTION_KEY_FILE=key"}, files: map[string]string{"key": l.slip + "\n" + current}, want: unusable},
 		{name: "key twice in two forms", environ: []string{"ENCRYPTION_KEY_FILE=key"}, files: map[string]string{"key": current}, want: settings(2)},
 
 		{name: "unreachable database", environ: []string{"DATABASE_URL=" + away}, want: fromDatabase(1)},

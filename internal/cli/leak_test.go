@@ -156,6 +156,10 @@ func TestNoSecretLeaks(t *testing.T) {
 					continue
 				}
 				for _, form := range forms {
+					if path == "ocmt" && len(form) > 1 { // as a document it is the status alone
+						l.run(t, "ocmt status", leakCommands["ocmt status"], s, form)
+						continue
+					}
 					l.run(t, path, command, s, form)
 				}
 			}

@@ -37,7 +37,7 @@ func TestNothingOfOthersIsCalledBehindAPool(t *testing.T) {
 		code int
 	}{
 		{"migrate plan", 0}, {"rotate --from-version 0 --yes", 0}, {"migrate verify", 0}, {"migrate columns --discover", 0}, {"migrate status", 0},
-		{"rotate status", 0}, {"rotate readiness --for 1s", 1}, {"session-invalidate list", 0}, {"session-invalidate stats", 0},
+		{"rotate status", 0}, {"rotate readiness --for 1s", 3}, {"session-invalidate list", 0}, {"session-invalidate stats", 0},
 		{"session-invalidate --all --yes", 0}, {"rotate gateway-tokens --all --yes --list l", 0}, {"audit log", 0}, {"audit record backup-verified", 0},
 		{"audit verify-chain", 0}, {"migrate accept --table secrets --column value_encrypted --key none --reason lost --yes", 2}, {"rotate rollback --to-version 0 --yes", 0},
 	} {

@@ -106,6 +106,9 @@ const firstLook = time.Second
 // showFirstPage shows what ocmt is, and where the deployment stands if its database answers at once. It
 // is never an error that it does not: whoever asks for this page may have no deployment yet.
 func (a *App) showFirstPage(cmd *cobra.Command) error {
+	if err := a.useFlagsOnly(cmd); err != nil {
+		return err
+	}
 	settings, err := a.settings(cmd)
 	if a.globals.output == "json" || err == nil && settings.Output == "json" {
 		if err != nil {

@@ -263,7 +263,7 @@ func TestTableLockedDuringPlan(t *testing.T) {
 	d := newDeployment(t, nil)
 	d.fill(20, 0)
 	holder := d.hold("lock table secrets in access exclusive mode")
-	d.rotate("--lock-timeout", "300ms", "--dry-run").ends(1, "another transaction was in the way", "pg_stat_activity")
+	d.rotate("--lock-timeout", "300ms", "--dry-run").ends(1, "is locked by backend", "pg_terminate_backend")
 	holder.free()
 	d.goOn()
 }
