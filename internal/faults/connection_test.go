@@ -199,7 +199,7 @@ func TestWatchOnDeadConnection(t *testing.T) {
 	run.untilMoved()
 	looked, dead := false, false
 	p := startProxy(t, socket(t, d.server), func(_ *link, toServer bool, chunk []byte) (int, bool) {
-		looked = looked || toServer && bytes.Contains(chunk, []byte("metadata->>'run'"))
+		looked = looked || toServer && bytes.Contains(chunk, []byte("metadata->'run'"))
 		// The next question that follows: whether the connection still lives.
 		dead = dead || looked && toServer && bytes.Contains(chunk, []byte("-- ping"))
 		if dead {
