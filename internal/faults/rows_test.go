@@ -214,7 +214,9 @@ func TestMillionRows(t *testing.T) {
 // same place each time, and the old key stays for ever.
 func TestLargeValues(t *testing.T) {
 	t.Parallel()
-	d := newDeployment(t, nil)
+	// A transaction that is open elsewhere on the server can make the last look count the run's own writes, and values
+	// of this size are not looked through there.
+	d := newDeployment(t, startServer(t, false))
 	d.fill(3, 24<<20)
 	if _, err := d.connect().Exec(context.Background(), "create table user_copies (id uuid primary key, token text); insert into user_copies select gen_random_uuid(), value_encrypted from secrets"); err != nil {
 		t.Fatal(err)
