@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ocmt/ocmt/internal/secretstore/securefile"
 )
 
 // carriedNames are the flags that say what is changed where, and how the command asks.
@@ -45,5 +47,5 @@ func quoteWord(text string) string {
 	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !isPlain(r) }) {
 		return text
 	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	return securefile.ShellQuote(text)
 }

@@ -45,7 +45,7 @@ func explainLocked(err error) *ui.Error {
 
 // describeHolder says which table a transaction keeps others from, and whose it is.
 func describeHolder(holder postgres.LockHolder) string {
-	who := "prepared transaction " + quoteLiteral(holder.Prepared)
+	who := "prepared transaction " + postgres.QuoteLiteral(holder.Prepared)
 	if holder.Backend != 0 {
 		who = "backend " + strconv.Itoa(holder.Backend)
 	}
@@ -71,7 +71,7 @@ func describeHolder(holder postgres.LockHolder) string {
 // endSQL returns the statement that ends a transaction, and as whom.
 func endSQL(holder postgres.LockHolder) string {
 	if holder.Backend == 0 {
-		return ui.Clean("rollback prepared " + quoteLiteral(holder.Prepared) + ", or commit prepared, as the account " + holder.Account + " or a superuser")
+		return ui.Clean("rollback prepared " + postgres.QuoteLiteral(holder.Prepared) + ", or commit prepared, as the account " + holder.Account + " or a superuser")
 	}
 	return terminateSQL(holder.Backend, holder.Account)
 }
@@ -84,6 +84,3 @@ func terminateSQL(backend int, account string) string {
 	}
 	return fmt.Sprintf("select pg_terminate_backend(%d), as %s", backend, as)
 }
-
-// quoteLiteral returns a text as SQL writes it.
-func quoteLiteral(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

@@ -60,27 +60,41 @@ func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, op
 	defer engine.close()
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
-	view := rotation.View{}
-	place := placementOf(settings)
-	view.Settings = &place
-	if err := a.viewStore(ctx, settings, options.Store, &view); err != nil {
+	found, err := engine.lookAtStory(ctx, options.Store)
+	if err != nil {
 		return err
 	}
-	failure := engine.viewDatabase(ctx, &view)
 	if ctx.Err() != nil {
 		return causeOf(ctx, ctx.Err())
 	}
-	status := rotation.Assess(view)
-	store := options.Store
+	printRotateStatus(a.printer, found.status, a.deps.Now())
+	if err := a.printer.Document("rotate-status", found.status); err != nil || found.failure != nil {
+		return cmp.Or(err, found.failure)
+	}
+	return wrongKey(found.status)
+}
+
+// story is where the keys of a deployment stand, as settings, store and database have it.
+type story struct {
+	status  rotation.Status
+	running bool  // a run is at work
+	failure error // the database did not answer at all
+}
+
+// lookAtStory looks where the keys stand. The error is about a store that the operator has named.
+func (e *engine) lookAtStory(ctx context.Context, store storeFlag) (found story, err error) {
+	place := placementOf(e.settings)
+	view := rotation.View{Settings: &place}
+	if err := e.app.viewStore(ctx, e.settings, store, &view); err != nil {
+		return story{}, err
+	}
+	found.failure = e.viewDatabase(ctx, &view)
+	found.status, found.running = rotation.Assess(view), view.Running
 	if store.path == "" {
-		store = findRecordedStore(view, a.deps.Host)
+		store = findRecordedStore(view, e.app.deps.Host)
 	}
-	status.Next = carryStoreInSteps(status.Next, store)
-	printRotateStatus(a.printer, status, a.deps.Now())
-	if err := a.printer.Document("rotate-status", status); err != nil || failure != nil {
-		return cmp.Or(err, failure)
-	}
-	return wrongKey(status)
+	found.status.Next = carryStoreInSteps(found.status.Next, store)
+	return found, nil
 }
 
 // viewStore fills in what the store has. The error is about a store that the operator has named.

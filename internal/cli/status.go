@@ -80,23 +80,19 @@ func (a *App) runStatus(ctx context.Context, settings *config.Settings, _ *noOpt
 
 // lookAtDeployment returns where the deployment stands. The error says that the database did not answer at all.
 func (e *engine) lookAtDeployment(ctx context.Context) (deploymentStatus, error) {
-	place := placementOf(e.settings)
-	view := rotation.View{Settings: &place}
-	if err := e.app.viewStore(ctx, e.settings, storeFlag{}, &view); err != nil {
+	found, err := e.lookAtStory(ctx, storeFlag{})
+	if err != nil {
 		return deploymentStatus{}, err
 	}
-	failure := e.viewDatabase(ctx, &view)
 	target := e.db.Target()
-	status := deploymentStatus{Rotation: rotation.Assess(view), Database: statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database,
-		Account: target.Account, Answers: failure == nil, Running: view.Running}}
-	status.Rotation.Next = carryStoreInSteps(status.Rotation.Next, findRecordedStore(view, e.app.deps.Host))
-	return status, failure
+	return deploymentStatus{Rotation: found.status, Database: statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database,
+		Account: target.Account, Answers: found.failure == nil, Running: found.running}}, found.failure
 }
 
 // printDeployment shows where the deployment stands.
 func printDeployment(printer *ui.Printer, status deploymentStatus, now time.Time) {
 	database := status.Database
-	printer.Line("Database %s at %s:%d as %s.", ui.Clean(database.Name), ui.Clean(database.Host), database.Port, ui.Clean(database.Account))
+	printer.Line("Database %s at %s:%d as %s.", database.Name, database.Host, database.Port, database.Account)
 	printRotateStatus(printer, status.Rotation, now)
 }
 
@@ -159,9 +155,9 @@ func (a *App) showStanding(ctx context.Context, settings *config.Settings) error
 	case ctx.Err() != nil:
 		return causeOf(ctx, ctx.Err())
 	case asking.Err() != nil:
-		a.printer.Line("The database at %s:%d did not tell all within a second: ocmt status waits for it.", ui.Clean(status.Database.Host), status.Database.Port)
+		a.printer.Line("The database at %s:%d did not tell all within a second: ocmt status waits for it.", status.Database.Host, status.Database.Port)
 	case errors.As(failure, &connect):
-		a.printer.Line("The database at %s:%d cannot be reached: ocmt status says why.", ui.Clean(status.Database.Host), status.Database.Port)
+		a.printer.Line("The database at %s:%d cannot be reached: ocmt status says why.", status.Database.Host, status.Database.Port)
 	case failure != nil:
 		a.printer.Line("The database could not be looked at: ocmt status says why.")
 	default:

@@ -135,12 +135,8 @@ func (p *Plan) refuseUsed(ctx context.Context) error {
 // ErrOvertaken where it does not: what was asked about then is another change.
 func (p *Plan) isUnderWay(ctx context.Context, store Store) error {
 	for _, name := range []string{Setting, PendingName} {
-		held, err := store.Get(ctx, name)
-		if err != nil {
-			return fmt.Errorf("reading %s from %s: %w", name, p.Store, err)
-		}
-		if held.Reveal() != p.pending.Text().Reveal() {
-			return ErrOvertaken
+		if err := p.checkHeld(ctx, store, name, p.pending, ErrOvertaken); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -148,12 +144,17 @@ func (p *Plan) isUnderWay(ctx context.Context, store Store) error {
 
 // isOld looks whether the store still has the old address in its place.
 func (p *Plan) isOld(ctx context.Context, store Store) error {
-	held, err := store.Get(ctx, Setting)
+	return p.checkHeld(ctx, store, Setting, p.current, ErrMovedOn)
+}
+
+// checkHeld looks whether the store has an address under a name. The error is otherwise where it has another.
+func (p *Plan) checkHeld(ctx context.Context, store Store, name string, address Address, otherwise error) error {
+	held, err := store.Get(ctx, name)
 	if err != nil {
-		return fmt.Errorf("reading %s from %s: %w", Setting, p.Store, err)
+		return fmt.Errorf("reading %s from %s: %w", name, p.Store, err)
 	}
-	if held.Reveal() != p.current.Text().Reveal() {
-		return ErrMovedOn
+	if held.Reveal() != address.Text().Reveal() {
+		return otherwise
 	}
 	return nil
 }

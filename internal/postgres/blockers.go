@@ -28,9 +28,5 @@ func Blockers(ctx context.Context, conn *pgconn.PgConn) ([]Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking who holds the locks: %w", err)
 	}
-	list := make([]Writer, len(rows))
-	for i, row := range rows {
-		list[i] = Writer{ID: row[0], Name: row[1], End: row[2]}
-	}
-	return list, nil
+	return writersOf(rows), nil
 }

@@ -113,9 +113,6 @@ type SpreadSize struct {
 	Storage string
 }
 
-// quoteLiteral returns a text as a literal of SQL.
-func quoteLiteral(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
 // shardsSQL selects the parts of tables that lie on the node that is asked: the number of the table among
 // those that were named, and the number, the names and the OID of the part. Citus names a part of the schema
 // public without its schema, whatever the search path is.
@@ -123,7 +120,7 @@ func shardsSQL(tables []string) string {
 	return `select f.*, to_regclass(quote_ident(f.schema) || '.' || quote_ident(f.name))::oid as oid
 		from (select w.place, s.shardid, n.nspname as schema, (parse_ident(pg_catalog.shard_name(s.logicalrelid, s.shardid)::text))[
 				cardinality(parse_ident(pg_catalog.shard_name(s.logicalrelid, s.shardid)::text))] as name
-			from unnest(` + quoteLiteral(TextArray(tables)) + `::text[]) with ordinality w(name, place)
+			from unnest(` + QuoteLiteral(TextArray(tables)) + `::text[]) with ordinality w(name, place)
 			join pg_catalog.pg_dist_shard s on s.logicalrelid = to_regclass(w.name) join pg_catalog.pg_dist_placement p using (shardid)
 			join pg_catalog.pg_class c on c.oid = s.logicalrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 			where p.groupid = (select groupid from pg_catalog.pg_dist_local_group)) f`

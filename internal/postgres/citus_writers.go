@@ -15,7 +15,7 @@ const ownClient = "(l.pid is null or coalesce(a.application_name, '') not like '
 // writersOfNodes asks every node of a Citus cluster who has written to tables. A client of the coordinator
 // locks the table itself there, and a prepared transaction its parts on the other nodes.
 func writersOfNodes(ctx context.Context, conn *pgconn.PgConn, tables []string) ([]Writer, error) {
-	sql := writersSQL(quoteLiteral(TextArray(tables))+"::text[]", " union all select s.oid from ("+shardsSQL(tables)+") s", ownClient)
+	sql := writersSQL(QuoteLiteral(TextArray(tables))+"::text[]", " union all select s.oid from ("+shardsSQL(tables)+") s", ownClient)
 	answers, err := askNodes(ctx, conn, "select coalesce(json_agg(json_build_array(w.id, w.name, w.ending)), '[]')::text from ("+sql+") w(id, name, ending)")
 	if err != nil {
 		return nil, fmt.Errorf("asking who has written to the tables: %w", err)

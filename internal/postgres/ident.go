@@ -39,6 +39,9 @@ func Ident(parts ...string) string {
 	return strings.Join(written, ".")
 }
 
+// QuoteLiteral returns a text as SQL writes it, with standard_conforming_strings on.
+func QuoteLiteral(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
 // quotePlain returns a name in quotes. Where characters are in it that a terminal acts on or that nobody sees, they are
 // written as SQL escapes them, so that what is shown can be pasted.
 func quotePlain(name string) string {

@@ -144,7 +144,7 @@ func NameTables(ctx context.Context, conn *pgconn.PgConn, sql string) (string, e
 			failed = err
 		}
 		if quoted {
-			return "'" + strings.ReplaceAll(path, "'", "''") + "'"
+			return QuoteLiteral(path)
 		}
 		return path
 	})

@@ -31,11 +31,16 @@ func (db *DB) Writers(ctx context.Context, conn *pgconn.PgConn, tables []string)
 	if err != nil {
 		return nil, fmt.Errorf("asking who has written to the tables: %w", err)
 	}
+	return writersOf(rows), nil
+}
+
+// writersOf returns the writers of an answer: identity, name and what ends each.
+func writersOf(rows [][]string) []Writer {
 	writers := make([]Writer, len(rows))
 	for i, row := range rows {
 		writers[i] = Writer{ID: row[0], Name: row[1], End: row[2]}
 	}
-	return writers, nil
+	return writers
 }
 
 // writersSQL selects the writers of tables, an expression, and of the OIDs that more selects beside them.

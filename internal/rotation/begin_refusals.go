@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/secretstore/securefile"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -197,5 +198,5 @@ func shellWord(text string) string {
 	if text == "" || strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@") == "" {
 		return text
 	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	return securefile.ShellQuote(text)
 }

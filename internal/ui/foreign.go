@@ -14,9 +14,6 @@ import (
 // wrote in it has been cleaned. Whoever makes one of a text answers for that.
 type Painted string
 
-// Lines returns a text of several lines, each of them cleaned.
-func Lines(text string) Painted { return Painted(visible.Lines(text)) }
-
 // sprintf formats a line. Every argument that could hold text of others is cleaned on its way: the format is ours, the
 // arguments come from databases, files, servers and command lines.
 func sprintf(format string, args []any, clean func(string) string) string {

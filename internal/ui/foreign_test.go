@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/internal/visible"
 )
 
 // nasty is what somebody could have written into a name: it clears the screen, takes a line back, writes a line of its
@@ -95,7 +96,7 @@ func TestPaintedTextStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	printer := ui.NewPrinter(ui.Streams{Out: &out, OutTTY: true, Colour: true}, ui.Options{})
-	printer.Line("%s %s", printer.Paint(ui.Good, "done"), ui.Lines("a\nb\x1b"))
+	printer.Line("%s %s", printer.Paint(ui.Good, "done"), ui.Painted(visible.Lines("a\nb\x1b")))
 	if got, want := out.String(), "\x1b[32mdone\x1b[0m a\nb\\x1b\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

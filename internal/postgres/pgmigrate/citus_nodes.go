@@ -26,17 +26,11 @@ type node struct {
 	err  error        // why it is not
 }
 
-// ThroughCoordinator makes the store connect to no other node of a cluster. It returns the store.
-func (s *Store) ThroughCoordinator() *Store {
-	s.nodes.none = true
-	return s
-}
-
 // reachNodes tries once to reach the other nodes of the cluster.
 func (s *Store) reachNodes(ctx context.Context, conn *pgconn.PgConn) ([]node, error) {
 	s.nodes.mu.Lock()
 	defer s.nodes.mu.Unlock()
-	if s.nodes.tried || s.nodes.none {
+	if s.nodes.tried {
 		return s.nodes.list, nil
 	}
 	workers, err := postgres.Workers(ctx, conn)

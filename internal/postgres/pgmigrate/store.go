@@ -17,7 +17,6 @@ type Store struct {
 	db    *postgres.DB
 	nodes struct {
 		mu    sync.Mutex
-		none  bool // no node is to be reached
 		tried bool
 		list  []node
 	}

@@ -75,14 +75,11 @@ func (r *Record) give(ctx context.Context, conn *pgconn.PgConn, run Run, word st
 	}
 	orders := run.Orders
 	if text := rows[0][0]; text != "" {
-		stored, err := migrate.ParseOrders([]byte(text))
-		var malformed *migrate.OrdersError
-		switch {
-		case errors.As(err, &malformed):
-			given.Malformed = malformed.Problem
-		case err != nil:
+		stored, problem, err := readOrders(text)
+		if err != nil {
 			return given, err
-		default:
+		}
+		if given.Malformed = problem; problem == "" {
 			orders = stored
 		}
 	}
@@ -134,12 +131,7 @@ func queryOrders(ctx context.Context, conn *pgconn.PgConn, work Work, lock strin
 	for _, row := range rows {
 		kept := KeptOrders{Version: int(postgres.ParseNumber(row[0]))}
 		kept.Live = work.Run != nil && work.Run.To == kept.Version
-		_, err := migrate.ParseOrders([]byte(row[1]))
-		var malformed *migrate.OrdersError
-		switch {
-		case errors.As(err, &malformed):
-			kept.Problem = malformed.Problem
-		case err != nil:
+		if _, kept.Problem, err = readOrders(row[1]); err != nil {
 			return nil, err
 		}
 		list = append(list, kept)
@@ -208,4 +200,14 @@ func replaceOrders(ctx context.Context, conn *pgconn.PgConn, kept KeptOrders, wo
 	}
 	_, err = postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = jsonb_set(metadata, '{orders}', $2::jsonb) where version = $1", version, string(text))
 	return err
+}
+
+// readOrders reads orders as they are kept. Of malformed ones it says what the problem is.
+func readOrders(text string) (orders migrate.Orders, problem string, err error) {
+	orders, err = migrate.ParseOrders([]byte(text))
+	var malformed *migrate.OrdersError
+	if errors.As(err, &malformed) {
+		return migrate.Orders{}, malformed.Problem, nil
+	}
+	return orders, "", err
 }
