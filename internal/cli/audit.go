@@ -226,7 +226,7 @@ func (a *App) runAudit(ctx context.Context, settings *config.Settings, options *
 		if err := writePrivateFile(a.path(file.name), text.String(), true, "name another file"); err != nil {
 			return fmt.Errorf("writing the report of %s: %w", file.flag, err)
 		}
-		a.printer.Note("%s written", ui.Clean(file.name))
+		a.printer.Note("%s written", file.name)
 	}
 	return auditError(found, options.AllowUnchecked)
 }

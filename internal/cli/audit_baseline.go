@@ -112,7 +112,7 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 	if err := writePrivateFile(a.path(name), string(text), options.Force || baseline != nil, "add --force to replace it"); err != nil {
 		return fmt.Errorf("writing the baseline: %w", err)
 	}
-	a.printer.Line("%s accepted in %s until %s.", ui.Count(int64(found.Counts.Findings), "finding", "findings"), ui.Clean(name), options.Expires)
+	a.printer.Line("%s accepted in %s until %s.", ui.Count(int64(found.Counts.Findings), "finding", "findings"), name, options.Expires)
 	return nil
 }
 

@@ -173,7 +173,7 @@ func (a *App) announceReported(ctx context.Context, record recordStore, options 
 		a.tellMade(prospect, options.DryRun)
 	}
 	event := options.event()
-	a.printer.Line("Entry: %s", ui.Clean(strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " ")))
+	a.printer.Line("Entry: %s", strings.Join(strings.Fields(event.Action+" "+event.Subject+" "+options.Note), " "))
 	return auditRecordDocument{DryRun: options.DryRun, Place: prospect.Place, Action: event.Action, Subject: event.Subject, Note: options.Note}, nil
 }
 
@@ -192,7 +192,7 @@ func (a *App) addReported(ctx context.Context, record recordStore, event chain.E
 	}
 	link := entries[0].Link()
 	written.Sequence, written.Hash, written.Happened = link.Sequence, link.Hash, chain.FormatTime(entries[0].Happened())
-	a.printer.Line("Added to %s as entry %s. Head: %s", ui.Clean(written.Place), ui.Number(link.Sequence), link.Hash)
+	a.printer.Line("Added to %s as entry %s. Head: %s", written.Place, ui.Number(link.Sequence), link.Hash)
 	return written, nil
 }
 

@@ -156,11 +156,11 @@ func breakText(found *chain.Break) string {
 func (a *App) printChain(place string, report chain.Report) {
 	entries := ui.Count(report.Count, "entry", "entries")
 	if report.Break != nil {
-		a.printer.Line("%s: %s before the break.", ui.Clean(place), entries)
+		a.printer.Line("%s: %s before the break.", place, entries)
 		a.printer.Line("%s %s", a.printer.Paint(ui.Bad, "Broken:"), breakText(report.Break))
 		return
 	}
-	a.printer.Line("%s: %s, each as it was written, and none is missing between them.", ui.Clean(place), entries)
+	a.printer.Line("%s: %s, each as it was written, and none is missing between them.", place, entries)
 	a.printer.Line("Head: %s", report.Head)
 	if report.Kept == "" {
 		a.printer.Line("Keep the head elsewhere: with --head it shows later that nothing was cut off.")

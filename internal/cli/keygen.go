@@ -250,7 +250,7 @@ func (a *App) keygenToFile(options *keygenOptions, kind secret.Kind, made []conf
 	if len(made) > 1 {
 		what = describeMade(kind, made)
 	}
-	a.printer.Line("wrote %s (mode 0600): %s", ui.Clean(string(options.Out)), what)
+	a.printer.Line("wrote %s (mode 0600): %s", string(options.Out), what)
 	for _, one := range made {
 		written := options.document(kind, one)
 		written.File = string(options.Out)

@@ -107,7 +107,7 @@ func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, o
 		if err != nil {
 			return causeOf(ctx, err)
 		}
-		a.printer.Line("The value of %s in that row counts again.", ui.Clean(place.String()))
+		a.printer.Line("The value of %s in that row counts again.", place.String())
 		return a.printer.Document("migrate-accept", acceptDocument{Withdrawn: true, Accepted: migrate.Accepted{Place: place}})
 	}
 	lost, err := migrate.FindLost(ctx, sources, ring, request)
@@ -123,6 +123,6 @@ func (a *App) runMigrateAccept(ctx context.Context, settings *config.Settings, o
 	if err := db.record.Accept(ctx, lost); err != nil {
 		return causeOf(ctx, err)
 	}
-	a.printer.Line("Recorded: the value of %s in row %s is given up. It keeps no key any more; each proof lists it.", ui.Clean(lost.String()), ui.Clean(lost.Key))
+	a.printer.Line("Recorded: the value of %s in row %s is given up. It keeps no key any more; each proof lists it.", lost.String(), lost.Key)
 	return a.printer.Document("migrate-accept", acceptDocument{Accepted: lost})
 }

@@ -130,6 +130,6 @@ func printColumns(printer *ui.Printer, found *migrate.Description, document colu
 	}
 	printer.Table(shown)
 	for _, name := range found.Absent {
-		printer.Line("not in this database: %s", ui.Clean(name))
+		printer.Line("not in this database: %s", name)
 	}
 }

@@ -186,7 +186,7 @@ func (e *engine) checkPlaces(ctx context.Context) error {
 	if refused == nil || !e.app.printer.Interactive() || e.app.globals.yes {
 		return refused
 	}
-	e.app.printer.Line("%s.", ui.Clean(refused.Error()))
+	e.app.printer.Line("%s.", refused.Error())
 	for _, version := range e.ring.Versions() {
 		key, _ := e.ring.Key(version)
 		e.app.printer.Line("Key of version %d: %s", version, key.Fingerprint())
@@ -204,7 +204,7 @@ func (e *engine) askAboutEmptied(ctx context.Context, plan *migrate.Plan) (*migr
 		return plan, nil
 	}
 	for _, one := range plan.Findings {
-		e.app.printer.Line("%s: %s.", ui.Clean(one.Where), ui.Clean(one.Message))
+		e.app.printer.Line("%s: %s.", one.Where, one.Message)
 	}
 	asking, answered := e.app.stop.Context(ctx)
 	defer answered()

@@ -22,7 +22,7 @@ func (a *App) writePlan(options *planOptions, written planDocument) error {
 	if err != nil {
 		return err
 	}
-	a.printer.Note("wrote the plan to %s (mode 0600); ocmt migrate run --plan holds a run to it", ui.Clean(string(options.Out)))
+	a.printer.Note("wrote the plan to %s (mode 0600); ocmt migrate run --plan holds a run to it", string(options.Out))
 	return nil
 }
 

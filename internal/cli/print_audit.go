@@ -30,7 +30,7 @@ func (a *App) printFindings(found *audit.Report, severity audit.Severity, detail
 	}
 	a.printer.Heading(strings.ToUpper(severity.String()))
 	for _, one := range list {
-		a.printer.Line("%s  %s%s", a.printer.Paint(severityTone(severity), one.Check), ui.Clean(one.Cause+" "+one.Message), timesText(one.Count))
+		a.printer.Line("%s  %s%s", a.printer.Paint(severityTone(severity), one.Check), one.Cause+" "+one.Message, timesText(one.Count))
 		if details {
 			a.printEvidence(one)
 		}
@@ -49,7 +49,7 @@ func timesText(count int64) string {
 func (a *App) printEvidence(one audit.Finding) {
 	line := func(name, text string) {
 		if text != "" {
-			a.printer.Line("    %-9s %s", name, ui.Clean(text))
+			a.printer.Line("    %-9s %s", name, text)
 		}
 	}
 	line("expected", one.Expected)
@@ -71,9 +71,9 @@ func (a *App) printGaps(found *audit.Report, details bool) {
 	a.printer.Heading("COULD NOT BE CHECKED")
 	var missing []finding.Right
 	for _, same := range groupGaps(found) {
-		a.printer.Line("%s  %s: %s", a.printer.Paint(ui.Caution, same.checks(details)), ui.Clean(same.gap.What), ui.Clean(same.gap.Reason))
+		a.printer.Line("%s  %s: %s", a.printer.Paint(ui.Caution, same.checks(details)), same.gap.What, same.gap.Reason)
 		if same.gap.Missing != "" {
-			a.printer.Line("    %-9s %s", "needs", ui.Clean(same.gap.Missing))
+			a.printer.Line("    %-9s %s", "needs", same.gap.Missing)
 		}
 		if same.gap.Right != (finding.Right{}) {
 			missing = append(missing, same.gap.Right)
@@ -130,7 +130,7 @@ func (a *App) printAccepted(found *audit.Report) {
 	a.printer.Heading("ACCEPTED")
 	for _, one := range list {
 		first := slices.MinFunc(one.Accepted, func(a, b audit.Accepted) int { return cmp.Compare(a.Expires, b.Expires) })
-		a.printer.Line("%s  %s%s, by %s until %s", a.printer.Paint(ui.Faint, one.Check), ui.Clean(one.Cause+" "+one.Message), timesText(one.Count), ui.Clean(first.Owner), first.Expires)
+		a.printer.Line("%s  %s%s, by %s until %s", a.printer.Paint(ui.Faint, one.Check), one.Cause+" "+one.Message, timesText(one.Count), first.Owner, first.Expires)
 	}
 }
 
@@ -156,7 +156,7 @@ func (a *App) printPasses(found *audit.Report, details bool) {
 				a.printer.Heading(group.title)
 				heading = true
 			}
-			a.printer.Line("%s  %s", result.Check.ID, ui.Clean(group.text(result)))
+			a.printer.Line("%s  %s", result.Check.ID, group.text(result))
 		}
 	}
 }
@@ -175,7 +175,7 @@ func (a *App) printCounts(found *audit.Report) {
 	a.printer.Line("")
 	for _, input := range found.Inputs {
 		if input.Absent != "" {
-			a.printer.Note("%s was not looked at: %s", ui.Clean(input.Kind), ui.Clean(input.Absent))
+			a.printer.Note("%s was not looked at: %s", input.Kind, input.Absent)
 		}
 	}
 	a.printer.Line("%s: %d passed, %d found something, %d could not look, %d do not apply.",

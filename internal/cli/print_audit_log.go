@@ -102,7 +102,7 @@ func (l *auditLog) printNotes() {
 // printPage prints a page of the timeline, and where the next one begins.
 func (l *auditLog) printPage(page *review.Page, undated []review.Undated) error {
 	printer := l.app.printer
-	printer.Line("Database %s. All times are in UTC.", ui.Clean(l.description.Database))
+	printer.Line("Database %s. All times are in UTC.", l.description.Database)
 	l.printNotes()
 	if len(page.Entries) == 0 {
 		printer.Line("\nNo entry is selected.")
@@ -223,7 +223,7 @@ func (l *auditLog) printFollowed(entries []review.Entry) error {
 // printSuspicious prints what may be an attack, each with its rows, and what the rules cannot see.
 func (l *auditLog) printSuspicious(report *review.Report) error {
 	printer := l.app.printer
-	printer.Line("Database %s, since %s. All times are in UTC.", ui.Clean(l.description.Database), shortTime(momentText(l.filter.Since)))
+	printer.Line("Database %s, since %s. All times are in UTC.", l.description.Database, shortTime(momentText(l.filter.Since)))
 	l.printNotes()
 	printer.Line("Looked at %s. Habits are those of %d days before, from %s.", ui.Count(int64(report.Looked), "entry", "entries"),
 		review.BaselineDays, ui.Count(report.BaselineRows, "entry", "entries"))
@@ -259,7 +259,7 @@ func (l *auditLog) printIncident(incident review.Incident) {
 	printer.Heading(strings.Join(append([]string{string(incident.Rule)}, about...), "  "))
 	printer.Line("%s", ui.Clean(incident.Why)+".")
 	for _, row := range incident.Rows {
-		printer.Line("  %s  %s  %s", shortTime(row.Time), ui.Clean(row.Action), ui.Clean(referenceText(row)))
+		printer.Line("  %s  %s  %s", shortTime(row.Time), row.Action, referenceText(row))
 	}
 	if more := incident.Count - len(incident.Rows); more > 0 {
 		printer.Line("  and %s more between them", ui.Number(int64(more)))

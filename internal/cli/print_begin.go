@@ -78,7 +78,7 @@ func (b *beginning) printBegun(plan *rotation.BeginPlan) {
 		strings.Join(restartNames(kind.Change), " and "), kind.Change.Why, plan.From, plan.To)
 	for _, name := range []string{secret.NameEncryptionKey, secret.NameEncryptionKeyVersion} {
 		if source := b.settings.Source(name); source.Kind == config.FromEnvironment || source.Kind == config.FromSecretFile {
-			b.app.printer.Warn("%s comes from the %s here, which goes before the store: take it out, or this process goes on with the old one", name, ui.Clean(source.String()))
+			b.app.printer.Warn("%s comes from the %s here, which goes before the store: take it out, or this process goes on with the old one", name, source.String())
 		}
 	}
 	if file := b.escrowName(plan); file != "" {

@@ -29,29 +29,29 @@ func restoredText(from string) string {
 // printPlan says what will be done, and how.
 func (c *databasePasswordChange) printPlan() {
 	plan, printer := c.plan, c.app.printer
-	printer.Line("Store: %s.", ui.Clean(plan.Store))
+	printer.Line("Store: %s.", plan.Store)
 	if text := databasePasswordStages[plan.Stage]; text != "" {
 		printer.Line("%s", text)
 	}
 	if plan.OldRole == "" {
-		printer.Line("Role: %s.", ui.Clean(plan.Role))
+		printer.Line("Role: %s.", plan.Role)
 	} else {
-		printer.Line("Roles: %s gets the new password; %s is locked at the end.", ui.Clean(plan.Role), ui.Clean(plan.OldRole))
+		printer.Line("Roles: %s gets the new password; %s is locked at the end.", plan.Role, plan.OldRole)
 	}
 	if plan.Account != "" {
-		printer.Line("Changed by: %s, with a SCRAM-SHA-256 verifier of %s iterations.", ui.Clean(plan.Account), ui.Number(int64(plan.Iterations)))
+		printer.Line("Changed by: %s, with a SCRAM-SHA-256 verifier of %s iterations.", plan.Account, ui.Number(int64(plan.Iterations)))
 	}
 	if plan.Encryption != "" && plan.Encryption != "scram-sha-256" {
 		printer.Line("%s", "The server's own password_encryption is "+ui.Clean(plan.Encryption)+": clients that know no SCRAM-SHA-256 will not log in with the new password.")
 	}
 	if plan.ValidUntil != "" {
-		printer.Line("The role's passwords are valid until %s.", ui.Clean(plan.ValidUntil))
+		printer.Line("The role's passwords are valid until %s.", plan.ValidUntil)
 	}
 	if plan.Pooled {
 		printer.Line("A pool stands before the server, so a log-in there shows what the pool accepts.")
 	}
 	if c.parts.Pool != nil {
-		printer.Line("PgBouncer's file: %s. %s.", ui.Clean(c.parts.Pool.Path()), c.reloadText())
+		printer.Line("PgBouncer's file: %s. %s.", c.parts.Pool.Path(), c.reloadText())
 	}
 	if plan.WayBack != "" {
 		printer.Line("Should it fail, this is put back: %s.", restoredText(plan.WayBack))
@@ -82,7 +82,7 @@ func (c *databasePasswordChange) Step(text string) {
 // Waiting implements databasepassword.Reporter.
 func (c *databasePasswordChange) Waiting(text string) {
 	c.app.doing("waiting for %s", text)
-	c.app.printer.Note("waiting for %s", ui.Clean(text))
+	c.app.printer.Note("waiting for %s", text)
 }
 
 // restartText lists what must restart.
@@ -96,7 +96,7 @@ func (c *databasePasswordChange) printRestart() {
 		return
 	}
 	c.app.printer.Line("Restart now what has %s: %s. The reason: %s. What does not read %s has the old address still: give it the new one before its restart.",
-		databasepassword.Setting, c.restartText(), c.kind.Change.Why, ui.Clean(c.plan.Store))
+		databasepassword.Setting, c.restartText(), c.kind.Change.Why, c.plan.Store)
 }
 
 // printDone says what was seen, and what is left.

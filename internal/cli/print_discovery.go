@@ -20,11 +20,11 @@ func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
 		printer.Line("None that nothing lists.")
 	}
 	for _, find := range report.Known {
-		printer.Line("known, left alone: %s: %s found%s: %s", ui.Clean(find.String()), ui.Number(find.Values), opensNote(find), ui.Clean(find.Reason))
+		printer.Line("known, left alone: %s: %s found%s: %s", find.String(), ui.Number(find.Values), opensNote(find), find.Reason)
 	}
 	printTrusted(printer, report)
 	for _, unread := range report.Unread {
-		printer.Line("not looked at: %s: %s", ui.Clean(unread.Where), ui.Clean(unread.Message))
+		printer.Line("not looked at: %s: %s", unread.Where, unread.Message)
 	}
 	printer.Line("%s", lookedText(report, "--discover --full"))
 }
@@ -32,7 +32,7 @@ func printDiscovery(printer *ui.Printer, report *discover.Report, keys bool) {
 // printTrusted names the columns that ocmt.yaml was believed about.
 func printTrusted(printer *ui.Printer, report *discover.Report) {
 	if len(report.OnTrust) > 0 {
-		printer.Line("Not tried, and listed under known, whose word is taken: %s.", ui.Clean(strings.Join(report.OnTrust, ", ")))
+		printer.Line("Not tried, and listed under known, whose word is taken: %s.", strings.Join(report.OnTrust, ", "))
 	}
 }
 

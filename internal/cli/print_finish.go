@@ -19,25 +19,25 @@ import (
 // printEvidence shows what is known of a key before it is taken away.
 func printEvidence(printer *ui.Printer, found *rotation.Evidence) {
 	printer.Heading(fmt.Sprintf("Key version %d, fingerprint %s", found.Version, found.Fingerprint))
-	printer.Line("Proven at %s in the database %s, WAL position %s: each of %s is met.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"), ui.Clean(found.Database.Name), found.WAL,
+	printer.Line("Proven at %s in the database %s, WAL position %s: each of %s is met.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"), found.Database.Name, found.WAL,
 		ui.Count(int64(len(found.Conditions)), "condition", "conditions"))
 	switch trial := found.Trial; {
 	case trial != nil:
-		printer.Line("Tried on a value of %s.%s.%s: the new key opens it, and the old key does not.", ui.Clean(trial.Schema), ui.Clean(trial.Table), ui.Clean(trial.Column))
+		printer.Line("Tried on a value of %s.%s.%s: the new key opens it, and the old key does not.", trial.Schema, trial.Table, trial.Column)
 	case found.Opened > 0:
 		printer.Line("The old key was not there any more to be tried.")
 	default:
 		printer.Line("There was no value under version %d to try the old key on.", found.NewVersion)
 	}
 	if len(found.NoWrites) > 0 {
-		printer.Line("Taken on the operator's word, that no secret is written to: %s.", ui.Clean(strings.Join(found.NoWrites, ", ")))
+		printer.Line("Taken on the operator's word, that no secret is written to: %s.", strings.Join(found.NoWrites, ", "))
 	}
 	if backupsArePast(found) {
 		printer.Line("No backup of the database needs the key, as --backups-until says: %s is past.", found.BackupsUntil)
 	} else {
 		printer.Line("Backups of the database need the key until %s: keep it in its escrow until then.", found.BackupsUntil)
 	}
-	printer.Line("Copy of the key: %s.", ui.Clean(found.Escrow.String()))
+	printer.Line("Copy of the key: %s.", found.Escrow.String())
 }
 
 // print says what became of the key, and what is left to do.
@@ -46,10 +46,10 @@ func (f *finishing) print(finished *rotation.Finished, files []string) {
 	name := rotation.SettingOf(found.Version)
 	switch taken, is := f.store.(*dryStore); {
 	case is && taken.taken[name]:
-		printer.Line("\nNothing was changed. %s would be taken out of %s.", name, ui.Clean(f.store.Place()))
+		printer.Line("\nNothing was changed. %s would be taken out of %s.", name, f.store.Place())
 		return
 	case is:
-		printer.Line("\nNothing was changed. %s is gone from %s already.", name, ui.Clean(f.store.Place()))
+		printer.Line("\nNothing was changed. %s is gone from %s already.", name, f.store.Place())
 		return
 	}
 	printer.Line("\n%s", printer.Paint(ui.Good, fmt.Sprintf("Done. %s is gone from %s, and version %d is recorded as retired.", name, ui.Clean(f.store.Place()), found.Version)))
@@ -60,7 +60,7 @@ func (f *finishing) print(finished *rotation.Finished, files []string) {
 		printer.Line("An earlier command had proven the key to be unused, at %s.", found.ProvenAt.UTC().Format(time.DateTime+" UTC"))
 	}
 	for _, file := range files {
-		printer.Line("Evidence: %s", ui.Clean(file))
+		printer.Line("Evidence: %s", file)
 	}
 	printer.Heading("Next")
 	printer.Line(`A server keeps the old key in its memory until it restarts. None has to restart to go on working; restart

@@ -15,7 +15,7 @@ import (
 // printPlan says what tokens there are, and what their change ends.
 func (t *tokenRenewal) printPlan(plan *usertoken.Plan) {
 	printer := t.app.printer
-	printer.Line("%s Gateway tokens in %s:", t.place, ui.Clean(plan.Table.Name))
+	printer.Line("%s Gateway tokens in %s:", t.place, plan.Table.Name)
 	table := ui.Table{Columns: []ui.Column{{Title: "FORM"}, {Title: "KEY"}, {Title: "TOKENS", Right: true}, {Title: "BECOMES", Flexible: true}}}
 	for _, count := range plan.Counts {
 		key, becomes := "", "a new one, in the clear"
@@ -110,7 +110,7 @@ func (t *tokenRenewal) printUsers(containers bool, all []usertoken.Owner) {
 	case more > 0 && t.list == nil:
 		printer.Line("And %s more. The same command with --dry-run --list FILE lists all of them.", ui.Number(more))
 	case more > 0:
-		printer.Line("And %s more, in %s.", ui.Number(more), ui.Clean(t.list.name))
+		printer.Line("And %s more, in %s.", ui.Number(more), t.list.name)
 	}
 }
 
@@ -137,7 +137,7 @@ func (t *tokenRenewal) recordEnd(ctx context.Context, plan *usertoken.Plan, resu
 		return fmt.Errorf("recording what was renewed: %w", err)
 	}
 	if unaudited != "" {
-		t.app.printer.Warn("no entry was made in audit_log: %s", ui.Clean(unaudited))
+		t.app.printer.Warn("no entry was made in audit_log: %s", unaudited)
 	}
 	return nil
 }

@@ -15,9 +15,9 @@ func printNodes(printer *ui.Printer, nodes []migrate.Node) {
 			reached = append(reached, node.Name)
 			continue
 		}
-		printer.Line("Rows on the node %s are moved through the coordinator, because the node is not reached: %s.", ui.Clean(node.Name), ui.Clean(node.Problem))
+		printer.Line("Rows on the node %s are moved through the coordinator, because the node is not reached: %s.", node.Name, node.Problem)
 	}
 	if len(reached) > 0 {
-		printer.Line("Rows of distributed tables are moved on their nodes: %s.", ui.Clean(strings.Join(reached, ", ")))
+		printer.Line("Rows of distributed tables are moved on their nodes: %s.", strings.Join(reached, ", "))
 	}
 }

@@ -17,14 +17,14 @@ import (
 func printPlan(printer *ui.Printer, plan *migrate.Plan, around *overview) {
 	printCounts(printer, plan.Columns)
 	if len(plan.Absent) > 0 {
-		printer.Line("Not in this database: %s.", ui.Clean(strings.Join(plan.Absent, ", ")))
+		printer.Line("Not in this database: %s.", strings.Join(plan.Absent, ", "))
 	}
 	printNodes(printer, plan.Nodes)
 	printUnread(printer, plan.Discovery)
 	printKnown(printer, plan.Discovery)
 	printDerived(printer, plan.Discovery)
 	if plan.Outline.Unaudited != "" {
-		printer.Line("No entry in OCMT's audit log will be made: %s.", ui.Clean(strings.TrimSuffix(plan.Outline.Unaudited, ";")))
+		printer.Line("No entry in OCMT's audit log will be made: %s.", strings.TrimSuffix(plan.Outline.Unaudited, ";"))
 	}
 	printer.Line("\n%s", around)
 	if text := misdirectedText(plan); text != "" {
@@ -101,10 +101,10 @@ func printBeside(printer *ui.Printer, outline migrate.Outline) {
 		}
 	}
 	if len(triggers) > 0 {
-		printer.Line("Triggers that fire at every row: %s.", ui.Clean(strings.Join(triggers, ", ")))
+		printer.Line("Triggers that fire at every row: %s.", strings.Join(triggers, ", "))
 	}
 	if len(outline.Slots) > 0 {
-		printer.Line("Logical replication slots that would carry the writes: %s.", ui.Clean(strings.Join(outline.Slots, ", ")))
+		printer.Line("Logical replication slots that would carry the writes: %s.", strings.Join(outline.Slots, ", "))
 	}
 }
 
@@ -126,7 +126,7 @@ func printKnown(printer *ui.Printer, discovery *discover.Report) {
 	}
 	for _, find := range discovery.Known {
 		if len(find.OpenedBy) > 0 {
-			printer.Line("Listed under known and not moved, yet values open with the keys that are set: %s%s.", ui.Clean(find.String()), opensNote(find))
+			printer.Line("Listed under known and not moved, yet values open with the keys that are set: %s%s.", find.String(), opensNote(find))
 		}
 	}
 }
@@ -140,9 +140,9 @@ func printDerived(printer *ui.Printer, discovery *discover.Report) {
 	for _, find := range discovery.Unlisted {
 		switch find.Derived {
 		case discover.DerivedView:
-			printer.Line("%s is in a materialized view: refresh it after the run, or it keeps the old key.", ui.Clean(find.String()))
+			printer.Line("%s is in a materialized view: refresh it after the run, or it keeps the old key.", find.String())
 		case discover.DerivedColumn:
-			printer.Line("%s is generated: the server makes it anew when its row is written.", ui.Clean(find.String()))
+			printer.Line("%s is generated: the server makes it anew when its row is written.", find.String())
 		}
 	}
 }

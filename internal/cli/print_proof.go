@@ -95,7 +95,7 @@ func printSearch(printer *ui.Printer, report *discover.Report) {
 func printUnproven(printer *ui.Printer, found []finding.Finding) {
 	for _, one := range found {
 		if one.Severity == finding.Warning && one.Code != finding.NotWhole {
-			printer.Line("No proof: %s: %s.\n  next: %s", ui.Clean(one.Where), ui.Clean(one.Message), ui.Clean(one.Fix))
+			printer.Line("No proof: %s: %s.\n  next: %s", one.Where, one.Message, one.Fix)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func printUnlooked(printer *ui.Printer, reasons []finding.Finding) {
 			continue
 		}
 		if shown++; shown <= maxShownReasons {
-			printer.Line("Not looked at: %s: %s.\n  next: %s", ui.Clean(reason.Where), ui.Clean(reason.Message), ui.Clean(reason.Fix))
+			printer.Line("Not looked at: %s: %s.\n  next: %s", reason.Where, reason.Message, reason.Fix)
 		}
 	}
 	if shown > maxShownReasons {

@@ -12,7 +12,7 @@ import (
 // printPlan says what was found, and what would be done.
 func (c *redisPasswordChange) printPlan() {
 	printer, plan := c.app.printer, c.plan
-	printer.Line("%s", ui.Clean(fmt.Sprintf("Redis: %s, the user %s. Store: %s.", plan.Topology, plan.User, plan.Place)))
+	printer.Line("%s", fmt.Sprintf("Redis: %s, the user %s. Store: %s.", plan.Topology, plan.User, plan.Place))
 	table := ui.Table{Columns: []ui.Column{{Title: "SERVER"}, {Title: "ROLE"}, {Title: "REDIS_URL LOGS IN", Wrap: true}, {Title: "USERS SAVED IN", Wrap: true}, {Title: "MASTERAUTH"}}}
 	for _, node := range plan.Nodes {
 		role, saved := "primary", node.SavedIn
@@ -28,11 +28,11 @@ func (c *redisPasswordChange) printPlan() {
 		printer.Table(table)
 	}
 	if len(plan.Watchers) > 0 {
-		printer.Line("%s", ui.Clean("Sentinels that log in as this user: "+strings.Join(plan.Watchers, ", ")))
+		printer.Line("%s", "Sentinels that log in as this user: "+strings.Join(plan.Watchers, ", "))
 	}
 	if plan.Check() == nil {
 		for _, text := range c.planTexts() {
-			printer.Line("%s", ui.Clean(text))
+			printer.Line("%s", text)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (c *redisPasswordChange) question() string {
 // printSteps says what was done, and what was seen then.
 func (c *redisPasswordChange) printSteps(result *redispassword.Result) {
 	for _, step := range result.Steps {
-		c.app.printer.Line("%s", ui.Clean(step.Where+": "+step.What))
+		c.app.printer.Line("%s", step.Where+": "+step.What)
 	}
 	for _, note := range result.Notes {
 		c.app.printer.Line("%s", "Not looked at: "+ui.Clean(note))

@@ -36,7 +36,7 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 	}
 	printRepairs(printer, result)
 	if result.Unaudited != "" {
-		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", ui.Clean(strings.TrimSuffix(result.Unaudited, ";")))
+		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", strings.TrimSuffix(result.Unaudited, ";"))
 	}
 }
 
@@ -48,7 +48,7 @@ func printRepairs(printer *ui.Printer, result *migrate.Result) {
 	}
 	for _, repair := range result.Repairs {
 		printer.Line(title+" in %s: %s labelled version %d and sealed with the key of version %d.",
-			ui.Clean(repair.String()), ui.Count(repair.Values, "value was", "values were"), repair.Label, repair.Opened)
+			repair.String(), ui.Count(repair.Values, "value was", "values were"), repair.Label, repair.Opened)
 	}
 }
 

@@ -134,7 +134,7 @@ func (r *allRun) printElsewhere() {
 	if tasks := r.plan.In(runbook.Elsewhere); len(tasks) > 0 {
 		printer.Line("\nNot from here. Set what the servers read before they restart, so that one restart is enough:")
 		for _, task := range tasks {
-			printer.Line("  %s: %s", labelOf(task), ui.Clean(r.wayOf(task)))
+			printer.Line("  %s: %s", labelOf(task), r.wayOf(task))
 		}
 	}
 	for _, group := range []struct {

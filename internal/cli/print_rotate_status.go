@@ -26,14 +26,14 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 	}
 	for _, version := range status.Versions {
 		if version.BackupsUntil != "" {
-			printer.Line("Backups of the database may need the key of version %d until %s: keep it in its escrow until then.", version.Version, ui.Clean(version.BackupsUntil))
+			printer.Line("Backups of the database may need the key of version %d until %s: keep it in its escrow until then.", version.Version, version.BackupsUntil)
 			if version.Escrow != nil {
-				printer.Line("Copy of that key: %s.", ui.Clean(version.Escrow.String()))
+				printer.Line("Copy of that key: %s.", version.Escrow.String())
 			}
 		}
 	}
 	for _, gap := range status.Gaps {
-		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), ui.Clean(gap.What), ui.Clean(gap.Reason))
+		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), gap.What, gap.Reason)
 	}
 	printDue(printer, status.Due, status.Unknown)
 	if status.IsWrong() { // the error of the command says what to do

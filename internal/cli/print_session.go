@@ -16,7 +16,7 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 	if plan.Users < 0 {
 		who = "everybody"
 	}
-	printer.Line("Database %s, of %s:", ui.Clean(plan.Moment.Database), who)
+	printer.Line("Database %s, of %s:", plan.Moment.Database, who)
 	table := ui.Table{Columns: []ui.Column{{Title: "KIND"}, {Title: "LIVE", Right: true}, {Title: "USERS", Right: true}, {Title: "YOUNGEST", Right: true}, {Title: "OLDEST", Right: true}}}
 	var none []string
 	for _, count := range plan.Counts {
@@ -37,7 +37,7 @@ func (i *invalidation) printPlan(plan *session.Plan) {
 		printer.Line("Only login sessions tell one from another: of the other kinds all that the users selected have is taken.")
 	}
 	for _, skipped := range plan.Skipped {
-		printer.Line("Not ended: %s: %s.", skipped.Kind, ui.Clean(skipped.Reason))
+		printer.Line("Not ended: %s: %s.", skipped.Kind, skipped.Reason)
 	}
 	for _, count := range plan.Counts {
 		if count.Kind.IsOptional() && count.Selected > 0 {

@@ -44,7 +44,7 @@ func printAtWork(printer *ui.Printer, status statusDocument, now time.Time) {
 		printer.Line("No run is at work on this database.%s", describeUnfinished(status.Runs, now))
 		return
 	case status.Lock.Stranger:
-		printer.Line("The%s.", ui.Clean(strings.TrimPrefix(describeStranger(*status.Lock), "the")))
+		printer.Line("The%s.", strings.TrimPrefix(describeStranger(*status.Lock), "the"))
 		printer.Line("%s", describeLock(*status.Lock))
 		for _, text := range endStranger(*status.Lock) {
 			printer.Line("  next: %s", text)

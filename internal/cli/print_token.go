@@ -98,7 +98,7 @@ func (r *tokenRotation) printUnproven() {
 		return
 	}
 	r.app.printer.Line("Nothing was proven: no server was asked whether it takes the new token and refuses the old one.")
-	r.app.printer.Line("  next: after the restart, %s --old-file FILE", ui.Clean(r.proveCommand()))
+	r.app.printer.Line("  next: after the restart, %s --old-file FILE", r.proveCommand())
 	r.app.printer.Line("FILE has the old token, which ocmt keeps nowhere; - reads it from standard input. Without it the proof is not full.")
 }
 
@@ -157,7 +157,7 @@ func (r *tokenRotation) tellCopies(old secret.Value) error {
 		case one.Holds:
 			what = "has the old token"
 		}
-		r.app.printer.Warn("a copy of the gateway's file %s. Remove it with: rm -- %s", what, ui.Clean(securefile.ShellQuote(one.Path)))
+		r.app.printer.Warn("a copy of the gateway's file %s. Remove it with: rm -- %s", what, securefile.ShellQuote(one.Path))
 	}
 	return nil
 }

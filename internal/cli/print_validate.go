@@ -37,9 +37,9 @@ func printValidation(printer *ui.Printer, report validation.Report, failOn findi
 		printer.Line("\n%s", "Not set, and made by others: "+strings.Join(absent, ", ")+".")
 	}
 	for _, found := range report.Others {
-		printer.Line("\n%s %s %s", printer.Paint(toneOf(found), found.Severity.String()+":"), ui.Clean(found.Where), ui.Clean(found.Message))
+		printer.Line("\n%s %s %s", printer.Paint(toneOf(found), found.Severity.String()+":"), found.Where, found.Message)
 		if found.Fix != "" {
-			printer.Line("  fix: %s", ui.Clean(found.Fix))
+			printer.Line("  fix: %s", found.Fix)
 		}
 	}
 	printUnasked(printer, report.Unasked)
@@ -89,9 +89,9 @@ func printUnasked(printer *ui.Printer, list []validation.Unasked) {
 	}
 	printer.Line("\nCould not be compared or looked at:")
 	for _, one := range list {
-		printer.Line("  %s: %s", ui.Clean(one.What), ui.Clean(one.Reason))
+		printer.Line("  %s: %s", one.What, one.Reason)
 		if one.Needs != "" {
-			printer.Line("    %s", ui.Clean(one.Needs))
+			printer.Line("    %s", one.Needs)
 		}
 	}
 }

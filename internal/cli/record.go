@@ -38,7 +38,7 @@ func (a *App) openRecord(settings *config.Settings, db *postgres.DB) recordStore
 
 // openRecordFile returns the record in the file of --record. It opens nothing.
 func (a *App) openRecordFile(settings *config.Settings) recordStore {
-	return pgchain.NewFile(a.path(settings.Record), a.author(settings), a.deps.Now, func(text string) { a.printer.Warn("%s", ui.Clean(text)) })
+	return pgchain.NewFile(a.path(settings.Record), a.author(settings), a.deps.Now, func(text string) { a.printer.Warn("%s", text) })
 }
 
 // lookAtRecord looks what will become of the entries of this command in the tool's own record, and warns where
@@ -108,7 +108,7 @@ func (a *App) tell(line string) {
 func (a *App) warnUnrecorded(reason string) {
 	a.unrecorded.Do(func() {
 		a.isUnrecorded = true
-		a.printer.Warn("no entry in the tool's own record: %s", ui.Clean(reason))
+		a.printer.Warn("no entry in the tool's own record: %s", reason)
 	})
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/ocmt/ocmt/internal/probe"
 	"github.com/ocmt/ocmt/internal/runbook"
 	"github.com/ocmt/ocmt/internal/token"
-	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -244,8 +243,8 @@ func (r *allRun) changeToken(ctx context.Context, kind string, how tokenOptions,
 func (r *allRun) printUnkept() {
 	for _, task := range r.plan.In(runbook.Open) {
 		if task.Step.Proves && r.options.oldFileOf(task.Name) == "" {
-			r.app.printer.Warn("%s", ui.Clean(fmt.Sprintf("the old %s is kept nowhere, and without it the proof after the restart is not full: put it into a file, and name that with --old-file %s=FILE",
-				task.Kind.Label, task.Name)))
+			r.app.printer.Warn("%s", fmt.Sprintf("the old %s is kept nowhere, and without it the proof after the restart is not full: put it into a file, and name that with --old-file %s=FILE",
+				task.Kind.Label, task.Name))
 		}
 	}
 }

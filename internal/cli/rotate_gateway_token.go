@@ -108,7 +108,7 @@ func (a *App) checkGatewayFile() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		a.printer.Warn("%s", ui.Clean(fmt.Sprintf("%q cannot be read: where it has gateway.auth.token, that one wins over the environment", path)))
+		a.printer.Warn("%s", fmt.Sprintf("%q cannot be read: where it has gateway.auth.token, that one wins over the environment", path))
 		return nil
 	case !set:
 		return nil

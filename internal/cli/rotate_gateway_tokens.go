@@ -227,7 +227,7 @@ func (t *tokenRenewal) renew(ctx context.Context, sources usertoken.Sources, pla
 	unlisted := t.writeList(plan, result) // before the screen says where the list is
 	err = joinErrors(withoutResuming(causeOf(ctx, err)), tell(plan, result))
 	if err != nil && unlisted != nil { // one of them is explained at the end
-		t.app.printer.Warn("%s", ui.Clean(unlisted.Error()))
+		t.app.printer.Warn("%s", unlisted.Error())
 	} else if unlisted != nil {
 		err = unlisted
 	}

@@ -153,7 +153,7 @@ func (a *App) checkVisible(ctx context.Context, db *database, found *migrate.Des
 		return withFindings(&ui.Error{Message: "the values could not be looked at", Code: ui.ExitFailed, Findings: hiding}, hiding)
 	}
 	for _, one := range found.Findings {
-		a.printer.Warn("not looked at: %s", ui.Clean(one.String()))
+		a.printer.Warn("not looked at: %s", one.String())
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func (w *readinessWatch) run(ctx context.Context) error {
 			return foundUnready(seen)
 		}
 		for _, reason := range seen.Reasons {
-			w.app.printer.Line("Not ready: %s.", ui.Clean(reason.String()))
+			w.app.printer.Line("Not ready: %s.", reason.String())
 		}
 	}
 }

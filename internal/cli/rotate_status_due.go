@@ -39,7 +39,7 @@ func (a *App) findDue(ctx context.Context, settings *config.Settings, record due
 // printDue says what is due, a line for each, and of what nobody knows whether it is.
 func printDue(printer *ui.Printer, list []rotation.DueItem, unknown []string) {
 	for _, item := range list {
-		printer.Line("due: %s since %s (%s): %s", ui.Clean(item.Name), item.Since.UTC().Format(time.DateOnly), ui.Clean(item.Reason), ui.Clean(item.Command))
+		printer.Line("due: %s since %s (%s): %s", item.Name, item.Since.UTC().Format(time.DateOnly), item.Reason, item.Command)
 	}
 	if len(unknown) > 0 {
 		printer.Line("%s", "no change is recorded, so nobody knows whether it is due: "+strings.Join(unknown, ", ")+". ocmt rotate all --routine changes them.")

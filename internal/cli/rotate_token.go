@@ -213,7 +213,7 @@ func (r *tokenRotation) openProbes() error {
 			return &ui.Error{Message: "--endpoint: " + err.Error(), Code: ui.ExitUsage, Hints: []string{"give COMPONENT=URL, and with --endpoint-ca a file in PEM form"}}
 		}
 		if asked.IsExposed() {
-			r.app.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", ui.Clean(asked.Name()))
+			r.app.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", asked.Name())
 		}
 		r.probes = append(r.probes, asked)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/session"
-	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // record adds an entry to the audit log, with the server's own words for it, and one to the tool's
@@ -33,7 +32,7 @@ func (i *invalidation) record(ctx context.Context, plan *session.Plan, result *s
 		return fmt.Errorf("recording what was ended: %w", err)
 	}
 	if unaudited != "" {
-		i.app.printer.Warn("no entry was made in audit_log: %s", ui.Clean(unaudited))
+		i.app.printer.Warn("no entry was made in audit_log: %s", unaudited)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (a *App) openServers(settings *config.Settings, endpoints []string, caches 
 			return nil, fmt.Errorf("--endpoint: %w", err)
 		}
 		if asked.IsExposed() {
-			a.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", ui.Clean(asked.Address()))
+			a.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", asked.Address())
 		}
 		servers = append(servers, server{asked, settings.Access.AdminToken.Reveal})
 	}
@@ -102,6 +102,6 @@ func (i *invalidation) printReached(result *session.Result) {
 		i.app.printer.Line("A session of each of %s was logged out at %s, which closes the WebSockets of the user.", ui.Count(result.StreamsClosed, "user", "users"), at)
 	}
 	if len(result.RefusedAt) > 0 {
-		i.app.printer.Line("The session on standard input was accepted before, and is refused now, at %s.", ui.Clean(strings.Join(result.RefusedAt, ", ")))
+		i.app.printer.Line("The session on standard input was accepted before, and is refused now, at %s.", strings.Join(result.RefusedAt, ", "))
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/probe"
-	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/internal/validation"
 )
 
@@ -77,7 +76,7 @@ func (a *App) liveEndpoints(named []probe.Named, options probe.Options, token fu
 	}
 	for _, one := range endpoints.Endpoints() {
 		if !one.TLS && !one.Loopback {
-			a.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", ui.Clean(one.Name()))
+			a.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", one.Name())
 		}
 	}
 	return endpoints, nil

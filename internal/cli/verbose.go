@@ -4,7 +4,6 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/trace"
-	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // databaseOptions returns how connections to the database are made.
@@ -23,7 +22,7 @@ func (a *App) trace() trace.Begin {
 		began := a.deps.Now()
 		return func(result string) {
 			took := a.deps.Now().Sub(began)
-			a.printer.Detail("%s %8.1f ms  %s: %s", began.UTC().Format("15:04:05.000"), took.Seconds()*1000, ui.Clean(what), result)
+			a.printer.Detail("%s %8.1f ms  %s: %s", began.UTC().Format("15:04:05.000"), took.Seconds()*1000, what, result)
 		}
 	}
 }

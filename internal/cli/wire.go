@@ -41,7 +41,7 @@ func (a *App) openDatabase(settings *config.Settings) (*database, error) {
 		return nil, err
 	}
 	if names := db.PassedOver(); len(names) > 0 {
-		a.printer.Note("DATABASE_URL: passed over, as it means nothing here: %s", ui.Clean(strings.Join(names, ", ")))
+		a.printer.Note("DATABASE_URL: passed over, as it means nothing here: %s", strings.Join(names, ", "))
 	}
 	a.databases = append(a.databases, db)
 	own := a.openRecord(settings, db)

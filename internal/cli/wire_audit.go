@@ -290,7 +290,7 @@ func (d *auditDeployment) endpointToken(setting string) string {
 func (d *auditDeployment) extras(ctx context.Context) (extras report.Extras) {
 	events, err := audit.Events(ctx, &d.sources)
 	if err != nil {
-		d.app.printer.Note("the page has no timeline: %s", ui.Clean(err.Error()))
+		d.app.printer.Note("the page has no timeline: %s", err.Error())
 	}
 	extras.Events = events
 	current, _ := strconv.Atoi(d.deployment.Text("ENCRYPTION_KEY_VERSION"))

@@ -111,9 +111,9 @@ func (a *App) tellStore(store secretstore.Store) {
 		return
 	}
 	for _, note := range reporter.Notes() {
-		a.printer.Warn("%s", ui.Clean(note))
+		a.printer.Warn("%s", note)
 	}
 	for _, path := range reporter.Backups() {
-		a.printer.Warn("%s", ui.Clean(fmt.Sprintf("a copy with the old secrets is at %q: delete it when it is no longer needed", path)))
+		a.printer.Warn("%s", fmt.Sprintf("a copy with the old secrets is at %q: delete it when it is no longer needed", path))
 	}
 }
