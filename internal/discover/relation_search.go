@@ -2,6 +2,8 @@ package discover
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"sync"
@@ -158,6 +160,9 @@ func (r *relationSearch) lookAt(ctx context.Context, searcher Searcher, chunk Ch
 // each known entry that covers a part of it.
 func (r *relationSearch) addCandidate(candidate Candidate) {
 	column := r.relation.Columns[candidate.Column]
+	if r.isLost(column, candidate.Value) {
+		return
+	}
 	look := findCiphertexts
 	if column.Kind == KindOther {
 		look = findEmbedded
@@ -198,6 +203,18 @@ func (r *relationSearch) addCandidate(candidate Candidate) {
 			find.Unopened++
 		}
 	}
+}
+
+// isLost reports whether a text is that of a value that is accepted as lost. What the row's other columns say may
+// have changed since.
+func (r *relationSearch) isLost(column Column, text []byte) bool {
+	return slices.ContainsFunc(r.request.Lost, func(lost LostValue) bool {
+		if lost.Column != column.Name || !r.relation.matches(lost.Schema, lost.Table) {
+			return false
+		}
+		digest := sha256.Sum256(text)
+		return lost.Digest == hex.EncodeToString(digest[:])
+	})
 }
 
 // newFind returns the find of a column, which nothing was found in yet.

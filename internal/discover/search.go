@@ -36,11 +36,18 @@ type Request struct {
 	// not nil, it takes the place of the catalogue: names may have changed since.
 	Read      map[string][]string
 	Known     []ocmt.Known // columns that are listed as under other keys
+	Lost      []LostValue  // values that count as none
 	Labels    []int        // key versions that matter
 	Depth     Depth
 	Since     *uint32 // a transaction, as a number of 32 bits; nil for none
 	Workers   int     // connections that look at once; 0 means one
 	MostWhole int64   // bytes that Auto looks at whole; 0 means DefaultMostWhole
+}
+
+// LostValue is the stored text of a value that no key opens, and that the operator has accepted as lost.
+type LostValue struct {
+	Schema, Table, Column string
+	Digest                string // SHA-256 of the stored text, in hexadecimal
 }
 
 // Search looks through every column that can hold a text for values that have the

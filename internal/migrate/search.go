@@ -31,7 +31,7 @@ func SearchUnlisted(ctx context.Context, sources SearchSources, ring *crypto.Key
 		return nil, err
 	}
 	searchers := sources.Pacing.PaceSearchers(sources.Searchers)
-	asked := discover.Request{Read: verified.Read, Known: request.Known, Depth: request.Search, Since: since, Workers: request.Workers, Labels: labelsOf(ring, request)}
+	asked := discover.Request{Read: verified.Read, Known: request.Known, Lost: lostValues(verified.Accepted), Depth: request.Search, Since: since, Workers: request.Workers, Labels: labelsOf(ring, request)}
 	report, err := discover.Search(ctx, searchers, ring, asked, reporter)
 	if err != nil {
 		return nil, err
@@ -56,6 +56,16 @@ func SearchUnlisted(ctx context.Context, sources SearchSources, ring *crypto.Key
 	}
 	report.Unread = append(report.Unread, notEndedFindings(notEnded)...)
 	return report, nil
+}
+
+// lostValues returns the values that a verification has found accepted as lost. They are found once more where a
+// transaction has written to another column of their row meanwhile.
+func lostValues(accepted []Accepted) []discover.LostValue {
+	lost := make([]discover.LostValue, len(accepted))
+	for i, one := range accepted {
+		lost[i] = discover.LostValue{Schema: one.Schema, Table: one.Table, Column: one.Column, Digest: one.Digest}
+	}
+	return lost
 }
 
 // nothingBegan reports whether no transaction that writes has begun since a verification began, and
