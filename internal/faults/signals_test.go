@@ -31,7 +31,13 @@ func TestSignals(t *testing.T) {
 // If this fails, a limit of the server or of the account ends a run that waits.
 func TestSessionLimits(t *testing.T) {
 	t.Parallel()
-	d := newDeployment(t, startServer(t, false, "idle_session_timeout = '100ms'", "idle_in_transaction_session_timeout = '100ms'"))
+	d := newDeployment(t, nil)
 	d.fill(12, 0)
+	version := d.number("select current_setting('server_version_num')::int / 10000")
+	for limit, since := range map[string]int{"idle_in_transaction_session_timeout": 13, "idle_session_timeout": 14, "transaction_timeout": 17} {
+		if version >= since {
+			d.exec("alter database " + d.name + " set " + limit + " = '100ms'")
+		}
+	}
 	d.rotate("--max-rows-per-second", "4").ends(0, "may be removed")
 }
