@@ -26,8 +26,9 @@ type Moment struct {
 	Sizes  map[string]SpreadSize
 }
 
-// momentBudget bounds how long one moment is looked for. One try takes some ten milliseconds.
-const momentBudget = 5 * time.Second
+// momentBudget bounds how long one moment is looked for. One try takes some ten milliseconds, and several times that
+// where the nodes are busy.
+const momentBudget = 20 * time.Second
 
 // AcquireMoment is AcquireSnapshot, with all nodes of a Citus cluster at one moment. On any other server the
 // moment is nil.
