@@ -27,11 +27,9 @@ type controller struct {
 	blocked bool  // the run was told to wait for locked rows
 }
 
-// steer exchanges status and orders until the context ends, and closes and opens
-// the run's gate. Malformed orders are not followed: those before them stay. A failed exchange ends nothing: the workers notice by themselves
-// that the database is gone, and go on by the last orders if it is not.
-func (c *controller) steer(ctx context.Context) { doEvery(ctx, exchangePeriod, c.exchange) }
-
+// exchange exchanges status and orders, and closes or opens the run's gate. Malformed orders are not followed: those
+// before them stay. A failed exchange ends nothing: the workers notice by themselves that the database is gone, and go
+// on by the last orders if it is not.
 func (c *controller) exchange(ctx context.Context) {
 	if c.run.Control != nil {
 		if orders, err := c.run.Control.Exchange(ctx, c.status()); err == nil {

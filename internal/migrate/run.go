@@ -185,15 +185,21 @@ func (r *run) finish(ctx context.Context, result *Result, failure error) error {
 // runSteered makes the passes while orders are followed.
 func (r *run) runSteered(ctx context.Context, result *Result) error {
 	steering, stopSteering := context.WithCancel(ctx)
+	exchanging, cutExchange := context.WithCancel(ctx)
+	defer cutExchange()
 	c := &controller{run: r, started: r.Clock(), pace: r.Pacing.Pace()}
 	ended := make(chan struct{})
 	crash.Go(func() {
 		defer close(ended)
-		c.steer(steering)
+		doEvery(steering, exchangePeriod, func(context.Context) { c.exchange(exchanging) })
 	})
 	err := crash.Do(func() error { return r.makeAllPasses(ctx, result) }) // the record is closed even then
 	stopSteering()
+	// An exchange in hand is let be. Cut off, it may still reach the server after the last status, which says that
+	// the run has ended.
+	late := time.AfterFunc(finishTimeout, cutExchange)
 	<-ended
+	late.Stop()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	c.writeLast(ending)
