@@ -33,12 +33,12 @@ func sampleOf(relation Relation, size Size) (chunks []Chunk, whole bool) {
 		count, perChunk = sampledSpread, max(1, sampledChunks*sampledPages/sampledSpread/size.Parts)
 	}
 	base := Chunk{Relation: relation, To: EndOfHeap, Largest: sampledLargest, Timeout: sampledTimeout}
+	if pages <= count*perChunk {
+		return []Chunk{base}, true
+	}
 	if !relation.ByPages {
 		base.Rows = sampledRows
 		return []Chunk{base}, false
-	}
-	if pages <= count*perChunk {
-		return []Chunk{base}, true
 	}
 	step := (pages - perChunk) / (count - 1)
 	chunks = divide(base, count, step)
