@@ -43,10 +43,14 @@ func TestGatewayTokensListThatCannotBeWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := d.start(t, d.environ(), "rotate", "gateway-tokens", "--all", "--yes", "--list", "lists/l")
-			eventually(t, "the list to be made before the first token is written", func() bool {
-				_, err := os.Stat(filepath.Join(folder, "l"))
-				return err == nil
+			eventually(t, "the renewal to be recorded before the first token is written", func() bool {
+				recorded := false
+				err := d.conn.QueryRow(ctx, "select to_regclass('ocmt.record') is not null").Scan(&recorded)
+				return err == nil && recorded
 			})
+			if _, err := os.Stat(filepath.Join(folder, "l")); err != nil {
+				t.Error(err)
+			}
 			if err := errors.Join(c.spoil(folder), holding.Rollback(ctx)); err != nil {
 				t.Fatal(err)
 			}
