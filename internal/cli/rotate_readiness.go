@@ -134,7 +134,7 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	if err != nil {
 		return nil, err
 	}
-	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From, request.Begun.IsZero()), tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
+	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From), tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
 		observer: rotation.NewObserver(db.labels, request)}, nil
 }
 
@@ -158,10 +158,10 @@ func (a *App) checkVisible(ctx context.Context, db *database, found *migrate.Des
 	return nil
 }
 
-// nextAfterReady returns the command for what is next where no server writes an older version. After a rotation by
-// hand that version can be proven to be unused already, and after a rollback it can be retired long ago.
-func nextAfterReady(keys []rotation.RecordedKey, older int, byHand bool) string {
-	if key := rotation.KeyOf(keys, older); key != nil && (key.State == rotation.Retired || byHand && !key.Proven.IsZero()) {
+// nextAfterReady returns the command for what is next where no server writes an older version. That version can be proven
+// to be unused already, where the run was before this look, and after a rollback it can be retired long ago.
+func nextAfterReady(keys []rotation.RecordedKey, older int) string {
+	if key := rotation.KeyOf(keys, older); key != nil && (key.State == rotation.Retired || !key.Proven.IsZero()) {
 		return "ocmt rotate status"
 	}
 	return "ocmt rotate --from-version " + strconv.Itoa(older)
