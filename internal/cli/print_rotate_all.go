@@ -90,7 +90,7 @@ func (r *allRun) printPlan() {
 	if r.options.DryRun {
 		printer.Heading("The list")
 	}
-	printer.Line("%s: %s, %s left.", occasion, ui.Count(int64(len(plan.Tasks)), "change", "changes"), ui.Number(int64(len(plan.Left()))))
+	printer.Line("%s: %s, %s left.", occasion, ui.Count(int64(len(plan.Counted())), "change", "changes"), ui.Number(int64(len(plan.Left()))))
 	switch {
 	case !plan.Incident.IsZero():
 		printer.Line("What was changed since the incident of %s counts.", plan.Incident.UTC().Format(time.DateTime+" UTC"))
@@ -193,7 +193,8 @@ func componentNamesOf(components []secret.Component) []string {
 func (r *allRun) printReport() {
 	printer := r.app.printer
 	printer.Heading("Report")
-	printer.Line("%s of %s done.", ui.Number(int64(len(r.plan.Tasks)-len(r.plan.Left()))), ui.Count(int64(len(r.plan.Tasks)), "change is", "changes are"))
+	counted := len(r.plan.Counted())
+	printer.Line("%s of %s done.", ui.Number(int64(counted-len(r.plan.Left()))), ui.Count(int64(counted), "change is", "changes are"))
 	r.printTasks()
 	r.printElsewhere()
 	if restart := r.restart(); len(restart) > 0 {

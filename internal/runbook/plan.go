@@ -254,6 +254,11 @@ func (p *Plan) markWaiting(entries []chain.Entry) {
 	}
 }
 
+// Counted returns the tasks that are to be done or done: all but those whose secret is not set here.
+func (p *Plan) Counted() []Task {
+	return slices.DeleteFunc(slices.Clone(p.Tasks), func(task Task) bool { return task.State == NotSet })
+}
+
 // Left returns the tasks that are left.
 func (p *Plan) Left() []Task {
 	return slices.DeleteFunc(slices.Clone(p.Tasks), func(task Task) bool { return !task.State.IsLeft() })
