@@ -40,6 +40,7 @@ var eventLabels = map[string]struct {
 	chain.ActionKeyPutBack:     {KeyEvent, "key back in place"},
 	chain.ActionKeyReady:       {KeyEvent, "servers write the key"},
 	chain.ActionKeyFinished:    {KeyEvent, "key taken away"},
+	chain.ActionKeyCompromised: {KeyEvent, "key compromised"},
 	chain.ActionBackupVerified: {KeyEvent, "backup verified"},
 	chain.ActionRunBegun:       {RotationEvent, "run begun"},
 	chain.ActionRunEnded:       {RotationEvent, "run ended"},

@@ -30,6 +30,8 @@ const (
 	ActionKeyReady     = "key.ready"     // the servers were seen to write it, and no older one
 	ActionKeyFinishing = "key.finishing" // it was proven to be unused, and is to be taken out of a store
 	ActionKeyFinished  = "key.finished"  // it was seen to be gone from the store
+	// ActionKeyCompromised says that an operator has said that somebody else may have it.
+	ActionKeyCompromised = "key.compromised"
 
 	// Live access. The subject is SubjectEverybody or SubjectSelection.
 	ActionAccessEnding      = "access.ending" // before the first is ended

@@ -27,6 +27,7 @@ func documents() []document {
 		{"rotate", rotateDocument{}},
 		{"rotate-gateway-tokens", gatewayTokensDocument{}},
 		{"rotate-mark-done", markDoneDocument{}},
+		{"rotate-mark-compromised", markCompromisedDocument{}},
 		{"rotate-all", rotateAllDocument{}},
 		{"rotate-begin", beginDocument{}},
 		{"rotate-status", rotation.Status{}},

@@ -39,6 +39,17 @@ func newBeginDocument(plan *rotation.BeginPlan, b *beginning) beginDocument {
 	return written
 }
 
+// markCompromisedDocument is what ocmt rotate mark-compromised writes.
+type markCompromisedDocument struct {
+	DryRun      bool              `json:"dry_run"`
+	Version     int               `json:"version"`
+	Fingerprint string            `json:"fingerprint"`
+	State       rotation.KeyState `json:"state"`       // of the record; "" where it does not have the version yet
+	Compromised string            `json:"compromised"` // since when that is recorded; "" where it is not
+	Already     bool              `json:"already"`     // it was recorded before
+	Note        string            `json:"note"`
+}
+
 // putBackDocument is what ocmt rotate put-back writes.
 type putBackDocument struct {
 	DryRun  bool            `json:"dry_run"`

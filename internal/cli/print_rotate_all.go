@@ -69,7 +69,8 @@ func (r *allRun) wayOf(task runbook.Task) string {
 	case task.Name == runbook.Sessions:
 		return command
 	case kind.VersionSetting != "":
-		return "last, when all else is done: " + command
+		return "last, when all else is done: " + command + "; where somebody else may have the key, before that: ocmt rotate mark-compromised --key-version " +
+			versionText(placementOf(r.settings).Version)
 	case kind.Issued:
 		return "at " + kind.Maker + ", then set " + kind.Setting + "; then: " + command
 	case strings.HasPrefix(command, "ocmt rotate "+kind.Name):

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 			}
 		}
 	}
+	printCompromised(printer, status.Versions, now)
 	for _, gap := range status.Gaps {
 		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), gap.What, gap.Reason)
 	}
@@ -41,6 +43,19 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 	}
 	for _, step := range status.Next {
 		printer.Line("%s", stepText(step))
+	}
+}
+
+// printCompromised names the versions whose keys somebody else may have, and what that means.
+func printCompromised(printer *ui.Printer, versions []rotation.VersionStatus, now time.Time) {
+	var names []string
+	for _, one := range versions {
+		if one.Compromised != nil {
+			names = append(names, fmt.Sprintf("version %d, recorded so at %s UTC", one.Version, clockText(*one.Compromised, now)))
+		}
+	}
+	if len(names) > 0 {
+		printer.Line("%s %s. %s", printer.Paint(ui.Caution, "compromised:"), strings.Join(names, "; "), compromisedReach)
 	}
 }
 
@@ -74,6 +89,9 @@ func versionsTable(versions []rotation.VersionStatus, now time.Time) ui.Table {
 		state := string(one.State)
 		if state == "" {
 			state = "not recorded"
+		}
+		if one.Compromised != nil && one.State != rotation.Compromised {
+			state += ", " + string(rotation.Compromised)
 		}
 		settings := one.Settings
 		if settings != "" && settings == one.Store && !one.Differs {

@@ -76,6 +76,7 @@ no key: --search full looks at everything.
 	cmd.AddCommand(newRotateRollbackCommand(app, nil))
 	cmd.AddCommand(newRotateGatewayTokensCommand(app, nil))
 	cmd.AddCommand(newRotateMarkDoneCommand(app, nil))
+	cmd.AddCommand(newRotateMarkCompromisedCommand(app, nil))
 	cmd.AddCommand(newRotateAllCommand(app, nil))
 	cmd.AddCommand(newRotateBeginCommand(app, nil))
 	cmd.AddCommand(newRotateStatusCommand(app, nil))

@@ -65,5 +65,8 @@ func (a *App) runRotateRollback(ctx context.Context, settings *config.Settings, 
 		return a.nameCopyOfKey(ctx, settings, options.To.number, err)
 	}
 	defer engine.close()
-	return engine.underLock(ctx, func(ctx context.Context) error { return engine.rotate(ctx, options.DryRun) })
+	return engine.underLock(ctx, func(ctx context.Context) error {
+		engine.warnOfCompromised(ctx, options.To.number)
+		return engine.rotate(ctx, options.DryRun)
+	})
 }

@@ -117,8 +117,8 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 		reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))
 	}
 	key := KeyOf(keys, version)
-	if key != nil && key.State == DecryptOnly {
-		reasons = append(reasons, "the record has it as decrypt-only")
+	if key != nil && key.isOlder() {
+		reasons = append(reasons, "the record has it as "+string(key.State))
 	}
 	next := nextForOlder(key, version, labels[version])
 	if version > plan.From {
@@ -132,7 +132,7 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 func findUnfinishedVersions(keys []RecordedKey, plan *BeginPlan, labels map[int]int64) []int {
 	there := map[int]bool{}
 	for _, key := range keys {
-		if key.State == DecryptOnly && key.Version < plan.From {
+		if key.isOlder() && key.Version < plan.From {
 			there[key.Version] = true
 		}
 	}

@@ -18,7 +18,7 @@ const (
 	Active      KeyState = "active"       // new values are written under it
 	DecryptOnly KeyState = "decrypt-only" // only read with; values may still be under it
 	Retired     KeyState = "retired"      // no server has it, or it was never in place
-	Compromised KeyState = "compromised"  // somebody else may have it
+	Compromised KeyState = "compromised"  // as decrypt-only, and somebody else may have it
 )
 
 // RecordedKey is a key version as the record has it.
@@ -30,7 +30,10 @@ type RecordedKey struct {
 	// Proven is since when it is proven that nothing in the database is under the version; the zero time where
 	// it is not, or where a run has found values under it since.
 	Proven time.Time
-	Begun  *Begun // nil where ocmt rotate begin did not make it
+	// Compromised is when it was recorded that somebody else may have the key; the zero time where it was not. A version
+	// that is active or retired keeps its state then.
+	Compromised time.Time
+	Begun       *Begun // nil where ocmt rotate begin did not make it
 	// BackupsUntil is the last day on which a backup of the database may need the key, as ocmt rotate finish was
 	// told; "" where it was not finished.
 	BackupsUntil string

@@ -74,6 +74,8 @@ type VersionStatus struct {
 	BackupsUntil string `json:"backups_until"`
 	// Escrow is what was known of a copy of that key when it was taken away; null for no such key.
 	Escrow *KeyEscrow `json:"escrow"`
+	// Compromised is when it was recorded that somebody else may have the key; null where it was not.
+	Compromised *time.Time `json:"compromised"`
 	// Differs says that record, store and settings do not have one and the same key for it.
 	Differs bool `json:"differs"`
 }
@@ -182,6 +184,10 @@ func (a *assessment) decideSettled() Status {
 		return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at.", a.current),
 			Next: []Step{{Text: "see what was not looked at, and run this again where it can be"}}}
 	}
+	if key := KeyOf(a.Keys, a.current); key != nil && !key.Compromised.IsZero() {
+		return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use, and somebody else may have it.", a.current) + a.leftOver(),
+			Next: []Step{{"replace it", "ocmt rotate begin --escrow FILE"}}}
+	}
 	return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use.", a.current) + a.leftOver(),
 		Next: []Step{{"a new key, when one is wanted", "ocmt rotate begin --escrow FILE"}}}
 }
@@ -190,7 +196,7 @@ func (a *assessment) decideSettled() Status {
 func (a *assessment) leftOver() string {
 	for _, version := range a.known() {
 		key := KeyOf(a.Keys, version)
-		if version <= a.current || key == nil || key.State != DecryptOnly {
+		if version <= a.current || key == nil || !key.isOlder() {
 			continue
 		}
 		if place := a.place(); place == nil || place.Keys[version] == "" {
@@ -274,7 +280,7 @@ func (a *assessment) decideOlder(version int) Status {
 	case a.isPartial():
 		status.Next = append([]Step{a.restart()}, next)
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished. Not everything was looked at.", a.current, version)
-	case key == nil || key.State == DecryptOnly && key.Proven.IsZero():
+	case key == nil || key.isOlder() && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
 	default:
 		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("It is proven that nothing in the database was under version %d.", version)
@@ -329,7 +335,7 @@ func putBackCommand(version int) string {
 func (a *assessment) isThere(version int) bool {
 	key := KeyOf(a.Keys, version)
 	inPlace := a.place() != nil && a.place().Keys[version] != ""
-	return key != nil && key.State == DecryptOnly || inPlace || a.labels[version] > 0
+	return key != nil && key.isOlder() || inPlace || a.labels[version] > 0
 }
 
 // known returns every version that anything knows of.
@@ -360,7 +366,7 @@ func (a *assessment) versions() []VersionStatus {
 		one := VersionStatus{Version: version}
 		if key := KeyOf(a.Keys, version); key != nil {
 			one.Fingerprint, one.State, one.Created, one.Proven = key.Fingerprint, key.State, timeOrNil(key.Created), timeOrNil(key.Proven)
-			one.BackupsUntil, one.Escrow = key.BackupsUntil, key.Escrow
+			one.BackupsUntil, one.Escrow, one.Compromised = key.BackupsUntil, key.Escrow, timeOrNil(key.Compromised)
 		}
 		if values := a.labels[version]; a.Look != nil && (values > 0 || len(a.Look.Gaps) == 0) {
 			one.Values = &values

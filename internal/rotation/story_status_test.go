@@ -62,6 +62,15 @@ func stories() []story {
 		{"a new place after the end", func(string, string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Retired, rotation.Active), Store: placed(nil), Settings: placed(nil), Look: labelled(map[int]int64{1: 3})}
 		}, rotation.PhaseBehind, "ocmt rotate begin --from-escrow /copy", "no key was found here"},
+		{"one key, and it is compromised", func(old, _ string) rotation.View {
+			keys := recorded(rotation.Active, rotation.Retired)[:1]
+			keys[0].Compromised = time.Unix(1, 0)
+			return rotation.View{Keys: keys, Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Look: labelled(map[int]int64{0: 1})}
+		}, rotation.PhaseSettled, "ocmt rotate begin --escrow FILE", "somebody else may have it"},
+		{"a compromised key is gone from here, and nothing proves that it is needed nowhere", func(_, fresh string) rotation.View {
+			return rotation.View{Keys: recorded(rotation.Compromised, rotation.Active), Store: placed(map[string]string{"ENCRYPTION_KEY": fresh, "ENCRYPTION_KEY_VERSION": "1"}),
+				Look: labelled(map[int]int64{1: 3})}
+		}, rotation.PhaseUnproven, "ocmt rotate --from-version 0", "nothing has proven"},
 		{"a paused run", func(old, fresh string) rotation.View {
 			return rotation.View{Running: true, Paused: "paused by olga", Store: both(old, fresh)}
 		}, rotation.PhaseRunning, "ocmt migrate resume", ""},

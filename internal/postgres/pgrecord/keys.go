@@ -49,7 +49,7 @@ func queryKeys(ctx context.Context, conn *pgconn.PgConn) ([]rotation.RecordedKey
 	rows, err := postgres.QueryRows(ctx, conn, `select version, key_id, coalesce(status::text, ''),
 		coalesce((extract(epoch from created_at) * 1000000)::bigint::text, ''), coalesce((extract(epoch from rotated_at) * 1000000)::bigint::text, ''),
 		coalesce(metadata->>'begun', ''), coalesce(metadata->'finish'->>'backups_until', ''),
-		coalesce(metadata->'finish'->>'escrow', '') from $encryption_keys order by version`)
+		coalesce(metadata->'finish'->>'escrow', ''), coalesce(metadata->'compromised'->>'at', '') from $encryption_keys order by version`)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +69,9 @@ func queryKeys(ctx context.Context, conn *pgconn.PgConn) ([]rotation.RecordedKey
 		}
 		if fingerprintForm.MatchString(row[1]) {
 			key.Fingerprint = row[1]
+		}
+		if key.Compromised, err = parseCompromised(row[8]); err != nil {
+			return nil, fmt.Errorf("reading since when key version %d is compromised: %w", key.Version, err)
 		}
 		if row[5] != "" {
 			key.Begun = &rotation.Begun{}

@@ -115,12 +115,16 @@ func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprin
 	return err
 }
 
-// activate makes one version the active one, but for a compromised one, which keeps its state. The one
-// before it is only read with: values may still need it. What was proven of the version, and what the servers
+// stateBehind is the state, as an expression of SQL, of a key that new values are no longer written under: values may
+// still be under it.
+const stateBehind = "case when status::text = 'compromised' then status when metadata ? 'compromised' then 'compromised' else 'decrypt-only' end"
+
+// activate makes one version the active one, but for one that another tool has recorded as compromised, which keeps its
+// state. The one before it is only read with: values may still need it. What was proven of the version, and what the servers
 // were seen to write, is of the time before: it is taken away, so that nothing is finished by it.
 func activate(ctx context.Context, conn *pgconn.PgConn, version int) error {
 	_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set
-		status = case when version <> $1 then 'decrypt-only' when status::text = 'compromised' then status else 'active' end,
+		status = case when version <> $1 then `+stateBehind+` when status::text = 'compromised' and not coalesce(metadata ? 'compromised', false) then status else 'active' end,
 		rotated_at = case when version = $1 then null else rotated_at end,
 		metadata = case when version = $1 then metadata - 'finish' - 'readiness' else metadata end
 		where version = $1 and coalesce(status::text, '') <> 'active' or version <> $1 and status::text = 'active'`, strconv.Itoa(version))
@@ -134,7 +138,7 @@ func endProofs(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEnt
 			continue
 		}
 		_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = null,
-			status = case when status::text = 'compromised' then status else 'decrypt-only' end
+			status = `+stateBehind+`
 			where version = $1 and rotated_at is not null and status::text in `+finishable, strconv.Itoa(version))
 		if err != nil {
 			return fmt.Errorf("recording that values are under key version %d: %w", version, err)

@@ -75,7 +75,7 @@ func (r *Record) Retire(ctx context.Context, versions []int) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
 			for _, version := range versions {
 				rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = now(),
-					status = case when status::text = 'compromised' then status else 'decrypt-only' end
+					status = `+stateBehind+`
 					where version = $1 and (status::text = 'active' or status::text in `+finishable+` and rotated_at is null) returning key_id`, strconv.Itoa(version))
 				if err != nil {
 					return nil, fmt.Errorf("recording key version %d: %w", version, err)
