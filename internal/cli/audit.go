@@ -33,7 +33,7 @@ func (f *endpointFlag) Set(text string) error {
 		found = false
 	}
 	if !found || address == "" {
-		return errors.New("it must be COMPONENT=URL, and the component management, admin-ui, agent or gateway")
+		return flagRule("it must be COMPONENT=URL, and the component management, admin-ui, agent or gateway")
 	}
 	*f = append(*f, probe.Named{Component: component, Address: address})
 	return nil
@@ -60,8 +60,11 @@ type severityFlag audit.Severity
 // Set reads the name of a severity.
 func (f *severityFlag) Set(text string) error {
 	severity, err := audit.ParseSeverity(text)
+	if err != nil {
+		return flagRule(audit.ErrSeverity.Error())
+	}
 	*f = severityFlag(severity)
-	return err
+	return nil
 }
 
 // String returns the name.

@@ -23,9 +23,11 @@ type momentFlag string
 
 // Set takes what review.ParseTime reads.
 func (f *momentFlag) Set(text string) error {
-	_, err := review.ParseTime(text, time.Unix(0, 0))
+	if _, err := review.ParseTime(text, time.Unix(0, 0)); err != nil {
+		return flagRule(review.ErrTime.Error())
+	}
 	*f = momentFlag(text)
-	return err
+	return nil
 }
 
 // String returns the text.

@@ -45,7 +45,7 @@ type markCompromisedDocument struct {
 	Version     int               `json:"version"`
 	Fingerprint string            `json:"fingerprint"`
 	State       rotation.KeyState `json:"state"`       // of the record; "" where it does not have the version yet
-	Compromised string            `json:"compromised"` // since when that is recorded; "" where it is not
+	Compromised string            `json:"compromised"` // since when that is recorded; "" where it is not known
 	Already     bool              `json:"already"`     // it was recorded before
 	Note        string            `json:"note"`
 }

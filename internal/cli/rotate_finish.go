@@ -43,9 +43,6 @@ func (o *finishOptions) Validate() error {
 	return o.proofOptions.Validate()
 }
 
-// errDay says which form a day has.
-var errDay = errors.New("it must be a day in the form year-month-day, such as 2027-03-31")
-
 // dayFlag is a flag that holds a day.
 type dayFlag struct{ time.Time }
 
@@ -53,7 +50,7 @@ type dayFlag struct{ time.Time }
 func (f *dayFlag) Set(text string) error {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return errDay
+		return flagRule("it must be a day in the form year-month-day, such as 2027-03-31")
 	}
 	f.Time = day
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -95,9 +94,12 @@ func (a *App) markCompromised(ctx context.Context, settings *config.Settings, db
 	}
 	mark.Operator, mark.Host, mark.Note = settings.Operator, a.deps.Host, options.Note
 	written := markCompromisedDocument{DryRun: options.DryRun, Version: mark.Version, Fingerprint: mark.Fingerprint, State: mark.State, Note: mark.Note}
-	if !mark.Since.IsZero() {
-		written.Already, written.Compromised = true, chain.FormatTime(mark.Since)
-		a.printer.Line("Nothing to do: version %d is recorded as compromised since %s.", mark.Version, mark.Since.Format(time.DateTime+" UTC"))
+	if mark.IsRecorded() {
+		written.Already = true
+		if !mark.Since.IsZero() {
+			written.Compromised = chain.FormatTime(mark.Since)
+		}
+		a.printer.Line("Nothing to do: version %d is recorded as compromised already.", mark.Version)
 		return a.printer.Document("rotate-mark-compromised", written)
 	}
 	a.printer.Line("Somebody else may have the key of version %d, fingerprint %s: that is to be recorded.", mark.Version, mark.Fingerprint)

@@ -49,8 +49,14 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError(cmd, "a flag cannot be read")
 }
 
+// flagRule is the rule that the value of a flag breaks. It is shown, so it never has the value in it.
+type flagRule string
+
+// Error returns the rule.
+func (r flagRule) Error() string { return string(r) }
+
 // reasonOf says what is wrong with the value of a flag, without the value.
-func reasonOf(err error) string {
+func reasonOf(err *pflag.InvalidValueError) string {
 	switch {
 	case errors.Is(err, strconv.ErrSyntax):
 		return ": it is not of the right form"
@@ -58,10 +64,12 @@ func reasonOf(err error) string {
 		return ": it is too large"
 	case errors.Is(err, secret.ErrVersion):
 		return ": it must be a plain whole number, 0 or more"
-	case errors.Is(err, errDay):
-		return ": " + errDay.Error()
-	case errors.Is(err, errNoName), errors.Is(err, errStandardOut):
-		return ": " + errors.Unwrap(err).Error()
+	case err.GetFlag().Value.Type() == "duration":
+		return ": it must be a length of time such as 30s, 10m or 2h"
+	}
+	var rule flagRule
+	if errors.As(err, &rule) {
+		return ": " + rule.Error()
 	}
 	return ""
 }

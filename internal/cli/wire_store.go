@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -45,7 +44,7 @@ func (s *storeFlag) Set(text string) error {
 		return errEmpty
 	}
 	if path == "-" {
-		return errors.New("a store is a file or a folder, not standard input")
+		return flagRule("a store is a file or a folder, not standard input")
 	}
 	s.kind, s.path = kind, path
 	return nil

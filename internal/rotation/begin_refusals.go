@@ -117,7 +117,7 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 		reasons = append(reasons, fmt.Sprintf("%s has its key", plan.Store.Place))
 	}
 	key := KeyOf(keys, version)
-	if key != nil && key.isOlder() {
+	if key != nil && key.isUnfinished() {
 		reasons = append(reasons, "the record has it as "+string(key.State))
 	}
 	next := nextForOlder(key, version, labels[version])
@@ -132,7 +132,7 @@ func checkFinished(keys []RecordedKey, plan *BeginPlan) error {
 func findUnfinishedVersions(keys []RecordedKey, plan *BeginPlan, labels map[int]int64) []int {
 	there := map[int]bool{}
 	for _, key := range keys {
-		if key.isOlder() && key.Version < plan.From {
+		if key.isUnfinished() && key.Version < plan.From {
 			there[key.Version] = true
 		}
 	}

@@ -22,6 +22,15 @@ type CompromisedMark struct {
 // ErrUnknownVersion says that neither the record nor the place has a key of a version.
 var ErrUnknownVersion = errors.New("neither the record nor the settings have a key of that version")
 
+// isUnfinished reports whether a version is still to be finished. One that another tool has recorded as compromised, long ago
+// perhaps, keeps no other rotation waiting: its key may be nowhere any more.
+func (k RecordedKey) isUnfinished() bool {
+	return k.State == DecryptOnly || k.State == Compromised && !k.Compromised.IsZero()
+}
+
+// IsRecorded reports whether the record has it already that the version is compromised, by this tool or another one.
+func (m CompromisedMark) IsRecorded() bool { return m.State == Compromised || !m.Since.IsZero() }
+
 // MarkCompromised returns what is to be recorded so that a version is known to be compromised. A version that the record
 // does not have yet, as before the first rotation, is taken from a place. The errors are ErrUnknownVersion and *RefusedError.
 func MarkCompromised(keys []RecordedKey, place Placement, version int) (CompromisedMark, error) {

@@ -34,6 +34,10 @@ func TestMarkCompromised(t *testing.T) {
 			t.Errorf("%s: %+v, %v", test.what, got, err)
 		}
 	}
+	foreign, err := rotation.MarkCompromised([]rotation.RecordedKey{{Version: 0, State: rotation.Compromised}}, place, 0)
+	if err != nil || !foreign.IsRecorded() {
+		t.Errorf("another tool has recorded it: %+v, %v", foreign, err)
+	}
 	if _, err := rotation.MarkCompromised(old, place, 2); !errors.Is(err, rotation.ErrUnknownVersion) {
 		t.Errorf("a version that nobody knows: %v", err)
 	}

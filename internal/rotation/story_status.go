@@ -196,7 +196,7 @@ func (a *assessment) decideSettled() Status {
 func (a *assessment) leftOver() string {
 	for _, version := range a.known() {
 		key := KeyOf(a.Keys, version)
-		if version <= a.current || key == nil || !key.isOlder() {
+		if version <= a.current || key == nil || !key.isUnfinished() {
 			continue
 		}
 		if place := a.place(); place == nil || place.Keys[version] == "" {
@@ -280,7 +280,7 @@ func (a *assessment) decideOlder(version int) Status {
 	case a.isPartial():
 		status.Next = append([]Step{a.restart()}, next)
 		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and version %d is not finished. Not everything was looked at.", a.current, version)
-	case key == nil || key.isOlder() && key.Proven.IsZero():
+	case key == nil || key.isUnfinished() && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
 	default:
 		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("It is proven that nothing in the database was under version %d.", version)
@@ -335,7 +335,7 @@ func putBackCommand(version int) string {
 func (a *assessment) isThere(version int) bool {
 	key := KeyOf(a.Keys, version)
 	inPlace := a.place() != nil && a.place().Keys[version] != ""
-	return key != nil && key.isOlder() || inPlace || a.labels[version] > 0
+	return key != nil && key.isUnfinished() || inPlace || a.labels[version] > 0
 }
 
 // known returns every version that anything knows of.

@@ -68,9 +68,14 @@ func stories() []story {
 			return rotation.View{Keys: keys, Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Look: labelled(map[int]int64{0: 1})}
 		}, rotation.PhaseSettled, "ocmt rotate begin --escrow FILE", "somebody else may have it"},
 		{"a compromised key is gone from here, and nothing proves that it is needed nowhere", func(_, fresh string) rotation.View {
+			keys := recorded(rotation.Compromised, rotation.Active)
+			keys[0].Compromised = time.Unix(1, 0)
+			return rotation.View{Keys: keys, Store: placed(map[string]string{"ENCRYPTION_KEY": fresh, "ENCRYPTION_KEY_VERSION": "1"}), Look: labelled(map[int]int64{1: 3})}
+		}, rotation.PhaseUnproven, "ocmt rotate --from-version 0", "nothing has proven"},
+		{"another tool has recorded a key as compromised, long ago", func(_, fresh string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Compromised, rotation.Active), Store: placed(map[string]string{"ENCRYPTION_KEY": fresh, "ENCRYPTION_KEY_VERSION": "1"}),
 				Look: labelled(map[int]int64{1: 3})}
-		}, rotation.PhaseUnproven, "ocmt rotate --from-version 0", "nothing has proven"},
+		}, rotation.PhaseSettled, "ocmt rotate begin --escrow FILE", "Version 1 is the only key"},
 		{"a paused run", func(old, fresh string) rotation.View {
 			return rotation.View{Running: true, Paused: "paused by olga", Store: both(old, fresh)}
 		}, rotation.PhaseRunning, "ocmt migrate resume", ""},

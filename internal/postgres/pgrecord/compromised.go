@@ -15,7 +15,7 @@ import (
 
 // RecordCompromised records that somebody else may have the key of a version. The mark stays whatever becomes of the
 // version: one that is active or retired keeps its state, and any other one is compromised. The error is
-// rotation.ErrNotExpected where the version is pending by now, or has a mark.
+// rotation.ErrNotExpected where the version is pending by now, or compromised already.
 func (r *Record) RecordCompromised(ctx context.Context, mark rotation.CompromisedMark) error {
 	event := chain.Event{Action: chain.ActionKeyCompromised, Subject: chain.VersionSubject(mark.Version),
 		Details: map[string]any{"fingerprint": mark.Fingerprint, "note": mark.Note}}
@@ -28,7 +28,7 @@ func (r *Record) RecordCompromised(ctx context.Context, mark rotation.Compromise
 		rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set
 			status = case when status::text in ('active', 'retired') then status else 'compromised' end,
 			metadata = coalesce(metadata, '{}') || jsonb_build_object('compromised', jsonb_build_object('at', now(), 'operator', $2::text, 'host', $3::text, 'note', $4::text))
-			where version = $1 and coalesce(status::text, '') <> 'pending' and not coalesce(metadata ? 'compromised', false) returning version`,
+			where version = $1 and coalesce(status::text, '') not in ('pending', 'compromised') and not coalesce(metadata ? 'compromised', false) returning version`,
 			strconv.Itoa(mark.Version), mark.Operator, mark.Host, mark.Note)
 		if err == nil && len(rows) == 0 {
 			err = rotation.ErrNotExpected
