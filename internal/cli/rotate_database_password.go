@@ -29,6 +29,8 @@ type databasePasswordOptions struct {
 	Userlist  string
 	PgBouncer string
 	DryRun    bool
+	// Carried are the flags that the next command needs too, as they were given.
+	Carried []string
 }
 
 // Validate finds what contradicts itself.
@@ -100,7 +102,11 @@ Only a verifier of the password goes to PostgreSQL, so no log has the password.
 	flags.StringVar(&options.Userlist, "userlist", "", "file in which PgBouncer has its passwords (auth_file)")
 	flags.StringVar(&options.PgBouncer, "pgbouncer", "", "address of PgBouncer's console, without a password, to have it read its file again")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "only say what would be done")
-	cmd.RunE = runWithSettings(app, options, run)
+	body := runWithSettings(app, options, run)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		options.Carried = carriedFlags(cmd.Flags())
+		return body(cmd, args)
+	}
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
 }
@@ -222,18 +228,7 @@ func (c *databasePasswordChange) confirmRestart(ctx context.Context) error {
 		}
 	}
 	return &ui.Error{Message: "both roles may log in until the servers have restarted", Code: ui.ExitPartial,
-		Hints: []string{"restart the servers, then ocmt rotate database-password --two-roles " + ui.Clean(c.options.TwoRoles.String()) + " --restarted" + c.repeatedFlags()}}
-}
-
-// repeatedFlags returns the flags that the next run needs too.
-func (c *databasePasswordChange) repeatedFlags() string {
-	var b strings.Builder
-	for _, flag := range []struct{ name, value string }{{"store", c.options.Store.String()}, {"userlist", c.options.Userlist}, {"pgbouncer", c.options.PgBouncer}} {
-		if flag.value != "" {
-			b.WriteString(" --" + flag.name + " '" + ui.Clean(flag.value) + "'")
-		}
-	}
-	return b.String()
+		Hints: []string{"restart the servers, then " + ui.Clean(strings.Join(append([]string{"ocmt rotate database-password"}, c.options.Carried...), " ")) + " --restarted"}}
 }
 
 // tellRecord says what will become of the entry. A file that cannot be written is an error: without its entry, the
