@@ -143,6 +143,10 @@ func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err 
 	}
 	candidates := listFinishable(keys, *newest, asked)
 	switch {
+	case len(candidates) == 0 && asked != nil && isRolledBack(keys, *asked, newest.Version):
+		refused := noRotation(versionName(*asked), fmt.Sprintf("key version %d is newer than version %d, which is the active one: a rollback has left it", *asked, newest.Version))
+		refused.Finding.Fix = "finish it once the next rotation has moved the values; ocmt rotate status shows where the keys stand"
+		return old, active, refused
 	case len(candidates) == 0 && asked != nil:
 		return old, active, noRotation(versionName(*asked), fmt.Sprintf("key version %d is not one that is only read with", *asked))
 	case len(candidates) == 0:
@@ -157,6 +161,12 @@ func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err 
 		return old, active, refused
 	}
 	return candidates[0], *newest, nil
+}
+
+// isRolledBack reports whether a rollback has left a version that is newer than the active one.
+func isRolledBack(keys []RecordedKey, version, active int) bool {
+	key := KeyOf(keys, version)
+	return key != nil && key.isOlder() && version > active
 }
 
 // listFinishable returns the versions below the active one that may be meant. One that is compromised is among them where
