@@ -42,6 +42,7 @@ type Printer struct {
 	unwatch func()
 
 	displays []*Progress // those that have not ended; the last one is shown
+	last     pastDisplay // the one that ended last
 	asking   bool        // a question is on the screen, and no display draws
 }
 

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -9,13 +10,16 @@ import (
 
 const (
 	liveInterval  = 100 * time.Millisecond // fast enough to look alive, slow enough for a serial line
-	plainInterval = 5 * time.Second        // a log of a long run stays readable
+	plainInterval = 2 * time.Second        // who reads a pipe or a dumb terminal is not left without a word for longer
 	// liveBeat and plainBeat are how often a display looks at itself while nothing is reported to it.
 	liveBeat  = 500 * time.Millisecond
-	plainBeat = time.Second
+	plainBeat = 250 * time.Millisecond
 	// quietStart is how long work may take before a display that counts nothing shows itself: a line
 	// that comes and goes at once is noise.
 	quietStart = time.Second
+	// handOver is how soon after a display another one goes on with its silence: many short pieces of work
+	// in a row are not silent together.
+	handOver = time.Second
 )
 
 // Work says what a display is about.
@@ -78,6 +82,9 @@ func (p *Printer) Start(work Work) *Progress {
 	g := &Progress{printer: p, work: work, now: p.options.Now, ended: make(chan struct{}), label: work.Doing,
 		opened: at, began: at, drawn: at, grew: at, told: map[string]bool{}}
 	p.mu.Lock()
+	if last := p.last; !last.ended.IsZero() && at.Sub(last.ended) < handOver {
+		g.opened, g.drawn = last.opened, last.drawn
+	}
 	p.displays = append(p.displays, g)
 	p.mu.Unlock()
 	if !p.options.Quiet && (p.options.Ticks != nil || work.Stop != nil) {
@@ -197,9 +204,9 @@ func (g *Progress) redraw() {
 	g.printer.mu.Lock()
 	defer g.printer.mu.Unlock()
 	at := g.now()
-	interval := g.interval()
+	interval := g.interval() - liveInterval // a tick may come a little early
 	if g.printer.redraws() {
-		interval = liveBeat - liveInterval // a tick may come a little early
+		interval = liveBeat - liveInterval
 		if g.printer.live == "" && at.Sub(g.opened) < quietStart {
 			return
 		}
@@ -242,8 +249,11 @@ func (g *Progress) isShown() bool {
 	return len(shown) > 0 && shown[len(shown)-1] == g
 }
 
-// remove takes a display from those that have not ended. The one before it begins to count its
-// silence now.
+// pastDisplay says since when a display that has ended was there, and when it was drawn last.
+type pastDisplay struct{ opened, drawn, ended time.Time }
+
+// remove takes a display from those that have not ended. The one before it, and one that begins soon, go on
+// with its silence.
 func (p *Printer) remove(g *Progress) {
 	for i, one := range p.displays {
 		if one == g {
@@ -252,8 +262,9 @@ func (p *Printer) remove(g *Progress) {
 		}
 	}
 	if last := len(p.displays) - 1; last >= 0 {
-		p.displays[last].drawn = g.now()
+		p.displays[last].drawn = g.drawn
 	}
+	p.last = pastDisplay{opened: g.opened, drawn: g.drawn, ended: g.now()}
 }
 
 // pauseDisplays keeps displays from drawing until resume is called, because a question is on the
@@ -273,6 +284,7 @@ func (p *Printer) pauseDisplays() (resume func()) {
 			at := g.now()
 			g.opened, g.began, g.drawn, g.grew = at, at, at, at // the time of the question was not work
 		}
+		p.last = pastDisplay{}
 	}
 }
 
@@ -298,13 +310,13 @@ func (g *Progress) draw(at time.Time) {
 	p.setLive(line)
 }
 
-// tellCut writes what is waited for into a line of its own, once, where the live line has no room for
-// it.
+// tellCut writes what is waited for, with the figures of the moment, into a line of its own, once, where the live
+// line has no room for it.
 func (g *Progress) tellCut(line string, width int) {
-	if reason := Clean(g.reason); reason != "" && columnsOf(line) > width && !g.told["cut: "+reason] {
+	if reason := Clean(g.reason); reason != "" && !strings.Contains(line, reason) && !g.stopping && !g.told["cut: "+reason] {
 		g.told["cut: "+reason] = true
 		g.printer.setLive("")
-		g.printer.writeError(wrapProse(reason, g.printer.errWidth()) + "\n")
+		g.printer.writeError(wrapProse(Clean(g.waitText(g.now())), g.printer.errWidth()) + "\n")
 	}
 }
 

@@ -76,11 +76,33 @@ func (f Figures) line(width int) string {
 	}
 	parts = append(parts, part{f.percentText(), rankPercent}, part{f.countText(), rankCount})
 	if f.Wait != "" {
-		parts = append(parts, part{Clean(f.Wait), rankAlways})
+		parts = append(parts, part{f.waitFor(width, parts), rankAlways})
 	} else {
 		parts = append(parts, part{f.rateText(), rankRate}, part{f.leftText(), rankLeft})
 	}
 	return fit(append(parts, part{Clean(f.Note), rankNote}), width)
+}
+
+// leastWait is how many columns a reason has at least where it is cut: "waiting for locked rows of" and a little.
+const leastWait = 30
+
+// waitFor returns what is waited for, cut so far that percentage and count stay beside it: the whole of it
+// stands in a line of its own.
+func (f Figures) waitFor(width int, before []part) string {
+	wait := Clean(f.Wait)
+	if width <= 0 {
+		return wait
+	}
+	var kept []part
+	for _, one := range before {
+		if one.rank <= rankCount {
+			kept = append(kept, one)
+		}
+	}
+	if room := width - columnsOf(fit(kept, 0)) - 2; room >= leastWait {
+		return clip(wait, room)
+	}
+	return wait
 }
 
 // fit joins the parts, without those of the highest ranks where they would be longer than a width.

@@ -140,12 +140,15 @@ func noControl(t *testing.T, screen *tmux.Screen, text string) {
 	}
 }
 
-// oneProgress keeps one of the lines that tell how far a run is: a busy machine has more of them.
+// oneProgress keeps one of the lines that tell how far a run is: a busy machine has more of them. The last one
+// with an estimate is it, where there is one.
 func oneProgress(text string) string {
 	var kept []string
 	for line := range strings.Lines(text) {
 		if before := len(kept) - 1; before >= 0 && strings.HasPrefix(line, "moving ") && strings.HasPrefix(kept[before], "moving ") {
-			kept[before] = line
+			if strings.Contains(line, " left") || !strings.Contains(kept[before], " left") {
+				kept[before] = line
+			}
 			continue
 		}
 		kept = append(kept, line)
