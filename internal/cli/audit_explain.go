@@ -37,14 +37,8 @@ that, what is no fault, and what to do about a finding. It asks nobody.
 ` + describeDocument("audit-explain"),
 		Example: `  ocmt audit explain OCMT-PG-006
   ocmt audit explain pg-006`,
-		Args: cobra.ArbitraryArgs,
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			var ids []string
-			for _, check := range audit.Checks() {
-				ids = append(ids, check.ID+"\t"+check.Title)
-			}
-			return ids, cobra.ShellCompDirectiveNoFileComp
-		},
+		Args:      cobra.ArbitraryArgs,
+		ValidArgs: checkNames(),
 	}
 	ask := runWithFlags(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -53,6 +47,14 @@ that, what is no fault, and what to do about a finding. It asks nobody.
 	}
 	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	return cmd
+}
+
+// checkNames returns the IDs of all checks, each with its title for a shell.
+func checkNames() (ids []string) {
+	for _, check := range audit.Checks() {
+		ids = append(ids, check.ID+"\t"+check.Title)
+	}
+	return ids
 }
 
 func (a *App) runAuditExplain(_ context.Context, options *auditExplainOptions) error {

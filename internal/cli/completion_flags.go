@@ -55,10 +55,25 @@ func (a *App) completeFlags(root *cobra.Command) {
 	give(root, root.PersistentFlags())
 	visitCommands(root, func(cmd *cobra.Command) {
 		give(cmd, cmd.LocalNonPersistentFlags())
-		if cmd.ValidArgs == nil && cmd.ValidArgsFunction == nil {
+		switch {
+		case cmd.ValidArgsFunction != nil:
+		case cmd.ValidArgs == nil:
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
+		default: // cobra itself offers files for the second word
+			cmd.ValidArgsFunction = completeOne(cmd.ValidArgs)
+			cmd.ValidArgs = nil
 		}
 	})
+}
+
+// completeOne lists words of which a command takes one.
+func completeOne(words []string) complete {
+	return func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(given) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // flagValues returns how the values of flags are listed, by the name of the flag.

@@ -65,6 +65,12 @@ func TestEveryFlagCompletesItsValues(t *testing.T) {
 		if cmd.HasParent() && cmd.ValidArgs == nil && cmd.ValidArgsFunction == nil && cmd.Name() != "help" {
 			t.Error("a shell offers files as its arguments")
 		}
+		if complete := cmd.ValidArgsFunction; complete != nil && cmd.HasParent() && cmd.Name() != "help" {
+			cmd.SetContext(context.Background())
+			if _, directive := complete(cmd, []string{"rate=1"}, ""); directive&cobra.ShellCompDirectiveNoFileComp == 0 {
+				t.Error("a shell offers files as its second argument")
+			}
+		}
 		check := func(flag *pflag.Flag) {
 			list, there := cmd.GetFlagCompletionFunc(flag.Name)
 			if flag.Value.Type() == "bool" {
@@ -108,6 +114,11 @@ func TestCompletionKnowsTheDeployment(t *testing.T) {
 		{"keygen encryption --setting", "ENCRYPTION_KEY\n"},
 		{"validate --live --endpoint", "agent=\n"},
 		{"help rot", "rotate\t"},
+		{"audit explain", "OCMT-PG-001\t"},
+		{"migrate set", "rate=\n:6\n"},
+		{"migrate set pace=full", "rate=\n:6\n"},
+		{"keygen encryption", ":4\n"},
+		{"rotate mark-done signing-key", ":4\n"},
 	} {
 		args := append([]string{cobra.ShellCompRequestCmd}, strings.Fields(test.args)...)
 		if !strings.HasPrefix(test.args, "help") {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,9 +59,9 @@ func newMigrateSetCommand(app *App, run func(context.Context, *config.Settings, 
 		Long: `Change how many rows a second the run that is at work on this database, on
 whatever machine, may write (0 takes the limit away), or its pace: auto gives
 way while others are at work in the database, full does not, gentle always does.` + describeSteering("set"),
-		Example:   "  ocmt migrate set rate=500\n  ocmt migrate set pace=full\n  ocmt migrate set rate=0 pace=auto",
-		ValidArgs: []string{"rate=", "pace=auto", "pace=full", "pace=gentle"},
-		Args:      cobra.ArbitraryArgs, // Validate reads them
+		Example:           "  ocmt migrate set rate=500\n  ocmt migrate set pace=full\n  ocmt migrate set rate=0 pace=auto",
+		ValidArgsFunction: completeOrders,
+		Args:              cobra.ArbitraryArgs, // Validate reads them
 	}
 	body := runWithSettings(app, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -69,6 +70,24 @@ way while others are at work in the database, full does not, gentle always does.
 	}
 	finishSteering(cmd)
 	return cmd
+}
+
+// completeOrders lists what can be set and is not set yet. Behind the = of rate stands a number, so that a shell adds
+// no space.
+func completeOrders(_ *cobra.Command, given []string, typed string) (words []string, _ cobra.ShellCompDirective) {
+	has := func(name string) bool {
+		return slices.ContainsFunc(given, func(one string) bool { return strings.HasPrefix(one, name) })
+	}
+	if !has("pace=") {
+		words = append(words, "pace=auto", "pace=full", "pace=gentle")
+	}
+	if !has("rate=") {
+		words = append(words, "rate=")
+	}
+	if strings.HasPrefix(typed, "p") {
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 func (a *App) runMigrateSet(ctx context.Context, settings *config.Settings, options *setOptions) error {
