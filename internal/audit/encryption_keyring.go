@@ -43,7 +43,7 @@ func readValueKeys(source Source[Settings]) valueKeys {
 	}
 	keys.current = current
 	keys.add(listKeys(settings, current))
-	if keys.ring == nil {
+	if keys.ring == nil && keys.gap == nil {
 		keys.gap = &Gap{What: "the values under " + secret.NameEncryptionKey, Reason: "no key is set here that has the form of one",
 			Grant: "set " + secret.NameEncryptionKey + " and the older keys as the servers have them"}
 	}

@@ -33,7 +33,7 @@ func (f *endpointFlag) Set(text string) error {
 		found = false
 	}
 	if !found || address == "" {
-		return flagRule("it must be COMPONENT=URL, and the component management, admin-ui, agent or gateway")
+		return formError("it must be COMPONENT=URL, and the component management, admin-ui, agent or gateway")
 	}
 	*f = append(*f, probe.Named{Component: component, Address: address})
 	return nil
@@ -61,7 +61,7 @@ type severityFlag audit.Severity
 func (f *severityFlag) Set(text string) error {
 	severity, err := audit.ParseSeverity(text)
 	if err != nil {
-		return flagRule(audit.ErrSeverity.Error())
+		return formError(audit.ErrSeverity.Error())
 	}
 	*f = severityFlag(severity)
 	return nil
@@ -298,6 +298,25 @@ func withoutPath(err error) error {
 	return err
 }
 
+// gapHints says what to do about what could not be checked. Where it is no right that was missing, as where the
+// database did not answer, no right that is given helps.
+func gapHints(found *audit.Report) (hints []string) {
+	var granted, others bool
+	for i := range found.Results {
+		for _, gap := range found.Results[i].Gaps {
+			cured := gap.Missing != "" || gap.Grant != ""
+			granted, others = granted || cured, others || !cured
+		}
+	}
+	if others {
+		hints = append(hints, "mend what the reasons above say, then run the same command again")
+	}
+	if granted {
+		hints = append(hints, "give the rights that are named above, or leave the checks out with --skip")
+	}
+	return append(hints, "--allow-unchecked ends with 0")
+}
+
 // auditError returns the error that an audit ends with.
 func auditError(found *audit.Report, allowUnchecked bool) error {
 	switch found.Verdict() {
@@ -313,7 +332,7 @@ func auditError(found *audit.Report, allowUnchecked bool) error {
 			nothing = "nothing of " + found.FailOn.String() + " severity or worse was found, and "
 		}
 		return &ui.Error{Message: nothing + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
-			Hints: []string{"give the rights that are named above, or leave the checks out with --skip", "--allow-unchecked ends with 0"}, Code: ui.ExitFailed}
+			Hints: gapHints(found), Code: ui.ExitFailed}
 	default:
 		return nil
 	}

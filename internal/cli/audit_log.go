@@ -24,7 +24,7 @@ type momentFlag string
 // Set takes what review.ParseTime reads.
 func (f *momentFlag) Set(text string) error {
 	if _, err := review.ParseTime(text, time.Unix(0, 0)); err != nil {
-		return flagRule(review.ErrTime.Error())
+		return formError(review.ErrTime.Error())
 	}
 	*f = momentFlag(text)
 	return nil

@@ -37,10 +37,10 @@ type utcTimeFlag struct{ time.Time }
 func (f *utcTimeFlag) Set(text string) error {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return flagRule("it must be a time with its zone, such as 2026-03-01T04:30:00Z")
+		return formError("it must be a time with its zone, such as 2026-03-01T04:30:00Z")
 	}
 	if at.Before(time.Unix(0, 0)) {
-		return flagRule("it must be a time since 1970")
+		return formError("it must be a time since 1970")
 	}
 	f.Time = at
 	return nil

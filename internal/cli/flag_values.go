@@ -11,8 +11,8 @@ import (
 
 var (
 	errEmpty       = errors.New("it is empty")
-	errNoName      = flagRule("it is empty, and should name a file")
-	errStandardOut = flagRule("it should name a file; without the flag, standard output is used")
+	errNoName      = formError("it is empty, and should name a file")
+	errStandardOut = formError("it should name a file; without the flag, standard output is used")
 )
 
 // versionFlag is a flag that holds a key version, or none.

@@ -110,10 +110,10 @@ type oldTokenFile struct {
 func (l *oldTokenFiles) Set(text string) error {
 	kind, file, _ := strings.Cut(text, "=")
 	if !slices.Contains(serverTokens, kind) || file == "" || file == "-" {
-		return flagRule("it must be KIND=FILE, and the kind " + strings.Join(serverTokens, ", "))
+		return formError("it must be KIND=FILE, and the kind " + strings.Join(serverTokens, ", "))
 	}
 	if slices.ContainsFunc(*l, func(one oldTokenFile) bool { return one.kind == kind }) {
-		return flagRule("one file for each kind of token")
+		return formError("one file for each kind of token")
 	}
 	*l = append(*l, oldTokenFile{kind: kind, file: inputFlag(file)})
 	return nil

@@ -50,7 +50,7 @@ type dayFlag struct{ time.Time }
 func (f *dayFlag) Set(text string) error {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return flagRule("it must be a day in the form year-month-day, such as 2027-03-31")
+		return formError("it must be a day in the form year-month-day, such as 2027-03-31")
 	}
 	f.Time = day
 	return nil

@@ -32,7 +32,7 @@ func (f *ageFlag) Set(text string) error {
 	}
 	length, err := time.ParseDuration(text)
 	if err != nil || length < time.Second {
-		return flagRule("it must be an age such as 90m, 12h or 30d, and no clock time: the servers may write in another zone")
+		return formError("it must be an age such as 90m, 12h or 30d, and no clock time: the servers may write in another zone")
 	}
 	*f = ageFlag(length)
 	return nil
@@ -59,12 +59,12 @@ func (l *networkList) Set(text string) error {
 		if err != nil {
 			address, err := netip.ParseAddr(one)
 			if err != nil {
-				return flagRule("it must be an address or a network, such as 192.0.2.7 or 10.1.0.0/16")
+				return formError("it must be an address or a network, such as 192.0.2.7 or 10.1.0.0/16")
 			}
 			network = netip.PrefixFrom(address, address.BitLen())
 		}
 		if network.Addr().Zone() != "" {
-			return flagRule("an address with a zone is in no row: leave out what stands behind the %")
+			return formError("an address with a zone is in no row: leave out what stands behind the %")
 		}
 		if network.Addr().Is4In6() && network.Bits() >= 96 {
 			network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-96)

@@ -49,27 +49,28 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usageError(cmd, "a flag cannot be read")
 }
 
-// flagRule is the rule that the value of a flag breaks. It is shown, so it never has the value in it.
-type flagRule string
+// formError says which form the value of a flag has. It never has the value in it.
+type formError string
 
-// Error returns the rule.
-func (r flagRule) Error() string { return string(r) }
+// Error returns the form: "it must be …".
+func (e formError) Error() string { return string(e) }
 
 // reasonOf says what is wrong with the value of a flag, without the value.
 func reasonOf(err *pflag.InvalidValueError) string {
-	switch {
+	var form formError
+	switch kind := err.GetFlag().Value.Type(); {
+	case errors.As(err, &form):
+		return ": " + form.Error()
+	case kind == "duration":
+		return ": it must be a time with its unit, such as 90s or 5m"
+	case kind == "int" && errors.Is(err, strconv.ErrSyntax):
+		return ": it must be a whole number"
 	case errors.Is(err, strconv.ErrSyntax):
 		return ": it is not of the right form"
 	case errors.Is(err, strconv.ErrRange):
 		return ": it is too large"
 	case errors.Is(err, secret.ErrVersion):
 		return ": it must be a plain whole number, 0 or more"
-	case err.GetFlag().Value.Type() == "duration":
-		return ": it must be a length of time such as 30s, 10m or 2h"
-	}
-	var rule flagRule
-	if errors.As(err, &rule) {
-		return ": " + rule.Error()
 	}
 	return ""
 }

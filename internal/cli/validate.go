@@ -42,7 +42,7 @@ func (f *componentFlag) Set(text string) error {
 			return nil
 		}
 	}
-	return flagRule("it must be management, admin-ui, agent, gateway or group-vault")
+	return formError("it must be management, admin-ui, agent, gateway or group-vault")
 }
 
 // String returns the name.

@@ -44,7 +44,7 @@ func (s *storeFlag) Set(text string) error {
 		return errEmpty
 	}
 	if path == "-" {
-		return flagRule("a store is a file or a folder, not standard input")
+		return formError("a store is a file or a folder, not standard input")
 	}
 	s.kind, s.path = kind, path
 	return nil
