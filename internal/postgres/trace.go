@@ -45,10 +45,12 @@ type statementTrace struct {
 	end   func(string)
 }
 
-// here is where the adapters are that send statements, and this package, which sends for them.
+// here is where the adapters are that send statements. What sends for them, and what starts their goroutines, says
+// nothing of what a statement is for.
 const (
-	here     = "github.com/ocmt/ocmt/internal/"
-	sendsFor = "postgres"
+	here      = "github.com/ocmt/ocmt/internal/"
+	sendsFor  = "postgres"
+	startsFor = "crash"
 )
 
 func (t *statementTrace) wrote() {
@@ -57,7 +59,7 @@ func (t *statementTrace) wrote() {
 	if t.end != nil {
 		return // a further part of the same
 	}
-	name := trace.CallerIn(here, sendsFor)
+	name := trace.CallerIn(here, sendsFor, startsFor)
 	if name == "" {
 		name = "connection"
 	}
