@@ -184,7 +184,9 @@ func oneKind(cmd *cobra.Command, args []string) error {
 	if slices.Contains(kindNames(), args[0]) {
 		return nil
 	}
-	return usageError(cmd, "unknown kind "+shown(args[0])+"; "+known)
+	failure := usageError(cmd, "unknown kind "+shown(args[0])+"; "+known)
+	failure.Hints = append(suggestWord(cmd.CommandPath(), args[0], kindNames()), failure.Hints...)
+	return failure
 }
 
 func (a *App) runKeygen(ctx context.Context, options *keygenOptions) error {

@@ -40,9 +40,18 @@ func suggestCommands(cmd *cobra.Command, word string) []string {
 		list = near
 	}
 	if len(list) == 0 {
-		return nil
+		return suggestWord(cmd.Root().Name()+" help", word, []string{optionsTopic})
 	}
 	return []string{"did you mean " + listWords(list) + "?"}
+}
+
+// suggestWord returns a hint with the one of the words that an argument of a command may mean, or none.
+func suggestWord(command, word string, words []string) []string {
+	nearest := slices.MinFunc(words, func(a, b string) int { return differBy(word, a) - differBy(word, b) })
+	if differBy(word, nearest) > farthest {
+		return nil
+	}
+	return []string{"did you mean " + command + " " + nearest + "?"}
 }
 
 // visitCommands calls visit for every command below another.
