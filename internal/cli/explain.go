@@ -287,6 +287,8 @@ func explainRun(err error) *ui.Error {
 			Hints: []string{"look at that row; without --on-error stop such values are set aside and the rest is moved"}}
 	case errors.Is(err, migrate.ErrOneColumn), errors.Is(err, migrate.ErrNoRow), errors.Is(err, migrate.ErrNotAccepted):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt migrate verify lists the values that do not open, with table, column and row"}}
+	case errors.As(err, &opens) && opens.Inside:
+		return &ui.Error{Message: err.Error(), Code: ui.ExitRefused, Hints: []string{"take away in the row what stands around the ciphertext; then ocmt migrate run moves it"}}
 	case errors.As(err, &opens):
 		return &ui.Error{Message: err.Error(), Code: ui.ExitRefused, Hints: []string{"ocmt migrate run moves it; where its label is wrong, with --repair-labels"}}
 	case errors.As(err, &unknown):

@@ -35,6 +35,21 @@ func findCiphertexts(value []byte) []located {
 	return append(found, findEmbedded(rest)...) // of what only begins as JSON
 }
 
+// OpenInside returns the version of a key of the ring that opens a ciphertext in a value, wherever in it that is.
+func OpenInside(ring *crypto.Keyring, value []byte) (version int, ok bool) {
+	for _, c := range append(findCiphertexts(value), findEmbedded(value)...) {
+		if c.truncated {
+			continue
+		}
+		version, plaintext := ring.OpenAny(c.Ciphertext)
+		clear(plaintext)
+		if version >= 0 {
+			return version, true
+		}
+	}
+	return 0, false
+}
+
 // embedded matches a ciphertext anywhere in a text.
 var embedded = regexp.MustCompile(`\bv[0-9]{1,12}:[A-Za-z0-9+/_-]{16,22}={0,2}:[A-Za-z0-9+/_-]{22}={0,2}:[A-Za-z0-9+/_-]+={0,2}|\b[0-9A-Fa-f]{32}:[0-9A-Fa-f]{32}:(?:[0-9A-Fa-f]{2})+\b`)
 

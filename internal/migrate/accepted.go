@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/rowkey"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -75,10 +76,16 @@ var (
 )
 
 // OpensError says that a value is not lost.
-type OpensError struct{ Version int }
+type OpensError struct {
+	Version int
+	Inside  bool // something stands around the ciphertext, so that no run moves it
+}
 
 // Error says which key opens it.
 func (e *OpensError) Error() string {
+	if e.Inside {
+		return fmt.Sprintf("the value contains a ciphertext that opens with the key of version %d, so that it is not lost", e.Version)
+	}
 	return fmt.Sprintf("the value opens with the key of version %d, so that it is not lost", e.Version)
 }
 
@@ -98,11 +105,13 @@ func FindLost(ctx context.Context, sources AcceptSources, ring *crypto.Keyring, 
 		plaintext, err := opener.Open(c)
 		if err != nil {
 			if opens, ok := openingKey(ring, opener, c); ok {
-				return Accepted{}, &OpensError{opens.Version}
+				return Accepted{}, &OpensError{Version: opens.Version}
 			}
 		} else if findInside(ring, plaintext, c.Version) == nil {
-			return Accepted{}, &OpensError{c.Version}
+			return Accepted{}, &OpensError{Version: c.Version}
 		}
+	} else if version, opens := discover.OpenInside(ring, row.Values[0]); opens { // it is quoted, or behind a word
+		return Accepted{}, &OpensError{Version: version, Inside: true}
 	}
 	return Accepted{Place: table.Place(table.Columns[0]), Key: table.ShownKey(row.Key), KeyDigest: digestOf([]byte(table.KeyText(row.Key))),
 		Digest: digestOf(row.Values[0]), Operator: request.Operator, Reason: request.Reason, At: sources.Clock()}, nil

@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -46,5 +47,51 @@ func TestSearchKnowsWhatIsAcceptedAsLost(t *testing.T) {
 		if err != nil || len(report.Late) != c.late || len(report.Unread) > 0 {
 			t.Errorf("%s: found %v, want %d; not read %v: %v", c.meanwhile, report.Late, c.late, report.Unread, err)
 		}
+	}
+}
+
+// If this fails, an operator gives up a value that only has quotes or a word around it, is told that the old key may be
+// removed, and loses with it what that key opens.
+func TestNothingIsLostThatAKeyOpensInside(t *testing.T) {
+	t.Parallel()
+	d, ring := newDatabase(t), readVectors(t).ring(t, 1, 0, 1)
+	sealed := seal(t, ring, 0, false, "what is quoted")
+	request := d.request()
+	request.Tables, request.Columns = []string{"secrets"}, []string{"value_encrypted"}
+	for _, text := range []string{`"` + sealed + `"`, "was " + sealed, `{"value": "` + sealed + `"}`} {
+		d.exec("delete from secrets")
+		d.insert("secrets.value_encrypted", text)
+		_, err := migrate.FindLost(context.Background(), migrate.AcceptSources{Tables: d.store, Rows: d.store, Record: pgrecord.New(d.db, "test"), Clock: time.Now}, ring,
+			migrate.AcceptRequest{Request: request, Key: d.texts("select key from secrets")[0], Operator: "me", Reason: "quoted"})
+		var opens *migrate.OpensError
+		if !errors.As(err, &opens) || opens.Version != 0 || !opens.Inside {
+			t.Errorf("%.9s…: %v, want that the key of version 0 opens it", text, err)
+		}
+	}
+}
+
+// If this fails, a value that was accepted as lost while a key was missing goes with that key, though the key is set
+// again, because something is around the value.
+func TestAcceptanceEndsWhereAKeyOpensInside(t *testing.T) {
+	t.Parallel()
+	d, vectors, ctx := newDatabase(t), readVectors(t), context.Background()
+	ring := vectors.ring(t, 1, 0, 1)
+	d.insert("secrets.value_encrypted", `"`+seal(t, ring, 0, false, "what is quoted")+`"`)
+	request := d.request()
+	request.Tables, request.Columns = []string{"secrets"}, []string{"value_encrypted"}
+	record := pgrecord.New(d.db, "test")
+	one, err := migrate.FindLost(ctx, migrate.AcceptSources{Tables: d.store, Rows: d.store, Record: record, Clock: time.Now}, vectors.ring(t, 1, 1),
+		migrate.AcceptRequest{Request: request, Key: d.texts("select key from secrets")[0], Operator: "me", Reason: "no key"})
+	if err == nil {
+		err = record.Accept(ctx, one)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verified := d.verify(vectors.ring(t, 1, 1), d.verifySources(), silent{}); len(verified.Accepted) != 1 || !verified.Proven() {
+		t.Errorf("without the key: accepted %v, set aside %v", verified.Accepted, verified.List)
+	}
+	if verified := d.verify(ring, d.verifySources(), silent{}); len(verified.Accepted) != 0 || verified.Proven() {
+		t.Errorf("with the key: accepted %v, set aside %v", verified.Accepted, verified.List)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/crash"
 
+	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
@@ -236,7 +237,7 @@ func (v *verifier) openValue(opener, others *crypto.Resealer, table *Table, colu
 		reason = reasonOf(err)
 	}
 	// An acceptance holds as long as no key opens the value: one that is set now may.
-	if one, accepted := v.accepted.find(*table, *column, *row, text); accepted && err != nil && reason != reasonMislabelled {
+	if one, accepted := v.findAccepted(opener, table, column, row, text); accepted && err != nil && reason != reasonMislabelled {
 		v.setAside.addAccepted(one)
 		return
 	}
@@ -251,6 +252,20 @@ func (v *verifier) openValue(opener, others *crypto.Resealer, table *Table, colu
 		counts.sealedTwice++
 	}
 	v.setAside.add(SetAside{Place: table.Place(*column), Key: table.ShownKey(row.Key), Reason: reason, Detail: err.Error()})
+}
+
+// findAccepted returns the acceptance of a value. There is none of one that does not parse where a key opens a
+// ciphertext in it: it is quoted, or behind a word.
+func (v *verifier) findAccepted(opener *crypto.Resealer, table *Table, column *Column, row *Row, text []byte) (Accepted, bool) {
+	one, accepted := v.accepted.find(*table, *column, *row, text)
+	if !accepted {
+		return one, false
+	}
+	if _, err := opener.Parse(text); err == nil {
+		return one, true
+	}
+	_, opens := discover.OpenInside(v.whole, text)
+	return one, !opens
 }
 
 // openTarget opens a value under the target version with its key alone, and looks inside.
