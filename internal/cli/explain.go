@@ -113,12 +113,20 @@ func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
 		explained.Hints = []string{"look in pg_stat_activity for a transaction that has not ended, then run this again"}
 	case result.Left > 0:
 		explained.Message = fmt.Sprintf("%s still found in the last of %d passes", ui.Count(result.Left, "row was", "rows were"), result.Passes)
-		explained.Why = fmt.Sprintf("a server has not been switched to version %d, and has written an older one, since %s at the latest", request.To, result.LeftSince.UTC().Format(time.DateTime+" UTC"))
+		other := "an older one"
+		if request.Backwards {
+			other = "a newer one"
+		}
+		explained.Why = fmt.Sprintf("a server has not been switched to version %d, and has written %s, since %s at the latest", request.To, other, result.LeftSince.UTC().Format(time.DateTime+" UTC"))
 		if result.Changed > 0 {
 			explained.Why += ", or something else holds them"
 			explained.Hints = append(explained.Hints, "where every server is switched, look for a transaction that holds rows (pg_stat_activity) and for a trigger that drops writes")
 		}
-		explained.Hints = append(explained.Hints, fmt.Sprintf("switch that server to version %d (ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION), then run this again", request.To))
+		if request.Backwards {
+			explained.Hints = append(explained.Hints, backwardsHints(request.To)...)
+		} else {
+			explained.Hints = append(explained.Hints, fmt.Sprintf("switch that server to version %d (ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION), then run this again", request.To))
+		}
 	case len(result.NotEnded) > 0:
 		explained.Message = "a transaction has written to these tables and not ended; what it wrote could not be looked at"
 		explained.Why = strings.Join(result.NotEnded, "; ")

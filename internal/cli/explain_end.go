@@ -27,8 +27,7 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 	case verdict.Kind == rotation.VerdictNeeded:
 		told.Message = "nothing is proven: not every value opens with the key to reach"
 		if request.Backwards && isUnderLeft(request, verdict) {
-			told.Hints = []string{fmt.Sprintf("servers still write a newer version: ocmt rotate put-back --to-version %d, and restart them", request.To),
-				fmt.Sprintf("then ocmt rotate rollback --to-version %d once more; keep every key until it has proven every value", request.To)}
+			told.Hints = backwardsHints(request.To)
 		} else if (isElsewhere(request, verdict) || scopeText(request) != "") && len(verdict.Under) > 0 && len(explained.Hints) > 0 {
 			told.Hints = append(moveHints(request, verdict.Under), explained.Hints[1:]...)
 		}
@@ -38,6 +37,12 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 		told.Message = "nothing is proven"
 	}
 	return &told
+}
+
+// backwardsHints say what ends a rollback that the servers write against.
+func backwardsHints(version int) []string {
+	return []string{fmt.Sprintf("servers still write a newer version: ocmt rotate put-back --to-version %d, and restart them", version),
+		fmt.Sprintf("then ocmt rotate rollback --to-version %d once more; keep every key until it has proven every value", version)}
 }
 
 // unfinishedMessage says that a run has left something.

@@ -57,6 +57,7 @@ var leakCommands = map[string]leakCommand{
 	"ocmt rotate redis-password":    {args: []string{"rotate", "redis-password", "--yes"}, reach: toNothing, code: 2},
 	"ocmt rotate rollback":          {args: []string{"rotate", "rollback", "--to-version", "0"}, reach: toKeys},
 	"ocmt rotate all":               {args: []string{"rotate", "all", "--routine", "--dry-run", "--agent-store", "envfile:other.env", "--admin-store", "envfile:other.env"}, reach: toDatabase, code: 4},
+	"ocmt rotate mark-compromised":  {args: []string{"rotate", "mark-compromised", "--key-version", "0"}, reach: toDatabase},
 	"ocmt rotate mark-done":         {args: []string{"rotate", "mark-done", "github-client-secret"}, reach: toDatabase},
 	"ocmt rotate admin-token":       {args: []string{"rotate", "admin-token", "--store", "envfile:own.env", "--yes"}, reach: toDatabase, code: 1},
 	"ocmt rotate gateway-token":     {args: []string{"rotate", "gateway-token", "--store", "envfile:own.env", "--yes"}, reach: toDatabase, code: 1},
