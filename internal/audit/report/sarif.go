@@ -85,7 +85,7 @@ func newSARIF(report *audit.Report, version string) sarifLog {
 
 func newRule(check audit.Check) sarifRule {
 	rule := sarifRule{
-		ID: check.ID, Short: sarifText{Text: shorten(check.Title)}, Full: sarifText{Text: shorten(check.Title + ": " + check.Why + ".")},
+		ID: check.ID, Short: sarifText{Text: shorten(check.Title)}, Full: sarifText{Text: shorten(check.Title + ": " + strings.TrimSuffix(check.Why, ".") + ".")},
 		Help: &sarifText{}, Default: sarifConfiguration{sarifLevel(check.Severity)},
 		Properties: &sarifRuleBag{SecuritySeverity: sarifScores[check.Severity], Tags: []string{"security", string(check.Area()), check.Severity.String()}},
 	}

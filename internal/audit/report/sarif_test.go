@@ -147,7 +147,7 @@ func checkForCodeHosts(document any) error {
 	}
 	for _, rule := range run.Tool.Driver.Rules {
 		short, full := len([]rune(rule.ShortDescription.Text)), len([]rune(rule.FullDescription.Text))
-		if rule.ID == "" || short == 0 || short > 1024 || full == 0 || full > 1024 || rule.Help.Text == "" || rule.Properties["security-severity"] == nil {
+		if rule.ID == "" || short == 0 || short > 1024 || full == 0 || full > 1024 || strings.HasSuffix(rule.FullDescription.Text, "..") || rule.Help.Text == "" || rule.Properties["security-severity"] == nil {
 			return fmt.Errorf("rule %q lacks what is required, or is too long", rule.ID)
 		}
 	}
