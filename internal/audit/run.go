@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,9 @@ type Request struct {
 	Skip     []string
 	FailOn   Severity // 0 for Medium
 	Baseline *Baseline
-	Now      time.Time
+	// BaselineFile is the file that it was read from; "" for BaselineFile, the usual one.
+	BaselineFile string
+	Now          time.Time
 	// CheckTimeout bounds each check that asks no database; 0 for no bound. Questions to a database have a
 	// bound of their own, because one that is cut off ends the connection of all others.
 	CheckTimeout time.Duration
@@ -35,13 +38,16 @@ func (e *UnknownCheckError) Error() string {
 	return "there is no check and no area " + e.Name
 }
 
+// ErrNoCheck says that a request leaves every check out.
+var ErrNoCheck = errors.New("what is asked for is also left out, so that no check remains")
+
 // Reporter is told which check is at work.
 type Reporter interface {
 	Checking(id string, done, all int)
 }
 
 // Select returns the checks that a request asks, and the IDs of those that it leaves out. The error is
-// an *UnknownCheckError.
+// an *UnknownCheckError, or ErrNoCheck.
 func (r Request) Select() (asked []Check, skipped []string, err error) {
 	for _, name := range slices.Concat(r.Only, r.Skip) {
 		if !slices.ContainsFunc(catalogue(), func(c Check) bool { return c.matches(name) }) {
@@ -55,6 +61,9 @@ func (r Request) Select() (asked []Check, skipped []string, err error) {
 			continue
 		}
 		asked = append(asked, check)
+	}
+	if len(asked) == 0 {
+		return nil, nil, ErrNoCheck
 	}
 	return asked, skipped, nil
 }
@@ -79,7 +88,7 @@ func Find(id string) (Check, error) {
 }
 
 // Run asks the checks of a request, one after the other. A check that fails has a gap; the others go on.
-// Errors: *UnknownCheckError, and that of the context.
+// Errors: *UnknownCheckError, ErrNoCheck, and that of the context.
 func Run(ctx context.Context, sources *Sources, request Request, reporter Reporter) (*Report, error) {
 	checks, skipped, err := request.Select()
 	if err != nil {
@@ -90,7 +99,7 @@ func Run(ctx context.Context, sources *Sources, request Request, reporter Report
 		report.FailOn = Medium
 	}
 	asked := *sources
-	asked.now, asked.baseline = request.Now, request.Baseline
+	asked.now, asked.baseline, asked.baselineFile = request.Now, request.Baseline, cmp.Or(request.BaselineFile, BaselineFile)
 	slices.SortStableFunc(checks, func(a, b Check) int { return a.turn() - b.turn() })
 	letGo := sync.OnceFunc(func() {
 		if asked.LetGoOfDatabase != nil {

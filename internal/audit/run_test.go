@@ -303,6 +303,9 @@ func TestSelect(t *testing.T) {
 	if _, _, err := (audit.Request{Only: []string{"END-01"}}).Select(); !errors.As(err, &unknown) {
 		t.Errorf("a check that does not exist: %v", err)
 	}
+	if _, _, err := (audit.Request{Only: []string{"END-001"}, Skip: []string{"endpoints"}}).Select(); !errors.Is(err, audit.ErrNoCheck) {
+		t.Errorf("nothing is left to ask, which would pass: %v", err)
+	}
 	if _, _, err := (audit.Request{Skip: []string{"postgres"}}).Select(); !errors.As(err, &unknown) {
 		t.Errorf("an area that does not exist: %v", err)
 	}

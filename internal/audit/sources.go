@@ -25,7 +25,9 @@ type Sources struct {
 	// These are set by Run.
 	now      time.Time
 	baseline *Baseline
-	results  []Result // of the checks before
+	// baselineFile is the file that the baseline was read from.
+	baselineFile string
+	results      []Result // of the checks before
 }
 
 // Settings are the settings of the deployment, as its servers would read them here. A Settings must not

@@ -209,7 +209,7 @@ func (a *App) runAudit(ctx context.Context, settings *config.Settings, options *
 	if err != nil {
 		return err
 	}
-	request := audit.Request{FailOn: audit.Severity(options.FailOn), Baseline: baseline}
+	request := audit.Request{FailOn: audit.Severity(options.FailOn), Baseline: baseline, BaselineFile: options.Baseline}
 	found, extras, err := a.audit(ctx, settings, &options.auditScope, request, options.HTML != "")
 	if err != nil {
 		return err
@@ -298,9 +298,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-// gapHints says what to do about what could not be checked. Where it is no right that was missing, as where the
-// database did not answer, no right that is given helps.
-func gapHints(found *audit.Report) (hints []string) {
+// gapHints says what to do about what could not be checked. What a gap names as its cure is a right, a command or
+// an entry of the record. Where it names none, as where the database did not answer, nothing that is granted helps.
+// Otherwise is the other way out.
+func gapHints(found *audit.Report, otherwise string) (hints []string) {
 	var granted, others bool
 	for i := range found.Results {
 		for _, gap := range found.Results[i].Gaps {
@@ -312,9 +313,9 @@ func gapHints(found *audit.Report) (hints []string) {
 		hints = append(hints, "mend what the reasons above say, then run the same command again")
 	}
 	if granted {
-		hints = append(hints, "give the rights that are named above, or leave the checks out with --skip")
+		hints = append(hints, "give the rights, entries, settings or flags that are named above, or "+otherwise)
 	}
-	return append(hints, "--allow-unchecked ends with 0")
+	return hints
 }
 
 // auditError returns the error that an audit ends with.
@@ -332,7 +333,7 @@ func auditError(found *audit.Report, allowUnchecked bool) error {
 			nothing = "nothing of " + found.FailOn.String() + " severity or worse was found, and "
 		}
 		return &ui.Error{Message: nothing + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
-			Hints: gapHints(found), Code: ui.ExitFailed}
+			Hints: append(gapHints(found, "leave the checks out with --skip"), "--allow-unchecked ends with 0"), Code: ui.ExitFailed}
 	default:
 		return nil
 	}

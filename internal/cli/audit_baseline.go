@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ something could not be checked it writes nothing, unless --allow-unchecked.`,
 	cmd.Flags().StringVar(&options.Owner, "owner", "", "who answers for the findings")
 	cmd.Flags().StringVar(&options.Reason, "reason", "", "why they are accepted")
 	cmd.Flags().StringVar(&options.Expires, "expires", "", "the last day on which they are accepted, such as 2027-03-31")
-	cmd.Flags().BoolVar(&options.Force, "force", false, "replace the baseline where there is one")
+	cmd.Flags().BoolVar(&options.Force, "force", false, "accept these findings alone: replace the baseline that is there")
 	cmd.Flags().BoolVar(&options.AllowUnchecked, "allow-unchecked", false, "write it although something could not be checked")
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "show the baseline and write nothing")
 	cmd.RunE = runWithSettings(app, options, run)
@@ -84,7 +85,7 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 	if !a.deps.Now().Before(expires.AddDate(0, 0, 1)) {
 		return &ui.Error{Message: "the last day of --expires is over", Code: ui.ExitUsage}
 	}
-	baseline, err := a.readBaseline(options.Baseline)
+	baseline, err := a.readOldBaseline(options)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 	if found.Counts.Gaps > 0 && !options.AllowUnchecked {
 		a.printGaps(found, true)
 		return &ui.Error{Message: "the baseline was not written, because " + ui.Count(int64(found.Counts.Gaps), "thing", "things") + " could not be checked",
-			Hints: []string{"give the rights that are named above, or name what to accept with --only", "--allow-unchecked writes it all the same"}, Code: ui.ExitFailed}
+			Hints: append(gapHints(found, "name what to accept with --only"), "--allow-unchecked writes it all the same"), Code: ui.ExitFailed}
 	}
 	text, err := baseline.Accept(found, options.Owner, options.Reason, expires)
 	if err != nil {
@@ -114,6 +115,19 @@ func (a *App) runAuditBaselineWrite(ctx context.Context, settings *config.Settin
 	}
 	a.printer.Line("%s accepted in %s until %s.", ui.Count(int64(found.Counts.Findings), "finding", "findings"), name, options.Expires)
 	return nil
+}
+
+// readOldBaseline reads the baseline that is added to. There is none where it is to be replaced, or where the
+// file that is named is yet to be made.
+func (a *App) readOldBaseline(options *baselineWriteOptions) (*audit.Baseline, error) {
+	if options.Force {
+		return nil, nil //nolint:nilnil // no baseline accepts nothing
+	}
+	baseline, err := a.readBaseline(options.Baseline)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // the same
+	}
+	return baseline, err
 }
 
 // baselineShowOptions are the flags of ocmt audit baseline show.

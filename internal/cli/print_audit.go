@@ -192,7 +192,11 @@ func (a *App) printCounts(found *audit.Report) {
 		}
 		a.printer.Line("Findings: %s.", strings.Join(parts, ", "))
 	}
-	if found.Verdict() == audit.Clean && counts.Findings == 0 {
+	switch {
+	case found.Verdict() != audit.Clean || counts.Findings > 0:
+	case counts.Pass == 0:
+		a.printer.Line("No check applies here, so nothing was looked at.")
+	default:
 		a.printer.Line("%s", a.printer.Paint(ui.Good, "Nothing was found, and every check that applies could look."))
 	}
 }
