@@ -166,6 +166,7 @@ type auditLog struct {
 	database    review.Database
 	filter      review.Filter
 	description *review.Description
+	recordFile  string // that takes the place of the table of the record; "" for none
 }
 
 func (a *App) runAuditLog(ctx context.Context, settings *config.Settings, options *auditLogOptions) error {
@@ -183,7 +184,10 @@ func (a *App) runAuditLog(ctx context.Context, settings *config.Settings, option
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
 	timeline := pgaudit.NewTimeline(db.DB, settings.Engine.StatementTimeout)
-	log := &auditLog{app: a, options: options, database: timeline}
+	log := &auditLog{app: a, options: options, database: timeline, recordFile: settings.Record}
+	if settings.Record != "" {
+		log.database = review.WithRecord(timeline, a.openRecordFile(settings).Entries)
+	}
 	if log.description, err = log.database.Describe(ctx); err != nil {
 		return causeOf(ctx, err)
 	}

@@ -62,6 +62,9 @@ func (l *auditLog) notes() (notes []string) {
 			continue
 		}
 		name := string(state.Source)
+		if state.Source == review.Record && l.recordFile != "" {
+			notes = append(notes, name+" is the file "+ui.Clean(l.recordFile)+".")
+		}
 		if state.Unread != "" {
 			notes = append(notes, "Not read: "+name+": "+ui.Clean(state.Unread)+".")
 			continue
