@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/chain"
 )
 
 // Rule names a rule of Find.
@@ -146,9 +148,14 @@ func (f *finder) look(entry Entry) {
 	default:
 		f.lookAtUse(family, entry)
 	}
-	if entry.Tool {
+	if entry.Tool && !isReport(entry) {
 		f.single(ToolChange, entry, "ocmt changed keys or sessions: an operator should know of it")
 	}
+}
+
+// isReport reports whether an entry of the tool tells of something that changed neither keys nor sessions.
+func isReport(entry Entry) bool {
+	return entry.Source == Record && slices.Contains([]string{chain.ActionBackupVerified, chain.ActionIncidentOpened, chain.ActionIncidentClosed}, entry.Action)
 }
 
 // lookAtUse takes an entry that is about the use of what somebody has who is logged in.
