@@ -82,13 +82,20 @@ func WriteJUnit(w io.Writer, report *audit.Report) error {
 // newSuite returns the suite of an area. It has no tests where no check of the area was asked.
 func newSuite(r *audit.Report, area audit.Area) junitSuite {
 	suite := junitSuite{Name: string(area), Time: "0", Timestamp: r.At.UTC().Format(junitTime)}
-	var findings, accepted, gaps int
+	var findings, accepted, gaps, failing int
+	bySeverity := map[audit.Severity]int{}
 	for _, result := range r.Results {
 		if result.Check.Area() != area {
 			continue
 		}
 		suite.Tests++
 		findings, accepted, gaps = findings+len(result.Findings), accepted+len(result.Accepted), gaps+len(result.Gaps)
+		for _, one := range result.Findings {
+			bySeverity[one.Severity]++
+			if one.Severity >= r.FailOn {
+				failing++
+			}
+		}
 		switch result.Outcome {
 		case audit.Found:
 			suite.Failures++
@@ -101,7 +108,10 @@ func newSuite(r *audit.Report, area audit.Area) junitSuite {
 	}
 	suite.Properties = []junitProperty{
 		{"findings", strconv.Itoa(findings)}, {"accepted", strconv.Itoa(accepted)}, {"gaps", strconv.Itoa(gaps)},
-		{"pass", strconv.Itoa(suite.Tests - suite.Failures - suite.Errors - suite.Skipped)}, {"fail_on", r.FailOn.String()},
+		{"pass", strconv.Itoa(suite.Tests - suite.Failures - suite.Errors - suite.Skipped)}, {"fail_on", r.FailOn.String()}, {"failing", strconv.Itoa(failing)},
+	}
+	for _, severity := range audit.Severities() {
+		suite.Properties = append(suite.Properties, junitProperty{severity.String(), strconv.Itoa(bySeverity[severity])})
 	}
 	return suite
 }

@@ -255,6 +255,11 @@ func TestJUnit(t *testing.T) {
 	if sums["findings"] != r.Counts.Findings || sums["accepted"] != r.Counts.Accepted || sums["gaps"] != r.Counts.Gaps || sums["pass"] != r.Counts.Pass {
 		t.Errorf("properties %v, want %+v", sums, r.Counts)
 	}
+	for severity, n := range r.Counts.BySeverity {
+		if sums[severity] != n || sums["failing"] != r.Counts.Failing {
+			t.Errorf("properties %v, want %d of severity %s and %d failing", sums, n, severity, r.Counts.Failing)
+		}
+	}
 	admin := root.Suites[1].Cases[1]
 	if len(admin.Failures) != 1 || !strings.Contains(admin.Failures[0].Text, "could not check public.tenant_admins") || admin.Failures[0].Type != "high" {
 		t.Errorf("a check with findings and gaps tells %+v", admin)
