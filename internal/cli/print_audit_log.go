@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,8 +54,19 @@ func momentText(at time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
+// groupNotes says which names no group has: an operator who mistypes one would take silence for peace.
+func (l *auditLog) groupNotes() (notes []string) {
+	for _, name := range l.options.Groups {
+		if !uuidForm.MatchString(name) && slices.Contains(l.filter.Groups, name) {
+			notes = append(notes, "No group of the name "+shownName(name)+" was found: only rows that tell this text itself are selected.")
+		}
+	}
+	return notes
+}
+
 // notes say what a reader of the timeline must know of it.
 func (l *auditLog) notes() (notes []string) {
+	notes = l.groupNotes()
 	zones := map[string][]string{}
 	var order []string
 	for _, state := range l.description.States {
