@@ -45,6 +45,9 @@ const (
 	// Tokens of the servers. The subject is the name of the token's setting.
 	ActionSecretRotating = "secret.rotating" // before the first place is written, with the fingerprint of the new one
 	ActionSecretProven   = "secret.proven"   // servers were seen to take the new one and to refuse the old one
+	// ActionSecretTakenBack says that a change was taken back, so that what was recorded of the one before it tells
+	// nothing of now.
+	ActionSecretTakenBack = "secret.taken_back"
 	// Secrets that are changed together: ocmt rotate all. The details name the run.
 	ActionRotateAllBegun   = "rotate_all.begun"   // before the first step; the subject is the occasion
 	ActionRotateAllWaiting = "rotate_all.waiting" // a step waits until the servers have restarted; the subject is a kind of secret

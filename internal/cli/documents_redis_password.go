@@ -15,5 +15,14 @@ type redisPasswordDocument struct {
 	Since          string                    `json:"since"` // "" where the servers read no other password yet
 	OldConnections []redispassword.OldClient `json:"old_connections"`
 	redispassword.Result
-	Recorded bool `json:"recorded"`
+	Recorded bool                `json:"recorded"`
+	Proof    *redisProofDocument `json:"proof"` // null but with --after-restart
+}
+
+// redisProofDocument is what --after-restart has seen.
+type redisProofDocument struct {
+	Proven   bool                        `json:"proven"`
+	Servers  []redispassword.ServerProof `json:"servers"`
+	Findings []redispassword.Obstacle    `json:"findings"`
+	Unproven []redispassword.Obstacle    `json:"unproven"`
 }

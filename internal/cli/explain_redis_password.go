@@ -47,6 +47,8 @@ func explainRedisPassword(err error) *ui.Error {
 		return &ui.Error{Message: redispassword.ErrOvertaken.Error() + "; it was left so", Code: ui.ExitRefused, Hints: []string{"ocmt rotate redis-password looks at it anew"}}
 	case errors.Is(err, redispassword.ErrIdle):
 		return &ui.Error{Message: redispassword.ErrIdle.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt rotate redis-password begins one"}}
+	case errors.Is(err, redispassword.ErrUnderWay):
+		return &ui.Error{Message: redispassword.ErrUnderWay.Error(), Code: ui.ExitUsage, Hints: []string{"ocmt rotate redis-password --dry-run says how far it is", redisChangeGoesOn}}
 	case errors.Is(err, redispassword.ErrBack):
 		return &ui.Error{Message: redispassword.ErrBack.Error(), Code: ui.ExitUsage, Hints: []string{"restart the servers, then ocmt rotate redis-password --restarted ends it"}}
 	case errors.Is(err, redispassword.ErrContradiction):

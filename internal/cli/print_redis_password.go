@@ -127,6 +127,11 @@ func (c *redisPasswordChange) document() redisPasswordDocument {
 	written := redisPasswordDocument{DryRun: c.options.DryRun, Store: c.sources.Store.Place(), Nodes: []redispassword.NodePlan{}, Sentinels: []string{}, Obstacles: []redispassword.Obstacle{},
 		OldConnections: []redispassword.OldClient{}, Result: c.result, Recorded: c.recorded}
 	written.Steps, written.Unsaved, written.Notes = emptyIfNil(written.Steps), emptyIfNil(written.Unsaved), emptyIfNil(written.Notes)
+	written.Processes = emptyIfNil(written.Processes)
+	if c.proof != nil {
+		written.User, written.Topology = c.proof.User, c.proof.Topology
+		written.Proof = &redisProofDocument{Proven: c.proof.IsProven(), Servers: emptyIfNil(c.proof.Servers), Findings: emptyIfNil(c.proof.Findings), Unproven: emptyIfNil(c.proof.Unproven)}
+	}
 	plan := c.plan
 	if plan == nil {
 		return written

@@ -20,6 +20,7 @@ import (
 type redisPasswordOptions struct {
 	Store               storeFlag
 	Restarted           bool
+	AfterRestart        bool
 	Wait                time.Duration
 	Back                bool
 	AllowUnsaved        bool
@@ -33,6 +34,8 @@ type redisPasswordOptions struct {
 // Validate finds what contradicts itself.
 func (o *redisPasswordOptions) Validate() error {
 	switch {
+	case o.AfterRestart && (o.Restarted || o.Back || o.Wait != 0 || o.DryRun):
+		return errors.New("--after-restart only looks, once Redis itself has restarted: it goes without --restarted, --back, --wait and --dry-run")
 	case o.Restarted && o.Back:
 		return errors.New("--back puts the old password back, and the servers must restart after it: --restarted comes then")
 	case o.Restarted && o.Wait > 0:
@@ -69,6 +72,9 @@ third step.
 Where Redis knows no users, or ocmt may not change them, requirepass is replaced
 at one moment, which is said before.
 
+Once Redis itself has restarted too, --after-restart looks whether each server
+came back with the new password and no other. It changes nothing in Redis.
+
 REDIS_URL of ocmt may name another user than that of the servers, in the store.
 
 ` + describeDocument("rotate-redis-password"),
@@ -76,12 +82,14 @@ REDIS_URL of ocmt may name another user than that of the servers, in the store.
   ocmt rotate redis-password
   ocmt rotate redis-password --restarted
   ocmt rotate redis-password --yes --wait 10m
-  ocmt rotate redis-password --back`,
+  ocmt rotate redis-password --back
+  ocmt rotate redis-password --after-restart`,
 		Args: noArgs,
 	}
 	flags := cmd.Flags()
 	addStoreFlags(flags, &options.Store)
 	flags.BoolVar(&options.Restarted, "restarted", false, "all servers have restarted: take the old password away")
+	flags.BoolVar(&options.AfterRestart, "after-restart", false, "Redis has restarted since the change: look whether the password holds, change nothing")
 	flags.DurationVar(&options.Wait, "wait", 0, "wait so long until no connection is left from before the change, then take the old password away")
 	flags.BoolVar(&options.Back, "back", false, "take a change back that is under way")
 	flags.BoolVar(&options.AllowUnsaved, "allow-unsaved", false, "go on where a restart of Redis brings the old password back")
@@ -94,7 +102,7 @@ REDIS_URL of ocmt may name another user than that of the servers, in the store.
 		options.Carried = carriedFlags(cmd.Flags())
 		return body(cmd, args)
 	}
-	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
 }
 
@@ -115,7 +123,11 @@ func (a *App) runRotateRedisPassword(ctx context.Context, settings *config.Setti
 	work := &redisPasswordChange{app: a, settings: settings, options: options, kind: kind, sources: redispassword.Sources{Store: store, Finder: finder, Enter: a.enterRedis(settings),
 		Generate: func() (string, error) { return kind.Generate(a.deps.Random) },
 		Pause:    func(ctx context.Context) error { return pauseFor(ctx, redisPasswordPause) }}}
-	err = work.run(ctx)
+	if options.AfterRestart {
+		err = work.prove(ctx)
+	} else {
+		err = work.run(ctx)
+	}
 	if documentErr := a.printer.Document("rotate-redis-password", work.document()); documentErr != nil {
 		err = errors.Join(err, documentErr)
 	}
@@ -140,6 +152,7 @@ type redisPasswordChange struct {
 	plan     *redispassword.Plan
 	result   redispassword.Result
 	recorded bool
+	proof    *redispassword.Proof // nil but with --after-restart
 }
 
 func (c *redisPasswordChange) allowed() redispassword.Options {
@@ -264,12 +277,12 @@ func (c *redisPasswordChange) finish(ctx context.Context) error {
 	c.printDone()
 	if c.result.Back {
 		c.app.printer.Line("The password is what it was before, so no rotation is recorded.")
-	} else {
-		c.record(ctx)
 	}
+	c.record(ctx)
+	c.tellAfterRestart()
 	if len(c.result.Unsaved) > 0 {
 		return &ui.Error{Message: "a restart of Redis brings the old password back: " + ui.Clean(strings.Join(c.result.Unsaved, ", ")), Code: ui.ExitPartial,
-			Hints: []string{"put the password of REDIS_URL into what starts these servers"}}
+			Hints: []string{"put the password of REDIS_URL into what starts these servers, restart them, then ocmt rotate redis-password --after-restart"}}
 	}
 	return nil
 }
@@ -290,17 +303,17 @@ func (c *redisPasswordChange) take(result *redispassword.Result, err error) erro
 func (c *redisPasswordChange) record(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	if err := c.addEntry(ctx); err != nil {
+	if err := c.addEntry(ctx, c.event()); err != nil {
 		c.app.warnUnrecorded(err.Error())
 	}
 	c.recorded = !c.app.isUnrecorded
-	if !c.recorded {
+	if !c.recorded && !c.result.Back {
 		c.app.printer.Note("ocmt audit record secret-rotated --secret %s adds the entry later", c.kind.Setting)
 	}
 }
 
 // addEntry adds the entry.
-func (c *redisPasswordChange) addEntry(ctx context.Context) error {
+func (c *redisPasswordChange) addEntry(ctx context.Context, event chain.Event) error {
 	record, done, err := c.app.openRecordAlone(c.settings)
 	if err != nil {
 		return err
@@ -309,8 +322,18 @@ func (c *redisPasswordChange) addEntry(ctx context.Context) error {
 	if err := c.app.tellRecord(ctx, record); err != nil {
 		return err
 	}
-	return record.Add(ctx, chain.Event{Action: chain.ActionSecretRotated, Subject: c.kind.Setting,
-		Details: map[string]any{"kind": c.kind.Name, "user": c.plan.User, "mode": string(c.plan.Mode), "servers": len(c.plan.Nodes)}})
+	return record.Add(ctx, event)
+}
+
+// event returns what the record keeps of the end: which processes of Redis have written the password into their
+// files, so that a later look tells whether they have restarted.
+func (c *redisPasswordChange) event() chain.Event {
+	details := map[string]any{"kind": c.kind.Name, "user": c.plan.User, "mode": string(c.plan.Mode), "servers": len(c.plan.Nodes)}
+	if c.result.Back {
+		return chain.Event{Action: chain.ActionSecretTakenBack, Subject: c.kind.Setting, Details: details}
+	}
+	details["fingerprint"], details["processes"] = c.result.Fingerprint, processDetails(c.result.Processes)
+	return chain.Event{Action: chain.ActionSecretRotated, Subject: c.kind.Setting, Details: details}
 }
 
 // withCommand completes the commands in the hints of an error, so that each works as it is written.
@@ -320,13 +343,18 @@ func (c *redisPasswordChange) withCommand(err error) error {
 		return err
 	}
 	const bare = "ocmt rotate redis-password"
-	command := ui.Clean(strings.Join(append([]string{bare}, c.options.Carried...), " "))
+	command := c.command()
 	completed := *explained
 	completed.Hints = nil
 	for _, hint := range explained.Hints {
 		completed.Hints = append(completed.Hints, strings.ReplaceAll(hint, bare, command))
 	}
 	return &completed
+}
+
+// command returns the command with the flags that the next one needs too.
+func (c *redisPasswordChange) command() string {
+	return ui.Clean(strings.Join(append([]string{"ocmt rotate redis-password"}, c.options.Carried...), " "))
 }
 
 // explainInterruption says how to go on after an interruption.

@@ -56,8 +56,8 @@ func (r *redisPasswordTest) mark(t *testing.T) {
 	}
 }
 
-// runMarked runs ocmt, and looks for passwords in what it shows and in the process list.
-func (r *redisPasswordTest) runMarked(t *testing.T, code int, args ...string) {
+// runMarked runs ocmt, and looks for passwords in what it shows and in the process list. It returns what it shows.
+func (r *redisPasswordTest) runMarked(t *testing.T, code int, args ...string) (said string) {
 	t.Helper()
 	args = append(args, "--record", "rec", "--verbose")
 	p := r.start(t, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.dir, "TMPDIR=" + r.dir, "USER=tester"}, args...)
@@ -80,6 +80,7 @@ func (r *redisPasswordTest) runMarked(t *testing.T, code int, args ...string) {
 		}
 		t.Fatalf("%v: exit code %d, want %d\n%s", args, p.code, code, said)
 	}
+	return p.out.String() + p.errors.String()
 }
 
 // If this fails, a password of Redis stands in a terminal's scrollback, in the log of a pipeline or in the

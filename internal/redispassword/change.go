@@ -157,7 +157,10 @@ func (r *run) finish(ctx context.Context, back bool) error {
 		r.result.Notes = append(r.result.Notes, NameAddress+" in the store was not tried as the servers use it: whether it leads to this Redis is not known from here")
 	}
 	r.result.Done, r.result.Back = true, back
-	r.result.Notes = append(r.result.Notes, "what a server has written into its files was not read: that it wrote them without an error was seen")
+	if !back {
+		r.result.Fingerprint = Fingerprint(r.stored.current())
+		r.noteProcesses(ctx)
+	}
 	if r.Topology == Standalone {
 		r.result.Notes = append(r.result.Notes, "a replica that is not connected now is not known to its primary: one that comes back has its old users and masterauth")
 	}

@@ -123,6 +123,8 @@ type Watcher interface {
 	// SetAuthPass changes what the Sentinel logs in to the servers with, and saves it. It returns nil once the
 	// Sentinel reaches the primary with it. The password is sent.
 	SetAuthPass(ctx context.Context, password secret.Value) error
+	// Look returns the run ID of the process, "" where it does not tell, and whether the Sentinel reaches the primary.
+	Look(ctx context.Context) (runID string, reaches bool, err error)
 }
 
 // Servers are all servers of a Redis.

@@ -25,6 +25,10 @@ type Result struct {
 	Unsaved []string `json:"unsaved"`
 	// Notes are what could not be looked at.
 	Notes []string `json:"notes"`
+	// Processes are those that had written the password into their files when the change ended.
+	Processes []Process `json:"processes"`
+	// Fingerprint is that of the password of the address, where the change has made it and has ended.
+	Fingerprint string `json:"fingerprint"`
 }
 
 // run is one change at work.
@@ -35,7 +39,7 @@ type run struct {
 }
 
 func (p *Plan) begin(sources Sources) *run {
-	return &run{Plan: p, sources: sources, result: &Result{Stage: p.Stage, Back: p.Back, Steps: []Step{}, Unsaved: []string{}, Notes: []string{}}}
+	return &run{Plan: p, sources: sources, result: &Result{Stage: p.Stage, Back: p.Back, Steps: []Step{}, Unsaved: []string{}, Notes: []string{}, Processes: []Process{}}}
 }
 
 func (r *run) did(where, what string) {

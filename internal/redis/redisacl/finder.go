@@ -158,11 +158,16 @@ func (n *node) info(ctx context.Context, section string) (map[string]string, err
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", n.place.Address, n.explain(err))
 	}
+	return readInfo(text), nil
+}
+
+// readInfo reads an answer of INFO.
+func readInfo(text string) map[string]string {
 	fields := map[string]string{}
 	for _, line := range strings.Split(text, "\r\n") {
 		if name, value, found := strings.Cut(line, ":"); found {
 			fields[name] = value
 		}
 	}
-	return fields, nil
+	return fields
 }

@@ -121,18 +121,48 @@ func (w *watcher) SetAuthPass(ctx context.Context, password secret.Value) error 
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		reply, err := w.client.Do(ctx, "sentinel", "master", w.master).Result()
-		if err != nil {
-			return redis.ExplainError(err)
-		}
-		fields := readPairs(reply)
-		answered, err := strconv.ParseInt(fields["last-ok-ping-reply"], 10, 64)
-		isDown := strings.Contains(fields["flags"], "down") || strings.Contains(fields["flags"], "disconnected")
-		if err == nil && !isDown && time.Duration(answered)*time.Millisecond < passed {
-			return nil
+		if reaches, err := w.reaches(ctx, passed); err != nil || reaches {
+			return err
 		}
 	}
 	return errUnseen
+}
+
+// reaches reports whether the primary has let the Sentinel in, which then knows its run ID, and has answered it
+// within a time. A Sentinel counts its own start as an answer.
+func (w *watcher) reaches(ctx context.Context, within time.Duration) (bool, error) {
+	reply, err := w.client.Do(ctx, "sentinel", "master", w.master).Result()
+	if err != nil {
+		return false, redis.ExplainError(err)
+	}
+	fields := readPairs(reply)
+	answered, err := strconv.ParseInt(fields["last-ok-ping-reply"], 10, 64)
+	isDown := strings.Contains(fields["flags"], "down") || strings.Contains(fields["flags"], "disconnected")
+	return err == nil && !isDown && fields["runid"] != "" && time.Duration(answered)*time.Millisecond < within, nil
+}
+
+// answerAge is how long ago the primary may have answered a Sentinel, which asks it every second.
+const answerAge = 5 * time.Second
+
+// Look implements redispassword.Watcher. A Sentinel that has just started gets some time to reach the primary.
+func (w *watcher) Look(ctx context.Context) (runID string, reaches bool, err error) {
+	text, err := w.client.Info(ctx, "server").Result()
+	if explained := redis.ExplainError(err); err != nil && !errors.Is(explained, redis.ErrRights) {
+		return "", false, explained
+	}
+	runID = readInfo(text)["run_id"]
+	ticks := time.NewTicker(sightPeriod)
+	defer ticks.Stop()
+	for passed := time.Duration(0); ; passed += sightPeriod {
+		if reaches, err = w.reaches(ctx, answerAge); err != nil || reaches || passed >= sightTime {
+			return runID, reaches, err
+		}
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return runID, false, context.Cause(ctx)
+		}
+	}
 }
 
 // readPairs reads a list of names and texts. What is not text is left out.
