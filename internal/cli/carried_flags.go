@@ -39,6 +39,17 @@ func carriedFlags(flags *pflag.FlagSet) (carried []string) {
 	return carried
 }
 
+// keepFlags returns those of carried flags that another command has too.
+func keepFlags(carried []string, names ...string) (kept []string) {
+	for _, flag := range carried {
+		name, _, _ := strings.Cut(strings.TrimPrefix(flag, "--"), " ")
+		if slices.Contains(names, name) {
+			kept = append(kept, flag)
+		}
+	}
+	return kept
+}
+
 // quoteWord returns a text as one word of a shell.
 func quoteWord(text string) string {
 	isPlain := func(r rune) bool {

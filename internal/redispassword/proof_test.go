@@ -207,6 +207,49 @@ func TestProofWhereItMayNotBeAsked(t *testing.T) {
 	}
 }
 
+// If this fails, an account that may not ask for the passwords of a user passes every server.
+func TestProofByAnAccountWithFewRights(t *testing.T) {
+	t.Parallel()
+	s := startWithUsers(t, "user default on >old-password ~* &* +@all\nuser few on >of-few -@all +info\n")
+	d := deploy(t, []*server{s}, s.url("", "old-password"), "default", "old-password")
+	before := d.change()
+	s.restart()
+	finder := redisacl.New(s.open(s.url("few", "of-few")))
+	defer finder.Close()
+	sources := d.sources()
+	sources.Finder = finder
+	proof, err := redispassword.Prove(context.Background(), sources, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkUnproven(t, proof, "the user few may not ask which passwords it has stored")
+	if proof.Servers[0].Stored != redispassword.Unseen || proof.Unproven[0].Fix != "ACL SETUSER few +acl|getuser" {
+		t.Errorf("it does not say what helps: %+v", proof)
+	}
+}
+
+// If this fails, a node of a cluster that came back with the old password passes, because users are not replicated.
+func TestProofOfACluster(t *testing.T) {
+	t.Parallel()
+	d := deployCluster(t)
+	written := d.servers[1].read(d.servers[1].config())
+	before := d.change()
+	for _, s := range d.servers {
+		s.restart()
+	}
+	await(t, "the nodes after the restart", func() bool { return len(d.prove(before).Servers) == len(d.servers) })
+	checkProven(t, d.prove(before), len(d.servers))
+	writeFile(t, d.servers[1].config(), written)
+	d.servers[1].restart()
+	proof := d.prove(before)
+	checkFound(t, proof, "it refuses the password of REDIS_URL")
+	for _, found := range proof.Findings {
+		if found.Where != d.servers[1].address() {
+			t.Errorf("another node is named than the one that came back with the old password: %+v", found)
+		}
+	}
+}
+
 // If this fails, a Sentinel that comes back with the old password is not found before it fails to fail over.
 func TestProofBehindSentinel(t *testing.T) {
 	t.Parallel()

@@ -94,6 +94,19 @@ func TestChangeBehindSentinel(t *testing.T) {
 // If this fails, a part of a cluster takes another password than the rest, because users are not replicated.
 func TestChangeOfACluster(t *testing.T) {
 	t.Parallel()
+	d := deployCluster(t)
+	changeWithoutFailure(t, d)
+	// A node that misses a change would come back with the old password.
+	d.servers[2].stop()
+	d.anotherProcess(&failure{})
+	if obstacles := d.refused(); len(obstacles) != 1 || obstacles[0].Where != d.servers[2].address() {
+		t.Errorf("the node that is down is not named: %+v", obstacles)
+	}
+}
+
+// deployCluster puts a cluster of three primaries together.
+func deployCluster(t *testing.T) *deployment {
+	t.Helper()
 	var nodes []*server
 	args := []string{"--cluster", "create"}
 	for range 3 {
@@ -107,13 +120,7 @@ func TestChangeOfACluster(t *testing.T) {
 	}
 	d := deploy(t, nodes, nodes[0].url("", "old-password"), "default", "old-password")
 	await(t, "the cluster", func() bool { return len(d.plan().Nodes) == 3 })
-	changeWithoutFailure(t, d)
-	// A node that misses a change would come back with the old password.
-	nodes[2].stop()
-	d.anotherProcess(&failure{})
-	if obstacles := d.refused(); len(obstacles) != 1 || obstacles[0].Where != nodes[2].address() {
-		t.Errorf("the node that is down is not named: %+v", obstacles)
-	}
+	return d
 }
 
 // If this fails, the announced moment of a Redis without users is longer than it must be, or its replica is
