@@ -18,6 +18,7 @@ type App struct {
 	globals globals
 	printer *ui.Printer
 	command string // the words of the command that runs, without ocmt
+	carried carrier
 
 	activity *ui.Progress // what the command does while nothing else is shown; nil before and after
 
@@ -61,7 +62,7 @@ func (a *App) usePrinter(asJSON bool) {
 	a.printer = ui.NewPrinter(a.deps.Streams, ui.Options{
 		JSON: asJSON, Quiet: a.globals.quiet, Verbose: a.globals.verbose,
 		NoColour: a.globals.noColor, Yes: a.globals.yes, NoInput: a.globals.noInput,
-		Now: a.deps.Now, Ticks: a.deps.Ticks,
+		Now: a.deps.Now, Ticks: a.deps.Ticks, Advise: a.advise,
 	})
 }
 

@@ -162,7 +162,7 @@ func newAuditBaselineShowCommand(app *App, run func(context.Context, *baselineSh
 		Args:    noArgs,
 	}
 	cmd.Flags().StringVar(&options.Baseline, "baseline", "", "file of faults that are accepted (default "+audit.BaselineFile+", where there is one)")
-	cmd.RunE = runWithFlags(app, options, run)
+	cmd.RunE = runWithFlags(app, cmd, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage)
 	return cmd
 }

@@ -40,7 +40,7 @@ that, what is no fault, and what to do about a finding. It asks nobody.
 		Args:      cobra.ArbitraryArgs,
 		ValidArgs: checkNames(),
 	}
-	ask := runWithFlags(app, options, run)
+	ask := runWithFlags(app, cmd, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		options.Args = args
 		return ask(cmd, args)

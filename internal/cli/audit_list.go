@@ -47,7 +47,7 @@ func newAuditListCommand(app *App, run func(context.Context, *noOptions) error) 
   ocmt audit list --output json`,
 		Args: noArgs,
 	}
-	cmd.RunE = runWithFlags(app, &noOptions{}, run)
+	cmd.RunE = runWithFlags(app, cmd, &noOptions{}, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	return cmd
 }

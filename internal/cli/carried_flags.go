@@ -9,8 +9,9 @@ import (
 	"github.com/ocmt/ocmt/internal/secretstore/securefile"
 )
 
-// carriedNames are the flags that say what is changed where, and how the command asks.
-var carriedNames = []string{"config", "env-file", "record", "operator", "yes", "store", "backup", "allow-unsaved", "allow-unreached", "redis-ca", "redis-certificate", "redis-certificate-key",
+// carriedNames are the flags that say what is changed where, and how the command asks. The printer carries those that
+// say where the settings are.
+var carriedNames = []string{"operator", "yes", "store", "backup", "allow-unsaved", "allow-unreached", "redis-ca", "redis-certificate", "redis-certificate-key",
 	"routine", "incident", "two-roles", "userlist", "pgbouncer",
 	"agent-store", "admin-store", "gateway-store", "gateway-config", "prove", "prove-timeout", "endpoint", "endpoint-ca", "old-file"}
 

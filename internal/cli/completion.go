@@ -34,6 +34,7 @@ compinit, as "autoload -U compinit; compinit" in ~/.zshrc loads it.`,
 		return nil
 	}
 	cmd.RunE = run
+	markWithoutSettings(cmd)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage)
 	return cmd
 }

@@ -67,7 +67,7 @@ your settings and reaches no other server.
 	cmd.Flags().BoolVar(&options.Keep, "keep", false, "leave the servers up, with a database to rotate by hand")
 	cmd.Flags().StringVar(&options.Stop, "stop", "", "end the servers that --keep has left: the folder that it has named")
 	_ = cmd.MarkFlagDirname("stop") // it fails only for a flag that is not there
-	cmd.RunE = runWithFlags(app, options, run)
+	cmd.RunE = runWithFlags(app, cmd, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitInterrupted)
 	return cmd
 }

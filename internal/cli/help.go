@@ -154,6 +154,7 @@ the flags that every command has, and says where settings come from.`,
 		ValidArgsFunction: completeCommands,
 	}
 	cmd.RunE = run
+	markWithoutSettings(cmd)
 	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	return cmd
 }

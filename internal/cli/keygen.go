@@ -163,7 +163,7 @@ as it is.
 	cmd.Flags().IntVar(&options.Count, "count", 1, "make so many, in raw and json")
 	cmd.Flags().StringVar(&options.Setting, "setting", "", "`name` of the secret in env, json, docker and kubernetes, where two settings hold it")
 	cmd.Flags().BoolVar(&options.Base64, "base64", false, "make it of all characters of Base64; +, / and = need care in addresses")
-	body := runWithFlags(app, options, run)
+	body := runWithFlags(app, cmd, options, run)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := app.useFlagsOnly(cmd); err != nil {
 			return err

@@ -16,7 +16,7 @@ func Main(ctx context.Context, args []string, deps Deps) int {
 	output, diagnostics := &closableOutput{Writer: deps.Streams.Out}, &closableOutput{Writer: deps.Streams.Err}
 	deps.Streams.Out, deps.Streams.Err = output, diagnostics
 	app := &App{deps: deps, stop: stop}
-	app.printer = ui.NewPrinter(deps.Streams, ui.Options{JSON: asksForJSON(args, deps.Environ), Now: deps.Now})
+	app.printer = ui.NewPrinter(deps.Streams, ui.Options{JSON: asksForJSON(args, deps.Environ), Now: deps.Now, Advise: app.advise})
 	err := app.runGuarded(cancel, func() error { return app.execute(ctx, args) })
 	if err != nil {
 		return int(app.fail(cancel, err))

@@ -74,7 +74,7 @@ func (r *allRun) steps() (list []runbook.Step) {
 // kept for the report. A silent one shows nothing.
 func (r *allRun) runStep(kind string, silent bool, run func(*App) error) error {
 	var document bytes.Buffer
-	inner := &App{deps: r.app.deps, stop: r.app.stop, globals: r.app.globals, command: r.app.command}
+	inner := &App{deps: r.app.deps, stop: r.app.stop, globals: r.app.globals, command: r.app.command, carried: r.app.carried}
 	inner.globals.yes = true
 	streams := &inner.deps.Streams
 	if silent || r.app.printer.JSON() {

@@ -16,6 +16,7 @@ type validated interface{ Validate() error }
 // settings, and calls the run hook.
 func runWithSettings[O validated](app *App, options O, run func(context.Context, *config.Settings, O) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
+		app.carried = newCarrier(cmd)
 		if err := options.Validate(); err != nil {
 			return usageError(cmd, err.Error())
 		}
@@ -30,7 +31,8 @@ func runWithSettings[O validated](app *App, options O, run func(context.Context,
 
 // runWithFlags is runWithSettings for a command that needs no settings, and that must
 // work where the settings are broken.
-func runWithFlags[O validated](app *App, options O, run func(context.Context, O) error) func(*cobra.Command, []string) error {
+func runWithFlags[O validated](app *App, cmd *cobra.Command, options O, run func(context.Context, O) error) func(*cobra.Command, []string) error {
+	markWithoutSettings(cmd)
 	return func(cmd *cobra.Command, _ []string) error {
 		if err := app.useFlagsOnly(cmd); err != nil {
 			return err

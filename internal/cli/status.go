@@ -102,6 +102,7 @@ const firstLook = time.Second
 // showFirstPage shows what ocmt is, and where the deployment stands if its database answers at once. It
 // is never an error that it does not: whoever asks for this page may have no deployment yet.
 func (a *App) showFirstPage(cmd *cobra.Command) error {
+	a.carried = newCarrier(cmd)
 	if err := a.useFlagsOnly(cmd); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ built it.
 		Example: "  ocmt version\n  ocmt version --output json",
 		Args:    noArgs,
 	}
-	cmd.RunE = runWithFlags(app, &noOptions{}, run)
+	cmd.RunE = runWithFlags(app, cmd, &noOptions{}, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitUsage)
 	return cmd
 }

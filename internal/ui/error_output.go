@@ -28,6 +28,7 @@ func (p *Printer) Fail(err error) ExitCode {
 	code := ExitCodeOf(err)
 	reported := &Error{Message: err.Error()}
 	errors.As(err, &reported)
+	reported = p.adviseError(reported)
 	if p.options.JSON {
 		p.writeErrorDocument(reported, code)
 	} else {

@@ -21,6 +21,10 @@ type Options struct {
 	NoColour bool
 	Yes      bool // questions are answered with yes
 	NoInput  bool // no question is asked
+	// Advise returns a text with each command in it as the operator can follow it; nil leaves all as they are. Text
+	// that is advice passes through it before it is shown: lines, hints, fixes, and what is next in documents, but
+	// no headings. What it puts in may be Unbroken.
+	Advise func(text string) string
 	// Now is the clock that progress is measured by.
 	Now func() time.Time
 	// Ticks returns a channel that receives once in each period, and a function that ends it. Where it
@@ -69,27 +73,35 @@ func (p *Printer) Paint(tone Tone, text string) Painted {
 // they are Painted; so are those of Note, Detail and Warn.
 func (p *Printer) Line(format string, args ...any) {
 	if !p.options.JSON {
-		p.writeResult(wrapProse(sprintf(format, args, Clean), p.outWidth()) + "\n")
+		p.writeLine(p.advise(sprintf(format, args, Clean)))
 	}
 }
+
+// writeLine writes a line of the result, wrapped.
+func (p *Printer) writeLine(line string) { p.writeResult(wrapProse(line, p.outWidth()) + "\n") }
 
 // Code writes lines of the result that are meant to be copied, such as commands and SQL: they are never wrapped, and line breaks
 // in their arguments stay. In JSON mode it writes nothing.
 func (p *Printer) Code(format string, args ...any) {
 	if !p.options.JSON {
-		p.writeResult(sprintf(format, args, visible.Lines) + "\n")
+		p.writeResult(p.adviseWhole(sprintf(format, args, visible.Lines)) + "\n")
 	}
 }
 
 // Heading writes an empty line and a heading. In JSON mode it writes nothing.
-func (p *Printer) Heading(text string) { p.Line("\n%s", p.Paint(Strong, text)) }
+func (p *Printer) Heading(text string) {
+	if !p.options.JSON {
+		p.writeLine("\n" + string(p.Paint(Strong, text)))
+	}
+}
 
 // Table writes a table as part of the result. In JSON mode it writes nothing.
 func (p *Printer) Table(table Table) {
 	if p.options.JSON {
 		return
 	}
-	p.writeResult(strings.Join(table.render(p.outWidth(), p.outColour()), "\n") + "\n")
+	table.Notes = p.adviseNotes(table.Notes)
+	p.writeResult(strings.ReplaceAll(strings.Join(table.render(p.outWidth(), p.outColour()), "\n"), unbroken, " ") + "\n")
 }
 
 // Document writes the result as JSON: "schema": "ocmt/NAME/v1", then the members of
@@ -103,7 +115,7 @@ func (p *Printer) Document(name string, document any) error {
 	if err != nil {
 		return err
 	}
-	p.writeResult(text)
+	p.writeResult(p.adviseDocument(text))
 	return nil
 }
 
@@ -118,7 +130,7 @@ func (p *Printer) DocumentLine(name string, document any) error {
 		return err
 	}
 	var line bytes.Buffer
-	if err := json.Compact(&line, []byte(text)); err != nil {
+	if err := json.Compact(&line, []byte(p.adviseDocument(text))); err != nil {
 		return fmt.Errorf("encoding the %s document: %w", name, err)
 	}
 	p.writeResult(line.String() + "\n")
@@ -131,7 +143,7 @@ func (p *Printer) Raw(text string) { p.writeResult(text) }
 // Note writes a line for people to standard error, wrapped like Line. With --quiet it writes nothing.
 func (p *Printer) Note(format string, args ...any) {
 	if !p.options.Quiet {
-		p.writeErrorLine(sprintf(format, args, Clean))
+		p.writeErrorLine(p.advise(sprintf(format, args, Clean)))
 	}
 }
 
@@ -139,7 +151,7 @@ func (p *Printer) Note(format string, args ...any) {
 // nothing.
 func (p *Printer) NoteCode(format string, args ...any) {
 	if !p.options.Quiet {
-		p.writeErrorCode(sprintf(format, args, visible.Lines))
+		p.writeErrorCode(p.adviseWhole(sprintf(format, args, visible.Lines)))
 	}
 }
 
@@ -152,7 +164,7 @@ func (p *Printer) Detail(format string, args ...any) {
 
 // Warn writes a warning to standard error, also with --quiet.
 func (p *Printer) Warn(format string, args ...any) {
-	p.writeErrorLine(paint(p.errColour(), Caution, "warning:") + " " + sprintf(format, args, Clean))
+	p.writeErrorLine(paint(p.errColour(), Caution, "warning:") + " " + p.advise(sprintf(format, args, Clean)))
 }
 
 // Err returns the first failure to write the result. A command whose result could not be
