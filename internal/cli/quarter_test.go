@@ -128,7 +128,7 @@ func TestQuarter(t *testing.T) {
 	b.restart()
 	watched := q.ocmt(0, "rotate", "readiness", "--for", "1s", "--watch")
 	q.must(watched, "Ready: ")
-	q.must(watched, "ocmt rotate --from-version 0")
+	q.must(watched, "ocmt rotate --env-file a.env --from-version 0")
 	q.must(q.ocmt(5, "rotate", "finish", "--backups-until", "2030-01-01", "--yes"), "values are under key version 0")
 	q.must(q.ocmt(0, "rotate", "--from-version", "0"), "ENCRYPTION_KEY_V0 may be removed")
 	q.must(q.ocmt(5, "rotate", "finish", "--yes"), "--backups-until")
@@ -184,7 +184,7 @@ func TestQuarter(t *testing.T) {
 	b.restart()
 	q.ocmt(0, "rotate", "readiness", "--for", "1s", "--watch")
 	q.ocmt(0, "rotate", "--from-version", "1")
-	q.must(q.ocmt(4, "rotate", "rollback", "--to-version", "1"), "ocmt rotate rollback --to-version 1") // the servers still write version 2
+	q.must(q.ocmt(4, "rotate", "rollback", "--to-version", "1"), "ocmt rotate rollback --env-file a.env --to-version 1") // the servers still write version 2
 	for _, name := range []string{"a.env", "b.env"} {
 		q.ocmtWith(0, name, "rotate", "put-back", "--to-version", "1")
 	}
@@ -193,7 +193,7 @@ func TestQuarter(t *testing.T) {
 	q.ocmt(0, "rotate", "rollback", "--to-version", "1")
 	a.forget()
 	b.forget()
-	q.must(q.ocmt(0, "rotate", "status"), "ocmt rotate begin --escrow FILE")
+	q.must(q.ocmt(0, "rotate", "status"), "ocmt rotate begin --env-file a.env --escrow FILE")
 
 	q.ocmt(0, "rotate", "begin", "--escrow", "key-3")
 	q.ocmtWith(0, "b.env", "rotate", "begin", "--from-escrow", "key-3")
