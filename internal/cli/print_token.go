@@ -105,14 +105,6 @@ func (r *tokenRotation) printUnproven() {
 // proveCommand returns the command that proves the token later.
 func (r *tokenRotation) proveCommand() string {
 	words := append([]string{"ocmt", "rotate", r.kind.Name, "--prove-only"}, r.places...)
-	if r.settings.Record != "" {
-		words = append(words, "--record", r.settings.Record)
-	}
-	for _, file := range r.settings.Files {
-		if file.Env && file.Path != ".env" {
-			words = append(words, "--env-file", file.Path)
-		}
-	}
 	if len(r.options.Endpoints) == 0 {
 		words = append(words, "--endpoint", string(r.firstAsked())+"=URL")
 	}
@@ -120,9 +112,7 @@ func (r *tokenRotation) proveCommand() string {
 		words = append(words, "--endpoint", endpoint.Component+"="+endpoint.Address)
 	}
 	for i, word := range words {
-		if strings.ContainsAny(word, " '\"\\$&;()<>|*?[]#~`!\t\n") {
-			words[i] = securefile.ShellQuote(word)
-		}
+		words[i] = quoteWord(word)
 	}
 	return strings.Join(words, " ")
 }
