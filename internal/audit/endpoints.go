@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/ocmt"
@@ -46,7 +47,8 @@ type EndpointSource interface {
 	// Shake makes a TLS handshake.
 	Shake(ctx context.Context, endpoint Endpoint) (Handshake, error)
 	// Reach returns the addresses of this machine, other than loopback, on which the port of the
-	// endpoint takes connections. here is false where the endpoint is of another machine.
+	// endpoint takes connections. here is false where the endpoint is of another machine. The error is a *GapError
+	// where it does not run.
 	Reach(ctx context.Context, endpoint Endpoint) (addresses []string, here bool, err error)
 }
 
@@ -205,7 +207,7 @@ func askWithOwnToken(ctx context.Context, source EndpointSource, credential Cred
 func whyNotSent(source EndpointSource, endpoint Endpoint, probe Probe, credential Credential) Gap {
 	switch {
 	case !source.SendsTokens():
-		return Gap{Reason: "the token was not sent", Missing: "--live", Grant: "ocmt audit --live"}
+		return Gap{Reason: "the token was not sent", Missing: "--live", Grant: "ocmt audit --endpoint " + endpoint.Component + "=" + endpoint.Address + " --live"}
 	case !source.HasToken(probe.Setting):
 		return Gap{Reason: probe.Setting + " is not set here", Missing: probe.Setting}
 	case credential == OwnTokenInQuery && !endpoint.Loopback:
@@ -223,7 +225,10 @@ func lookAtReach(ctx context.Context, _ *Sources, source EndpointSource) (seen S
 		}
 		asked++
 		addresses, here, err := source.Reach(ctx, endpoint)
+		var gap *GapError
 		switch {
+		case errors.As(err, &gap):
+			seen.Gaps = append(seen.Gaps, gap.Gap)
 		case err != nil:
 			return seen, err
 		case !here:

@@ -178,7 +178,8 @@ func portOf(base *url.URL) string {
 const ownTimeout = time.Second
 
 // Reach implements audit.EndpointSource. An endpoint is of this machine where its address is loopback or one
-// of the machine's own.
+// of the machine's own. That an endpoint which does not run takes no connection shows nothing: the error is an
+// *audit.GapError.
 func (e *Endpoints) Reach(ctx context.Context, endpoint ocmt.Endpoint) (reached []string, here bool, err error) {
 	base := e.server[endpoint.Address].base
 	own, err := netconn.OwnAddresses()
@@ -190,15 +191,26 @@ func (e *Endpoints) Reach(ctx context.Context, endpoint ocmt.Endpoint) (reached 
 		return nil, false, nil
 	}
 	for _, address := range own {
-		target := net.JoinHostPort(address.String(), portOf(base))
-		conn, err := (&net.Dialer{Timeout: ownTimeout}).DialContext(ctx, "tcp", target)
-		if ctx.Err() != nil {
-			return nil, here, ctx.Err()
-		}
-		if err == nil {
-			_ = conn.Close()
+		if target := net.JoinHostPort(address.String(), portOf(base)); takesConnection(ctx, target) {
 			reached = append(reached, target)
 		}
 	}
+	runs := len(reached) > 0 || takesConnection(ctx, net.JoinHostPort(base.Hostname(), portOf(base)))
+	switch {
+	case ctx.Err() != nil:
+		return nil, here, ctx.Err()
+	case !runs:
+		return nil, here, &audit.GapError{Gap: audit.Gap{What: endpoint.Name(), Reason: "it takes no connection at its own address either, as where it does not run"}}
+	}
 	return reached, here, nil
+}
+
+// takesConnection reports whether something listens at an address of this machine.
+func takesConnection(ctx context.Context, target string) bool {
+	conn, err := (&net.Dialer{Timeout: ownTimeout}).DialContext(ctx, "tcp", target)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }

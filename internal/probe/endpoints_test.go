@@ -181,6 +181,27 @@ func TestReach(t *testing.T) {
 	}
 }
 
+// If this fails, a server that does not run passes for one that only this machine reaches.
+func TestReachOfNothing(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + closed.Addr().String()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := outcomes(t, time.Now(), []probe.Named{{Component: "admin-ui", Address: address}}, probe.Options{}, true, false)
+	if reach := got["005"]; reach.Outcome != audit.Unchecked || !strings.Contains(reach.Gaps[0].Reason, "own address") {
+		t.Errorf("a server that does not run is %s: %v", reach.Outcome, reach.Gaps)
+	}
+	// What is said to cure a gap must be a command that can be run.
+	if sent := got["002"]; len(sent.Gaps) != 1 || sent.Gaps[0].Grant != "ocmt audit --endpoint admin-ui="+address+" --live" {
+		t.Errorf("a token that was not sent: %+v", sent.Gaps)
+	}
+}
+
 // certificate makes a certificate of its own issuer for loopback.
 func certificate(t *testing.T, until time.Time) (tls.Certificate, []byte) {
 	t.Helper()
