@@ -231,11 +231,15 @@ func lookAtIncident(ctx context.Context, sources *Sources, source LifecycleSourc
 	seen.Looked = countThings(int64(len(names)), "secret", "secrets")
 	for _, name := range names {
 		at, rotated, err := rotatedAt(ctx, sources, source, name)
-		if err != nil {
-			return seen, err
-		}
-		if rotated && at.After(opened) {
+		var gap *GapError
+		switch {
+		case rotated && at.After(opened):
 			continue
+		case errors.As(err, &gap):
+			seen.Gaps = append(seen.Gaps, gap.Gap)
+			continue
+		case err != nil:
+			return seen, err
 		}
 		actual := "no rotation is recorded"
 		if rotated {
@@ -280,7 +284,10 @@ func lookAtOldKeys(ctx context.Context, sources *Sources, source LifecycleSource
 	}
 	seen.Looked = countThings(int64(len(versions)), "older key", "older keys")
 	at := slices.IndexFunc(sources.results, func(r Result) bool { return r.Check.ID == olderValuesCheck })
-	if at < 0 || sources.results[at].Outcome == Unchecked || sources.results[at].Outcome == NotApplicable {
+	if at >= 0 && sources.results[at].Outcome == NotApplicable {
+		return Seen{Absent: olderValuesCheck + " does not apply: " + sources.results[at].Absent}, nil
+	}
+	if at < 0 || sources.results[at].Outcome == Unchecked {
 		return Seen{Gaps: []Gap{{What: "values under older keys", Reason: "they were not counted in this audit", Missing: olderValuesCheck, Grant: "ocmt audit --only " + olderValuesCheck + " --only OCMT-LIF-005"}}}, nil
 	}
 	if result := sources.results[at]; len(result.Findings)+len(result.Accepted) > 0 {

@@ -77,6 +77,9 @@ func (d *auditDeployment) openDatabase(ctx context.Context) error {
 		d.inputs = append(d.inputs, audit.Input{Kind: "database", Absent: reason})
 		d.sources.Encryption, d.sources.Tokens = audit.Absent[audit.EncryptionSource](reason), audit.Absent[audit.TokenSource](reason)
 		d.sources.PostgreSQL, d.sources.Lifecycle = audit.Absent[audit.PostgreSQLSource](reason), audit.Absent[audit.LifecycleSource](reason)
+		if d.settings.Record != "" { // what it knows needs no database
+			d.sources.Lifecycle = audit.Available(audit.NewRecordLifecycle(d.app.openRecordFile(d.settings), time.Duration(d.scope.Horizon), reason))
+		}
 		return nil
 	}
 	db, err := d.app.openDatabase(d.settings)
