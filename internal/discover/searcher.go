@@ -32,7 +32,9 @@ type Relation struct {
 	// Spread says that its rows lie in parts on several servers. A page range is then one of every part, and
 	// nothing says what was written since a transaction: each server numbers its own.
 	Spread bool
-	Unread []finding.Finding // why rows of it cannot be read
+	// Replaceable says that a role which need not be trusted can put something else in its place at any time.
+	Replaceable bool
+	Unread      []finding.Finding // why rows of it cannot be read
 }
 
 // hasHistory reports whether the server can read the rows since a transaction alone.

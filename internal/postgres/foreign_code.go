@@ -135,6 +135,21 @@ func FindForeignCode(ctx context.Context, conn *pgconn.PgConn, use Use, oids ...
 	return found, nil
 }
 
+// FindReplaceable returns those of some tables that a role which is not trusted can put something else in the place of,
+// at any time, by their OIDs: it owns the table or its schema.
+func FindReplaceable(ctx context.Context, conn *pgconn.PgConn, oids ...string) ([]string, error) {
+	state, err := leavePath(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	found, err := QueryColumn(ctx, conn, `with recursive `+trustedSQL+` select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.oid = any($1::oid[]) and (c.relowner not in (select oid from trusted) or n.nspowner not in (select oid from trusted))`, TextArray(oids), TextArray(state.Schemas))
+	if err != nil {
+		return nil, fmt.Errorf("asking whose the tables are: %w", err)
+	}
+	return found, nil
+}
+
 // FindForeignCasts returns the types of which a cast to a text is a function of a role that is not trusted, by their
 // OIDs. Such a cast runs wherever a value of the type is made a text. A domain has the casts of its base type.
 func FindForeignCasts(ctx context.Context, conn *pgconn.PgConn) (types map[string]ForeignCode, err error) {

@@ -59,6 +59,9 @@ func (s *searcher) Relations(ctx context.Context) ([]discover.Relation, error) {
 	if err := s.addForeignCode(ctx, list); err != nil {
 		return nil, err
 	}
+	if err := s.addReplaceable(ctx, byOID); err != nil {
+		return nil, err
+	}
 	if err := s.addColumns(ctx, byOID); err != nil {
 		return nil, fmt.Errorf("listing the columns: %w", err)
 	}
@@ -105,11 +108,15 @@ func (s *searcher) addForeignCode(ctx context.Context, list []discover.Relation)
 	}
 	for i := range list {
 		if code, foreign := found[list[i].ID]; foreign {
-			list[i].Unread = append(list[i].Unread, finding.Finding{Code: finding.ForeignCode, Severity: finding.Warning, Where: list[i].Schema + "." + list[i].Name,
-				Message: code.Reason(), Fix: code.Way})
+			list[i].Unread = append(list[i].Unread, foreignCode(list[i], code))
 		}
 	}
 	return nil
+}
+
+// foreignCode is the finding of a table that is not read because the server would run code of another role for it.
+func foreignCode(relation discover.Relation, code postgres.ForeignCode) finding.Finding {
+	return finding.Finding{Code: finding.ForeignCode, Severity: finding.Warning, Where: relation.Schema + "." + relation.Name, Message: code.Reason(), Fix: code.Way}
 }
 
 // addParents adds the tables that each heap is a partition or an heir of. A partition whose

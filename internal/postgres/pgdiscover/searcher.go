@@ -121,10 +121,7 @@ func (s *searcher) queryInSnapshot(ctx context.Context, timeout time.Duration, s
 // sendBounded sends a statement behind its limits, and visits its rows.
 func (s *searcher) sendBounded(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
 	batch := &pgconn.Batch{}
-	batch.ExecParams(fmt.Sprintf(`select pg_catalog.set_config('search_path', '`+postgres.OwnPath+`', true), pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('statement_timeout', '%d', true), pg_catalog.set_config('lock_timeout', '%d', true),
-		pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('standard_conforming_strings', 'on', true),
-		pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`,
-		timeout.Milliseconds(), min(s.lockTimeout, maxLockWait)), nil, nil, nil, nil)
+	batch.ExecParams(s.limitsSQL(timeout), nil, nil, nil, nil)
 	batch.ExecParams(sql, nil, nil, nil, form)
 	results := s.conn.PgConn().ExecBatch(ctx, batch)
 	for number := 0; results.NextResult(); number++ {
@@ -137,15 +134,29 @@ func (s *searcher) sendBounded(ctx context.Context, timeout time.Duration, sql s
 	return results.Close()
 }
 
+// limitsSQL returns the statement that limits those which follow it in its transaction.
+func (s *searcher) limitsSQL(timeout time.Duration) string {
+	return fmt.Sprintf(`select pg_catalog.set_config('search_path', '`+postgres.OwnPath+`', true), pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('statement_timeout', '%d', true), pg_catalog.set_config('lock_timeout', '%d', true),
+		pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('standard_conforming_strings', 'on', true),
+		pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`,
+		timeout.Milliseconds(), min(s.lockTimeout, maxLockWait))
+}
+
 // Search implements discover.Searcher. Most chunks contain no candidate, so candidates are
 // counted first, and their values are read only where there are any.
 func (s *searcher) Search(ctx context.Context, chunk discover.Chunk, visit func(discover.Candidate)) (counts discover.Counts, err error) {
 	candidates := int64(0)
-	err = s.queryBounded(ctx, chunk.Timeout, countSQL(chunk), textForm, func(values [][]byte) {
+	query := s.queryBounded
+	if chunk.Relation.Replaceable {
+		query = func(ctx context.Context, timeout time.Duration, sql string, form []int16, visit func(values [][]byte)) error {
+			return s.queryReplaceable(ctx, chunk.Relation, timeout, sql, form, visit)
+		}
+	}
+	err = query(ctx, chunk.Timeout, countSQL(chunk), textForm, func(values [][]byte) {
 		counts, candidates = countsOf(values[1:]), postgres.ParseNumber(string(values[0]))
 	})
 	if err == nil && candidates > 0 {
-		err = s.queryBounded(ctx, chunk.Timeout, candidateSQL(chunk), binaryForm, func(values [][]byte) { visitCandidates(chunk.Relation, values, visit) })
+		err = query(ctx, chunk.Timeout, candidateSQL(chunk), binaryForm, func(values [][]byte) { visitCandidates(chunk.Relation, values, visit) })
 	}
 	if err != nil {
 		return counts, explainError(chunk.Relation, err)
@@ -179,11 +190,15 @@ func visitCandidates(relation discover.Relation, values [][]byte, visit func(dis
 // error that ends the search otherwise.
 func explainError(relation discover.Relation, err error) error {
 	where := relation.Schema + "." + relation.Name
+	var unread *discover.UnreadError
+	if errors.As(err, &unread) {
+		return err
+	}
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("looking through %s: %w", where, postgres.ExplainError(err))
 	}
-	unread := func(code finding.Code, message, fix string) error {
+	say := func(code finding.Code, message, fix string) error {
 		return &discover.UnreadError{Cause: err, InValues: code == finding.Damaged || code == finding.Unreadable,
 			Finding: finding.Finding{Code: code, Severity: finding.Warning, Where: where, Message: message, Evidence: "SQLSTATE " + answer.Code, Fix: fix}}
 	}
@@ -194,17 +209,17 @@ func explainError(relation discover.Relation, err error) error {
 		found := hiddenRows(where)
 		return &discover.UnreadError{Cause: err, Finding: found}
 	case answer.Code == "42501":
-		return unread(finding.MissingSelect, "the account may not read it", "give the account select on "+postgres.Ident(relation.Schema, relation.Name))
+		return say(finding.MissingSelect, "the account may not read it", "give the account select on "+postgres.Ident(relation.Schema, relation.Name))
 	case answer.Code == "55P03":
-		return unread(finding.Locked, "another transaction holds it locked", "run this again when that has ended")
+		return say(finding.Locked, "another transaction holds it locked", "run this again when that has ended")
 	case answer.Code == "57014" && strings.Contains(answer.Message, "statement timeout"):
-		return unread(finding.TooSlow, "looking through a part of it took too long", "run this again when the server has less to do")
+		return say(finding.TooSlow, "looking through a part of it took too long", "run this again when the server has less to do")
 	case answer.Code == "42P01", answer.Code == "42703", answer.Code == "3F000": // the table, a column, its schema
 		return gone(relation, err)
 	case strings.HasPrefix(answer.Code, "XX"), strings.HasPrefix(answer.Code, "58"):
-		return unread(finding.Damaged, "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
+		return say(finding.Damaged, "the server cannot read it: error "+answer.Code, "look into the server's log: this is damage to its files")
 	}
-	return unread(finding.Unreadable, "reading its values fails: "+postgres.ExplainError(err).Error(),
+	return say(finding.Unreadable, "reading its values fails: "+postgres.ExplainError(err).Error(),
 		"mend what the server says; if the values need no key of OCMT, list the column in ocmt.yaml under known")
 }
 
