@@ -132,6 +132,29 @@ func TestTriggerDropsWrite(t *testing.T) {
 	d.goOn()
 }
 
+// If this fails, a trigger that is added during a run spoils every value that the run still writes, or runs code of
+// whoever was given TRIGGER on the table with the rights of the operator.
+func TestTriggerAddedDuringRun(t *testing.T) {
+	t.Parallel()
+	for _, had := range []bool{false, true} {
+		d := newDeployment(t, nil, `create function kept() returns trigger language plpgsql as $$ begin return new; end $$`,
+			`create function cut() returns trigger language plpgsql as $$ begin new.value_encrypted := left(new.value_encrypted, 30); return new; end $$`)
+		if had {
+			d.exec("create trigger kept before update on secrets for each row execute function kept()")
+		}
+		d.fill(3000, 0)
+		run := d.rotate("--max-rows-per-second", slowly)
+		run.untilMoved()
+		d.exec("create trigger later before update on secrets for each row execute function cut()")
+		run.hurry()
+		run.ends(4, "still found in the last of 10 passes", "trigger", "next: ")
+		d.check()
+		d.rotate().ends(5, "a trigger")
+		d.exec("drop trigger later on secrets")
+		d.goOn()
+	}
+}
+
 // If this fails, a rotation under an account that sees only some of the rows says
 // that all of them are moved.
 func TestRowSecurityHidesRows(t *testing.T) {

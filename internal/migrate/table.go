@@ -20,7 +20,10 @@ type Table struct {
 	Leaves                []Leaf // the heaps that contain the rows: the table itself, or its partitions
 	ByKey                 bool   // the server reads rows in the order of the key without sorting them
 	Triggers              bool   // an UPDATE fires triggers, which may change what is written
-	OutOfLine             int64  // bytes that the server keeps apart from the rows, where values are long
+	// KnownTriggers are the identifiers of these triggers. Where there is another one, nothing is written: it may change
+	// what is written, or run code of a role that is not trusted.
+	KnownTriggers []string
+	OutOfLine     int64 // bytes that the server keeps apart from the rows, where values are long
 	// MostBytes is how many bytes the values of a row may have to be read; 0 where no row can have
 	// more. Request.describe sets it.
 	MostBytes int64

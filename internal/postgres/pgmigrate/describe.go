@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -235,14 +236,14 @@ func addTable(found *migrate.Description, table migrate.Table) {
 // and a key that does not identify a row.
 func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table *migrate.Table) ([]finding.Finding, error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select (select min(rulename) from pg_rewrite where ev_class = $1::oid and ev_type = '2' and ev_enabled <> 'D'),
-		exists (select from pg_trigger where tgrelid in (`+postgres.TreeOf("$1::oid")+`)
-			and not tgisinternal and tgenabled in ('O', 'A') and tgtype & 16 <> 0),
+		(select coalesce(string_agg(oid::text, ' ' order by oid), '') from pg_trigger where tgrelid in (`+postgres.TreeOf("$1::oid")+`) and `+firesOnUpdate+`),
 		exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 			where i.indrelid = $1::oid and a.attname = $2 and `+postgres.NamesRows+`)`, oid, table.Key)
 	if err != nil {
 		return nil, err
 	}
-	table.Triggers = rows[0][1] == "t"
+	table.KnownTriggers = strings.Fields(rows[0][1])
+	table.Triggers = len(table.KnownTriggers) > 0
 	var found []finding.Finding
 	if rows[0][0] != "" {
 		found = append(found, finding.Finding{Code: finding.Rule, Severity: finding.Error, Where: table.String(),

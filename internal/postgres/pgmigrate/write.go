@@ -3,6 +3,7 @@ package pgmigrate
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -38,24 +39,30 @@ func (c *Conn) Write(ctx context.Context, table migrate.Table, batches []migrate
 // batchKind is what decides the text of a batch's update.
 type batchKind struct {
 	table, leaf string
+	triggers    string // that the table is known to have
 	skipLocked  bool
 }
 
 // statementTexts returns the texts of a batch's transaction. The first is "" where the
 // update stands alone.
 func (c *Conn) statementTexts(table migrate.Table, batch migrate.Batch) (first, update string) {
-	kind := batchKind{table: table.String(), skipLocked: batch.SkipLocked}
+	kind := batchKind{table: table.String(), triggers: strings.Join(table.KnownTriggers, " "), skipLocked: batch.SkipLocked}
 	if batch.Pages != nil {
 		kind.leaf = batch.Pages.Leaf.Schema + "." + batch.Pages.Leaf.Name
 	}
 	update = c.updates[kind]
 	if update == "" {
 		update = updateByKey(table, batch.SkipLocked)
+		var leaf *migrate.Leaf
 		if batch.Pages != nil {
-			update = updateByTID(table, batch.Pages.Leaf)
+			leaf = &batch.Pages.Leaf
+			update = updateByTID(table, *leaf)
 		}
-		if table.Triggers && table.Spread == nil { // Citus plans no such condition
-			update += " and " + postgres.TriggersOnPathOf(c.PgConn())
+		if table.Spread == nil { // Citus plans no such conditions
+			update += " and " + noOtherTrigger(table, leaf)
+			if table.Triggers {
+				update += " and " + postgres.TriggersOnPathOf(c.PgConn())
+			}
 		}
 		if c.updates == nil {
 			c.updates = map[batchKind]string{}

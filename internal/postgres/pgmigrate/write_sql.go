@@ -31,6 +31,24 @@ func updateByKey(table migrate.Table, skipLocked bool) string {
 		postgres.Quote(table.Schema, table.Name), sets, from, isUnchanged(table))
 }
 
+// firesOnUpdate is the condition that a trigger fires on an UPDATE where session_replication_role is origin, its default.
+const firesOnUpdate = `not tgisinternal and tgenabled in ('O', 'A') and tgtype & 16 <> 0`
+
+// noOtherTrigger is a condition for the end of an UPDATE of a table, or of one of its heaps alone. It is true where there
+// is no trigger but those that the table was described with. The server evaluates it once for a statement, behind the
+// lock that keeps others from adding a trigger.
+func noOtherTrigger(table migrate.Table, leaf *migrate.Leaf) string {
+	at := "in (" + postgres.TreeOf(regclass(table.Schema, table.Name)+"::oid") + ")"
+	if leaf != nil {
+		at = "= " + regclass(leaf.Schema, leaf.Name)
+	}
+	return fmt.Sprintf("not exists (select from pg_trigger where tgrelid %s and %s and oid <> all ('%s'::oid[]))", at, firesOnUpdate, postgres.TextArray(table.KnownTriggers))
+}
+
+func regclass(schema, name string) string {
+	return postgres.QuoteLiteral(postgres.Quote(schema, name)) + "::regclass"
+}
+
 // countWrittenSQL counts the rows that contain what was written.
 func countWrittenSQL(table migrate.Table) string {
 	terms := []string{sameKey(table)}
