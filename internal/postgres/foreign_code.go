@@ -14,7 +14,7 @@ type ForeignCode struct {
 	Table  string // its name, with its schema
 	Object string // what would run it, as the server describes it: a trigger, a default, an index; "" for the table itself
 	Uses   string // the function, operator or type that it uses; "" where it is the table that belongs to somebody else
-	Owner  string // the role that it belongs to; "" for a function of the server's own
+	Owner  string // the role that it belongs to; "" for a function of the server's own or of an extension
 	Way    string // what to do about it
 }
 
@@ -48,10 +48,14 @@ const (
 	Writing
 )
 
+// ActsAs is the condition that a row m of pg_auth_members lets the member act as the role. PostgreSQL 16 and later make
+// whoever creates a role a member that can only administer it, which is no reason to run what that role writes.
+const ActsAs = `coalesce((to_jsonb(m) ->> 'set_option')::boolean or (to_jsonb(m) ->> 'inherit_option')::boolean, true)`
+
 // trustedSQL selects, as trusted, the roles whose code may run with the rights of the account: its own, those it is a
 // member of, superusers, and the owner of the database. Whoever owns the table users, in a schema of one of them, owns
 // the deployment, and the servers run the code of that role. $2 is the schemas on the path of the account.
-const trustedSQL = `mine(oid) as (select r.oid from pg_roles r where r.rolname = current_user union select m.roleid from mine join pg_auth_members m on m.member = mine.oid),
+const trustedSQL = `mine(oid) as (select r.oid from pg_roles r where r.rolname = current_user union select m.roleid from mine join pg_auth_members m on m.member = mine.oid and ` + ActsAs + `),
 	near(oid) as (select oid from mine union select oid from pg_roles where rolsuper or rolname = 'pg_database_owner' union select datdba from pg_database where datname = current_database()),
 	trusted(oid) as (select oid from near union select u.relowner from (select c.relowner, c.relkind, n.nspowner from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relname = 'users' and n.nspname = any($2::text[]) order by array_position($2::text[], n.nspname::text) limit 1) u
@@ -62,7 +66,7 @@ const trustedSQL = `mine(oid) as (select r.oid from pg_roles r where r.rolname =
 // functions, through operators and through the constraints of domains.
 //
 // A grant of TRIGGER lets other roles add triggers, and nobody knows later who made one. Their functions have owners;
-// their conditions can call functions of the server that run any statement.
+// their conditions can call functions of the server, or of extensions such as dblink, that run any statement.
 const foreignCodeSQL = `with recursive ` + trustedSQL + `,
 	down(root, oid) as (select o, o from unnest($1::oid[]) o union select t.root, i.inhrelid from down t join pg_inherits i on i.inhparent = t.oid),
 	up(root, oid) as (select o, o from unnest($1::oid[]) o union select t.root, i.inhparent from up t join pg_inherits i on i.inhrelid = t.oid),
@@ -90,7 +94,8 @@ const foreignCodeSQL = `with recursive ` + trustedSQL + `,
 		union all select root, 1, pg_describe_object(partclass, part, 0), pg_describe_object(classid, objid, 0), owner from used where owner not in (select oid from trusted)
 		union all select t.root, 2, pg_describe_object('pg_trigger'::regclass, g.oid, 0), p.oid::regprocedure::text, null from tree t join pg_trigger g on g.tgrelid = t.oid
 			cross join lateral regexp_matches(g.tgqual::text, ':(?:op)?funcid (\d+)', 'g') m join pg_proc p on p.oid = m[1]::oid
-			where $3 and not g.tgisinternal and g.tgenabled <> 'D' and p.pronamespace = 'pg_catalog'::regnamespace and (p.provolatile = 'v' or p.proname ~ 'to_xml'))
+			where $3 and not g.tgisinternal and g.tgenabled <> 'D' and (p.provolatile = 'v' or p.proname ~ 'to_xml') and (p.pronamespace = 'pg_catalog'::regnamespace
+				or exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.refclassid = 'pg_extension'::regclass and e.deptype = 'e')))
 	select distinct on (w.root) w.root, n.nspname || '.' || c.relname, coalesce(w.object, ''), coalesce(w.uses, ''), coalesce(pg_get_userbyid(w.owner)::text, ''),
 		quote_ident(n.nspname) || '.' || quote_ident(c.relname), (select quote_ident(pg_get_userbyid(datdba)) from pg_database where datname = current_database())
 	from wrong w join pg_class c on c.oid = w.root join pg_namespace n on n.oid = c.relnamespace order by w.root, w.rank, 3, 4`

@@ -1,5 +1,7 @@
 package pgchain
 
+import "github.com/ocmt/ocmt/internal/postgres"
+
 // rowSQL is the check that the tool makes, as the server spells it.
 const rowSQL = "CHECK ((sequence > 0))"
 
@@ -7,7 +9,7 @@ const rowSQL = "CHECK ((sequence > 0))"
 // to_regclass, which fails where the account may not enter a schema.
 const placeSQL = `with recursive mine (oid) as (
 		select oid from pg_roles where rolname = current_user
-		union select m.roleid from mine join pg_auth_members m on m.member = mine.oid),
+		union select m.roleid from mine join pg_auth_members m on m.member = mine.oid and ` + postgres.ActsAs + `),
 	trusted (oid) as (
 		select oid from mine
 		union select oid from pg_roles where rolsuper
