@@ -5,9 +5,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/postgres/pgdiscover"
+	"github.com/ocmt/ocmt/internal/testenv"
 )
 
 // If this fails, whoever owns a table of little worth puts a view or an index in its place during a search, and has any
@@ -51,5 +53,39 @@ func TestSearchRunsNothingOfAReplacedTable(t *testing.T) {
 		if len(replaced.want) == 0 && len(found.Unlisted) != 1 {
 			t.Errorf("%s: the value was not found where it is now: %v", name, names(found.Unlisted))
 		}
+	}
+}
+
+// If this fails, a search behind a pool leaves statements with connections of the servers, or cannot read a table of
+// another role twice.
+func TestSearchOfReplaceableTablesThroughAPool(t *testing.T) {
+	t.Parallel()
+	d, ring := newDatabase(t), newRing(t)
+	name := d.conn.Config().Database
+	bouncer, err := testenv.StartPgBouncer(t.Context(), testenv.Shared(t), "transaction", "default_pool_size = 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bouncer.Stop)
+	versioned, _ := sealedPair(t, ring)
+	other := name + "_other"
+	d.exec("create role " + other)
+	t.Cleanup(func() { d.exec("drop owned by " + other + "; drop role " + other) })
+	d.exec("create table notes (id int primary key, v text)")
+	d.exec("insert into notes values (1, $1)", versioned)
+	d.exec("alter table notes owner to " + other)
+	d.reach(bouncer.URL("postgres", name))
+	for range 2 {
+		if found := look(t, pgdiscover.New(d.db), ring, discover.Request{Depth: discover.Full}); len(found.Unlisted) != 1 || len(found.Unread) > 0 {
+			t.Errorf("found %v, not read %v", names(found.Unlisted), codes(found.Unread))
+		}
+	}
+	conn, err := pgconn.Connect(t.Context(), bouncer.URL("postgres", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if left, err := conn.Exec(t.Context(), "select name from pg_prepared_statements").ReadAll(); err != nil || len(left[0].Rows) > 0 {
+		t.Errorf("statements are left with the server's connection: %v, %v", left, err)
 	}
 }
