@@ -8,6 +8,8 @@ GO            ?= go
 TOOLS         := $(CURDIR)/.tools/bin
 # A bound for what hangs, and no more: a busy machine takes hours for what takes minutes else.
 TEST_TIMEOUT  ?= 3h
+# Most tests wait for a server or a process: the cores have time for twice as many at once.
+TEST_PARALLEL ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
 # Pinned, so that a new linter release does not fail a build by surprise. The
 # version is part of the file name: another version is another file, and make
@@ -63,7 +65,7 @@ uninstall: ## remove what install has put there (PREFIX=/usr/local)
 
 .PHONY: test
 test: setup-tests ## run every test with the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout $(TEST_TIMEOUT) ./...
+	CGO_ENABLED=1 $(GO) test -race -parallel $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) ./...
 	@$(MAKE) --no-print-directory fuzz-short
 
 # FUZZTIME is how long each target of make fuzz runs. FUZZ_SHORT are the four that make test runs, ten
