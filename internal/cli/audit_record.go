@@ -71,6 +71,14 @@ var secretNameForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,63}$`)
 // maxNote is how many characters a note may have.
 const maxNote = 1000
 
+// checkNote refuses a note that is too long.
+func checkNote(note string) error {
+	if utf8.RuneCountInString(note) > maxNote {
+		return fmt.Errorf("--note may have %d characters", maxNote)
+	}
+	return nil
+}
+
 // Validate needs one event.
 func (o *auditRecordOptions) Validate() error {
 	switch {
@@ -80,10 +88,8 @@ func (o *auditRecordOptions) Validate() error {
 		return errors.New("secret-rotated needs --secret, and no other event takes it")
 	case o.Secret != "" && !secretNameForm.MatchString(o.Secret):
 		return errors.New("--secret takes the name of a setting, such as SESSION_SECRET, and never its value")
-	case utf8.RuneCountInString(o.Note) > maxNote:
-		return fmt.Errorf("--note may have %d characters", maxNote)
 	}
-	return nil
+	return checkNote(o.Note)
 }
 
 func (o *auditRecordOptions) isRotation() bool { return o.Args[0] == "secret-rotated" }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ocmt/ocmt/internal/secretstore/securefile"
+	"github.com/ocmt/ocmt/internal/ui"
 )
 
 // carriedNames are the flags that say what is changed where, and how the command asks. The printer carries those that
@@ -38,6 +39,11 @@ func carriedFlags(flags *pflag.FlagSet) (carried []string) {
 		}
 	})
 	return carried
+}
+
+// withFlags returns a command with carried flags, as a terminal may show it.
+func withFlags(command string, carried []string) string {
+	return ui.Clean(strings.Join(append([]string{command}, carried...), " "))
 }
 
 // keepFlags returns those of carried flags that another command has too.

@@ -205,7 +205,7 @@ func (r *allRun) printReport() {
 
 // again returns the command that goes on, with the flags that were given.
 func (r *allRun) again() string {
-	return ui.Clean(strings.Join(append([]string{"ocmt rotate all"}, r.options.Carried...), " "))
+	return withFlags("ocmt rotate all", r.options.Carried)
 }
 
 // leftError says what is left; nil for nothing. A dry run leaves what it would do.

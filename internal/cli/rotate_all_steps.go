@@ -33,7 +33,7 @@ func (r *allRun) allSteps() []allStep {
 	return append(r.tokenSteps(), []allStep{
 		{kind: "redis-password", waits: true, run: func(ctx context.Context, app *App, settings *config.Settings, restarted, dryRun bool) error {
 			return app.runRotateRedisPassword(ctx, settings, &redisPasswordOptions{Store: options.Store, Restarted: restarted, DryRun: dryRun,
-				Carried: keepFlags(options.Carried, "config", "env-file", "record", "operator", "store", "redis-ca", "redis-certificate", "redis-certificate-key")})
+				Carried: keepFlags(options.Carried, "operator", "store", "redis-ca", "redis-certificate", "redis-certificate-key")})
 		}},
 		{kind: "gateway-tokens", run: func(ctx context.Context, app *App, settings *config.Settings, _, dryRun bool) error {
 			list := options.List

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -228,7 +227,7 @@ func (c *databasePasswordChange) confirmRestart(ctx context.Context) error {
 		}
 	}
 	return &ui.Error{Message: "both roles may log in until the servers have restarted", Code: ui.ExitPartial,
-		Hints: []string{"restart the servers, then " + ui.Clean(strings.Join(append([]string{"ocmt rotate database-password"}, c.options.Carried...), " ")) + " --restarted"}}
+		Hints: []string{"restart the servers, then " + withFlags("ocmt rotate database-password", c.options.Carried) + " --restarted"}}
 }
 
 // tellRecord says what will become of the entry. A file that cannot be written is an error: without its entry, the

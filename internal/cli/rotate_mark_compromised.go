@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -23,13 +22,10 @@ type markCompromisedOptions struct {
 
 // Validate needs a version.
 func (o *markCompromisedOptions) Validate() error {
-	switch {
-	case !o.Version.set:
+	if !o.Version.set {
 		return errors.New("--key-version is needed: the version whose key somebody else may have")
-	case utf8.RuneCountInString(o.Note) > maxNote:
-		return fmt.Errorf("--note may have %d characters", maxNote)
 	}
-	return nil
+	return checkNote(o.Note)
 }
 
 func newRotateMarkCompromisedCommand(app *App, run func(context.Context, *config.Settings, *markCompromisedOptions) error) *cobra.Command {

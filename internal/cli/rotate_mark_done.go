@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -37,10 +36,8 @@ func (o *markDoneOptions) Validate() error {
 		return fmt.Errorf("%s is made by the operator: ocmt rotate %s makes and records it", kind.Name, kind.Name)
 	case kind.Maker == "":
 		return fmt.Errorf("%s is made by the operator: ocmt audit record secret-rotated --secret %s records one that was changed by hand", kind.Name, kind.Setting)
-	case utf8.RuneCountInString(o.Note) > maxNote:
-		return fmt.Errorf("--note may have %d characters", maxNote)
 	}
-	return nil
+	return checkNote(o.Note)
 }
 
 // kind returns the kind that was named. Validate has found it.

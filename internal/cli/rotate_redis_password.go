@@ -354,7 +354,7 @@ func (c *redisPasswordChange) withCommand(err error) error {
 
 // command returns the command with the flags that the next one needs too.
 func (c *redisPasswordChange) command() string {
-	return ui.Clean(strings.Join(append([]string{"ocmt rotate redis-password"}, c.options.Carried...), " "))
+	return withFlags("ocmt rotate redis-password", c.options.Carried)
 }
 
 // explainInterruption says how to go on after an interruption.

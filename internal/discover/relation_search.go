@@ -208,12 +208,12 @@ func (r *relationSearch) addCandidate(candidate Candidate) {
 // isLost reports whether a text is that of a value that is accepted as lost. What the row's other columns say may
 // have changed since.
 func (r *relationSearch) isLost(column Column, text []byte) bool {
+	digest := sync.OnceValue(func() string {
+		sum := sha256.Sum256(text)
+		return hex.EncodeToString(sum[:])
+	})
 	return slices.ContainsFunc(r.request.Lost, func(lost LostValue) bool {
-		if lost.Column != column.Name || !r.relation.matches(lost.Schema, lost.Table) {
-			return false
-		}
-		digest := sha256.Sum256(text)
-		return lost.Digest == hex.EncodeToString(digest[:])
+		return lost.Column == column.Name && r.relation.matches(lost.Schema, lost.Table) && lost.Digest == digest()
 	})
 }
 

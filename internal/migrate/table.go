@@ -19,11 +19,10 @@ type Table struct {
 	Columns               []Column
 	Leaves                []Leaf // the heaps that contain the rows: the table itself, or its partitions
 	ByKey                 bool   // the server reads rows in the order of the key without sorting them
-	Triggers              bool   // an UPDATE fires triggers, which may change what is written
-	// KnownTriggers are the identifiers of these triggers. Where there is another one, nothing is written: it may change
-	// what is written, or run code of a role that is not trusted.
-	KnownTriggers []string
-	OutOfLine     int64 // bytes that the server keeps apart from the rows, where values are long
+	// Triggers are the identifiers of those that an UPDATE fires, which may change what is written. Where there is
+	// another one by then, nothing is written: it may run code of a role that is not trusted.
+	Triggers  []string
+	OutOfLine int64 // bytes that the server keeps apart from the rows, where values are long
 	// MostBytes is how many bytes the values of a row may have to be read; 0 where no row can have
 	// more. Request.describe sets it.
 	MostBytes int64

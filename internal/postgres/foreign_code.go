@@ -48,14 +48,15 @@ const (
 	Writing
 )
 
-// ActsAs is the condition that a row m of pg_auth_members lets the member act as the role. PostgreSQL 16 and later make
+// Mine selects, as mine in a recursive query, the account and the roles that it can act as. PostgreSQL 16 and later make
 // whoever creates a role a member that can only administer it, which is no reason to run what that role writes.
-const ActsAs = `coalesce((to_jsonb(m) ->> 'set_option')::boolean or (to_jsonb(m) ->> 'inherit_option')::boolean, true)`
+const Mine = `mine(oid) as (select r.oid from pg_roles r where r.rolname = current_user union select m.roleid from mine join pg_auth_members m on m.member = mine.oid
+		and coalesce((to_jsonb(m) ->> 'set_option')::boolean or (to_jsonb(m) ->> 'inherit_option')::boolean, true))`
 
 // trustedSQL selects, as trusted, the roles whose code may run with the rights of the account: its own, those it is a
 // member of, superusers, and the owner of the database. Whoever owns the table users, in a schema of one of them, owns
 // the deployment, and the servers run the code of that role. $2 is the schemas on the path of the account.
-const trustedSQL = `mine(oid) as (select r.oid from pg_roles r where r.rolname = current_user union select m.roleid from mine join pg_auth_members m on m.member = mine.oid and ` + ActsAs + `),
+const trustedSQL = Mine + `,
 	near(oid) as (select oid from mine union select oid from pg_roles where rolsuper or rolname = 'pg_database_owner' union select datdba from pg_database where datname = current_database()),
 	trusted(oid) as (select oid from near union select u.relowner from (select c.relowner, c.relkind, n.nspowner from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relname = 'users' and n.nspname = any($2::text[]) order by array_position($2::text[], n.nspname::text) limit 1) u

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -324,13 +323,4 @@ func (r *run) noteProcesses(ctx context.Context) {
 		}
 		r.result.Processes = append(r.result.Processes, Process{Address: watcher.Address(), RunID: runID, Sentinel: true})
 	}
-}
-
-// String returns the obstacles of a proof in one line, those that are findings first.
-func (p *Proof) String() string {
-	texts := []string{}
-	for _, one := range slices.Concat(p.Findings, p.Unproven) {
-		texts = append(texts, one.Where+": "+one.Message)
-	}
-	return strings.Join(texts, "; ")
 }

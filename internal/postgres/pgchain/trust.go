@@ -7,9 +7,7 @@ const rowSQL = "CHECK ((sequence > 0))"
 
 // placeSQL asks for the two schemas. $1 is the search path of the caller. It does not use
 // to_regclass, which fails where the account may not enter a schema.
-const placeSQL = `with recursive mine (oid) as (
-		select oid from pg_roles where rolname = current_user
-		union select m.roleid from mine join pg_auth_members m on m.member = mine.oid and ` + postgres.ActsAs + `),
+const placeSQL = `with recursive ` + postgres.Mine + `,
 	trusted (oid) as (
 		select oid from mine
 		union select oid from pg_roles where rolsuper

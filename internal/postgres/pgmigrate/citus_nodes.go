@@ -52,7 +52,7 @@ func (s *Store) reachNodes(ctx context.Context, conn *pgconn.PgConn) ([]node, er
 // Where there are others, the table itself stays among them: the coordinator reads what the nodes have left.
 func (s *Store) describeNodes(ctx context.Context, conn *pgconn.PgConn, oid string, found *describing, table *migrate.Table) error {
 	// What a trigger has made of a row is looked at through the table.
-	if table.Spread == nil || table.Spread.Part == "" || table.Triggers {
+	if table.Spread == nil || table.Spread.Part == "" || len(table.Triggers) > 0 {
 		return nil
 	}
 	nodes, err := s.reachNodes(ctx, conn)

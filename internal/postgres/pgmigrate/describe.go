@@ -242,8 +242,7 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 	if err != nil {
 		return nil, err
 	}
-	table.KnownTriggers = strings.Fields(rows[0][1])
-	table.Triggers = len(table.KnownTriggers) > 0
+	table.Triggers = strings.Fields(rows[0][1])
 	var found []finding.Finding
 	if rows[0][0] != "" {
 		found = append(found, finding.Finding{Code: finding.Rule, Severity: finding.Error, Where: table.String(),

@@ -24,7 +24,7 @@ func (c *Conn) Write(ctx context.Context, table migrate.Table, batches []migrate
 	switch {
 	case table.Spread != nil && len(batches) > 0 && batches[0].Pages == nil:
 		write = c.writeSpread
-	case table.Triggers:
+	case len(table.Triggers) > 0:
 		write = c.writeChecked
 	case c.IsDirect() && !hasLargeRow(batches):
 		write = c.writeDirect
@@ -46,7 +46,7 @@ type batchKind struct {
 // statementTexts returns the texts of a batch's transaction. The first is "" where the
 // update stands alone.
 func (c *Conn) statementTexts(table migrate.Table, batch migrate.Batch) (first, update string) {
-	kind := batchKind{table: table.String(), triggers: strings.Join(table.KnownTriggers, " "), skipLocked: batch.SkipLocked}
+	kind := batchKind{table: table.String(), triggers: strings.Join(table.Triggers, " "), skipLocked: batch.SkipLocked}
 	if batch.Pages != nil {
 		kind.leaf = batch.Pages.Leaf.Schema + "." + batch.Pages.Leaf.Name
 	}
@@ -60,7 +60,7 @@ func (c *Conn) statementTexts(table migrate.Table, batch migrate.Batch) (first, 
 		}
 		if table.Spread == nil { // Citus plans no such conditions
 			update += " and " + noOtherTrigger(table, leaf)
-			if table.Triggers {
+			if len(table.Triggers) > 0 {
 				update += " and " + postgres.TriggersOnPathOf(c.PgConn())
 			}
 		}

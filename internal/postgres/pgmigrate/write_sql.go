@@ -42,7 +42,7 @@ func noOtherTrigger(table migrate.Table, leaf *migrate.Leaf) string {
 	if leaf != nil {
 		at = "= " + regclass(leaf.Schema, leaf.Name)
 	}
-	return fmt.Sprintf("not exists (select from pg_trigger where tgrelid %s and %s and oid <> all ('%s'::oid[]))", at, firesOnUpdate, postgres.TextArray(table.KnownTriggers))
+	return fmt.Sprintf("not exists (select from pg_trigger where tgrelid %s and %s and oid <> all ('%s'::oid[]))", at, firesOnUpdate, postgres.TextArray(table.Triggers))
 }
 
 func regclass(schema, name string) string {
