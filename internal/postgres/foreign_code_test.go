@@ -34,7 +34,7 @@ func foreignCode(t *testing.T, address, table string) (reason string) {
 // of that account: the server makes whoever creates a role a member of it.
 func TestRoleThatOneCreatedIsNotTrusted(t *testing.T) {
 	t.Parallel()
-	server := testenv.RequirePostgres(t, 16)
+	server := testenv.RequirePostgres(t, 18)
 	name, err := server.CreateDatabase(t.Context(), "create role rotator login createrole", "grant create on schema public to rotator",
 		"set role rotator; create role intern; create role own; create table notes (v text); grant trigger on notes to intern, own; reset role; grant own to rotator",
 		"grant create on schema public to intern, own")

@@ -145,7 +145,7 @@ func noControl(t *testing.T, screen *tmux.Screen, text string) {
 func oneProgress(text string) string {
 	var kept []string
 	for line := range strings.Lines(text) {
-		if before := len(kept) - 1; before >= 0 && strings.HasPrefix(line, "moving ") && strings.HasPrefix(kept[before], "moving ") {
+		if before := len(kept) - 1; before >= 0 && strings.HasPrefix(line, "moving") && strings.HasPrefix(kept[before], "moving") {
 			if strings.Contains(line, " left") || !strings.Contains(kept[before], " left") {
 				kept[before] = line
 			}
