@@ -155,6 +155,9 @@ func (c Check) turn() int {
 	}
 }
 
+// AsksDatabase reports whether the check looks at the database.
+func (c Check) AsksDatabase() bool { return c.turn() == databaseTurn }
+
 // askWithin asks a check within a time.
 func (c Check) askWithin(ctx context.Context, sources *Sources, limit time.Duration) (Seen, error) {
 	if limit > 0 {

@@ -239,11 +239,12 @@ func (a *App) audit(ctx context.Context, settings *config.Settings, scope *audit
 	ctx, cancel := a.stop.Context(ctx)
 	defer cancel()
 	request.Only, request.Skip, request.Now, request.CheckTimeout = scope.Only, scope.Skip, a.deps.Now(), scope.CheckTimeout
-	if _, _, err := request.Select(); err != nil {
+	asked, _, err := request.Select()
+	if err != nil {
 		return nil, extras, err
 	}
 	a.doing("connecting")
-	deployment, err := a.openAudit(ctx, settings, scope)
+	deployment, err := a.openAudit(ctx, settings, scope, asked)
 	if err != nil {
 		return nil, extras, causeOf(ctx, err)
 	}

@@ -39,11 +39,17 @@ type auditDeployment struct {
 	inputs     []audit.Input
 	encryption audit.EncryptionSource
 	closers    []func()
+	asked      []audit.Check
 }
 
-// openAudit opens what the checks look at. What does not answer becomes a gap of its checks.
-func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *auditScope) (*auditDeployment, error) {
-	d := &auditDeployment{app: a, settings: settings, scope: scope, deployment: settings.Deployment()}
+// asks reports whether a check of one of the areas is asked. What no check looks at is no input of the audit.
+func (d *auditDeployment) asks(areas ...audit.Area) bool {
+	return slices.ContainsFunc(d.asked, func(check audit.Check) bool { return slices.Contains(areas, check.Area()) })
+}
+
+// openAudit opens what the checks that are asked look at. What does not answer becomes a gap of its checks.
+func (a *App) openAudit(ctx context.Context, settings *config.Settings, scope *auditScope, asked []audit.Check) (*auditDeployment, error) {
+	d := &auditDeployment{app: a, settings: settings, scope: scope, deployment: settings.Deployment(), asked: asked}
 	d.sources.Settings = audit.Available[audit.Settings](d.deployment)
 	d.sources.Unread = unreadSettings(d.deployment)
 	for _, open := range []func(context.Context) error{d.openRedis, d.openFiles, d.openEndpoints, d.openDatabase} {
@@ -72,6 +78,9 @@ func (d *auditDeployment) close() {
 
 // openDatabase takes the snapshot that all checks of the database look at.
 func (d *auditDeployment) openDatabase(ctx context.Context) error {
+	if !slices.ContainsFunc(d.asked, audit.Check.AsksDatabase) {
+		return nil
+	}
 	if d.settings.DatabaseURL.Reveal() == "" {
 		const reason = "DATABASE_URL is not set"
 		d.inputs = append(d.inputs, audit.Input{Kind: "database", Absent: reason})
@@ -118,6 +127,9 @@ func databaseName(db *database) string {
 
 // openRedis makes the clients of all addresses of REDIS_URL. It dials nothing.
 func (d *auditDeployment) openRedis(context.Context) error {
+	if !d.asks(audit.Redis) {
+		return nil
+	}
 	addresses := strings.Fields(d.settings.RedisURL.Reveal())
 	if len(addresses) == 0 {
 		const reason = "REDIS_URL is not set"
@@ -156,7 +168,9 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 		if info, err := os.Stat(absolute[i]); err != nil || !info.IsDir() {
 			return &ui.Error{Message: "--path " + name + " is no folder that can be read", Code: ui.ExitUsage}
 		}
-		d.inputs = append(d.inputs, audit.Input{Kind: "files", Name: name})
+		if d.asks(audit.Files, audit.Git, audit.Containers, audit.Processes, audit.Logs) {
+			d.inputs = append(d.inputs, audit.Input{Kind: "files", Name: name})
+		}
 	}
 	dir, err := filepath.Abs(a.deps.Dir)
 	if err != nil {
@@ -256,6 +270,9 @@ func (a *App) paths(names []string) []string {
 
 // openEndpoints makes the clients of the endpoints that were named. It dials nothing.
 func (d *auditDeployment) openEndpoints(context.Context) error {
+	if !d.asks(audit.Endpoints) {
+		return nil
+	}
 	if len(d.scope.Endpoints) == 0 {
 		d.sources.Endpoints = audit.Absent[audit.EndpointSource]("no --endpoint was named")
 		return nil
