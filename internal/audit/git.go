@@ -23,6 +23,8 @@ type GitSource interface {
 type GitRepository interface {
 	// Name is the folder, as the operator named it.
 	Name() string
+	// File names a file of the repository as findings about files do; "" where its place is not known.
+	File(path string) string
 	// TrackedEnvFiles returns the env files that are tracked, and the examples of them.
 	TrackedEnvFiles(ctx context.Context) ([]TrackedEnvFile, error)
 	// History searches all objects. It is asked several times and searches once.
@@ -191,7 +193,7 @@ func lookAtTracked(ctx context.Context, _ *Sources, source GitSource) (Seen, err
 	return eachRepository(ctx, source, func(r GitRepository, seen *Seen) error {
 		files, err := r.TrackedEnvFiles(ctx)
 		for _, file := range files {
-			fault := Fault{Object: r.Name() + ": " + file.Path, Message: "is tracked by git", Places: []string{file.Path}, File: file.Path,
+			fault := Fault{Object: r.Name() + ": " + file.Path, Message: "is tracked by git", Places: []string{file.Path}, File: r.File(file.Path),
 				Expected: "not tracked", Actual: "tracked"}
 			if file.Example {
 				live := liveValues(file)
@@ -250,7 +252,7 @@ func lookAtIgnored(ctx context.Context, _ *Sources, source GitSource) (Seen, err
 		}
 		for _, path := range paths {
 			seen.Faults = append(seen.Faults, Fault{Object: r.Name() + ": " + path, Cause: r.Name() + ": env files",
-				Message: "are not ignored by git", Expected: "an entry in .gitignore", Actual: "none that fits", Places: []string{path}, File: ".gitignore"})
+				Message: "are not ignored by git", Expected: "an entry in .gitignore", Actual: "none that fits", Places: []string{path}, File: r.File(".gitignore")})
 		}
 		return err
 	})

@@ -56,7 +56,7 @@ func OpenFolders(ctx context.Context, folders []files.Folder, matcher *leak.Matc
 				s.unopened = append(s.unopened, gapOf("the repository of "+name, gitDir, err))
 				continue
 			}
-			s.add(&repository{Repository: module, name: name, plainFilesAbove: true})
+			s.add(&repository{Repository: module, name: name, submodule: true, plainFilesAbove: true})
 		}
 	}
 	if len(s.repositories)+len(s.unopened) == 0 {
@@ -91,7 +91,8 @@ func (s *source) Secrets() audit.SearchedSecrets {
 // repository is a repository as a check sees it.
 type repository struct {
 	*gitrepo.Repository
-	name string
+	name      string
+	submodule bool // the name is no folder
 	// second says that another worktree of the repository is looked at too, which has the same objects.
 	second bool
 	// plainFilesAbove says that the git directory is searched with that of another repository.
@@ -100,6 +101,14 @@ type repository struct {
 }
 
 func (r *repository) Name() string { return r.name }
+
+// File implements audit.GitRepository.
+func (r *repository) File(path string) string {
+	if r.submodule {
+		return ""
+	}
+	return filepath.ToSlash(filepath.Join(r.name, path))
+}
 
 func (r *repository) TrackedEnvFiles(ctx context.Context) ([]audit.TrackedEnvFile, error) {
 	tracked, err := r.Repository.TrackedEnvFiles(ctx)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,35 @@ func TestSoundRepositoryPasses(t *testing.T) {
 	}
 	if r := ask(t, "GIT-002", leak.New(nil), dir); r.Outcome != audit.NotApplicable {
 		t.Errorf("without secrets: %s", r.Outcome)
+	}
+}
+
+// If this fails, a code host shows what is wrong in one repository at a file of another.
+func TestFilesOfSeveralRepositories(t *testing.T) {
+	t.Parallel()
+	current, parent := newRepository(t), t.TempDir()
+	other := filepath.Join(parent, "other")
+	if err := os.Rename(newRepository(t), other); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{current, other} {
+		commit(t, dir, "srv/.env", "A=1")
+		commit(t, dir, ".gitignore", "")
+	}
+	for id, want := range map[string][]string{"GIT-001": {"srv/.env", "other/srv/.env"}, "GIT-004": {".gitignore", "other/.gitignore"}} {
+		sources := &audit.Sources{Git: gitaudit.OpenFolders(t.Context(), files.NameFolders(current, []string{current, other}), newMatcher(), os.Getenv)}
+		report, err := audit.Run(t.Context(), sources, audit.Request{Only: []string{id}, Now: time.Unix(0, 0)}, silent{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, finding := range report.Findings() {
+			got = append(got, finding.File)
+		}
+		slices.Sort(got)
+		if slices.Sort(want); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", id, got, want)
+		}
 	}
 }
 
