@@ -61,7 +61,11 @@ func (s *Store) Append(ctx context.Context, conn *pgconn.PgConn, events ...chain
 			return nil
 		}
 		if _, failed := conn.Exec(ctx, "rollback to savepoint ocmt_entry").ReadAll(); failed != nil {
-			return fmt.Errorf("adding to the record: %w", errors.Join(err, postgres.ExplainError(failed)))
+			failed = postgres.ExplainError(failed)
+			if !errors.Is(err, errOvertaken) { // which would have been tried again
+				failed = errors.Join(err, failed)
+			}
+			return fmt.Errorf("adding to the record: %w", failed)
 		}
 	}
 	var unavailable *unavailableError
