@@ -24,6 +24,8 @@ type readinessOptions struct {
 	Watch    bool
 	For      time.Duration
 	NoWrites nameList
+	// Endpoints are the management servers that are asked whether they are up.
+	Endpoints []string
 }
 
 // The bounds of --for: how long is looked.
@@ -59,6 +61,8 @@ was written to has shown the new version, and that none of the old one was
 written between the two looks; 3, that this is not so.
 
 Of a server that writes nothing meanwhile nothing is seen: --for looks longer.
+One that is down writes nothing: --endpoint asks each management server that it
+names for GET /health, without a token, and all of them must be up.
 A table that servers write to, and never a secret, is named with --no-writes.
 With --watch it looks again until the servers are ready; with --output json it
 then writes one document a line. It needs DATABASE_URL, and no key.
@@ -66,12 +70,15 @@ then writes one document a line. It needs DATABASE_URL, and no key.
 ` + describeDocument("rotate-readiness"),
 		Example: `  ocmt rotate readiness
   ocmt rotate readiness --watch
-  ocmt rotate readiness --for 5m --no-writes users`,
+  ocmt rotate readiness --for 5m --no-writes users
+  ocmt rotate readiness --watch --endpoint http://10.0.0.5:3000`,
 		Args: noArgs,
 	}
 	cmd.Flags().BoolVar(&options.Watch, "watch", false, "look again until the servers are ready")
 	cmd.Flags().DurationVar(&options.For, "for", defaultLook, "how long to look")
 	cmd.Flags().Var(&options.NoWrites, "no-writes", "the servers write no secret into this table, as table or schema.table; all where no server runs; may be given again")
+	cmd.Flags().StringArrayVar(&options.Endpoints, "endpoint", nil, "ask the management server at this URL whether it is up; may be given again")
+	settingFlag(cmd, "endpoint-ca", config.NameEndpointCA, "file of the certificates that endpoints are verified by (default: those of the system)")
 	cmd.RunE = runWithSettings(app, options, run)
 	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitRefused, ui.ExitInterrupted)
 	return cmd
@@ -98,6 +105,7 @@ type readinessWatch struct {
 	db       *database
 	options  *readinessOptions
 	observer *rotation.Observer
+	servers  []rotation.Server
 	version  int
 	state    rotation.ReadinessState
 	// tellRecord says once that the tool's own record is made. Only what is green makes an entry.
@@ -106,6 +114,10 @@ type readinessWatch struct {
 }
 
 func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, db *database, options *readinessOptions) (*readinessWatch, error) {
+	endpoints, err := a.openEndpoints(settings, options.Endpoints)
+	if err != nil {
+		return nil, err
+	}
 	keys, err := db.record.KeyStates(ctx)
 	if err != nil {
 		return nil, err
@@ -134,7 +146,11 @@ func (a *App) newReadinessWatch(ctx context.Context, settings *config.Settings, 
 	if err != nil {
 		return nil, err
 	}
-	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From), tellRecord: sync.OnceFunc(tell), options: options, version: request.Version, state: state,
+	var servers []rotation.Server
+	for _, one := range endpoints {
+		servers = append(servers, one)
+	}
+	return &readinessWatch{app: a, db: db, next: nextAfterReady(keys, request.From), tellRecord: sync.OnceFunc(tell), options: options, servers: servers, version: request.Version, state: state,
 		observer: rotation.NewObserver(db.labels, request)}, nil
 }
 
@@ -207,11 +223,15 @@ func (w *readinessWatch) run(ctx context.Context) error {
 	}
 }
 
-// look looks once, and returns how long that took.
+// look looks once, returns how long that took, and asks the servers.
 func (w *readinessWatch) look(ctx context.Context) (*rotation.Readiness, time.Duration, error) {
 	began := w.app.deps.Now()
 	seen, err := w.observer.Look(ctx)
-	return seen, w.app.deps.Now().Sub(began), err
+	took := w.app.deps.Now().Sub(began)
+	if err != nil {
+		return nil, 0, err
+	}
+	return seen, took, seen.AskServers(ctx, w.servers)
 }
 
 // writeDocument writes what was seen: with --watch, each look is a line.
@@ -250,6 +270,7 @@ func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) 
 	if seen.OneIn > 1 {
 		printer.Line("There are more values than are kept in memory: one of %s was compared from look to look.", ui.Number(seen.OneIn))
 	}
+	printServersUp(printer, seen.Servers)
 	if !seen.Ready {
 		return
 	}
@@ -257,6 +278,19 @@ func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) 
 while this looked. A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.`, seen.Version)
 	printer.Heading("Next")
 	printer.Line("  %s", next)
+}
+
+// printServersUp says which of the servers that were asked are up. Those that are not stand among the reasons.
+func printServersUp(printer *ui.Printer, servers []rotation.ServerAnswer) {
+	var up []string
+	for _, server := range servers {
+		if server.Up {
+			up = append(up, ui.Clean(server.Address))
+		}
+	}
+	if len(up) > 0 {
+		printer.Line("Up, which says nothing of the key: %s.", strings.Join(up, ", "))
+	}
 }
 
 // foundUnready explains why the servers are not ready.

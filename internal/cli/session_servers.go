@@ -34,19 +34,31 @@ func (a *App) openServers(settings *config.Settings, endpoints []string, caches 
 	if !settings.Access.AdminToken.IsSet() {
 		return nil, &config.MissingError{Name: config.NameAdminToken, Advice: "set it to the value that the management server has: --endpoint asks the server with it"}
 	}
-	options := probe.Options{}
-	if options.CA, err = a.readCertificates(settings.Access.EndpointCA); err != nil {
-		return nil, fmt.Errorf("reading the certificates for endpoints: %w", err)
+	probes, err := a.openEndpoints(settings, endpoints)
+	if err != nil {
+		return nil, err
 	}
-	for _, endpoint := range endpoints {
-		asked, err := probe.New(endpoint, options)
-		if err != nil {
-			return nil, fmt.Errorf("--endpoint: %w", err)
-		}
+	for _, asked := range probes {
 		if asked.IsExposed() {
 			a.printer.Warn("%s has no TLS: whoever is on the way reads the tokens that are sent to it", asked.Address())
 		}
 		servers = append(servers, server{asked, settings.Access.AdminToken.Reveal})
+	}
+	return servers, nil
+}
+
+// openEndpoints returns the servers at addresses. It dials nothing.
+func (a *App) openEndpoints(settings *config.Settings, addresses []string) (servers []*probe.Server, err error) {
+	options := probe.Options{}
+	if options.CA, err = a.readCertificates(settings.Access.EndpointCA); err != nil {
+		return nil, fmt.Errorf("reading the certificates for endpoints: %w", err)
+	}
+	for _, address := range addresses {
+		asked, err := probe.New(address, options)
+		if err != nil {
+			return nil, fmt.Errorf("--endpoint: %w", err)
+		}
+		servers = append(servers, asked)
 	}
 	return servers, nil
 }

@@ -108,6 +108,7 @@ const (
 	OldVersionWritten Code = "old_version_written"
 	NewVersionNotSeen Code = "new_version_not_seen"
 	NothingWritten    Code = "nothing_written"
+	ServerDown        Code = "server_down"
 	NoRotation        Code = "no_rotation"
 	NotReady          Code = "not_ready"
 	BackupsNotStated  Code = "backups_not_stated"

@@ -115,7 +115,14 @@ func (s *Server) Accepts(ctx context.Context, session func() string) (bool, erro
 	return err == nil, err
 }
 
-// ask sends a request, and returns the status of the answer, with an error for each but 200.
+// CheckHealth asks whether the process is up. It sends no token: GET /health is open on the management server
+// (contract, section 6). Errors: *StatusError, ErrNoAnswer.
+func (s *Server) CheckHealth(ctx context.Context) error {
+	_, err := s.ask(ctx, http.MethodGet, "/health", nil, nil)
+	return err
+}
+
+// ask sends a request, with a bearer unless that is nil, and returns the status of the answer, with an error for each but 200.
 func (s *Server) ask(ctx context.Context, method, path string, bearer func() string, header http.Header) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, s.base.JoinPath(path).String(), nil)
 	if err != nil {
@@ -125,7 +132,9 @@ func (s *Server) ask(ctx context.Context, method, path string, bearer func() str
 		request.Header = header
 	}
 	setClientHeaders(request)
-	request.Header.Set("Authorization", "Bearer "+bearer())
+	if bearer != nil {
+		request.Header.Set("Authorization", "Bearer "+bearer())
+	}
 	answer, err := s.client.Do(request)
 	if err != nil {
 		return 0, explain(ctx, err)

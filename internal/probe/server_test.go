@@ -40,6 +40,33 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
+// If this fails, a token goes where none is needed, or a server that is not up passes for one that is.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	var answer atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/health" || r.Header.Get("Authorization") != "" || r.Header.Get("Accept") != "application/json" {
+			t.Errorf("%s %s with %v", r.Method, r.URL, r.Header)
+		}
+		w.WriteHeader(int(answer.Load()))
+	}))
+	defer server.Close()
+	asked, err := probe.New(server.URL, probe.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, status := range []int{200, 204, 301, 404, 429, 500, 503} {
+		answer.Store(int64(status))
+		if err := asked.CheckHealth(context.Background()); (err == nil) != (status == 200) {
+			t.Errorf("answered with %d: %v", status, err)
+		}
+	}
+	server.Close()
+	if err := asked.CheckHealth(context.Background()); !errors.Is(err, probe.ErrNoAnswer) {
+		t.Errorf("of a server that is gone: %v", err)
+	}
+}
+
 // If this fails, an answer that leaves open whether a session is alive is taken for a refusal.
 func TestAnswers(t *testing.T) {
 	t.Parallel()

@@ -132,6 +132,7 @@ type Readiness struct {
 	// are kept in memory. It is 1 where all were.
 	OneIn   int64             `json:"compared_one_in"`
 	Tables  []TableReadiness  `json:"tables"`
+	Servers []ServerAnswer    `json:"servers"` // those that were asked
 	Reasons []finding.Finding `json:"reasons"` // why it is not ready; none where it is
 
 	// Counts are those of the last look.

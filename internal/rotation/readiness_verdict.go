@@ -13,7 +13,7 @@ import (
 func (l *lookState) judge() *Readiness {
 	o := l.observer
 	result := &Readiness{Version: o.request.Version, Older: o.request.From, Begun: o.request.Begun, Looks: o.looks, From: o.from, To: l.moment.At,
-		OneIn: l.digests.oneIn(), Tables: l.tables, Reasons: []finding.Finding{}, Counts: l.counts}
+		OneIn: l.digests.oneIn(), Tables: l.tables, Servers: []ServerAnswer{}, Reasons: []finding.Finding{}, Counts: l.counts}
 	shown := false
 	for i := range result.Tables {
 		table := &result.Tables[i]

@@ -105,6 +105,8 @@ const server = http.createServer(async (request, response) => {
         memory.delete(token)
         await redis('DEL', keyOf(token))
         return answer(user ? 200 : 500)
+      case 'GET /health':
+        return answer(200)
       default:
         return answer(404)
     }
