@@ -88,7 +88,7 @@ func lifecycleChecks() []Check {
 		Why:      "an entry that matches nothing would hide the fault if it came back; one that has expired was to be mended by then",
 		LooksAt:  "ocmt-baseline.yaml, and what the other checks found",
 		Right:    "reading the file",
-		NotFault: "an entry of a check that could not look is kept",
+		NotFault: "an entry of a check that could not look, did not apply or was not asked is kept",
 		Fix:      "ocmt audit baseline show, then take the entry out of ocmt-baseline.yaml or give it a later day",
 		look:     lookAtBaseline,
 	}}

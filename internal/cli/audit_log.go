@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,13 +51,13 @@ type auditLogOptions struct {
 	Since, Until       momentFlag
 	Users              nameList
 	Tenants, Groups    textList
-	Action             string
+	Action             wordFlag
 	Networks           networkList
 	Failed             bool
 	Sources            nameList
-	Limit              int
-	After              string
-	Export             string
+	Limit              lineCount
+	After              wordFlag
+	Export             wordFlag
 	Follow             bool
 	Suspicious, Limits bool
 }
@@ -66,18 +68,43 @@ const (
 	maxAuditLogLines = 10_000
 )
 
+// lineCount is a flag that holds how many lines a page has; 0 where nobody said.
+type lineCount int
+
+// Set reads a number of lines.
+func (c *lineCount) Set(text string) error {
+	count, err := strconv.Atoi(text)
+	if err != nil || count < 1 || count > maxAuditLogLines {
+		return formError("it must be from 1 to " + strconv.Itoa(maxAuditLogLines))
+	}
+	*c = lineCount(count)
+	return nil
+}
+
+// String returns the number, or nothing.
+func (c *lineCount) String() string {
+	if *c == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(*c))
+}
+
+// Type names the kind of value in help texts.
+func (c *lineCount) Type() string { return "int" }
+
+// lines returns how many lines a page has.
+func (c lineCount) lines() int { return cmp.Or(int(c), auditLogLines) }
+
 // Validate finds what contradicts itself.
 func (o *auditLogOptions) Validate() error {
-	_, cursorErr := review.ParseCursor(o.After)
+	_, cursorErr := review.ParseCursor(string(o.After))
 	switch {
-	case o.Limit < 0 || o.Limit > maxAuditLogLines:
-		return fmt.Errorf("--limit must be from 1 to %d", maxAuditLogLines)
 	case o.Export != "" && !slices.Contains(review.Formats(), review.Format(o.Export)):
 		return errors.New("--export must be jsonl, csv or cef")
 	case cursorErr != nil:
 		return fmt.Errorf("--after: %w", cursorErr)
 	}
-	return firstError(o.validateWay(), review.Filter{Action: o.Action, Sources: o.sources()}.Validate())
+	return firstError(o.validateWay(), review.Filter{Action: string(o.Action), Sources: o.sources()}.Validate())
 }
 
 // validateWay finds flags that do not go with the way in which the timeline is shown.
@@ -113,13 +140,13 @@ func (o *auditLogOptions) addFlags(cmd *cobra.Command) {
 	flags.Var(&o.Users, "user", "what this user did, or what was done to it, by id or e-mail address; may be given again")
 	flags.Var(&o.Tenants, "tenant", "what happened in this tenant, by id or name; may be given again")
 	flags.Var(&o.Groups, "group", "what happened in this group, by id or name; may be given again")
-	flags.StringVar(&o.Action, "action", "", "this action, or those that begin so: vault.*")
+	flags.Var(&o.Action, "action", "this action, or those that begin so: vault.*")
 	flags.Var(&o.Networks, "ip", "from this address or network; may be given again")
 	flags.BoolVar(&o.Failed, "failed", false, "only what failed")
 	flags.Var(&o.Sources, "source", "only this table; may be given again")
-	flags.IntVar(&o.Limit, "limit", 0, "lines of a page (default 100)")
-	flags.StringVar(&o.After, "after", "", "the page after this place, which the page before has named")
-	flags.StringVar(&o.Export, "export", "", "write every row that is selected: jsonl, csv or cef")
+	flags.Var(&o.Limit, "limit", "lines of a page (default 100)")
+	flags.Var(&o.After, "after", "the page after this place, which the page before has named")
+	flags.Var(&o.Export, "export", "write every row that is selected: jsonl, csv or cef")
 	flags.BoolVar(&o.Follow, "follow", false, "go on showing what comes, until it is stopped")
 	flags.BoolVar(&o.Suspicious, "suspicious", false, "look for what may be an attack (default of --since: 7d)")
 	flags.BoolVar(&o.Limits, "limits", false, "list what the audit tables cannot tell; asks no database")
@@ -165,6 +192,7 @@ type auditLog struct {
 	options     *auditLogOptions
 	database    review.Database
 	filter      review.Filter
+	groups      map[string][]string // the ids of groups by their names
 	description *review.Description
 	recordFile  string // that takes the place of the table of the record; "" for none
 }
@@ -191,7 +219,10 @@ func (a *App) runAuditLog(ctx context.Context, settings *config.Settings, option
 	if log.description, err = log.database.Describe(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	if log.filter, err = options.filter(ctx, log.description.Now, pgsession.New(db.DB), timeline); err != nil {
+	if log.groups, err = timeline.FindGroups(ctx, options.Groups); err != nil {
+		return causeOf(ctx, err)
+	}
+	if log.filter, err = options.filter(ctx, log.description.Now, pgsession.New(db.DB), log.groups); err != nil {
 		return causeOf(ctx, err)
 	}
 	return causeOf(ctx, log.show(ctx))
@@ -249,14 +280,11 @@ func (l *auditLog) unreadError() error {
 
 // showPage shows a page of the timeline.
 func (l *auditLog) showPage(ctx context.Context) error {
-	after, err := review.ParseCursor(l.options.After)
+	after, err := review.ParseCursor(string(l.options.After))
 	if err != nil {
 		return err
 	}
-	lines := l.options.Limit
-	if lines == 0 {
-		lines = auditLogLines
-	}
+	lines := l.options.Limit.lines()
 	page, err := review.ReadPage(ctx, l.database, l.filter, after, lines)
 	if errors.Is(err, review.ErrCursor) {
 		return &ui.Error{Message: "--after: " + review.ErrCursor.Error(), Code: ui.ExitUsage}
@@ -307,10 +335,7 @@ const followPeriod = time.Second
 
 // follow shows the last lines, and then what comes.
 func (l *auditLog) follow(ctx context.Context) error {
-	lines := l.options.Limit
-	if lines == 0 {
-		lines = auditLogLines
-	}
+	lines := l.options.Limit.lines()
 	// Rows have the time of the database, and this machine may have another one.
 	began, ahead := l.description.Now, l.description.Now.Sub(l.app.deps.Now())
 	follower := review.NewFollower(l.database, l.filter, began)

@@ -80,6 +80,24 @@ func (l *nameList) String() string { return strings.Join(*l, ",") }
 // Type names the kind of value in help texts.
 func (l *nameList) Type() string { return "names" }
 
+// wordFlag is a flag that holds a text. An empty text is an error, as an empty name is.
+type wordFlag string
+
+// Set takes the text.
+func (f *wordFlag) Set(text string) error {
+	if text == "" {
+		return errEmpty
+	}
+	*f = wordFlag(text)
+	return nil
+}
+
+// String returns the text.
+func (f *wordFlag) String() string { return string(*f) }
+
+// Type names the kind of value in help texts.
+func (f *wordFlag) Type() string { return "string" }
+
 // textList is a flag that holds texts, which may have commas in them: it may be given again. An empty
 // text is an error, as an empty name is.
 type textList []string

@@ -145,7 +145,7 @@ func (a *App) printPasses(found *audit.Report, details bool) {
 		text    func(audit.Result) string
 	}{
 		{"NOT APPLICABLE", audit.NotApplicable, func(r audit.Result) string { return r.Check.Title + ": " + r.Absent }},
-		{"PASSED", audit.Pass, func(r audit.Result) string { return r.Check.Title + passedText(r.Looked) }},
+		{"PASSED", audit.Pass, func(r audit.Result) string { return r.Check.Title + passedText(r) }},
 	} {
 		heading := false
 		for _, result := range found.Results {
@@ -162,11 +162,15 @@ func (a *App) printPasses(found *audit.Report, details bool) {
 }
 
 // passedText says what a check that passed has looked at.
-func passedText(looked string) string {
-	if looked == "" {
-		return ""
+func passedText(result audit.Result) string {
+	found := ": none"
+	if len(result.Accepted) > 0 {
+		found = ": none that is not accepted"
 	}
-	return ": none; looked at " + looked
+	if result.Looked != "" {
+		found += "; looked at " + result.Looked
+	}
+	return found
 }
 
 // printCounts says what an audit comes to.
@@ -197,6 +201,10 @@ func (a *App) printCounts(found *audit.Report) {
 	case counts.Pass == 0:
 		a.printer.Line("No check applies here, so nothing was looked at.")
 	default:
-		a.printer.Line("%s", a.printer.Paint(ui.Good, "Nothing was found, and every check that applies could look."))
+		nothing := "Nothing was found"
+		if counts.Accepted > 0 {
+			nothing = "Nothing was found that is not accepted"
+		}
+		a.printer.Line("%s", a.printer.Paint(ui.Good, nothing+", and every check that applies could look."))
 	}
 }

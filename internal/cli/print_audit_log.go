@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +56,7 @@ func momentText(at time.Time) string {
 // groupNotes says which names no group has: an operator who mistypes one would take silence for peace.
 func (l *auditLog) groupNotes() (notes []string) {
 	for _, name := range l.options.Groups {
-		if !uuidForm.MatchString(name) && slices.Contains(l.filter.Groups, name) {
+		if !uuidForm.MatchString(name) && len(l.groups[name]) == 0 {
 			notes = append(notes, "No group of the name "+shownName(name)+" was found: only rows that tell this text itself are selected.")
 		}
 	}

@@ -205,7 +205,7 @@ func (e *Exporter) appendCEF(dst []byte, row *Row) []byte {
 	}
 	dst = e.appendCEFAddress(dst, row.Fields[Address])
 	for field, key := range cefKeys {
-		if text := row.Fields[field]; key != "" && text != nil {
+		if text := row.Fields[field]; key != "" && len(text) > 0 {
 			dst = append(append(append(dst, ' '), key...), '=')
 			dst = appendCEFText(dst, e.cleaned(text), false)
 		}
@@ -228,14 +228,20 @@ func (e *Exporter) appendCEF(dst []byte, row *Row) []byte {
 	return append(dst, '\n')
 }
 
-// appendCEFAddress adds an address under the key of its family. A text that is none goes into shost.
+// appendCEFAddress adds an address under the key of its family: that which --ip compares. A text that is another one
+// goes into shost, whether or not there is an address in it.
 func (e *Exporter) appendCEFAddress(dst, text []byte) []byte {
 	if text == nil {
 		return dst
 	}
-	switch address, err := netip.ParseAddr(string(text)); {
+	address, err := netip.ParseAddr(string(text))
+	if err != nil || address.Zone() != "" {
+		dst = appendCEFText(append(dst, " shost="...), e.cleaned(text), false)
+		address, err = netip.ParseAddr(plainAddress(string(text)))
+	}
+	switch {
 	case err != nil || address.Zone() != "":
-		return appendCEFText(append(dst, " shost="...), e.cleaned(text), false)
+		return dst
 	case address.Unmap().Is4():
 		return append(append(dst, " src="...), address.Unmap().String()...)
 	default:

@@ -145,3 +145,20 @@ func isPlain(text string) bool {
 	}
 	return true
 }
+
+// If this fails, a collector that correlates by address misses rows whose server wrote a port or a proxy beside it.
+func TestCEFHasTheAddressThatIsFiltered(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2001:DB8::7, 10.0.0.1": " shost=2001:DB8::7, 10.0.0.1 c6a2Label=Source IPv6 Address c6a2=2001:db8::7\n",
+		"192.0.2.7:5555":        " shost=192.0.2.7:5555 src=192.0.2.7\n",
+		"[2001:db8::9]:44":      " shost=[2001:db8::9]:44 c6a2Label=Source IPv6 Address c6a2=2001:db8::9\n",
+		"fe80::1%eth0":          " shost=fe80::1%eth0\n",
+		"somewhere":             " shost=somewhere\n",
+		"192.0.2.7":             " src=192.0.2.7\n",
+	} {
+		if got := exported(t, review.CEF, rowWith(map[review.Field]string{review.Address: text, review.Object: ""})); !strings.HasSuffix(got, "cs1=mesh_audit_logs"+want) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}

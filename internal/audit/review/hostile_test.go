@@ -3,7 +3,6 @@ package review_test
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
@@ -32,8 +31,7 @@ func TestFunctionsOfOthersDoNotRun(t *testing.T) {
 		insert into security_events (created_at, event_type) values ('2026-01-01 00:00:01+00', 'login.failed');
 		insert into audit_log ("timestamp", user_id, action, ip_address) values ('2026-01-01', '` + alice + `', 'denied', '192.0.2.1')`)
 	d.Timeline = d.as("postgres")
-	ids, err := d.FindGroups(context.Background(), []string{"team"})
-	if err != nil || !slices.Equal(ids, []string{"team"}) {
+	if ids, err := d.FindGroups(context.Background(), []string{"team"}); err != nil || len(ids) > 0 {
 		t.Fatalf("groups: %q, %v", ids, err)
 	}
 	for _, c := range []struct {
@@ -44,7 +42,7 @@ func TestFunctionsOfOthersDoNotRun(t *testing.T) {
 		{review.Filter{Telling: true}, "auth.failed login.failed"},
 		{review.Filter{Action: "auth.*"}, "auth.failed"},
 		{review.Filter{Action: "login.failed"}, "login.failed"},
-		{review.Filter{Groups: ids}, "auth.failed"},
+		{review.Filter{Groups: []string{"team"}}, "auth.failed"},
 		{review.Filter{Tenants: []string{acme}}, "denied"},
 		{review.Filter{Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, "auth.failed denied"},
 	} {

@@ -213,15 +213,18 @@ func (t *Timeline) Emails(ctx context.Context, ids []string) (map[string]string,
 	return known, err
 }
 
-// FindGroups returns the ids of groups by id or name. A name that no group has stands for itself,
-// because mesh_audit_logs has groups as texts.
-func (t *Timeline) FindGroups(ctx context.Context, names []string) (ids []string, err error) {
+// FindGroups returns the ids of groups by the ids or names that they are asked for by.
+func (t *Timeline) FindGroups(ctx context.Context, names []string) (ids map[string][]string, err error) {
+	ids = map[string][]string{}
 	layout, err := t.layout(ctx)
 	if err != nil || !layout.groups || len(names) == 0 {
-		return names, err
+		return ids, err
 	}
 	err = t.read(ctx, t.limit, func(conn *pgconn.PgConn) error {
-		ids, err = postgres.QueryColumn(ctx, conn, "select distinct coalesce(g.id::text, n) from unnest($1::text[]) n left join "+layout.groupsPath+" g on g.id::text = lower(n) or g.name::text = n", postgres.TextArray(names))
+		rows, err := postgres.QueryRows(ctx, conn, "select distinct n, g.id::text from unnest($1::text[]) n join "+layout.groupsPath+" g on g.id::text = lower(n) or g.name::text = n", postgres.TextArray(names))
+		for _, row := range rows {
+			ids[row[0]] = append(ids[row[0]], row[1])
+		}
 		return err
 	})
 	return ids, err
