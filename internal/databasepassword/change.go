@@ -222,16 +222,7 @@ func (c *change) syncPool(ctx context.Context, entry secret.Value) (time.Duratio
 
 // await tries to log in until the server accepts it, for so long.
 func (c *change) await(ctx context.Context, wait time.Duration, address Address) error {
-	deadline := c.Clock().Add(wait)
-	for {
-		err := c.Server.LogIn(ctx, address.Text())
-		if err == nil || !c.Clock().Before(deadline) {
-			return err
-		}
-		if stopped := c.Sleep(ctx, settlePause); stopped != nil {
-			return stopped
-		}
-	}
+	return c.again(ctx, wait, func() error { return c.Server.LogIn(ctx, address.Text()) })
 }
 
 // switchStore puts the new address in the place of the old one. Where the store does not answer, it is not known
@@ -299,26 +290,8 @@ func (c *change) restore(ctx context.Context) error {
 	if c.plan.OldRole != "" {
 		undo = func(session Session) error { return session.SetLogin(ctx, c.plan.Role, false) }
 	}
-	failure := errors.New("no connection to the server is left")
-	if c.plan.session != nil {
-		if failure = undo(c.plan.session); failure == nil {
-			return nil
-		}
+	if c.plan.session != nil && undo(c.plan.session) == nil {
+		return nil
 	}
-	for _, address := range []secret.Value{c.plan.current.Text(), c.next.Text(), c.Own} {
-		if !address.IsSet() {
-			continue
-		}
-		session, err := c.Server.Open(ctx, address)
-		if err != nil {
-			continue
-		}
-		err = undo(session)
-		session.Close(ctx)
-		if err == nil {
-			return nil
-		}
-		failure = err
-	}
-	return failure
+	return c.withAny(ctx, []secret.Value{c.plan.current.Text(), c.next.Text(), c.Own}, undo)
 }

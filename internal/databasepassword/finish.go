@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // ErrOldAccepted says that the old password still logs in.
@@ -102,7 +104,7 @@ func (f *finish) watchConnections(ctx context.Context, wait time.Duration) error
 func (f *finish) awaitNone(ctx context.Context, role, before string, wait time.Duration) (err error) {
 	deadline := f.Clock().Add(wait)
 	for isTold := false; ; isTold = true {
-		if f.result.Left, err = f.plan.session.Connections(ctx, role, before); err != nil {
+		if f.result.Left, err = f.connections(ctx, role, before); err != nil {
 			return fmt.Errorf("looking for connections of the role %q: %w", role, err)
 		}
 		f.result.LeftKnown = true
@@ -116,6 +118,19 @@ func (f *finish) awaitNone(ctx context.Context, role, before string, wait time.D
 			return err
 		}
 	}
+}
+
+// connections lists the connections of a role. Where a pool does not answer any more, a log-in with the new password may
+// mend that: see poolTime.
+func (f *finish) connections(ctx context.Context, role, before string) (peers []Peer, err error) {
+	look := func(session Session) error {
+		peers, err = session.Connections(ctx, role, before)
+		return err
+	}
+	if err = look(f.plan.session); errors.Is(err, ErrNoAnswer) {
+		err = f.withAny(ctx, []secret.Value{f.plan.New(), f.Own}, look)
+	}
+	return peers, err
 }
 
 // lockOldRole takes the right to log in from the old one of two roles, when nothing uses it. Where a connection

@@ -21,7 +21,7 @@ const roleSQL = `select session_user, r.oid is not null, coalesce(r.rolcanlogin,
 
 // Describe implements databasepassword.Session.
 func (s *Session) Describe(ctx context.Context, name string) (databasepassword.Role, error) {
-	rows, err := postgres.QueryRows(ctx, s.conn, roleSQL, name)
+	rows, err := s.queryRows(ctx, roleSQL, name)
 	if err != nil {
 		return databasepassword.Role{}, fmt.Errorf("looking at the role %q: %w", name, err)
 	}

@@ -62,15 +62,19 @@ func (e *refusalError) Unwrap() []error {
 }
 
 // asRefusal marks an error as a refusal. PostgreSQL says so by its code (28000, 28P01). A PgBouncer that was itself
-// refused by its server tells its client so with a code for broken protocols (08P01), before 1.20 in words alone.
+// refused by its server tells its client so with a code for broken protocols (08P01), before 1.20 in words alone. Where it
+// rests from that, it has let the client in, and the error is databasepassword.ErrNoAnswer.
 func asRefusal(err error) error {
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
 		return err
 	}
 	said := strings.ToLower(answer.Message)
+	if strings.Contains(said, "login has been failing") {
+		return databasepassword.ErrNoAnswer
+	}
 	isOfPool := answer.Code == "08P01" && (strings.Contains(said, "authentication failed") || strings.Contains(said, "login failed") ||
-		strings.Contains(said, "login has been failing") || strings.Contains(said, "no such user"))
+		strings.Contains(said, "no such user"))
 	if answer.Code == "28000" || answer.Code == "28P01" || isOfPool {
 		return &refusalError{err}
 	}
@@ -119,14 +123,23 @@ func (s *Server) Open(ctx context.Context, address secret.Value) (databasepasswo
 		closeConn(ctx, conn)
 		return nil, err
 	}
-	return &Session{conn: conn, pooled: pooled, application: s.options.ApplicationName}, nil
+	return &Session{server: s, conn: conn, pooled: pooled}, nil
 }
 
 // Session is a connection that changes roles. It is a databasepassword.Session.
 type Session struct {
-	conn        *pgconn.PgConn
-	pooled      bool
-	application string
+	server *Server
+	conn   *pgconn.PgConn
+	pooled bool
+}
+
+// ask asks a question. A pool may have to log in at the server anew for it, and keeps its client waiting where it cannot:
+// the error wraps databasepassword.ErrNoAnswer then, and the connection has ended.
+func (s *Session) ask(ctx context.Context, question func(context.Context) error) error {
+	if !s.pooled {
+		return question(ctx)
+	}
+	return s.server.ask(ctx, question)
 }
 
 // Close implements databasepassword.Session.
@@ -138,12 +151,32 @@ func closeConn(ctx context.Context, conn *pgconn.PgConn) {
 	_ = conn.Close(ctx)
 }
 
+// queryRows runs a statement and returns its rows.
+func (s *Session) queryRows(ctx context.Context, sql string, args ...string) (rows [][]string, err error) {
+	err = s.ask(ctx, func(ctx context.Context) error {
+		rows, err = postgres.QueryRows(ctx, s.conn, sql, args...)
+		return err
+	})
+	return rows, err
+}
+
+// queryColumn runs a statement and returns its first column.
+func (s *Session) queryColumn(ctx context.Context, sql string, args ...string) (list []string, err error) {
+	err = s.ask(ctx, func(ctx context.Context) error {
+		list, err = postgres.QueryColumn(ctx, s.conn, sql, args...)
+		return err
+	})
+	return list, err
+}
+
 // alter changes a role in a transaction of its own that is on disk when it ends. It is made as the account that has
 // logged in: where the account acts as another role (ALTER ROLE … SET role), that one may not change its password.
 func (s *Session) alter(ctx context.Context, role, what string) error {
-	return postgres.InTransaction(ctx, s.conn, func() error {
-		_, err := s.conn.Exec(ctx, "set local role none; set local synchronous_commit = on; alter role "+postgres.Quote(role)+" "+what).ReadAll()
-		return postgres.ExplainError(err)
+	return s.ask(ctx, func(ctx context.Context) error {
+		return postgres.InTransaction(ctx, s.conn, func() error {
+			_, err := s.conn.Exec(ctx, "set local role none; set local synchronous_commit = on; alter role "+postgres.Quote(role)+" "+what).ReadAll()
+			return postgres.ExplainError(err)
+		})
 	})
 }
 
@@ -170,14 +203,14 @@ const verifierSQL = `select case when pg_catalog.has_column_privilege('pg_catalo
 
 // Verifier implements databasepassword.Session.
 func (s *Session) Verifier(ctx context.Context, role string) (secret.Value, error) {
-	may, err := postgres.QueryColumn(ctx, s.conn, verifierSQL)
+	may, err := s.queryColumn(ctx, verifierSQL)
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("asking whether verifiers may be read: %w", err)
 	}
 	if may[0] != "t" {
 		return secret.Value{}, nil
 	}
-	list, err := postgres.QueryColumn(ctx, s.conn, "select rolpassword from pg_catalog.pg_authid where rolname = $1::text::name", role)
+	list, err := s.queryColumn(ctx, "select rolpassword from pg_catalog.pg_authid where rolname = $1::text::name", role)
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("reading the verifier of the role %q: %w", role, err)
 	}
@@ -196,7 +229,7 @@ const connectionsSQL = `select coalesce(pg_catalog.host(client_addr), ''), pg_ca
 
 // Connections implements databasepassword.Session.
 func (s *Session) Connections(ctx context.Context, role, before string) ([]databasepassword.Peer, error) {
-	rows, err := postgres.QueryRows(ctx, s.conn, connectionsSQL, role, s.application, before)
+	rows, err := s.queryRows(ctx, connectionsSQL, role, s.server.options.ApplicationName, before)
 	if err != nil {
 		return nil, err
 	}
