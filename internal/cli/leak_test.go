@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ocmt/ocmt/internal/cli"
+	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -112,6 +113,7 @@ type situation struct {
 	damaged bool              // there are values that cannot be moved
 	other   bool              // there is a table that nothing lists, whose key is a secret
 	only    []string          // only these commands; empty for all
+	refused bool              // the command line itself is refused, before anything is read
 	// want holds the exit code by the path of a command or by its reach. A
 	// command that is in neither way there ends as where nothing is wrong.
 	want map[string]int
@@ -270,6 +272,10 @@ func (l *leakTest) markValues(t *testing.T) {
 func (l *leakTest) run(t *testing.T, path string, command leakCommand, s situation, form []string) {
 	t.Helper()
 	where := fmt.Sprintf("%s, %s, %v", path, s.name, form)
+	if s.refused || s.code(path, command) == int(ui.ExitUsage) && slices.Contains(form, "json") {
+		l.runHere(t, where, s, slices.Concat(command.args, form, s.args))
+		return
+	}
 	if command.reach == toKeys || command.reach == toDatabase {
 		l.waitForIdle(t)
 		l.refill(t, s.damaged)
