@@ -14,18 +14,18 @@ func formChecks() []Check {
 			LooksAt: "every value of the columns under ENCRYPTION_KEY", Right: valuesRight,
 			NotFault: "A value that was cut: it opens no more, and is told by OCMT-ENC-001.",
 			Fix:      "find out who wrote it, then enter the value again through OCMT; ocmt rotate leaves it as it is",
-			Source:   "NIST SP 800-38D, appendix C; contract, section 1", look: lookAtValues((*valueCensus).judgeShortTags)},
+			Source:   "NIST SP 800-38D, appendix C; how the OCMT server encrypts values", look: lookAtValues((*valueCensus).judgeShortTags)},
 		{ID: "OCMT-ENC-009", Severity: Low, Title: "A form that only the lenient server opens",
 			Why:     "OCMT did not write it. Another program did, or somebody by hand.",
 			LooksAt: "every value of the columns under ENCRYPTION_KEY", Right: valuesRight,
 			Fix:    "ocmt rotate writes the value anew; one that it sets aside is to be entered again through OCMT",
-			Source: "contract, section 1", look: lookAtValues((*valueCensus).judgeLenient)},
+			Source: "how the OCMT server encrypts values", look: lookAtValues((*valueCensus).judgeLenient)},
 		{ID: "OCMT-ENC-013", Severity: Info, Title: "A gateway token in the clear",
 			Why:     "Whoever reads the database or a backup of it can use the gateway of that user.",
 			LooksAt: "every value of users.gateway_token", Right: "SELECT on users.gateway_token",
 			NotFault: "It is the normal state: the server writes the token in the clear once it has made the container. It is more than information only where the token is the word unknown, or that of the gateway itself.",
 			Fix:      "make the container of the user again",
-			Source:   "contract, section 1", look: lookAtValues((*valueCensus).judgeTokens)},
+			Source:   "how the OCMT server encrypts values", look: lookAtValues((*valueCensus).judgeTokens)},
 	}
 }
 

@@ -27,7 +27,7 @@ func keyChecks() []Check {
 			LooksAt: "a sample of every column that can hold a text, and tables that are there under both of their names", Right: "SELECT on all tables",
 			NotFault: "Base64 with colons: only what opens with a key that is set counts. Columns under other keys are listed as known.",
 			Fix:      "list the column in ocmt.yaml under columns",
-			Source:   "contract, section 1", look: with(func(s *Sources) Source[EncryptionSource] { return s.Encryption }, lookForUnlisted)},
+			Source:   "how the OCMT server encrypts values", look: with(func(s *Sources) Source[EncryptionSource] { return s.Encryption }, lookForUnlisted)},
 		{ID: "OCMT-ENC-012", Severity: Info, Title: "Uses of the current key against the bound for random IVs",
 			Why:     "With random IVs the chance that one repeats is to stay under 2^-32, which holds up to 2^32 uses of a key.",
 			LooksAt: "the number of values under the current key, and the rows that the server has counted as written", Right: valuesRight,

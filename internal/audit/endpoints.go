@@ -52,7 +52,7 @@ type EndpointSource interface {
 	Reach(ctx context.Context, endpoint Endpoint) (addresses []string, here bool, err error)
 }
 
-const endpointSection = "contract, section 6"
+const endpointSection = "the endpoints of the OCMT servers"
 
 func endpointChecks() []Check {
 	source := func(s *Sources) Source[EndpointSource] { return s.Endpoints }
@@ -72,7 +72,7 @@ func endpointChecks() []Check {
 		LooksAt:  "the same paths with the token that is configured here; only with --live",
 		Right:    "a connection to the endpoint, and the token",
 		NotFault: "a server that was not restarted since the change; a restart mends it",
-		Fix:      "put the same token into both settings and restart the server", Source: "contract, sections 2 and 6",
+		Fix:      "put the same token into both settings and restart the server", Source: "the settings and endpoints of the OCMT servers",
 		look: with(source, lookAtOwnTokens),
 	}, {
 		ID: "OCMT-END-003", Severity: High, Title: "A token in the query of a URL is accepted",

@@ -57,7 +57,7 @@ func lifecycleChecks() []Check {
 		LooksAt:  "encryption_migrations, and whether a run holds the lock",
 		Right:    "SELECT on encryption_migrations",
 		NotFault: "while a run is at work this is told as info",
-		Fix:      "ocmt rotate", Source: "contract, section 1",
+		Fix:      "ocmt rotate", Source: "how the OCMT server encrypts values",
 		look: with(source, lookAtUnfinished),
 	}, {
 		ID: "OCMT-LIF-003", Severity: High, Title: "A secret was not rotated since an incident",
@@ -81,7 +81,7 @@ func lifecycleChecks() []Check {
 		LooksAt:  "ENCRYPTION_KEY_Vn, what OCMT-ENC-005 found in the same audit, and --backup-horizon",
 		Right:    "those of OCMT-ENC-005",
 		NotFault: "backups from before the rotation need the key: without --backup-horizon it could not be checked",
-		Fix:      "ocmt migrate verify, then take ENCRYPTION_KEY_Vn out of the settings and restart the servers", Source: "contract, section 1",
+		Fix:      "ocmt migrate verify, then take ENCRYPTION_KEY_Vn out of the settings and restart the servers", Source: "how the OCMT server encrypts values",
 		look: with(source, lookAtOldKeys),
 	}, {
 		ID: baselineCheck, Severity: Medium, Title: "An entry of the baseline has expired, or matches nothing",
