@@ -63,7 +63,7 @@ func (b *broken) makeSettings() {
 	b.env["SAML_PRIVATE_KEY_PATH"] = "saml.key"
 	b.env["DATABASE_URL"] = b.postgres.url("ocmt", "password", "sslmode=disable")
 	b.redis.address = net.JoinHostPort(outside(b.t), portOf(b.redis.address))
-	b.env["REDIS_URL"] = "redis://:redispassword@" + b.redis.address
+	b.env["REDIS_URL"] = "redis://:verysecretpassword@" + b.redis.address
 	for _, name := range []string{"auditor", "session", "link", "telegram", "backup", "plain", "container"} {
 		b.others[name] = invent()
 	}
