@@ -52,7 +52,11 @@ func (db *DB) takeMoment(ctx context.Context, conn *Conn) (*Moment, error) {
 	var moment *Moment
 	var sentinel *sentinel
 	err := db.With(ctx, func(short *pgconn.PgConn) error {
-		citus, err := db.IsCitus(ctx, short)
+		var citus bool
+		err := InReadOnlyTransaction(ctx, short, func() (err error) {
+			citus, err = db.IsCitus(ctx, short)
+			return err
+		})
 		if err != nil || !citus {
 			return err
 		}

@@ -31,7 +31,16 @@ func TakeBack(ctx context.Context, conn *pgconn.PgConn, work func() error) error
 
 // InTransaction does work in a transaction, which it rolls back where the work fails.
 func InTransaction(ctx context.Context, conn *pgconn.PgConn, work func() error) error {
-	if _, err := conn.Exec(ctx, beginSQL(conn, Isolation)).ReadAll(); err != nil {
+	return inTransaction(ctx, conn, Isolation, work)
+}
+
+// InReadOnlyTransaction does the same with work that only reads: the server refuses whatever would write.
+func InReadOnlyTransaction(ctx context.Context, conn *pgconn.PgConn, work func() error) error {
+	return inTransaction(ctx, conn, Isolation+" read only", work)
+}
+
+func inTransaction(ctx context.Context, conn *pgconn.PgConn, mode string, work func() error) error {
+	if _, err := conn.Exec(ctx, beginSQL(conn, mode)).ReadAll(); err != nil {
 		return ExplainError(err)
 	}
 	if err := work(); err != nil {

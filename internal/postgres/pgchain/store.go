@@ -71,6 +71,17 @@ func (s *Store) read(ctx context.Context, work func(conn *pgconn.PgConn, callers
 	})
 }
 
+// readOnly does the same with work that looks at entries, so that an audit writes nothing. It is not repeatable read:
+// what stands behind the lock of the table must be seen as it is then. What asks whether the account may write is in
+// read, because here nobody may.
+func (s *Store) readOnly(ctx context.Context, work func(conn *pgconn.PgConn, callers string) error) error {
+	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		return postgres.InReadOnlyTransaction(ctx, conn, func() error {
+			return work(conn, postgres.PathOf(conn).Setting)
+		})
+	})
+}
+
 // Add adds entries in a transaction of their own.
 func (s *Store) Add(ctx context.Context, events ...chain.Event) error {
 	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
@@ -108,7 +119,7 @@ const atOnce = "2000"
 // chain.ErrNone where there is no table and no head was kept, *ReadError, *ForeignError, ErrTwoRecords.
 func (s *Store) Verify(ctx context.Context, kept string) (report chain.Report, err error) {
 	verifier := chain.NewVerifier(kept)
-	err = s.read(ctx, func(conn *pgconn.PgConn, callers string) error {
+	err = s.readOnly(ctx, func(conn *pgconn.PgConn, callers string) error {
 		p, there, err := reading(ctx, conn, callers)
 		switch {
 		case err != nil:
@@ -153,7 +164,7 @@ func verifyTable(ctx context.Context, conn *pgconn.PgConn, p place, verifier *ch
 // Entries returns the entries of a query, newest first, and whether there is a record at all. An
 // entry whose time cannot be read is left out: Verify reports it. Errors: *ReadError, *ForeignError, ErrTwoRecords.
 func (s *Store) Entries(ctx context.Context, query chain.Query) (entries []chain.Entry, there bool, err error) {
-	err = s.read(ctx, func(conn *pgconn.PgConn, callers string) error {
+	err = s.readOnly(ctx, func(conn *pgconn.PgConn, callers string) error {
 		var p place
 		if p, there, err = reading(ctx, conn, callers); err != nil || !there {
 			return err

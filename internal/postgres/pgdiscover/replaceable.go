@@ -70,7 +70,9 @@ const lockedStatement = "ocmt_locked"
 // table can run code of another role by now. A snapshot shows the past, so that it asks on another connection.
 func (s *searcher) checkLocked(ctx context.Context, relation discover.Relation) error {
 	if s.snapshot {
-		return s.db.With(ctx, func(conn *pgconn.PgConn) error { return checkSame(ctx, conn, relation) })
+		return s.db.With(ctx, func(conn *pgconn.PgConn) error {
+			return postgres.InReadOnlyTransaction(ctx, conn, func() error { return checkSame(ctx, conn, relation) })
+		})
 	}
 	return checkSame(ctx, s.conn.PgConn(), relation)
 }
