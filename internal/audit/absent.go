@@ -2,6 +2,7 @@ package audit
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -31,7 +32,9 @@ func (p *parts) add(what string, err error) (bool, error) {
 		p.looked = append(p.looked, what)
 		return true, nil
 	case errors.As(err, &absent):
-		p.absent = append(p.absent, absent.Evidence)
+		if !slices.Contains(p.absent, absent.Evidence) { // two columns of one table are absent together
+			p.absent = append(p.absent, absent.Evidence)
+		}
 		return false, nil
 	case errors.As(err, &gap):
 		p.seen.Gaps = append(p.seen.Gaps, gap.Gap)

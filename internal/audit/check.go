@@ -98,6 +98,15 @@ type Fault struct {
 // MaxPlaces is how many places of a finding are told.
 const MaxPlaces = 10
 
+// placesLeft returns how many things have a place that is not among Places. Where there are fewer places than a check
+// keeps, each of them stands for several things, and none is left.
+func (f Fault) placesLeft() int64 {
+	if len(f.Places) < MaxPlaces {
+		return 0
+	}
+	return max(f.Count-int64(len(f.Places)), 0)
+}
+
 // Gap is something that a check could not look at.
 type Gap struct {
 	What    string `json:"what"`            // what was not looked at: "public.user_mfa"

@@ -224,13 +224,20 @@ func TestEncryptionOfManyValues(t *testing.T) {
 		d.secret(fmt.Sprintf("KEY %04d", n), d.sealWith(iv, fmt.Sprint("sk-", n)))
 	}
 	d.exec("insert into secrets (key, value_encrypted) select 'PLAIN ' || lpad(n::text, 4, '0'), 'sk-plain' from generate_series(0, 1999) n")
+	for n := range 15 {
+		d.secret(fmt.Sprintf("OLD %02d", n), d.seal(0, fmt.Sprint("sk-old-", n)).String())
+	}
 	results := d.run(d.url)
-	repeats, plain := results["007"].Findings, results["006"].Findings
+	repeats, plain, old := results["007"].Findings, results["006"].Findings, results["005"].Findings
 	if len(repeats) != 1 || repeats[0].Count != 3000 || len(repeats[0].Places) != audit.MaxPlaces || repeats[0].Actual != "1000 IVs in 3000 values" {
 		t.Errorf("found %+v", repeats)
 	}
-	if len(plain) != 1 || plain[0].Count != 2000 || len(plain[0].Places) != audit.MaxPlaces || plain[0].Places[9] != "public.secrets key PLAIN 0009" {
+	if len(plain) != 1 || plain[0].Count != 2000 || len(plain[0].Places) != audit.MaxPlaces || plain[0].Places[9] != "public.secrets key PLAIN 0009" || plain[0].PlacesLeft != 1990 {
 		t.Errorf("found %+v", plain)
+	}
+	// The place is a column, and none is left out.
+	if len(old) != 1 || old[0].Count != 15 || len(old[0].Places) != 1 || old[0].PlacesLeft != 0 {
+		t.Errorf("found %+v", old)
 	}
 }
 

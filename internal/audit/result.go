@@ -43,10 +43,12 @@ type Finding struct {
 	Actual   string
 	Count    int64    // of the things; at least 1
 	Places   []string // at most MaxPlaces
-	Fix      string
-	File     string
-	Digest   string   // identity of check and cause
-	Objects  []string // digests of the faults: what a baseline accepts
+	// PlacesLeft is how many more places there are. A place can stand for many things, as a column for its values.
+	PlacesLeft int64
+	Fix        string
+	File       string
+	Digest     string   // identity of check and cause
+	Objects    []string // digests of the faults: what a baseline accepts
 	// ObjectCounts says of each of Objects how many things it is.
 	ObjectCounts []int64
 	Accepted     []Accepted // by what it is accepted; nil where it counts
@@ -152,6 +154,7 @@ func groupFaults(check Check, faults []Fault) []Finding {
 		one.Count += max(fault.Count, 1)
 		one.Objects, one.ObjectCounts = append(one.Objects, Digest(check.ID, fault.Object)), append(one.ObjectCounts, max(fault.Count, 1))
 		one.Places = append(one.Places, fault.Places...)
+		one.PlacesLeft += fault.placesLeft() + int64(max(len(one.Places)-MaxPlaces, 0))
 		one.Places = one.Places[:min(len(one.Places), MaxPlaces)]
 	}
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(b.Severity, a.Severity) })

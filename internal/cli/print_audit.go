@@ -57,8 +57,8 @@ func (a *App) printEvidence(one audit.Finding) {
 	for _, place := range one.Places {
 		line("at", place)
 	}
-	if more := one.Count - int64(len(one.Places)); more > 0 && len(one.Places) == audit.MaxPlaces {
-		line("", "and "+ui.Number(more)+" more")
+	if one.PlacesLeft > 0 {
+		line("", "and "+ui.Count(one.PlacesLeft, "more place", "more places"))
 	}
 	line("fix", one.Fix)
 }

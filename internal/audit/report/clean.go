@@ -65,7 +65,7 @@ func cleanFinding(f audit.Finding) audit.Finding {
 }
 
 func cleanAccepted(a audit.Accepted) audit.Accepted {
-	return audit.Accepted{ID: clean(a.ID), Object: clean(a.Object), Owner: clean(a.Owner), Reason: clean(a.Reason), Expires: clean(a.Expires)}
+	return audit.Accepted{ID: clean(a.ID), Object: clean(a.Object), Count: a.Count, Owner: clean(a.Owner), Reason: clean(a.Reason), Expires: clean(a.Expires)}
 }
 
 // answers returns what accepts a finding, each owner, reason and last day once. One entry of a baseline
@@ -73,7 +73,7 @@ func cleanAccepted(a audit.Accepted) audit.Accepted {
 func answers(f audit.Finding) []audit.Accepted {
 	var list []audit.Accepted
 	for _, one := range f.Accepted {
-		one.ID, one.Object = f.Check, ""
+		one.ID, one.Object, one.Count = f.Check, "", 0
 		if !slices.Contains(list, one) {
 			list = append(list, one)
 		}

@@ -83,7 +83,7 @@ func sampleReport() *audit.Report {
 		{Kind: "git", Name: ".", As: "user deploy, 1,204 objects"},
 	}
 	r.Skipped = []string{"OCMT-END-001", "OCMT-END-002"}
-	r.Unused = []audit.Accepted{{ID: "OCMT-PG-010", Object: "00112233aabbccdd", Owner: "Jun Ito", Reason: "needed for the import", Expires: "2027-04-01"}}
+	r.Unused = []audit.Accepted{{ID: "OCMT-PG-010", Object: "00112233aabbccdd", Count: 3, Owner: "Jun Ito", Reason: "needed for the import", Expires: "2027-04-01"}}
 	return r
 }
 

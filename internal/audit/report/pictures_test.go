@@ -133,6 +133,18 @@ func TestPageOrder(t *testing.T) {
 	}
 }
 
+// If this fails, ten places read as if they were all.
+func TestPageTellsPlacesLeftOut(t *testing.T) {
+	t.Parallel()
+	page := func(left int64) string {
+		found := audit.Finding{Check: "OCMT-TOK-008", Severity: audit.Medium, Count: 10 + left, Places: []string{"public.api_keys id 7"}, PlacesLeft: left}
+		return string(htmlOf(t, newReport(audit.Result{Check: check("OCMT-TOK-008", audit.Medium, "x", "y"), Outcome: audit.Found, Findings: []audit.Finding{found}}), report.Extras{}))
+	}
+	if !strings.Contains(page(1234), "<li>and 1,234 more</li>") || strings.Contains(page(0), " more</li>") {
+		t.Error("the page does not say how many places it leaves out, or says it of none")
+	}
+}
+
 // If this fails, an audit that could not look reads as if all were well.
 func TestVerdictSentence(t *testing.T) {
 	t.Parallel()

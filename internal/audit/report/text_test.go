@@ -309,6 +309,9 @@ func TestDocumentHasNoNull(t *testing.T) {
 	if document.Verdict != "findings" || document.FailOn != "medium" || document.Results[4].Outcome != audit.Found || len(document.Results[4].Gaps) != 1 {
 		t.Errorf("document %+v", document)
 	}
+	if document.Unused[0].Count != 3 {
+		t.Errorf("an entry for three things is told as %+v", document.Unused[0])
+	}
 	if report.NewDocument(newReport()).Verdict != "clean" {
 		t.Error("an audit without findings and gaps is not clean")
 	}

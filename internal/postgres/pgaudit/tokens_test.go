@@ -1,6 +1,7 @@
 package pgaudit_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/audit"
@@ -68,6 +69,9 @@ func TestHashes(t *testing.T) {
 	d.passes("OCMT-TOK-002")
 	d.unreadable("OCMT-TOK-002", "recovery_requests")
 	d.absent("OCMT-TOK-002", "magic_links", "api_keys", "emergency_access_tokens", "recovery_requests")
+	if absent := d.one("OCMT-TOK-002").Absent; strings.Count(absent, "pg_class has no table api_keys") != 1 {
+		t.Errorf("a table that is not there is told %q", absent)
+	}
 }
 
 // The server keeps some tokens in clear. An operator must know how many of them are alive.
