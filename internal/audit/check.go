@@ -129,6 +129,9 @@ type Source[T any] struct {
 // Available returns a source that is there.
 func Available[T any](it T) Source[T] { return Source[T]{it: it, there: true} }
 
+// It returns the source, and whether it is there.
+func (s Source[T]) It() (it T, there bool) { return s.it, s.there }
+
 // Absent returns a source that is not there. The reason shows it: "DATABASE_URL is not set".
 func Absent[T any](reason string) Source[T] { return Source[T]{absent: reason} }
 

@@ -67,9 +67,9 @@ type Report struct {
 
 // Input is what an audit looked at, and with which rights.
 type Input struct {
-	Kind   string // "database", "redis", "files", "git", "endpoint", "settings"
+	Kind   string // "settings", "database", "redis", "files", "git", "docker" or "endpoint"
 	Name   string // without a password
-	As     string // account and rights
+	As     string // account and rights; "" for none, or where it was not looked at
 	Absent string // why it was not looked at
 }
 

@@ -254,7 +254,7 @@ func (a *App) audit(ctx context.Context, settings *config.Settings, scope *audit
 	if found, err = audit.Run(ctx, &deployment.sources, request, checkProgress{progress}); err != nil {
 		return nil, extras, causeOf(ctx, err)
 	}
-	found.Inputs = deployment.inputs
+	found.Inputs = deployment.inputs(ctx, found)
 	if page {
 		extras = deployment.extras(ctx)
 	}

@@ -36,8 +36,9 @@ type auditDeployment struct {
 	scope      *auditScope
 	deployment *config.Deployment
 	sources    audit.Sources
-	inputs     []audit.Input
 	encryption audit.EncryptionSource
+	database   audit.Input   // what is known of the database when the snapshot is taken
+	endpoints  []audit.Input // those that were named
 	closers    []func()
 	asked      []audit.Check
 }
@@ -83,7 +84,7 @@ func (d *auditDeployment) openDatabase(ctx context.Context) error {
 	}
 	if d.settings.DatabaseURL.Reveal() == "" {
 		const reason = "DATABASE_URL is not set"
-		d.inputs = append(d.inputs, audit.Input{Kind: "database", Absent: reason})
+		d.database = audit.Input{Kind: inputDatabase, Absent: reason}
 		d.sources.Encryption, d.sources.Tokens = audit.Absent[audit.EncryptionSource](reason), audit.Absent[audit.TokenSource](reason)
 		d.sources.PostgreSQL, d.sources.Lifecycle = audit.Absent[audit.PostgreSQLSource](reason), audit.Absent[audit.LifecycleSource](reason)
 		if d.settings.Record != "" { // what it knows needs no database
@@ -102,14 +103,14 @@ func (d *auditDeployment) openDatabase(ctx context.Context) error {
 			return err
 		}
 		gap := audit.Gap{What: "the database", Reason: err.Error()}
-		d.inputs = append(d.inputs, audit.Input{Kind: "database", Absent: err.Error()})
+		d.database = audit.Input{Kind: inputDatabase, Name: databaseName(db), Absent: err.Error()}
 		d.sources.Encryption, d.sources.Tokens = audit.Unanswered[audit.EncryptionSource](gap), audit.Unanswered[audit.TokenSource](gap)
 		d.sources.PostgreSQL, d.sources.Lifecycle = audit.Unanswered[audit.PostgreSQLSource](gap), audit.Unanswered[audit.LifecycleSource](gap)
 		return nil
 	}
 	d.sources.LetGoOfDatabase = sync.OnceFunc(func() { snapshot.Close(context.WithoutCancel(ctx)) })
 	d.closers = append(d.closers, d.sources.LetGoOfDatabase)
-	d.inputs = append(d.inputs, audit.Input{Kind: "database", Name: databaseName(db), As: snapshot.Account()})
+	d.database = audit.Input{Kind: inputDatabase, Name: databaseName(db), As: snapshot.Rights(ctx)}
 	d.encryption = audit.NewEncryptionSource(snapshot.Values(), audit.EncryptionOptions{Catalogue: fullCatalogue(d.settings), Known: knownColumns(d.settings),
 		Search: db.searchers, Workers: cmp.Or(d.settings.Engine.Workers, migrate.DefaultWorkers(d.app.deps.Cores))})
 	d.sources.Encryption = audit.Available(d.encryption)
@@ -132,9 +133,7 @@ func (d *auditDeployment) openRedis(context.Context) error {
 	}
 	addresses := strings.Fields(d.settings.RedisURL.Reveal())
 	if len(addresses) == 0 {
-		const reason = "REDIS_URL is not set"
-		d.inputs = append(d.inputs, audit.Input{Kind: "redis", Absent: reason})
-		d.sources.Redis = audit.Absent[audit.RedisSource](reason)
+		d.sources.Redis = audit.Absent[audit.RedisSource](noRedis)
 		return nil
 	}
 	options, err := d.app.redisOptions(d.settings)
@@ -147,7 +146,6 @@ func (d *auditDeployment) openRedis(context.Context) error {
 		return err
 	}
 	d.closers = append(d.closers, source.Close)
-	d.inputs = append(d.inputs, audit.Input{Kind: "redis", Name: strconv.Itoa(len(addresses)) + " of REDIS_URL"})
 	d.sources.Redis = audit.Available[audit.RedisSource](source)
 	return nil
 }
@@ -168,9 +166,6 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 		if info, err := os.Stat(absolute[i]); err != nil || !info.IsDir() {
 			return &ui.Error{Message: "--path " + name + " is no folder that can be read", Code: ui.ExitUsage}
 		}
-		if d.asks(audit.Files, audit.Git, audit.Containers, audit.Processes, audit.Logs) {
-			d.inputs = append(d.inputs, audit.Input{Kind: "files", Name: name})
-		}
 	}
 	dir, err := filepath.Abs(a.deps.Dir)
 	if err != nil {
@@ -179,7 +174,7 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 	places := files.NameFolders(dir, absolute)
 	finder, socket := secretFinder{matcher}, ""
 	if d.scope.Docker {
-		socket = cmp.Or(strings.TrimPrefix(a.getenv("DOCKER_HOST"), "unix://"), "/var/run/docker.sock")
+		socket = d.dockerSocket()
 	}
 	named, running := d.envFiles()
 	d.sources.Files = audit.Available[audit.FileSource](files.New(files.Options{Dir: dir, Folders: places, BackupDirs: d.backupFolders(), EnvFiles: named,
@@ -189,6 +184,11 @@ func (d *auditDeployment) openFiles(ctx context.Context) error {
 	d.sources.Git = gitaudit.OpenFolders(ctx, places, matcher, a.getenv)
 	d.sources.Logs = audit.Available[audit.LogSource](logfile.New(matcher, logfile.Places{Logs: a.paths(d.scope.Logs), Code: a.paths(d.scope.Code), Home: a.getenv("HOME")}))
 	return nil
+}
+
+// dockerSocket returns where Docker is asked.
+func (d *auditDeployment) dockerSocket() string {
+	return cmp.Or(strings.TrimPrefix(d.app.getenv("DOCKER_HOST"), "unix://"), "/var/run/docker.sock")
 }
 
 // ownAddresses are the addresses with the accounts of the audit itself, whose passwords are secrets too.
@@ -290,7 +290,7 @@ func (d *auditDeployment) openEndpoints(context.Context) error {
 		if d.scope.Live {
 			as = "with the configured tokens too"
 		}
-		d.inputs = append(d.inputs, audit.Input{Kind: "endpoint", Name: one.Name(), As: as})
+		d.endpoints = append(d.endpoints, audit.Input{Kind: inputEndpoint, Name: one.Name(), As: as})
 	}
 	d.sources.Endpoints = audit.Available[audit.EndpointSource](endpoints)
 	return nil

@@ -2,6 +2,7 @@ package deployed_test
 
 import (
 	"crypto/tls"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -238,5 +239,26 @@ func TestDeploymentByTheDocuments(t *testing.T) {
 			t.Errorf("%s was not asked of this deployment: %s", result.Check, result.NotApplicable)
 		}
 	}
+	s.saysInputs(found)
 	s.keepsSecrets()
+}
+
+// saysInputs fails the test where the report does not say what was looked at, as whom and with which rights.
+func (s *sound) saysInputs(found report.Document) {
+	s.t.Helper()
+	kinds := map[string]int{}
+	for _, input := range found.Inputs {
+		kinds[input.Kind]++
+		switch {
+		case input.Absent != "" || input.Name == "" || input.As == "",
+			input.Kind == "database" && input.As != "alice, a member of ocmt_auditor, pg_monitor, pg_read_all_settings, pg_read_all_stats, pg_stat_scan_tables",
+			input.Kind == "redis" && (input.As != "user ocmt-audit" || input.Name != s.redis.address),
+			input.Kind == "endpoint" && input.As != "with the configured tokens too":
+			s.t.Errorf("an input is %+v", input)
+		}
+	}
+	// The env files of three components; the folder, the logs and the code.
+	if want := map[string]int{"settings": 3, "database": 1, "redis": 1, "files": 3, "git": 1, "docker": 1, "endpoint": 4}; !maps.Equal(kinds, want) {
+		s.t.Errorf("inputs %v, want %v", kinds, want)
+	}
 }

@@ -2,9 +2,11 @@ package pgaudit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,6 +65,28 @@ func (s *Snapshot) Close(ctx context.Context) { s.conn.Close(ctx) }
 
 // Account returns the account of the connection.
 func (s *Snapshot) Account() string { return s.account }
+
+// Rights names the account with what gives it rights: "alice, a member of ocmt_auditor, pg_monitor". Where
+// they cannot be asked it is the account alone.
+func (s *Snapshot) Rights(ctx context.Context) string {
+	rows, err := s.ask(ctx, question{what: "the rights of the account", sql: `select r.rolsuper, r.rolbypassrls, coalesce(array_to_json(array(select g.rolname from pg_roles g
+		where g.oid <> r.oid and pg_has_role(r.oid, g.oid, 'MEMBER') order by 1)), '[]') from pg_roles r where r.rolname = current_user`})
+	if err != nil || len(rows) == 0 {
+		return s.account
+	}
+	if rows[0][0] == "t" {
+		return s.account + ", a superuser"
+	}
+	text := s.account
+	var of []string
+	if err := json.Unmarshal([]byte(rows[0][2]), &of); err == nil && len(of) > 0 {
+		text += ", a member of " + strings.Join(of, ", ")
+	}
+	if rows[0][1] == "t" {
+		text += ", with BYPASSRLS"
+	}
+	return text
+}
 
 // Protection returns what keeps others from reading the connection of the snapshot.
 func (s *Snapshot) Protection() netconn.Protection { return s.conn.Protection() }
