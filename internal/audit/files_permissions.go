@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -271,8 +272,21 @@ func lookAtDumps(ctx context.Context, _ *Sources, source FileSource) (Seen, erro
 	}
 	for _, file := range list.Files {
 		if !file.Encrypted {
-			seen.Faults = append(seen.Faults, accessFaults(file, source, 0)...)
+			seen.Faults = append(seen.Faults, dumpFaults(file, source)...)
 		}
 	}
 	return seen, nil
+}
+
+// dumpFaults returns a fault, if others get at a dump. What one job writes into one folder each night with one mode
+// has one cause. Each file is known by its own path all the same.
+func dumpFaults(file FileState, source FileSource) []Fault {
+	faults := accessFaults(file, source, 0)
+	for i := range faults {
+		one := &faults[i]
+		one.Cause = fmt.Sprintf("dumps and backups in %s with mode %04o", filepath.ToSlash(filepath.Dir(file.Path)), file.Mode.Perm())
+		one.Places = []string{one.Places[0] + strings.TrimPrefix(one.Message, "is not kept from others")}
+		one.Message = "are not kept from others"
+	}
+	return faults
 }

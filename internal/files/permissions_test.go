@@ -5,8 +5,11 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -200,6 +203,24 @@ func TestDumpsThatPass(t *testing.T) {
 	d.wantOutcome("OCMT-FIL-008", audit.Pass)
 }
 
+// If this fails, the dumps of forty nights are forty lines, among which nobody sees another fault; or one who accepts
+// some of them accepts the next.
+func TestDumpsOfOneJobAreOneFinding(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	for night := range 40 {
+		d.write(fmt.Sprintf("backups/%02d.dump", night), "PGDMP\x01\x0e", 0o644)
+	}
+	d.wantFindings("OCMT-FIL-008", "dumps and backups in backups with mode 0644 are not kept from others")
+	found := d.ask("OCMT-FIL-008").Findings[0]
+	if found.Count != 40 || len(found.Places) != audit.MaxPlaces || found.PlacesLeft != 30 || !strings.HasPrefix(found.Places[0], "backups/00.dump: every account of this machine can read it; the group ") {
+		t.Errorf("found %d, %d left, at %q", found.Count, found.PlacesLeft, found.Places)
+	}
+	if objects := slices.Compact(slices.Sorted(slices.Values(found.Objects))); len(objects) != 40 {
+		t.Errorf("%d of 40 files can be accepted alone", len(objects))
+	}
+}
+
 // If this fails, a dump with every session and ciphertext can be read by every account.
 func TestDumpsForOthersAreFound(t *testing.T) {
 	t.Parallel()
@@ -209,11 +230,11 @@ func TestDumpsForOthersAreFound(t *testing.T) {
 	d.write("c.sql.gz", packed(t, dumpHead+"INSERT INTO public.a VALUES ('x');\n"), 0o644)
 	d.write("dump.rdb", "REDIS0011", 0o644)
 	d.write("openclaw-config.zip", "PK\x03\x04", 0o644)
-	d.wantFindings("OCMT-FIL-008", "a.dump is not kept", "b.sql is not kept", "c.sql.gz is not kept", "dump.rdb is not kept", "openclaw-config.zip is not kept")
+	d.wantFindings("OCMT-FIL-008", "dumps and backups in . with mode 0644 are not kept", "dumps and backups in . with mode 0640 are not kept")
 	d = newDeployment(t)
 	d.options.BackupDirs = []files.Folder{{Path: filepath.Join(d.dir, "tenants"), Name: "tenants"}}
 	d.write("tenants/17.json", "{}", 0o644)
-	d.wantFindings("OCMT-FIL-008", "tenants/17.json is not kept")
+	d.wantFindings("OCMT-FIL-008", "dumps and backups in tenants with mode 0644 are not kept")
 	d.options.BackupDirs[0].Path = filepath.Join(d.dir, "gone")
 	d.wantOutcome("OCMT-FIL-008", audit.Unchecked)
 }

@@ -48,7 +48,7 @@ OCMT-FIL-006 high: ADMIN_TOKEN
 OCMT-FIL-007 high: AGENT_SERVER_TOKEN = AUTH_TOKEN
 OCMT-FIL-007 high: INTERNAL_ADMIN_TOKEN = MANAGEMENT_API_TOKEN
 OCMT-FIL-007 not checked: AUTH_TOKEN of a group vault, which must equal GROUP_VAULT_AUTH_TOKEN
-OCMT-FIL-008 high: dump.sql
+OCMT-FIL-008 high: dumps and backups in . with mode 0644
 OCMT-GIT-001 critical: .: .env
 OCMT-GIT-002 critical: .: ADMIN_PASSWORD
 OCMT-GIT-002 critical: .: ADMIN_TOKEN
