@@ -153,9 +153,13 @@ func (f *finder) look(entry Entry) {
 	}
 }
 
+// reports are actions of the record that tell what was seen or is to come. What is changed has entries of its own.
+var reports = []string{chain.ActionBackupVerified, chain.ActionIncidentOpened, chain.ActionIncidentClosed, chain.ActionKeyReady, chain.ActionSecretProven,
+	chain.ActionRotateAllBegun, chain.ActionRotateAllWaiting, chain.ActionRotateAllEnded}
+
 // isReport reports whether an entry of the tool tells of something that changed neither keys nor sessions.
 func isReport(entry Entry) bool {
-	return entry.Source == Record && slices.Contains([]string{chain.ActionBackupVerified, chain.ActionIncidentOpened, chain.ActionIncidentClosed}, entry.Action)
+	return entry.Source == Record && slices.Contains(reports, entry.Action)
 }
 
 // lookAtUse takes an entry that is about the use of what somebody has who is logged in.

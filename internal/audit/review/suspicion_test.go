@@ -64,6 +64,11 @@ func TestFind(t *testing.T) {
 		{"impersonation", `insert into audit_log ("timestamp", user_id, target_user_id, action) values ('2026-02-03', '` + bob + `', '` + alice + `', 'admin.impersonate')`, []string{"impersonation 1 bob@example.org"}},
 		{"emergency access", `insert into audit_log ("timestamp", action) values ('2026-02-03', 'emergency_access.used')`, []string{"emergency-access 1"}},
 		{"what ocmt does", `insert into audit_log ("timestamp", action, details) values ('2026-02-03', 'encryption.migrated', '{"tool": "ocmt"}'), ('2026-02-03', 'encryption.migrated', '{"tool": "other"}')`, []string{"change-by-ocmt 1"}},
+		{"what ocmt has recorded", `create schema ocmt; create table ocmt.record (sequence bigint primary key, at timestamptz not null, operator text not null, host text not null, command text not null, action text not null,
+				subject text not null, details text not null, previous text not null unique, hash text not null unique);
+			insert into ocmt.record select n, '2026-02-03 00:00+00'::timestamptz + n * interval '1 minute', 'olga', 'h', 'c', action, 's', '{}', n::text, n::text
+				from unnest(array['secret.rotated', 'secret.proven', 'key.ready', 'key.retired', 'backup.verified', 'rotate_all.waiting']) with ordinality as one(action, n)`,
+			[]string{"change-by-ocmt 1", "change-by-ocmt 1"}},
 		{"a log-in that another table tells as well", fmt.Sprintf(failures+login, 30, 6, "192.0.2.66") + `insert into audit_log ("timestamp", user_id, action, ip_address) values ('2026-02-03 10:05', '` + alice + `', 'user.login', '192.0.2.66')`,
 			[]string{"failures-then-success 7 alice@example.org 192.0.2.66"}},
 		{"emergency access that two tables tell", `insert into audit_log ("timestamp", user_id, action) values ('2026-02-03', '` + bob + `', 'emergency_access.used'); insert into mesh_audit_logs ("timestamp", actor_id, event_type, success) values ('2026-02-03 00:00+00', '` + bob + `', 'emergency.access.used', true)`,
