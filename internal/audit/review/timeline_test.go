@@ -338,8 +338,10 @@ func TestOwnRecordIsShown(t *testing.T) {
 		d := newDatabase(t)
 		d.exec("create schema " + schema + "; create table " + schema + `.record (sequence bigint primary key, at timestamptz not null, operator text not null, host text not null, command text not null, action text not null,
 				subject text not null, details text not null, previous text not null unique, hash text not null unique);
-			insert into ` + schema + `.record values (1, '2026-01-01 00:00:01.2+00', 'olga', 'h', 'c', 'session.revoked_all', 'everybody', '{"token": "MARKED"}', '', 'x'), (2, '2026-01-01 00:00:03+00', 'olga', 'h', 'c', 'key.retired', 'version 0', '{}', 'x', 'y');
-			insert into audit_log ("timestamp", action, details) values ('2026-01-01 00:00:01.4', 'session.revoked_all', '{"tool": "ocmt"}'), ('2026-01-01 00:00:03', 'key.retired', '{}')`)
+			insert into ` + schema + `.record values (1, '2026-01-01 00:00:01.2+00', 'olga', 'h', 'c', 'access.ended', 'everybody', '{"token": "MARKED"}', '', 'x'), (2, '2026-01-01 00:00:03+00', 'olga', 'h', 'c', 'key.retired', 'version 0', '{}', 'x', 'y'),
+				(3, '2026-01-01 00:00:05+00', 'olga', 'h', 'c', 'run.ended', 'version 1', '{}', 'y', 'z'), (4, '2026-01-01 00:00:07+00', 'olga', 'h', 'c', 'value.accepted', 'a b', '{}', 'z', 'a');
+			insert into audit_log ("timestamp", action, details) values ('2026-01-01 00:00:01.4', 'session.revoked_all', '{"tool": "ocmt"}'), ('2026-01-01 00:00:03', 'key.retired', '{}'),
+				('2026-01-01 00:00:05', 'encryption.migrated', '{"tool": "ocmt"}'), ('2026-01-01 00:00:05', 'encryption.migrated', '{"tool": "other"}'), ('2026-01-01 00:00:07', 'encryption.value_accepted', '{"tool": "ocmt"}')`)
 		var got []string
 		for _, entry := range d.pages(review.Filter{}, 10) {
 			got = append(got, fmt.Sprintf("%s %s %s %v %d", entry.Source, entry.Action, entry.Origin, entry.Tool, len(entry.Also)))
@@ -347,7 +349,7 @@ func TestOwnRecordIsShown(t *testing.T) {
 				t.Errorf("%s", entry.Details)
 			}
 		}
-		want := []string{"audit_log key.retired  false 0", "ocmt.record key.retired olga true 0", "audit_log session.revoked_all olga true 1"}
+		want := []string{"audit_log encryption.value_accepted olga true 1", "audit_log encryption.migrated  false 0", "audit_log encryption.migrated olga true 1", "audit_log key.retired  false 0", "ocmt.record key.retired olga true 0", "audit_log session.revoked_all olga true 1"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"strings"
+
+	"github.com/ocmt/ocmt/internal/chain"
 )
 
 // families are what actions are about for Find, by what a name contains. The first that
@@ -56,9 +58,21 @@ var verbs = map[string]string{
 	"vault.unlock": "vault unlocked", "vault.unlocked": "vault unlocked",
 }
 
+// toolVerbs are the names that ocmt itself gives one event in audit_log and in its own record, in the same form.
+var toolVerbs = map[string]string{
+	"encryption.migrated": "run ended", plainName(chain.ActionRunEnded): "run ended", plainName(chain.ActionRollbackEnded): "run ended",
+	"encryption.value.accepted": "value accepted", plainName(chain.ActionValueAccepted): "value accepted",
+	"encryption.value.withdrawn": "value withdrawn", plainName(chain.ActionValueWithdrawn): "value withdrawn",
+	"gateway.tokens.rotated": "tokens renewed", plainName(chain.ActionTokensRenewed): "tokens renewed",
+	"session.revoked": "access ended", "session.revoked.all": "access ended", plainName(chain.ActionAccessEnded): "access ended",
+}
+
 // verbOf returns what an entry says was done: one text for what the tables name differently.
 func verbOf(entry Entry) string {
 	name := plainName(entry.Action)
+	if verb := toolVerbs[name]; entry.Tool && verb != "" {
+		return verb
+	}
 	switch rest, group := strings.CutPrefix(name, "group.vault."); {
 	case entry.Source == MFAAttempts && entry.Outcome == Failed:
 		return "mfa failed"
