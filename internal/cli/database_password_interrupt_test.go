@@ -12,6 +12,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// If this fails, a preview says that a password can be changed whose store takes no change.
+func TestDatabasePasswordTriesTheStore(t *testing.T) {
+	t.Parallel()
+	h := newPasswordHost(t)
+	before, _ := h.settings()
+	if err := os.Chmod(h.folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--dry-run", "--yes"} {
+		if output := h.wantRun(5, flag); !strings.Contains(output, "trying whether the place takes the change: env file") || !strings.Contains(output, "chmod go-w") {
+			t.Errorf("%s says:\n%s", flag, output)
+		}
+	}
+	if now, pending := h.settings(); now != before || pending != "" || !h.logsIn(before) {
+		t.Error("something was changed")
+	}
+}
+
 // If this fails, an operator who gives up while PgBouncer has not read its file leaves the servers without a password.
 func TestDatabasePasswordInterrupted(t *testing.T) {
 	t.Parallel()

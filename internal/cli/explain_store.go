@@ -42,6 +42,10 @@ func explainStore(err error) *ui.Error {
 			}
 		}
 	}
+	var trial *secretstore.TrialError
+	if errors.As(err, &trial) && errors.Is(err, secretstore.ErrReadOnly) {
+		explained.Code = ui.ExitRefused // it was found before anything was changed
+	}
 	switch {
 	case errors.Is(err, ui.ErrInterrupted) && !errors.As(err, &partial):
 		return nil

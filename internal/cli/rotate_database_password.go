@@ -14,6 +14,7 @@ import (
 	"github.com/ocmt/ocmt/internal/databasepassword"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/postgres/pgpassword"
+	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/internal/userlist"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -121,7 +122,7 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 		return err
 	}
 	kind, _ := secret.Lookup("database-password")
-	work := &databasePasswordChange{app: a, settings: settings, options: options, kind: kind}
+	work := &databasePasswordChange{app: a, settings: settings, options: options, kind: kind, store: store}
 	work.parts = databasepassword.Parts{Store: store, Server: pgpassword.New(work.connecting(), pgpassword.AnswerTimeout), Own: secret.NewValue(settings.DatabaseURL.Reveal()),
 		Reporter: work, Make: kind.Generate, Random: a.deps.Random, Clock: a.deps.Now, Sleep: pauseFor, Record: work.record}
 	if options.Userlist != "" {
@@ -145,6 +146,7 @@ type databasePasswordChange struct {
 	settings *config.Settings
 	options  *databasePasswordOptions
 	kind     secret.Kind
+	store    secretstore.Store
 	parts    databasepassword.Parts
 	plan     *databasepassword.Plan // nil until it is made
 	result   databasepassword.Result
@@ -163,6 +165,9 @@ func (c *databasePasswordChange) run(ctx context.Context) (err error) {
 	c.result.Left = []databasepassword.Peer{}
 	if c.options.Restarted && c.plan.Stage != databasepassword.Stored {
 		return databasepassword.ErrIdle
+	}
+	if err := c.tryStore(ctx); err != nil {
+		return causeOf(ctx, err)
 	}
 	c.printPlan()
 	if err := c.tellRecord(ctx); err != nil {
@@ -195,6 +200,22 @@ func (c *databasePasswordChange) run(ctx context.Context) (err error) {
 	c.printDone()
 	if c.options.Wait > 0 && len(c.result.Left) > 0 {
 		return errServersLeft
+	}
+	return nil
+}
+
+// tryStore finds out whether the store takes a change, before one is begun.
+func (c *databasePasswordChange) tryStore(ctx context.Context) error {
+	if c.plan.Stage != databasepassword.Fresh {
+		return nil
+	}
+	held, err := c.store.Get(ctx, databasepassword.PendingName)
+	if err != nil {
+		return err
+	}
+	const trial = "trial" // stands for the new address
+	if err := c.store.Try(ctx, secretstore.Change{Name: databasepassword.PendingName, Old: held, New: secret.NewValue(trial)}); err != nil {
+		return &secretstore.TrialError{Err: err}
 	}
 	return nil
 }

@@ -166,8 +166,8 @@ func TestRotateAgentTokenRefuses(t *testing.T) {
 	}
 }
 
-// If this fails, a place that cannot be written leaves the others with a token that it does not have.
-func TestRotateAgentTokenPutsBack(t *testing.T) {
+// If this fails, a place that cannot be written is found only after others have a token that it does not have.
+func TestRotateAgentTokenTriesEveryPlace(t *testing.T) {
 	t.Parallel()
 	old := random() + random()
 	for _, bad := range []string{"a.env", "b.env"} {
@@ -185,11 +185,11 @@ func TestRotateAgentTokenPutsBack(t *testing.T) {
 		}
 		args := slices.Clone(agentPlaces)
 		args[slices.Index(args, bad)] = "open/" + bad
-		b.rotate(t, 5, "nothing is left of what was written here", args...)
+		b.rotate(t, 5, "trying whether the place takes the change", args...)
 		if want := agentFiles(old); b.read(t, ".env") != want[".env"] || bad != "a.env" && b.read(t, "a.env") != want["a.env"] || b.read(t, "open/"+bad) != want[bad] {
 			t.Errorf("%s fails, and a file is not what it was", bad)
 		}
-		if got := b.actions(t); !slices.Equal(got, []string{"secret.rotating"}) {
+		if got := b.actions(t); len(got) > 0 {
 			t.Errorf("the record has %v", got)
 		}
 		if err := os.Chmod(folder, 0o700); err != nil {

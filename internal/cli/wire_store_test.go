@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/secretstore"
+	"github.com/ocmt/ocmt/internal/token"
 	"github.com/ocmt/ocmt/internal/ui"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -130,6 +132,18 @@ func TestExplainStore(t *testing.T) {
 	err := explain(&secretstore.PartialError{Done: []string{"A"}, Err: secretstore.ErrReadOnly})
 	if !errors.As(err, &explained) || explained.Code != ui.ExitPartial || !strings.Contains(explained.Message, "changed A") {
 		t.Errorf("%+v", explained)
+	}
+	if err := explain(&secretstore.TrialError{Err: &secretstore.PlaceError{Place: "folder", Err: secretstore.ErrReadOnly}}); !errors.As(err, &explained) || explained.Code != ui.ExitRefused {
+		t.Errorf("what was only tried: %+v", explained)
+	}
+	// A place fails behind the trial: what the others have decides.
+	written := &token.WriteError{Err: fmt.Errorf("writing: %w", secretstore.ErrReadOnly), Undone: true}
+	if err := explain(written); !errors.As(err, &explained) || explained.Code != ui.ExitFailed || !strings.Contains(explained.Message, "nothing is left") {
+		t.Errorf("put back: %+v", explained)
+	}
+	written.Undone = false
+	if err := explain(written); !errors.As(err, &explained) || explained.Code != ui.ExitPartial || !strings.Contains(strings.Join(explained.Hints, " "), "--resume") {
+		t.Errorf("not put back: %+v", explained)
 	}
 	if err := explain(&secretstore.PlaceError{Place: "env file", Err: ui.ErrInterrupted}); !errors.As(err, &explained) || explained.Code != ui.ExitInterrupted {
 		t.Errorf("%+v", explained)

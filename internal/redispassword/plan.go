@@ -87,6 +87,9 @@ func MakePlan(ctx context.Context, sources Sources, options Options) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
+	if err := held.try(ctx, sources.Store); err != nil {
+		return nil, err
+	}
 	plan := &Plan{Place: sources.Store.Place(), User: held.address.User, Stage: held.stage, Back: held.back, Unread: held.isUnread(), CutIn: held.cutIn, Since: held.switchedAt(), stored: held, options: options}
 	sources.Finder.LogInWith(plan.User, held.current(), held.other())
 	if plan.servers, err = sources.Finder.Find(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ocmt/ocmt/internal/redispassword"
+	"github.com/ocmt/ocmt/internal/secretstore"
 )
 
 // refused returns why nothing is changed.
@@ -74,6 +75,26 @@ func TestRefusals(t *testing.T) {
 		if obstacles := d.refused(); len(obstacles) != 1 || !strings.Contains(obstacles[0].Message, want) {
 			t.Errorf("%s: %+v", user, obstacles)
 		}
+	}
+}
+
+// If this fails, Redis has another password before it is seen that the store does not take it, or a preview of such a change
+// says that it can be made.
+func TestStoreThatTakesNoChange(t *testing.T) {
+	t.Parallel()
+	s := start(t, "requirepass old-password")
+	d := deploy(t, []*server{s}, s.url("", "old-password"), "default", "old-password")
+	d.store.closed = secretstore.ErrReadOnly
+	var trial *secretstore.TrialError
+	if _, err := redispassword.MakePlan(context.Background(), d.sources(), d.options); !errors.As(err, &trial) || !errors.Is(err, secretstore.ErrReadOnly) {
+		t.Fatalf("a store that takes nothing is planned with: %v", err)
+	}
+	// What was begun is gone on with: there the store is not tried.
+	d.store.closed = nil
+	d.begin()
+	d.store.closed = secretstore.ErrReadOnly
+	if result, err := redispassword.Finish(context.Background(), d.sources(), d.plan(), d.options); err != nil || !result.Done {
+		t.Errorf("it is not done: %v", err)
 	}
 }
 

@@ -19,6 +19,7 @@ type store struct {
 	mu     sync.Mutex
 	values map[string]string
 	fail   func() error // before each change; nil for never
+	closed error        // what Try says; nil where the store takes changes
 }
 
 func newStore(address string) *store {
@@ -51,7 +52,7 @@ func (s *store) get(name string) string {
 }
 
 // Try implements secretstore.Store.
-func (s *store) Try(context.Context, ...secretstore.Change) error { return nil }
+func (s *store) Try(context.Context, ...secretstore.Change) error { return s.closed }
 
 // Apply implements secretstore.Store.
 func (s *store) Apply(_ context.Context, changes ...secretstore.Change) error {

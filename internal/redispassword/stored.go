@@ -133,6 +133,20 @@ func (s stored) switchedAt() time.Time {
 	return at
 }
 
+// try finds out whether the store takes a change, before one is begun.
+func (s stored) try(ctx context.Context, store secretstore.Store) error {
+	if s.stage != Idle {
+		return nil
+	}
+	if err := store.Try(ctx, secretstore.Change{Name: NamePending, Old: s.pending, New: secret.NewValue(trialPassword)}); err != nil {
+		return &secretstore.TrialError{Err: err}
+	}
+	return nil
+}
+
+// trialPassword stands for the new password where it is only tried whether a store takes it.
+const trialPassword = "trial"
+
 // putPending puts a new password beside the address. It takes out what an ended change may have left.
 func (s stored) putPending(ctx context.Context, store secretstore.Store, written secret.Value) error {
 	return s.apply(ctx, store, "keeping the new password",

@@ -145,10 +145,15 @@ func (b Beginner) tryPlacing(ctx context.Context, plan *BeginPlan, key secret.Va
 	if err := plan.Store.checkKept(changes); err != nil {
 		return err
 	}
-	if err := b.Store.Try(ctx, changes...); err != nil {
-		return fmt.Errorf("trying whether the key can be put in place: %w", err)
+	return tried(b.Store.Try(ctx, changes...))
+}
+
+// tried says of an error of a store that nothing was changed: its change was only tried.
+func tried(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return &secretstore.TrialError{Err: err}
 }
 
 // nextVersion returns the version that nothing has had yet.

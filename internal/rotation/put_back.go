@@ -54,7 +54,7 @@ func (p PutBacker) Plan(ctx context.Context, to int) (*PutBackPlan, error) {
 		return nil, err
 	}
 	if err := p.Store.Try(ctx, plan.changes...); err != nil {
-		return nil, fmt.Errorf("trying whether the key can be put back: %w", err)
+		return nil, tried(err)
 	}
 	look, err := p.Look(ctx)
 	if err != nil {

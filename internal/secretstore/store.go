@@ -120,6 +120,17 @@ func Changed(place, name string) error {
 		Fix: "find out who changed it, then run this again: it reads it anew"}
 }
 
+// TrialError says that a place does not take changes which were only tried, before anything was changed anywhere.
+type TrialError struct{ Err error }
+
+// Error says what the place said.
+func (e *TrialError) Error() string {
+	return "trying whether the place takes the change: " + e.Err.Error()
+}
+
+// Unwrap returns the error of the place.
+func (e *TrialError) Unwrap() error { return e.Err }
+
 // PartialError says which changes were made before one failed.
 type PartialError struct {
 	Done []string // names

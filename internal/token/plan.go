@@ -14,6 +14,7 @@ type Store interface {
 	Place() string
 	Get(ctx context.Context, name string) (secret.Value, error)
 	Apply(ctx context.Context, changes ...secretstore.Change) error
+	Try(ctx context.Context, changes ...secretstore.Change) error
 }
 
 // Holder is a setting of a store that holds the token.
@@ -117,8 +118,8 @@ func (e *UnfinishedError) Error() string {
 }
 
 // MakePlan reads every holder, and decides what is to be written. generate makes a token; fingerprint names
-// one. Errors: ErrTwice, ErrNothingBegun, ErrSame, *UnsetError, *DifferError, *UnfinishedError, and those of
-// the stores.
+// one. Whether each place takes its change is tried. Errors: ErrTwice, ErrNothingBegun, ErrSame, *UnsetError,
+// *DifferError, *UnfinishedError, those of the stores, and of what is tried in a *secretstore.TrialError.
 func MakePlan(ctx context.Context, request Request, generate func() (string, error), fingerprint func(text string) string) (*Plan, error) {
 	held, err := readAll(ctx, request.Holders)
 	if err != nil {
@@ -137,7 +138,7 @@ func MakePlan(ctx context.Context, request Request, generate func() (string, err
 		return nil, err
 	}
 	if request.Resume {
-		return plan, nil
+		return plan, plan.try(ctx)
 	}
 	text, err := generate()
 	if err != nil {
@@ -146,7 +147,20 @@ func MakePlan(ctx context.Context, request Request, generate func() (string, err
 	if plan.New = secret.NewValue(text); text == plan.Old.Reveal() {
 		return nil, ErrSame
 	}
-	return plan, nil
+	return plan, plan.try(ctx)
+}
+
+// try finds the places that would not take the new token, before the first one has it.
+func (p *Plan) try(ctx context.Context) error {
+	for i, holder := range p.Holders {
+		if p.Before[i] == New {
+			continue
+		}
+		if err := holder.Store.Try(ctx, secretstore.Change{Name: holder.Setting, Old: p.before(i), New: p.New}); err != nil {
+			return &secretstore.TrialError{Err: err}
+		}
+	}
+	return nil
 }
 
 // readAll reads every holder.

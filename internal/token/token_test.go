@@ -104,6 +104,34 @@ func TestPutsBack(t *testing.T) {
 	}
 }
 
+// closed is a store that takes no change.
+type closed struct{ token.Store }
+
+func (*closed) Try(context.Context, ...secretstore.Change) error { return secretstore.ErrReadOnly }
+
+// If this fails, an operator learns only after the first place was written that the last one takes no token, or a preview
+// says that it would get one.
+func TestTriesEveryPlace(t *testing.T) {
+	t.Parallel()
+	for at := range 3 {
+		holders := places(t, before, before, before)
+		holders[at].Store = &closed{holders[at].Store}
+		var trial *secretstore.TrialError
+		if _, err := token.MakePlan(t.Context(), token.Request{Holders: holders}, generate, fingerprint); !errors.As(err, &trial) || !errors.Is(err, secretstore.ErrReadOnly) {
+			t.Errorf("place %d takes nothing: %v", at, err)
+		}
+	}
+	// A place that has the new token already is not written, and so not tried.
+	for at, refused := range []bool{false, true} {
+		holders := places(t, fresh, before)
+		holders[at].Store = &closed{holders[at].Store}
+		request := token.Request{Holders: holders, Resume: true, Begun: []token.Begun{{OldFingerprint: "f-old", NewFingerprint: "f-new"}}}
+		if _, err := token.MakePlan(t.Context(), request, generate, fingerprint); (err != nil) != refused {
+			t.Errorf("resuming, place %d takes nothing: %v", at, err)
+		}
+	}
+}
+
 // If this fails, a place whose write was made and then failed keeps the new token unseen.
 func TestPutsBackWhatWasMade(t *testing.T) {
 	t.Parallel()
