@@ -59,7 +59,7 @@ func (r *allRun) commandFor(task runbook.Task) string {
 	if task.Name == runbook.Sessions {
 		return sessionsCommand
 	}
-	return r.app.dueCommand(task.Kind)
+	return dueCommand(task.Kind)
 }
 
 // wayOf says how a task is done that no step does.

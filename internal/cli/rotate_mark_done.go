@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,18 +25,20 @@ type markDoneOptions struct {
 	DryRun bool
 }
 
-// Validate needs a kind that others make.
+// Validate needs a kind that no command changes.
 func (o *markDoneOptions) Validate() error {
 	if len(o.Args) != 1 {
-		return errors.New("one kind is needed: " + strings.Join(foreignKinds(), ", "))
+		return errors.New("one kind is needed: " + strings.Join(handKinds(), ", "))
 	}
 	switch kind, there := secret.Lookup(o.Args[0]); {
 	case !there:
-		return errors.New("one kind is needed: " + strings.Join(foreignKinds(), ", "))
-	case kind.Maker == "" && kind.Setting == "":
-		return fmt.Errorf("%s is made by the operator: ocmt rotate %s makes and records it", kind.Name, kind.Name)
-	case kind.Maker == "":
-		return fmt.Errorf("%s is made by the operator: ocmt audit record secret-rotated --secret %s records one that was changed by hand", kind.Name, kind.Setting)
+		return errors.New("one kind is needed: " + strings.Join(handKinds(), ", "))
+	case kind.VersionSetting != "":
+		return fmt.Errorf("%s has a story of its own, which records each step: ocmt rotate says where it is", kind.Name)
+	case kind.Setting == "":
+		return fmt.Errorf("%s is changed from here: ocmt rotate %s changes and records it", kind.Name, kind.Name)
+	case hasCommand(kind):
+		return fmt.Errorf("%s is changed from here: ocmt rotate %s changes and records it; ocmt audit record secret-rotated --secret %s records one that was changed by hand", kind.Name, kind.Name, kind.Setting)
 	}
 	return checkNote(o.Note)
 }
@@ -51,10 +54,15 @@ func (o *markDoneOptions) reported() *auditRecordOptions {
 	return &auditRecordOptions{Args: []string{"secret-rotated"}, Secret: o.kind().Setting, Note: o.Note, At: o.At, DryRun: o.DryRun}
 }
 
-// foreignKinds returns the names of the kinds that others make.
-func foreignKinds() (names []string) {
+// hasCommand reports whether a command of ocmt rotate changes a kind.
+func hasCommand(kind secret.Kind) bool {
+	return kind.VersionSetting != "" || kind.Column != "" || kind.Address || slices.Contains(serverTokens, kind.Name)
+}
+
+// handKinds returns the names of the kinds that no command changes: others make them, or the operator sets them by hand.
+func handKinds() (names []string) {
 	for _, kind := range secret.Kinds() {
-		if kind.Maker != "" {
+		if !hasCommand(kind) {
 			names = append(names, kind.Name)
 		}
 	}
@@ -68,21 +76,22 @@ func newRotateMarkDoneCommand(app *App, run func(context.Context, *config.Settin
 	options := &markDoneOptions{}
 	cmd := &cobra.Command{
 		Use:   "mark-done KIND",
-		Short: "Record that a secret which others make was changed",
-		Long: `Add an entry to the tool's own record: a secret that others make is a new one
-now. Nobody but its maker can change it, and nothing here can see that they did.
+		Short: "Record that a secret which no command changes was changed",
+		Long: `Add an entry to the tool's own record: a secret that no command here changes is
+a new one now. Its maker or you have changed it, and nothing here can see that.
 It asks nothing. The entry stays, and the last one about a secret counts: a
 wrong one is corrected by another with --at and the time when it was really
 changed.
 
 The kinds are:
 
-` + wrapText(strings.Join(foreignKinds(), ", ")+".", helpWidth) + `
+` + wrapText(strings.Join(handKinds(), ", ")+".", helpWidth) + `
 
 ` + describeDocument("rotate-mark-done"),
 		Example: `  ocmt rotate mark-done github-client-secret
+  ocmt rotate mark-done admin-password
   ocmt rotate mark-done stripe-secret-key --at 2026-03-01T04:30:00Z`,
-		ValidArgs: foreignKinds(),
+		ValidArgs: handKinds(),
 		Args:      cobra.ArbitraryArgs, // Validate reads them
 	}
 	cmd.Flags().StringVar(&options.Note, "note", "", "what whoever reads the entry should know; no secret")

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/due"
@@ -31,7 +28,7 @@ func (a *App) findDue(ctx context.Context, settings *config.Settings, record due
 		if !status.State.IsDue() || status.Changed.IsZero() && deployment.Text(status.Kind.Setting) == "" {
 			continue
 		}
-		list = append(list, rotation.DueItem{Name: status.Kind.Name, Since: status.Due, Reason: dueReason(status), Command: a.dueCommand(status.Kind)})
+		list = append(list, rotation.DueItem{Name: status.Kind.Name, Since: status.Due, Reason: dueReason(status), Command: dueCommand(status.Kind)})
 	}
 	return list, unknown, nil
 }
@@ -59,16 +56,14 @@ func dueReason(status due.Status) string {
 }
 
 // dueCommand returns the command that changes a secret of a kind, or that records its change.
-func (a *App) dueCommand(kind secret.Kind) string {
+func dueCommand(kind secret.Kind) string {
 	switch {
 	case kind.VersionSetting != "":
 		return "ocmt rotate begin --escrow FILE"
-	case kind.Maker != "":
-		return "ocmt rotate mark-done " + kind.Name
 	case kind.Column != "":
 		return "ocmt rotate " + kind.Name + " --all"
-	case slices.ContainsFunc(newRotateCommand(a, nil).Commands(), func(cmd *cobra.Command) bool { return cmd.Name() == kind.Name }):
+	case hasCommand(kind):
 		return "ocmt rotate " + kind.Name
 	}
-	return "ocmt audit record secret-rotated --secret " + kind.Setting
+	return "ocmt rotate mark-done " + kind.Name
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // secretFlag matches flag names under which someone would type a secret.
@@ -86,4 +88,20 @@ func TestFlags(t *testing.T) {
 			})
 		}
 	})
+}
+
+// If this fails, an operator finds neither a command that changes a secret nor a way to tick it off, or ticks off what a
+// command should have changed.
+func TestEveryKindIsChangedOrTickedOff(t *testing.T) {
+	t.Parallel()
+	changing := map[string]bool{"encryption": true} // by the story of the key
+	for _, command := range newRotateCommand(&App{}, nil).Commands() {
+		changing[command.Name()] = true
+	}
+	for _, kind := range secret.Kinds() {
+		options := markDoneOptions{Args: []string{kind.Name}}
+		if ticked := options.Validate() == nil; ticked == changing[kind.Name] {
+			t.Errorf("%s: a command changes it: %t, and mark-done takes it: %t", kind.Name, changing[kind.Name], ticked)
+		}
+	}
 }
