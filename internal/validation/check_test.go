@@ -126,6 +126,8 @@ var plants = map[string]plant{
 	"a misspelt name of a file":   {in: set("REDIS_ULR_FILE", "/run/secrets/r"), want: []string{"near_name REDIS_ULR_FILE"}, with: true},
 	"a name in small letters":     {in: set("csrf_secret", marked("x")), want: []string{"near_name csrf_secret"}, with: true},
 	"a misspelt setting":          {in: set("ADMIN_EMAIL", "ops@example.org"), want: []string{"near_name ADMIN_EMAIL"}, with: true},
+	"two slips in two words":      {in: set("SESION_SECERT", marked("x")), want: []string{"near_name SESION_SECERT"}, with: true},
+	"two slips in a long word":    {in: set("ENCYRPTON_KEY_VERSION", "1"), want: []string{"near_name ENCYRPTON_KEY_VERSION"}, with: true},
 	"a misspelt version":          {in: set("ENCRYPTION_KEY_VERSON", "1"), want: []string{"near_name ENCRYPTION_KEY_VERSON"}, with: true},
 	"the admin UI loads no .env":  {in: own("", envFile{".env", map[string]string{"ADMIN_TOKEN": marked("x"), "ENCRYPTION_KEY": marked("k")}}), want: []string{"never_read ADMIN_TOKEN"}},
 	"nor when it is said whose":   {in: own(secret.AdminUI, envFile{".env", map[string]string{"ADMIN_TOKEN": marked("x")}}), want: []string{"never_read ADMIN_TOKEN"}},
@@ -174,7 +176,8 @@ func TestNamesOfOthers(t *testing.T) {
 	t.Parallel()
 	d := newDeployment()
 	for _, name := range []string{"OAUTH_TOKEN", "XAUTH_TOKEN", "XSRF_SECRET", "GITLAB_CLIENT_SECRET", "DATABASE_URI", "REDIS_URI", "GOOGLE_CLIENT_SECRET_ID", "TOKEN", "SECRET", "ADMIN_TOKEN_TTL",
-		"DATABASE_POOL", "ENCRYPTION_KEY_VAULT_SERVICE_HOST", "AUTH_TOKEN2", "STRIPE_PUBLIC_KEY", "SESSION_STORE", "A", "REDIS", "RESEND_API_KEY_ID", "ADMIN_USER", "AUTH_METHOD"} {
+		"DATABASE_POOL", "ENCRYPTION_KEY_VAULT_SERVICE_HOST", "AUTH_TOKEN2", "STRIPE_PUBLIC_KEY", "SESSION_STORE", "A", "REDIS", "RESEND_API_KEY_ID", "ADMIN_USER", "AUTH_METHOD", "DECRYPTION_KEY", "EXTERNAL_ADMIN_TOKEN",
+		"GITEA_CLIENT_ID", "AGENT_SERVICE_TOKEN", "ENCRYPTED_KEY_VERSION", "OPENSSL_API_KEY", "GOOGLE_CLIENT_URL"} {
 		d.management.texts[name] = "password"
 		if name != "AUTH_METHOD" {
 			d.management.texts[name] = "x" + name

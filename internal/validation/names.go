@@ -68,7 +68,7 @@ func shownName(name string) string {
 }
 
 // findNearNames finds names in env files that are nearly those of settings, and that nothing reads. A name that
-// is one letter off, has two letters exchanged, or is in small letters is near.
+// is one letter off, has two letters exchanged, is in small letters, or has two slips in long words is near.
 func (c *checker) findNearNames() {
 	for _, side := range c.sides {
 		if side.EnvFile == nil || c.isShared(side) {
@@ -138,17 +138,71 @@ func nearestName(name string, known []string) (string, bool) {
 			return one, true
 		}
 	}
-	for _, one := range known {
-		if isNear(upper, one) {
-			return one, true
+	for _, near := range []func(name, known string) bool{isNear, isNearByWords} {
+		for _, one := range known {
+			if near(upper, one) {
+				return one, true
+			}
 		}
 	}
 	return "", false
 }
 
+// isNearByWords reports whether two names have the same words, some of them misspelt: with one slip in a word of five
+// letters or more, and two in one of nine or more, two slips in all. The first letter of a word is right: GITLAB is not
+// GITHUB, and DECRYPTION is not ENCRYPTION.
+func isNearByWords(name, known string) bool {
+	const mostSlips, longWord, longerWord = 2, 5, 9
+	words, wanted := strings.Split(name, "_"), strings.Split(known, "_")
+	if len(words) != len(wanted) || strings.TrimRight(name, digits) == strings.TrimRight(known, digits) {
+		return false
+	}
+	all := 0
+	for i, word := range words {
+		if word == wanted[i] {
+			continue
+		}
+		if len(wanted[i]) < longWord || word == "" || word[0] != wanted[i][0] {
+			return false
+		}
+		slips := countSlips(word, wanted[i])
+		if slips > 1 && len(wanted[i]) < longerWord {
+			return false
+		}
+		all += slips
+	}
+	return all > 0 && all <= mostSlips
+}
+
+// countSlips counts the letters that are left out, added or wrong, and those that are exchanged with the next one
+// (optimal string alignment).
+func countSlips(word, wanted string) int {
+	rows := make([][]int, len(word)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(wanted)+1)
+		for j := range rows[i] {
+			if i == 0 || j == 0 {
+				rows[i][j] = i + j
+				continue
+			}
+			wrong := 1
+			if word[i-1] == wanted[j-1] {
+				wrong = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+wrong)
+			if i > 1 && j > 1 && word[i-1] == wanted[j-2] && word[i-2] == wanted[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(word)][len(wanted)]
+}
+
 // longName is the length from which on even the first letter of a name may be wrong. In shorter ones another
 // first letter makes another word: OAUTH_TOKEN is not AUTH_TOKEN.
 const longName = 13
+
+const digits = "0123456789"
 
 // isNear reports whether two names are one letter apart: one left out, added, wrong, or two beside each other
 // exchanged (optimal string alignment distance of 1). Digits at the end tell two names apart that belong to a row,
@@ -157,7 +211,7 @@ func isNear(name, known string) bool {
 	if name == "" || name[0] != known[0] && len(known) < longName {
 		return false
 	}
-	if strings.TrimRight(name, "0123456789") == strings.TrimRight(known, "0123456789") {
+	if strings.TrimRight(name, digits) == strings.TrimRight(known, digits) {
 		return false
 	}
 	if len(name) < len(known) {
