@@ -23,7 +23,10 @@ type deployment struct {
 	store   *store
 	finder  redispassword.Finder
 	enter   redispassword.Enter
+	admin   func() string // what a new process logs in with; nil where that is the address of the store
 	options redispassword.Options
+	// failsAtSentinels lets what is planned fail at Sentinels alone.
+	failsAtSentinels bool
 }
 
 // deploy puts a deployment together. The admin is who changes the password.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,8 +37,9 @@ func (f *failure) do(work func() error) error {
 // can tell ages.
 type failingFinder struct {
 	redispassword.Finder
-	failure *failure
-	asked   *int
+	failure     *failure
+	atSentinels *failure
+	asked       *int
 }
 
 // Find implements redispassword.Finder.
@@ -46,7 +48,19 @@ func (f failingFinder) Find(ctx context.Context) (redispassword.Servers, error) 
 	for i, node := range found.Nodes {
 		found.Nodes[i] = failingNode{node, f.failure, f.asked}
 	}
+	for i, watcher := range found.Watchers {
+		found.Watchers[i] = failingWatcher{watcher, f.atSentinels}
+	}
 	return found, err
+}
+
+type failingWatcher struct {
+	redispassword.Watcher
+	failure *failure
+}
+
+func (w failingWatcher) SetAuthPass(ctx context.Context, password secret.Value) error {
+	return w.failure.do(func() error { return w.Watcher.SetAuthPass(ctx, password) })
 }
 
 type failingNode struct {
@@ -89,10 +103,18 @@ func (n failingNode) Clients(ctx context.Context) (time.Time, []redispassword.Cl
 // the store.
 func (d *deployment) anotherProcess(planned *failure) {
 	d.t.Helper()
-	finder := redisacl.New(d.servers[0].open(d.store.get("REDIS_URL")))
+	address := d.store.get("REDIS_URL")
+	if d.admin != nil {
+		address = d.admin()
+	}
+	finder := redisacl.New(d.servers[0].open(address))
 	d.t.Cleanup(finder.Close)
-	d.finder = failingFinder{finder, planned, new(int)}
-	d.store.fail = func() error { return planned.do(func() error { return nil }) }
+	elsewhere := planned
+	if d.failsAtSentinels {
+		elsewhere = &failure{}
+	}
+	d.finder = failingFinder{finder, elsewhere, planned, new(int)}
+	d.store.fail = func() error { return elsewhere.do(func() error { return nil }) }
 }
 
 // makeAll makes a whole change, as far as it goes.
@@ -156,6 +178,10 @@ func (w brokenSentinel) SetAuthPass(ctx context.Context, password secret.Value) 
 // failEverywhere lets each step of a change fail, before and after its effect, and goes on with another process.
 func failEverywhere(t *testing.T, d *deployment, mode redispassword.Mode, goOn func(when, old string)) {
 	t.Helper()
+	least := 10 // steps of a change
+	if d.failsAtSentinels {
+		least = 2
+	}
 	d.options.OldClients = true // the connections of the process that died may still be listed
 	for _, after := range []bool{false, true} {
 		for at := 1; ; at++ {
@@ -164,7 +190,7 @@ func failEverywhere(t *testing.T, d *deployment, mode redispassword.Mode, goOn f
 			d.anotherProcess(planned)
 			err := d.makeAll()
 			if planned.seen < at {
-				if err != nil || at < 10 {
+				if err != nil || at <= least {
 					t.Fatalf("%s: %v after %d steps", when, err, planned.seen)
 				}
 				break
@@ -238,6 +264,32 @@ func TestFailureAtEachStep(t *testing.T) {
 			primary, replica := startReplicated(t, "old-password", `rename-command ACL ""`)
 			d := deploy(t, []*server{primary, replica}, primary.url("", "old-password"), "default", "old-password")
 			failEverywhere(t, d, redispassword.Replace, goOn(t, d))
+		})
+		t.Run("cluster, "+name, func(t *testing.T) {
+			t.Parallel()
+			d := deployCluster(t)
+			failEverywhere(t, d, redispassword.Overlap, goOn(t, d))
+		})
+		t.Run("TLS, "+name, func(t *testing.T) {
+			t.Parallel()
+			s := startTLS(t, "requirepass of-the-admin", "user ocmt on >old-password ~* +@all")
+			d := deploy(t, []*server{s}, s.url("", "of-the-admin"), "ocmt", "old-password")
+			d.admin = func() string { return s.url("", "of-the-admin") }
+			failEverywhere(t, d, redispassword.Overlap, goOn(t, d))
+		})
+		t.Run("Sentinel, "+name, func(t *testing.T) {
+			t.Parallel()
+			d, sentinels := deployBehindSentinels(t)
+			d.failsAtSentinels = true // each needs a second or two to reach its primary; other steps fail above
+			d.admin = func() string { return behindSentinel(sentinels[0], d.password()) }
+			failEverywhere(t, d, redispassword.Overlap, func(when, old string) {
+				goOn(t, d)(when, old)
+				for _, s := range sentinels {
+					if text := s.read(s.config()); !strings.Contains(text, "auth-pass ocmt "+d.password()) && !strings.Contains(text, "auth-pass ocmt \""+d.password()) {
+						t.Errorf("%s: a Sentinel has not saved the password", when)
+					}
+				}
+			})
 		})
 	}
 }

@@ -47,12 +47,16 @@ func sentinelClient(s *server) *driver.SentinelClient {
 	return driver.NewSentinelClient(&driver.Options{Addr: s.address(), Password: "of-the-sentinel"})
 }
 
-// If this fails, the Sentinels lose the primary with the old password, or a failover brings a primary up that
-// its replica cannot log in to.
-func TestChangeBehindSentinel(t *testing.T) {
-	t.Parallel()
+// behindSentinel returns the address of a primary that a Sentinel tells.
+func behindSentinel(s *server, password string) string {
+	return fmt.Sprintf("redis://:%s@%s/0?master_name=ocmt&sentinel_password=of-the-sentinel", password, s.address())
+}
+
+// deployBehindSentinels starts a primary, its replica, and two Sentinels that know all of each other.
+func deployBehindSentinels(t *testing.T) (d *deployment, sentinels []*server) {
+	t.Helper()
 	primary, replica := startReplicated(t, "old-password")
-	sentinels := startSentinels(t, primary, "old-password", 2)
+	sentinels = startSentinels(t, primary, "old-password", 2)
 	for _, s := range sentinels {
 		client := sentinelClient(s)
 		defer func() { _ = client.Close() }()
@@ -60,7 +64,15 @@ func TestChangeBehindSentinel(t *testing.T) {
 			return len(client.Replicas(context.Background(), "ocmt").Val()) == 1 && len(client.Sentinels(context.Background(), "ocmt").Val()) == 1
 		})
 	}
-	d := deploy(t, []*server{primary, replica}, fmt.Sprintf("redis://:old-password@%s/0?master_name=ocmt&sentinel_password=of-the-sentinel", sentinels[0].address()), "default", "old-password")
+	return deploy(t, []*server{primary, replica}, behindSentinel(sentinels[0], "old-password"), "default", "old-password"), sentinels
+}
+
+// If this fails, the Sentinels lose the primary with the old password, or a failover brings a primary up that
+// its replica cannot log in to.
+func TestChangeBehindSentinel(t *testing.T) {
+	t.Parallel()
+	d, sentinels := deployBehindSentinels(t)
+	primary, replica := d.servers[0], d.servers[1]
 	plan := d.plan()
 	if len(plan.Nodes) != 2 || len(plan.Watchers) != 2 || plan.Topology != redispassword.Sentinel || !plan.Nodes[1].MasterAuth {
 		t.Fatalf("the plan does not see all: %+v", plan)
