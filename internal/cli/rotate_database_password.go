@@ -123,7 +123,7 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 	}
 	kind, _ := secret.Lookup("database-password")
 	work := &databasePasswordChange{app: a, settings: settings, options: options, kind: kind, store: store}
-	work.parts = databasepassword.Parts{Store: store, Server: pgpassword.New(work.connecting(), pgpassword.AnswerTimeout), Own: secret.NewValue(settings.DatabaseURL.Reveal()),
+	work.parts = databasepassword.Parts{Store: store, Server: pgpassword.New(work.connecting(), pgpassword.AnswerTimeout), Own: ownAccount(ctx, settings, store),
 		Reporter: work, Make: kind.Generate, Random: a.deps.Random, Clock: a.deps.Now, Sleep: pauseFor, Record: work.record}
 	if options.Userlist != "" {
 		work.parts.Pool = pgpassword.NewPool(userlist.New(a.path(options.Userlist)), secret.NewValue(options.PgBouncer), work.connecting())
@@ -138,6 +138,16 @@ func (a *App) runRotateDatabasePassword(ctx context.Context, settings *config.Se
 		a.tellStore(store)
 	}
 	return err
+}
+
+// ownAccount returns the address of ocmt's own account, where it is another one than that of the store. The address of
+// the store itself is none: a change that was cut off may have left it with a password that nobody takes any more.
+func ownAccount(ctx context.Context, settings *config.Settings, store secretstore.Store) secret.Value {
+	own := settings.DatabaseURL.Reveal()
+	if held, err := store.Get(ctx, databasepassword.Setting); err == nil && held.Reveal() == own {
+		return secret.Value{}
+	}
+	return secret.NewValue(own)
 }
 
 // databasePasswordChange is one run of ocmt rotate database-password. It is a databasepassword.Reporter.
