@@ -2,16 +2,12 @@ package cli_test
 
 import (
 	"context"
-	"fmt"
-	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ocmt/ocmt/internal/testenv"
 )
@@ -117,71 +113,4 @@ func TestDatabasePasswordClientsBehindPgBouncer(t *testing.T) {
 	if after := more(); after != failed {
 		t.Errorf("%d log-ins failed after the restart", after-failed)
 	}
-}
-
-// If this fails, a machine that goes down at a bad moment leaves servers behind PgBouncer whose password nobody has, or a
-// change that no run ends.
-func TestDatabasePasswordKilledBehindPgBouncer(t *testing.T) {
-	t.Parallel()
-	h, flags := newPooledHost(t)
-	const kills = 25
-	window, seen := 300*time.Millisecond, map[string]int{}
-	for range kills {
-		was, _ := h.settings()
-		command := h.command(flags...)
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		// The moment is what is tested: it must fall anywhere.
-		time.AfterFunc(time.Duration(mathrand.Int64N(int64(window))), func() { _ = command.Process.Kill() })
-		_ = command.Wait()
-		h.awaitQuiet()
-		current, pending := h.settings()
-		if window += window / 4; pending == "" && current != was { // it came to its end
-			window /= 2
-		}
-		seen[fmt.Sprintf("pending %t, stored %t", pending != "", pending == current)]++
-		if pending == "" {
-			continue
-		}
-		seen[fmt.Sprintf("ended by %d", h.goOn(flags))]++
-		now, left := h.settings()
-		if left != "" || now == was || !h.logsIn(now) || h.logsIn(was) {
-			t.Fatal("the next run did not come to its end: not the new password alone logs in")
-		}
-	}
-	t.Logf("seen: %v", seen)
-	if len(seen) < 2 {
-		t.Error("it was not killed halfway: the test proves nothing")
-	}
-}
-
-// goOn runs the command until it comes to its end, and returns how many runs that took. The first may meet a PgBouncer
-// that lets the old password in on connections that it has kept, or that waits before it logs in again; it says then that
-// the same command is to be run again.
-func (h *passwordHost) goOn(flags []string) (runs int) {
-	h.t.Helper()
-	const most = 3
-	for runs = 1; ; runs++ {
-		output, code := h.run(flags...)
-		switch {
-		case code == 0:
-			return runs
-		case runs == most || !strings.Contains(output, "run the same command again"):
-			h.t.Fatalf("run %d behind a killed one ended with %d:\n%s", runs, code, output)
-		}
-	}
-}
-
-// awaitQuiet waits until the server has ended what a killed program has sent it through the pool.
-func (h *passwordHost) awaitQuiet() {
-	h.t.Helper()
-	conn, err := pgx.Connect(context.Background(), h.server.URL("postgres", h.database))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	eventually(h.t, "the pool's connections to be idle", func() bool {
-		return askText(h.t, conn, "select count(*)::text from pg_stat_activity where usename = '"+h.role+"' and state is distinct from 'idle'") == "0"
-	})
 }

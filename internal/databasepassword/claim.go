@@ -47,7 +47,8 @@ func (p *Plan) Release(ctx context.Context) {
 
 // claim takes the lock of the roles, unless the plan has it. A run that was killed may hold it for a moment more.
 func (p *Plan) claim(ctx context.Context, parts Parts, address secret.Value) error {
-	if !address.IsSet() {
+	isOwn := !address.IsSet()
+	if isOwn {
 		address = parts.Own
 	}
 	if p.lock != nil || !address.IsSet() { // nobody can log in before PgBouncer has read its file
@@ -62,6 +63,9 @@ func (p *Plan) claim(ctx context.Context, parts Parts, address secret.Value) err
 		var locked *LockedError
 		if err == nil {
 			p.lock = lock
+			return nil
+		}
+		if isOwn && (errors.Is(err, ErrRefused) || errors.Is(err, ErrNoAnswer)) { // likewise
 			return nil
 		}
 		if !errors.As(err, &locked) || !parts.Clock().Before(deadline) {

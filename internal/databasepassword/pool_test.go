@@ -193,6 +193,7 @@ func TestKilledBeforePgBouncerKnows(t *testing.T) {
 			old := p.store.held[databasepassword.Setting]
 			p.killAt("the role \"" + p.role + "\" has the new password")
 			p.admin("select pg_terminate_backend(pid) from pg_stat_activity where usename = '" + p.role + "'")
+			p.parts.Own = secret.NewValue(old) // as where ocmt has the address of the servers
 			eventually(t, "PgBouncer cannot log in any more", func() bool {
 				err := p.parts.Server.LogIn(context.Background(), secret.NewValue(old))
 				return errors.Is(err, databasepassword.ErrRefused) || errors.Is(err, databasepassword.ErrNoAnswer)
