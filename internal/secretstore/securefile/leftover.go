@@ -19,7 +19,8 @@ func Leftovers(path string) (left []string) {
 	if err != nil {
 		return nil
 	}
-	found := []string{filepath.Join(filepath.Dir(path), temporaryNameOf(filepath.Base(path)))}
+	folder, name := filepath.Split(path)
+	found := []string{filepath.Join(folder, temporaryNameOf(name)), filepath.Join(folder, trialNameOf(name))}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
@@ -50,6 +51,9 @@ func isAbandoned(path string) bool {
 	info, err := file.Stat()
 	return err == nil && info.Mode().IsRegular() && flock(file) == nil
 }
+
+// trialNameOf returns what a file is called by which it is tried whether a new one can be written.
+func trialNameOf(name string) string { return temporaryNameOf(name + ".try") }
 
 // temporaryNameOf returns what a new file is called until it has the name.
 func temporaryNameOf(name string) string { return "." + strings.TrimPrefix(name, ".") + newMark }

@@ -31,10 +31,15 @@ func (f *File) temporaryName() string { return temporaryNameOf(f.name) }
 // Prepare writes a new text beside the file. The caller has the lock, and has read old and info from the
 // file since; info is nil where the file is not there.
 func (f *File) Prepare(info fs.FileInfo, old, text []byte) (*Replacement, error) {
+	return f.prepare(f.temporaryName(), info, old, text)
+}
+
+// prepare does the same with a file of a name.
+func (f *File) prepare(name string, info fs.FileInfo, old, text []byte) (*Replacement, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
-	r := &Replacement{file: f, name: f.temporaryName(), info: info, old: old}
+	r := &Replacement{file: f, name: name, info: info, old: old}
 	if err := f.root.Remove(r.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, f.systemError("removing what an interrupted writer left", err)
 	}
@@ -51,9 +56,10 @@ func (f *File) Prepare(info fs.FileInfo, old, text []byte) (*Replacement, error)
 }
 
 // TryToReplace writes a new file beside the old one, and removes it. It has the old text: a secret that is not
-// in use must not lie on a disk. The caller has the lock, as for Prepare.
+// in use must not lie on a disk. The file has a name of its own, so that what an interrupted writer has left stays. The
+// caller has the lock, as for Prepare.
 func (f *File) TryToReplace(info fs.FileInfo, old []byte) error {
-	replacement, err := f.Prepare(info, old, old)
+	replacement, err := f.prepare(trialNameOf(f.name), info, old, old)
 	if err == nil {
 		replacement.Abort()
 	}
