@@ -89,6 +89,14 @@ type auditScope struct {
 	CheckTimeout time.Duration
 }
 
+// folders returns the folders that are looked at: those of --path, or else the current one.
+func (s *auditScope) folders() []string {
+	if len(s.Paths) == 0 {
+		return []string{"."}
+	}
+	return s.Paths
+}
+
 func (o *auditScope) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.Var(&o.Only, "only", "ask this check or area alone, such as OCMT-PG-004 or postgresql; may be given again")

@@ -45,11 +45,7 @@ func (d *auditDeployment) inputs(ctx context.Context, found *audit.Report) (list
 	}
 	list = append(list, d.redisInputs(ctx)...)
 	if d.asks(audit.Files, audit.Git, audit.Containers, audit.Processes, audit.Logs) {
-		folders := d.scope.Paths
-		if len(folders) == 0 {
-			folders = []string{"."}
-		}
-		add(inputFiles, folders...)
+		add(inputFiles, d.scope.folders()...)
 	}
 	if d.asks(audit.Logs) {
 		add(inputFiles, slices.Concat(d.scope.Logs, d.scope.Code)...)

@@ -26,10 +26,8 @@ func (l *leakTest) runHere(t *testing.T, where string, s situation, args []strin
 	deps.Notify = func(chan<- os.Signal) func() { return func() {} }
 	code := cli.Main(t.Context(), args, deps)
 
-	for name, text := range l.files(t) {
-		if old, there := before[name]; !there || old != text {
-			t.Errorf("%s: the file %s was written, and holds %q", where, name, l.marks.in(text))
-		}
+	for name, text := range l.written(t, before) {
+		t.Errorf("%s: the file %s was written, and holds %q", where, name, l.marks.in(text))
 	}
 	if found := l.marks.in(out.String() + diagnostics.String()); len(found) > 0 {
 		t.Errorf("%s: the output holds %s", where, strings.Join(found, ", "))

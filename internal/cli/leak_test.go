@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -304,10 +305,8 @@ func (l *leakTest) run(t *testing.T, path string, command leakCommand, s situati
 	}
 	look("standard output", p.out.String())
 	look("standard error", p.errors.String())
-	for name, text := range l.files(t) {
-		if old, there := before[name]; !there || old != text {
-			look("the file "+name, text)
-		}
+	for name, text := range l.written(t, before) {
+		look("the file "+name, text)
 	}
 	for _, table := range []string{"encryption_keys", "encryption_migrations", "audit_log"} {
 		look("the table "+table, l.tableText(t, table))
@@ -343,6 +342,17 @@ func (l *leakTest) tableText(t *testing.T, table string) (text string) {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// written returns the files that are new, or others than before.
+func (l *leakTest) written(t *testing.T, before map[string]string) map[string]string {
+	t.Helper()
+	texts := l.files(t)
+	maps.DeleteFunc(texts, func(name, text string) bool {
+		old, there := before[name]
+		return there && old == text
+	})
+	return texts
 }
 
 // files reads everything in the folder that ocmt runs in, which is also its home

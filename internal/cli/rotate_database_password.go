@@ -224,10 +224,7 @@ func (c *databasePasswordChange) tryStore(ctx context.Context) error {
 		return err
 	}
 	const trial = "trial" // stands for the new address
-	if err := c.store.Try(ctx, secretstore.Change{Name: databasepassword.PendingName, Old: held, New: secret.NewValue(trial)}); err != nil {
-		return &secretstore.TrialError{Err: err}
-	}
-	return nil
+	return secretstore.TryFirst(ctx, c.store, secretstore.Change{Name: databasepassword.PendingName, Old: held, New: secret.NewValue(trial)})
 }
 
 // errServersLeft says that servers have not restarted in time.

@@ -199,6 +199,9 @@ func (w *readinessWatch) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := seen.AskServers(ctx, w.servers); err != nil {
+			return err
+		}
 		wait = max(w.options.For, restFactor*took)
 		w.state = w.state.After(seen, w.options.NoWrites)
 		if seen.Ready {
@@ -223,15 +226,11 @@ func (w *readinessWatch) run(ctx context.Context) error {
 	}
 }
 
-// look looks once, returns how long that took, and asks the servers.
+// look looks once, and returns how long that took.
 func (w *readinessWatch) look(ctx context.Context) (*rotation.Readiness, time.Duration, error) {
 	began := w.app.deps.Now()
 	seen, err := w.observer.Look(ctx)
-	took := w.app.deps.Now().Sub(began)
-	if err != nil {
-		return nil, 0, err
-	}
-	return seen, took, seen.AskServers(ctx, w.servers)
+	return seen, w.app.deps.Now().Sub(began), err
 }
 
 // writeDocument writes what was seen: with --watch, each look is a line.

@@ -152,10 +152,7 @@ func (d *auditDeployment) openRedis(context.Context) error {
 
 // openFiles looks for the repositories and files of the folders.
 func (d *auditDeployment) openFiles(ctx context.Context) error {
-	a, folders := d.app, d.scope.Paths
-	if len(folders) == 0 {
-		folders = []string{"."}
-	}
+	a, folders := d.app, d.scope.folders()
 	matcher := leak.New(slices.Concat(leak.Configured(d.deployment), leak.Configured(ownAddresses{d.settings})))
 	absolute := make([]string, len(folders))
 	for i, name := range folders {

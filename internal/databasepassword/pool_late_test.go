@@ -66,6 +66,15 @@ func (p *pooled) beginLogin(address string) (finish func()) {
 	}
 }
 
+// newLate makes a deployment behind PgBouncer in which a client has begun to log in with the old password.
+func newLate(t *testing.T) (p *pooled, old string, finishLogin func()) {
+	t.Helper()
+	p = newPooled(t, verifierEntry)
+	p.useConsole()
+	old = p.store.held[databasepassword.Setting]
+	return p, old, p.beginLogin(old)
+}
+
 // makeStale ends a log-in with the old password, so that PgBouncer has seen that one last, and has PgBouncer log in at the
 // server anew for whoever comes next.
 func (p *pooled) makeStale(finishLogin func()) {
@@ -85,10 +94,7 @@ func (stepFunc) Waiting(string)     {}
 // at the server with what the last client has shown it, which is the old password.
 func TestPgBouncerThatSawTheOldPasswordLast(t *testing.T) {
 	t.Parallel()
-	p := newPooled(t, verifierEntry)
-	p.useConsole()
-	old := p.store.held[databasepassword.Setting]
-	finishLogin := p.beginLogin(old)
+	p, old, finishLogin := newLate(t)
 	p.parts.Reporter = stepFunc(func(text string) {
 		if strings.HasPrefix(text, databasepassword.Setting+" in ") {
 			p.makeStale(finishLogin)
@@ -104,10 +110,7 @@ func TestPgBouncerThatSawTheOldPasswordLast(t *testing.T) {
 // If this fails, the same keeps the old password from being put back, and nobody logs in.
 func TestWayBackPastPgBouncerThatSawTheOldPasswordLast(t *testing.T) {
 	t.Parallel()
-	p := newPooled(t, verifierEntry)
-	p.useConsole()
-	old := p.store.held[databasepassword.Setting]
-	finishLogin := p.beginLogin(old)
+	p, old, finishLogin := newLate(t)
 	p.store.fail = func(changes []secretstore.Change) (error, bool) {
 		if changes[0].Name != databasepassword.Setting {
 			return nil, false

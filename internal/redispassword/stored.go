@@ -138,10 +138,7 @@ func (s stored) try(ctx context.Context, store secretstore.Store) error {
 	if s.stage != Idle {
 		return nil
 	}
-	if err := store.Try(ctx, secretstore.Change{Name: NamePending, Old: s.pending, New: secret.NewValue(trialPassword)}); err != nil {
-		return &secretstore.TrialError{Err: err}
-	}
-	return nil
+	return secretstore.TryFirst(ctx, store, secretstore.Change{Name: NamePending, Old: s.pending, New: secret.NewValue(trialPassword)})
 }
 
 // trialPassword stands for the new password where it is only tried whether a store takes it.

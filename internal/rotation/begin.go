@@ -145,15 +145,7 @@ func (b Beginner) tryPlacing(ctx context.Context, plan *BeginPlan, key secret.Va
 	if err := plan.Store.checkKept(changes); err != nil {
 		return err
 	}
-	return tried(b.Store.Try(ctx, changes...))
-}
-
-// tried says of an error of a store that nothing was changed: its change was only tried.
-func tried(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &secretstore.TrialError{Err: err}
+	return secretstore.TryFirst(ctx, b.Store, changes...)
 }
 
 // nextVersion returns the version that nothing has had yet.

@@ -112,7 +112,7 @@ func (f Finisher) Finish(ctx context.Context, request FinishRequest) (*Finished,
 	change, there, err := f.checkStore(ctx, request, old, active)
 	if err == nil && there {
 		// What the store would refuse behind the proof is refused before it.
-		err = tried(f.Store.Try(ctx, change))
+		err = secretstore.TryFirst(ctx, f.Store, change)
 	}
 	switch {
 	case err != nil:

@@ -53,8 +53,8 @@ func (p PutBacker) Plan(ctx context.Context, to int) (*PutBackPlan, error) {
 	if err := plan.Store.checkKept(plan.changes); err != nil {
 		return nil, err
 	}
-	if err := p.Store.Try(ctx, plan.changes...); err != nil {
-		return nil, tried(err)
+	if err := secretstore.TryFirst(ctx, p.Store, plan.changes...); err != nil {
+		return nil, err
 	}
 	look, err := p.Look(ctx)
 	if err != nil {

@@ -131,6 +131,17 @@ func (e *TrialError) Error() string {
 // Unwrap returns the error of the place.
 func (e *TrialError) Unwrap() error { return e.Err }
 
+// TryFirst tries changes that are to be made later. The error is a *TrialError with that of the place.
+func TryFirst(ctx context.Context, place interface {
+	Try(ctx context.Context, changes ...Change) error
+}, changes ...Change,
+) error {
+	if err := place.Try(ctx, changes...); err != nil {
+		return &TrialError{Err: err}
+	}
+	return nil
+}
+
 // PartialError says which changes were made before one failed.
 type PartialError struct {
 	Done []string // names

@@ -156,8 +156,8 @@ func (p *Plan) try(ctx context.Context) error {
 		if p.Before[i] == New {
 			continue
 		}
-		if err := holder.Store.Try(ctx, secretstore.Change{Name: holder.Setting, Old: p.before(i), New: p.New}); err != nil {
-			return &secretstore.TrialError{Err: err}
+		if err := secretstore.TryFirst(ctx, holder.Store, secretstore.Change{Name: holder.Setting, Old: p.before(i), New: p.New}); err != nil {
+			return err
 		}
 	}
 	return nil

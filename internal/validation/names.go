@@ -214,20 +214,5 @@ func isNear(name, known string) bool {
 	if strings.TrimRight(name, digits) == strings.TrimRight(known, digits) {
 		return false
 	}
-	if len(name) < len(known) {
-		name, known = known, name
-	}
-	at := 0
-	for at < len(known) && name[at] == known[at] {
-		at++
-	}
-	switch len(name) - len(known) {
-	case 0:
-		swapped := at+1 < len(known) && name[at] == known[at+1] && name[at+1] == known[at] && name[at+2:] == known[at+2:]
-		return at < len(known) && (name[at+1:] == known[at+1:] || swapped)
-	case 1:
-		return name[at+1:] == known[at:]
-	default:
-		return false
-	}
+	return countSlips(name, known) == 1
 }

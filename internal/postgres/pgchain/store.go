@@ -64,19 +64,20 @@ func (s *Store) SQL(ctx context.Context) (statements string, err error) {
 
 // read does work in a transaction of its own, with postgres.OwnPath. The work gets the search path before it.
 func (s *Store) read(ctx context.Context, work func(conn *pgconn.PgConn, callers string) error) error {
-	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		return postgres.InTransaction(ctx, conn, func() error {
-			return work(conn, postgres.PathOf(conn).Setting)
-		})
-	})
+	return s.within(ctx, postgres.InTransaction, work)
 }
 
 // readOnly does the same with work that looks at entries, so that an audit writes nothing. It is not repeatable read:
 // what stands behind the lock of the table must be seen as it is then. What asks whether the account may write is in
 // read, because here nobody may.
 func (s *Store) readOnly(ctx context.Context, work func(conn *pgconn.PgConn, callers string) error) error {
+	return s.within(ctx, postgres.InReadOnlyTransaction, work)
+}
+
+// within does work in a transaction of a kind.
+func (s *Store) within(ctx context.Context, transaction func(ctx context.Context, conn *pgconn.PgConn, work func() error) error, work func(conn *pgconn.PgConn, callers string) error) error {
 	return s.db.With(ctx, func(conn *pgconn.PgConn) error {
-		return postgres.InReadOnlyTransaction(ctx, conn, func() error {
+		return transaction(ctx, conn, func() error {
 			return work(conn, postgres.PathOf(conn).Setting)
 		})
 	})
