@@ -80,6 +80,17 @@ func newDatabase(t *testing.T) *database {
 	return newDatabaseOn(t, testenv.Shared(t))
 }
 
+// newServer starts a server that no other test uses.
+func newServer(t *testing.T, settings ...string) *testenv.Postgres {
+	t.Helper()
+	server, err := testenv.StartPostgres(context.Background(), false, settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	return server
+}
+
 func newDatabaseOn(t *testing.T, server *testenv.Postgres, before ...string) *database {
 	t.Helper()
 	ctx := context.Background()

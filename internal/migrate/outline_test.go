@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ocmt/ocmt/internal/migrate"
-	"github.com/ocmt/ocmt/internal/testenv"
 )
 
 // If this fails, an operator who made room for the WAL that the plan told of has
@@ -18,12 +17,7 @@ func TestPlanTellsWhatARunCosts(t *testing.T) {
 	t.Parallel()
 	const rows = 20_000
 	// A server of its own: what others log would count, and pages in full must.
-	server, err := testenv.StartPostgres(context.Background(), false, "full_page_writes = on")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	d, ring := newDatabaseOn(t, server), readVectors(t).ring(t, 1, 0, 1)
+	d, ring := newDatabaseOn(t, newServer(t, "full_page_writes = on")), readVectors(t).ring(t, 1, 0, 1)
 	older, err := ring.WithCurrent(0)
 	if err != nil {
 		t.Fatal(err)
