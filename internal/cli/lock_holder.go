@@ -43,7 +43,7 @@ func describeWork(work pgrecord.Work) []string {
 	if work.Run == nil {
 		return []string{"the lock of this database is " + describeLockHolder(*work.Lock)}
 	}
-	return []string{describeProcess(*work.Run), describeRun(work.Run.Status), "its lock is " + describeLockHolder(*work.Lock)}
+	return []string{describeProcess(*work.Run), describeRun(*work.Run), "its lock is " + describeLockHolder(*work.Lock)}
 }
 
 // explainRunLocked says who holds the lock of the database, how far that one is, and how to go on.

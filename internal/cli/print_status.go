@@ -65,11 +65,11 @@ func printAtWork(printer *ui.Printer, status statusDocument, now time.Time) {
 	if status.Run == nil {
 		return
 	}
-	said := ""
 	if status.Run.State == pgrecord.RunSilent {
-		said = "The last that it said: "
+		printer.Line("The last that it said: %s", describeLastReport(status.Run.Status))
+	} else {
+		printer.Line("%s", describeRun(*status.Run))
 	}
-	printer.Line("%s%s", said, describeRun(status.Run.Status))
 	if last := status.Run.Orders.Note(); last != nil {
 		printer.Line("Last order: %s, %s ago.", describeNote(*last), describeSeconds(status.Run.Ordered))
 	}
@@ -263,8 +263,12 @@ func describeMove(move pgrecord.RecordedMove, now time.Time) string {
 	return fmt.Sprintf("Version %d to %d, started %s UTC, %s.", move.From, move.To, recordedTime(move.Started, now), ended)
 }
 
-// movedText says how many values a run moved, and how many the servers did.
+// movedText says how many values a run moved, and how many the servers did. The record has it when the run ends, so of one
+// that ended without a word it has nothing.
 func movedText(move pgrecord.RecordedMove) string {
+	if move.Lost {
+		return "not recorded, of " + ui.Number(move.Total)
+	}
 	text := ui.Number(move.Moved) + " of " + ui.Number(move.Total)
 	if move.ByServers > 0 {
 		text += ", " + ui.Number(move.ByServers) + " by servers"

@@ -8,9 +8,22 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// describeRun describes a run in the words that its own progress line has.
-func describeRun(run migrate.Status) string {
+// describeRun describes a run in the words that its own progress line has. A rate and a time left are of its last sign of
+// life, so a run that is silent shows neither.
+func describeRun(run pgrecord.Run) string {
+	if reason, figures := silenceOf(run); reason != "" {
+		return describeReport(run.Status, reason, figures)
+	}
+	return describeLastReport(run.Status)
+}
+
+// describeLastReport describes what a run reported last, however long ago that was.
+func describeLastReport(run migrate.Status) string {
 	reason, figures := waitOf(run)
+	return describeReport(run, reason, figures)
+}
+
+func describeReport(run migrate.Status, reason, figures string) string {
 	if figures != "" {
 		reason += ", " + figures
 	}
@@ -46,6 +59,14 @@ func noteOf(run migrate.Status) string {
 // noticedSilence is how many seconds a run must have been silent for a watch to say so.
 const noticedSilence = 5
 
+// silenceOf says for how long a run that should give signs of life has given none; "" where it gives them.
+func silenceOf(run pgrecord.Run) (reason, figures string) {
+	if run.Silence < noticedSilence {
+		return "", ""
+	}
+	return "no sign of life from the run", "for " + describeSeconds(run.Silence)
+}
+
 // runWatch shows a run that is at work elsewhere with the line that the run itself has. The rate is
 // measured here.
 type runWatch struct {
@@ -75,8 +96,8 @@ func (w *runWatch) show(run *pgrecord.Run) {
 		w.display.Update(run.Done, run.Total, noteOf(run.Status))
 	}
 	reason, figures := waitOf(run.Status)
-	if run.Silence >= noticedSilence {
-		reason, figures = "no sign of life from the run", "for "+describeSeconds(run.Silence)
+	if silent, since := silenceOf(*run); silent != "" {
+		reason, figures = silent, since
 	}
 	w.display.Waiting(reason, figures)
 }
