@@ -47,7 +47,7 @@ func databaseCommands(t *testing.T) map[string]func(*testscript.TestScript, bool
 // setAddresses points DATABASE_URL at a database.
 func setAddresses(ts *testscript.TestScript, server *testenv.Postgres, name string) {
 	ts.Setenv("DATABASE_URL", server.URL("postgres", name))
-	for _, account := range []string{"reader", "viewer", "advised", "chainless", "nightreader"} {
+	for _, account := range []string{"reader", "viewer", "advised", "chainless", "nightreader", "plainwriter"} {
 		ts.Setenv(strings.ToUpper(account)+"_URL", server.URL(account, name))
 	}
 }
