@@ -299,7 +299,7 @@ func (g *Progress) draw(at time.Time) {
 	}
 	g.drawn = at
 	if !p.redraws() {
-		p.writeError(g.figures(at).String() + "\n")
+		p.writeError(wrapProse(g.figures(at).String(), p.errWidth()) + "\n")
 		return
 	}
 	width := p.errWidth() - 1 // the last column stays free for the cursor
@@ -313,7 +313,7 @@ func (g *Progress) draw(at time.Time) {
 // tellCut writes what is waited for, with the figures of the moment, into a line of its own, once, where the live
 // line has no room for it.
 func (g *Progress) tellCut(line string, width int) {
-	if reason := Clean(g.reason); reason != "" && !strings.Contains(line, reason) && !g.stopping && !g.told["cut: "+reason] {
+	if reason := Clean(g.reason); reason != "" && !strings.Contains(line, reason) && !g.told["cut: "+reason] {
 		g.told["cut: "+reason] = true
 		g.printer.setLive("")
 		g.printer.writeError(wrapProse(Clean(g.waitText(g.now())), g.printer.errWidth()) + "\n")

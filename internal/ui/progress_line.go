@@ -65,7 +65,7 @@ type part struct {
 // order in each line, two spaces apart.
 func (f Figures) line(width int) string {
 	if f.Stopping {
-		return fit([]part{{stoppingText, rankAlways}, {f.countText(), rankCount}}, width)
+		return fit([]part{{stoppingText, rankAlways}, {f.countText(), rankCount}, {Clean(f.Wait), rankNote}}, width)
 	}
 	if !f.Counted {
 		return fit([]part{{Clean(f.Doing), rankAlways}, {elapsedText(f.Elapsed), rankRate}, {Clean(f.Wait), rankAlways}}, width)

@@ -128,12 +128,12 @@ func wrap(line string, columns, hang int) []string {
 // maxCommandWords is how many words may follow "ocmt" to name a command.
 const maxCommandWords = 2
 
-// nextWord returns what stays in one line at the beginning of a text, which is a word, a version with its number, or a
-// command of ocmt with its flags and their values, because operators copy it.
+// nextWord returns what stays in one line at the beginning of a text, which is a word, a figure, or a command of ocmt with
+// its flags and their values, because operators copy it.
 func nextWord(text string) (word, rest string) {
 	word, rest, _ = strings.Cut(text, " ")
-	if number, behind, _ := strings.Cut(rest, " "); word == "version" && startsWithDigit(number) {
-		return word + " " + number, behind
+	if figure, behind := figureFrom(word, rest); figure != word {
+		return figure, behind
 	}
 	isCommand := word == "ocmt"
 	for words, afterFlag := 0, strings.HasPrefix(word, "--"); rest != "" && (isCommand || afterFlag); {
@@ -152,6 +152,41 @@ func nextWord(text string) (word, rest string) {
 	}
 	return word, rest
 }
+
+// figureFrom returns the word with what belongs to a figure behind it, such as a version's number, a unit, or the time of
+// a day: a line that ends with "3.1" or "at 2 Jan" is read wrongly.
+func figureFrom(word, rest string) (figure, behind string) {
+	figure, behind = word, rest
+	for last := word; behind != ""; {
+		next, after, _ := strings.Cut(behind, " ")
+		if !goesOn(last, next) {
+			break
+		}
+		figure, behind, last = figure+" "+next, after, next
+	}
+	return figure, behind
+}
+
+// units stand behind a number.
+var units = map[string]bool{"s": true, "min": true, "h": true, "MiB": true, "GiB": true, "rows/s": true, "values/s": true}
+
+// goesOn reports whether a word belongs to the figure that the word before it begins or goes on with.
+func goesOn(last, next string) bool {
+	bare := strings.Trim(next, "().,;:")
+	switch number := startsWithDigit(strings.TrimPrefix(last, "(")); {
+	case last == "version", last == "/", last == "min", last == "h", months[last]:
+		return startsWithDigit(next)
+	case number && strings.Contains(last, ":"):
+		return bare == "UTC"
+	default:
+		isTime := startsWithDigit(next) && strings.Contains(next, ":")
+		return number && (next == "/" || isTime || units[bare] || months[bare])
+	}
+}
+
+// months are the short names that a day has behind it.
+var months = map[string]bool{"Jan": true, "Feb": true, "Mar": true, "Apr": true, "May": true, "Jun": true,
+	"Jul": true, "Aug": true, "Sep": true, "Oct": true, "Nov": true, "Dec": true}
 
 func startsWithDigit(text string) bool { return text != "" && text[0] >= '0' && text[0] <= '9' }
 

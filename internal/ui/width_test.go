@@ -113,6 +113,22 @@ func TestCommandsStayWhole(t *testing.T) {
 	}
 }
 
+// If this fails, a number stands at the end of a line and its unit at the beginning of the next, or a day and its time.
+func TestFiguresStayWhole(t *testing.T) {
+	t.Parallel()
+	for _, figure := range []string{"(3.1 s),", "(3 min 20 s);", "27 Nov 20:14 UTC.", "3 Mar 2025 20:14 UTC", "250 / 640", "10 rows/s", "version 12", "1 MiB"} {
+		for columns := 30; columns < 90; columns++ {
+			text := strings.Join(ui.Wrap("it is the word of an operator that he has seen "+figure+" and that it was so", columns, 2), "\n")
+			if !strings.Contains(text, figure) {
+				t.Errorf("in %d columns:\n%s", columns, text)
+			}
+		}
+	}
+	if got := ui.Wrap("there may be 2 of them", 14, 2); len(got) != 2 || got[0] != "there may be 2" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // If this fails, sentences run over the edge of the terminal, a pipe gets broken lines, or a command that an operator
 // copies has line ends in it.
 func TestProse(t *testing.T) {
