@@ -25,7 +25,7 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 	case errors.As(err, &unfinished):
 		told.Message, told.Why = unfinishedMessage(verdict), unfinishedReason(verdict, explained)
 	case verdict.Kind == rotation.VerdictNeeded:
-		told.Message = "nothing is proven: not every value opens with the key to reach"
+		told.Message = "not every value opens with " + keyOfVersion(request)
 		if request.Backwards && isUnderLeft(request, verdict) {
 			told.Hints = backwardsHints(request.To)
 		} else if (isElsewhere(request, verdict) || scopeText(request) != "") && len(verdict.Under) > 0 && len(explained.Hints) > 0 {

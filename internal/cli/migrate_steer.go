@@ -74,6 +74,9 @@ func (a *App) steer(ctx context.Context, settings *config.Settings, word string,
 	if before := given.Orders.Before; before != nil {
 		a.printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(given.Orders.At.Sub(before.At)))
 	}
+	if !run.Ended && run.Orders.Paused && !run.Orders.Abort {
+		a.printer.Line("%s", resumeAdvice)
+	}
 	return a.printer.Document("migrate-"+word, steerDocument{Followed: true, Run: run})
 }
 
@@ -118,6 +121,9 @@ func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (la
 
 // errNoAnswer says that a run was not seen to follow an order.
 var errNoAnswer = errors.New("the run was not seen to follow the order")
+
+// resumeAdvice says what ends a pause.
+const resumeAdvice = "next: ocmt migrate resume   (let it go on)"
 
 // describeNote names an order, and who gave it.
 func describeNote(note migrate.OrderNote) string {

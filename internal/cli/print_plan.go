@@ -52,7 +52,7 @@ func printCounts(printer *ui.Printer, columns []migrate.ColumnCount) {
 		printer.Line("In the clear, as OCMT writes them: %s.", strings.Join(clear, ", "))
 	}
 	if len(unread) > 0 {
-		printer.Line("Not to be read as encrypted values: %s.", strings.Join(unread, ", "))
+		printer.Line("Not in the form of a ciphertext: %s.", strings.Join(unread, ", "))
 	}
 	if empty > 0 {
 		printer.Line("%s no value.", ui.Count(empty, "encrypted column holds", "encrypted columns hold"))

@@ -70,11 +70,19 @@ func printAtWork(printer *ui.Printer, status statusDocument, now time.Time) {
 	} else {
 		printer.Line("%s", describeRun(*status.Run))
 	}
-	if last := status.Run.Orders.Note(); last != nil {
-		printer.Line("Last order: %s, %s ago.", describeNote(*last), describeSeconds(status.Run.Ordered))
+	printOrders(printer, *status.Run)
+}
+
+// printOrders shows the last orders to a run, and what ends its pause.
+func printOrders(printer *ui.Printer, run pgrecord.Run) {
+	if last := run.Orders.Note(); last != nil {
+		printer.Line("Last order: %s, %s ago.", describeNote(*last), describeSeconds(run.Ordered))
 	}
-	if before := status.Run.Orders.Before; before != nil {
-		printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(status.Run.Orders.At.Sub(before.At)))
+	if before := run.Orders.Before; before != nil {
+		printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(run.Orders.At.Sub(before.At)))
+	}
+	if run.State != pgrecord.RunSilent && pauseOf(&run) != "" {
+		printer.Line("%s", resumeAdvice)
 	}
 }
 
