@@ -67,7 +67,7 @@ func (p runProgress) Progress(done, total int64) {
 	p.display.Update(done, total, paceNote(p.pacing.Limit(), p.pacing.Gentle()))
 }
 
-const gentleNote = "gentle pace"
+const gentleNote = "gentle"
 
 // paceNote says what holds a run back: a limit in rows a second, 0 for none, and other work in the database.
 func paceNote(limit int, gentle bool) string {

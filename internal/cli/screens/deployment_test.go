@@ -31,7 +31,9 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ocmt": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.SystemDeps("test", procsec.LimitMemory(os.Getenv))))
+			deps := cli.SystemDeps("test", procsec.LimitMemory(os.Getenv))
+			deps.Host, deps.Process = "db-admin", 4711 // their lengths decide where lines break
+			os.Exit(cli.Main(context.Background(), os.Args[1:], deps))
 		},
 	})
 }
@@ -187,6 +189,21 @@ func (d *deployment) open(line string, columns int, term string) *tmux.Screen {
 	d.t.Helper()
 	return tmux.Open(d.t, tmux.Program{Args: []string{"sh", "-c", "exec " + line}, Environ: d.environ, Dir: d.dir, Term: term, Columns: columns})
 }
+
+// openAs starts a command on a terminal of a form.
+func (d *deployment) openAs(line, form string) *tmux.Screen {
+	d.t.Helper()
+	switch form {
+	case wide:
+		return d.open(line, 200, "")
+	case dumb:
+		return d.open(line, 80, "dumb")
+	}
+	return d.open(line, 80, "")
+}
+
+// begun is a screen as it is kept, of a command that has not ended.
+func begun(line, text string) string { return "$ " + line + "\n" + text }
 
 // shown is a screen as it is kept: the command, what it printed, and how it ended.
 func shown(line, text string, code int) string {

@@ -4,10 +4,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/testenv/tmux"
 	"github.com/ocmt/ocmt/testdata"
 )
 
@@ -29,6 +31,7 @@ type scene struct {
 	line    string
 	prepare func(*deployment)
 	asks    bool     // on a terminal it asks a question: the screen is that of the question, and the answer is no
+	changes bool     // each form needs a deployment of its own, because the command changes it
 	forms   []string // beside 80 columns
 }
 
@@ -37,46 +40,46 @@ var firstPage = scene{name: "bare", line: "ocmt", forms: every}
 
 var scenes = []scene{
 	{name: "bare-alone", line: "ocmt", prepare: func(d *deployment) { d.set("DATABASE_URL=") }},
-	{name: "plan", line: "ocmt migrate plan"},
-	{name: "question", line: "ocmt rotate --from-version 0", asks: true, forms: every},
-	{name: "done", line: "ocmt rotate --from-version 0 --yes", forms: []string{wide, dyed, dumb}},
+	{name: "plan", line: "ocmt migrate plan", forms: every},
+	{name: "question", line: "ocmt rotate --from-version 0", asks: true, changes: true, forms: every},
+	{name: "done", line: "ocmt rotate --from-version 0 --yes", changes: true, forms: every},
 	{name: "dry-run", line: "ocmt rotate --from-version 0 --dry-run"},
 	{name: "nothing-left", line: "ocmt rotate --from-version 0", prepare: rotated},
-	{name: "elsewhere", line: "ocmt rotate --from-version 1 --yes", prepare: secondVersion, forms: every},
-	{name: "left-under-0", line: "ocmt rotate --from-version 0 --yes --table user_integrations"},
-	{name: "set-aside", line: "ocmt rotate --from-version 0 --yes", prepare: broken, forms: []string{piped}},
-	{name: "verify-good", line: "ocmt migrate verify", prepare: rotated},
-	{name: "verify-found", line: "ocmt migrate verify", forms: []string{dyed}},
-	{name: "status", line: "ocmt status"},
-	{name: "migrate-status-none", line: "ocmt migrate status"},
-	{name: "migrate-status-ended", line: "ocmt migrate status", prepare: rotated},
+	{name: "elsewhere", line: "ocmt rotate --from-version 1 --yes", prepare: secondVersion, changes: true, forms: every},
+	{name: "left-under-0", line: "ocmt rotate --from-version 0 --yes --table user_integrations", changes: true, forms: every},
+	{name: "set-aside", line: "ocmt rotate --from-version 0 --yes", prepare: broken, changes: true, forms: every},
+	{name: "verify-good", line: "ocmt migrate verify", prepare: rotated, forms: every},
+	{name: "verify-found", line: "ocmt migrate verify", forms: every},
+	{name: "status", line: "ocmt status", forms: every},
+	{name: "migrate-status-none", line: "ocmt migrate status", forms: every},
+	{name: "migrate-status-ended", line: "ocmt migrate status", prepare: rotated, forms: every},
 	{name: "rotate-status", line: "ocmt rotate status", prepare: rotated},
 	{name: "rotate-readiness", line: "ocmt rotate readiness"},
-	{name: "rotate-begin", line: "ocmt rotate begin --escrow copy --yes", prepare: beforeBegin},
+	{name: "rotate-begin", line: "ocmt rotate begin --escrow ocmt-key-v1 --yes", prepare: beforeBegin},
 	{name: "rotate-finish-refused", line: "ocmt rotate finish"},
 	{name: "session-invalidate", line: "ocmt session-invalidate --all --dry-run", prepare: sessions},
 	{name: "validate", line: "ocmt validate"},
 	{name: "audit", line: "ocmt audit"},
 
-	{name: "error-no-url", line: "ocmt rotate --from-version 0", prepare: func(d *deployment) { d.set("DATABASE_URL=") }},
-	{name: "error-no-answer", line: "ocmt migrate status", prepare: silentServer},
-	{name: "error-password", line: "ocmt migrate status", prepare: func(d *deployment) {
+	{name: "error-no-url", line: "ocmt rotate --from-version 0", forms: every, prepare: func(d *deployment) { d.set("DATABASE_URL=") }},
+	{name: "error-no-answer", line: "ocmt migrate status", forms: every, prepare: silentServer},
+	{name: "error-password", line: "ocmt migrate status", forms: every, prepare: func(d *deployment) {
 		d.set("DATABASE_URL=" + strings.Replace(d.server.TCPURL("locked", d.name), "locked@", "locked:wrong@", 1))
 	}},
-	{name: "error-tls", line: "ocmt migrate status", prepare: func(d *deployment) {
+	{name: "error-tls", line: "ocmt migrate status", forms: every, prepare: func(d *deployment) {
 		d.set("DATABASE_URL=" + strings.Replace(d.server.TCPURL("postgres", d.name), "sslmode=disable", "sslmode=require", 1))
 	}},
-	{name: "error-rights", line: "ocmt rotate --from-version 0 --yes", prepare: func(d *deployment) {
+	{name: "error-rights", line: "ocmt rotate --from-version 0 --yes", forms: every, prepare: func(d *deployment) {
 		d.set("DATABASE_URL=" + d.server.TCPURL("reader", d.name))
 	}},
 	{name: "error-key", line: "ocmt rotate --from-version 0 --yes", prepare: wrongKey, forms: every},
-	{name: "error-table-locked", line: "ocmt rotate --from-version 0 --yes --lock-timeout 200ms", prepare: func(d *deployment) {
+	{name: "error-table-locked", line: "ocmt rotate --from-version 0 --yes --lock-timeout 200ms", forms: every, prepare: func(d *deployment) {
 		d.hold("lock table user_integrations in access exclusive mode")
 	}},
-	{name: "error-command", line: "ocmt rotae --from-version 0"},
-	{name: "error-flag", line: "ocmt rotate --from-versio 0"},
-	{name: "error-mode", line: "ocmt --env-file shared.env validate", prepare: sharedFile},
-	{name: "error-unset", line: "ocmt rotate --from-version 2"},
+	{name: "error-command", line: "ocmt rotae --from-version 0", forms: every},
+	{name: "error-flag", line: "ocmt rotate --from-versio 0", forms: every},
+	{name: "error-mode", line: "ocmt --env-file shared.env validate", forms: every, prepare: sharedFile},
+	{name: "error-unset", line: "ocmt rotate --from-version 2", forms: every},
 }
 
 // If this fails, an operator reads something else than what was looked at and found good. Where that is meant, write
@@ -86,14 +89,7 @@ func TestScreens(t *testing.T) {
 	for _, scene := range scenes {
 		t.Run(scene.name, func(t *testing.T) {
 			t.Parallel()
-			for _, form := range append([]string{narrow}, scene.forms...) {
-				if form != dyed { // the run at 80 columns shows both
-					t.Run(form, func(t *testing.T) {
-						t.Parallel()
-						scene.play(t, form)
-					})
-				}
-			}
+			scene.play(t)
 		})
 	}
 }
@@ -102,71 +98,96 @@ func TestScreens(t *testing.T) {
 //
 //nolint:paralleltest // The page says another thing where its database needs more than a second.
 func TestFirstPage(t *testing.T) {
-	for _, form := range []string{narrow, wide, piped, dumb} {
-		firstPage.play(t, form)
+	firstPage.play(t)
+}
+
+// If this fails, an operator who has asked for no colour gets colour sequences, or another text.
+func TestNoColour(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	d.set("NO_COLOR=1")
+	const line = "ocmt migrate verify"
+	screen := d.open(line, 80, "")
+	code := screen.End()
+	check(t, "verify-found", narrow, shown(line, d.neutral(screen.Colours()), code))
+}
+
+// play runs the scene in each of its forms.
+func (s scene) play(t *testing.T) {
+	t.Helper()
+	var d *deployment
+	for _, form := range append([]string{narrow}, s.forms...) {
+		if form == dyed { // the run at 80 columns shows both
+			continue
+		}
+		if d == nil || s.changes {
+			if d = deploy(t); s.prepare != nil {
+				s.prepare(d)
+			}
+		}
+		s.record(d, form)
 	}
 }
 
-// play runs the scene once, and compares what is seen.
-func (s scene) play(t *testing.T, form string) {
-	t.Helper()
-	d := deploy(t)
-	if s.prepare != nil {
-		s.prepare(d)
+// record runs the scene in a form, and compares what is seen.
+func (s scene) record(d *deployment, form string) {
+	d.t.Helper()
+	seen := s.show(d, form)
+	for deadline := time.Now().Add(time.Minute); strings.Contains(seen.text, tooSlow) && time.Now().Before(deadline); {
+		seen = s.show(d, form)
 	}
-	text, code := s.show(d, form)
-	for deadline := time.Now().Add(time.Minute); strings.Contains(text, tooSlow) && time.Now().Before(deadline); {
-		text, code = s.show(d, form)
+	check(d.t, s.name, form, d.neutral(seen.text))
+	if form == narrow && slices.Contains(s.forms, dyed) {
+		check(d.t, s.name, dyed, d.neutral(seen.colours))
 	}
-	text = d.neutral(text)
-	check(t, s.name, form, shown(s.line, text, code))
+	if s.asks && form != piped {
+		s.refuse(d, seen.screen, form)
+	}
 }
 
 // tooSlow is what the first page says where the machine is so busy that its database needs a second.
 const tooSlow = "did not tell all within a second"
 
-// show runs the scene in a pipe or on a terminal.
-func (s scene) show(d *deployment, form string) (text string, code int) {
-	d.t.Helper()
-	if form == piped {
-		return d.run(s.line + " </dev/null 2>&1")
-	}
-	return s.watch(d, form)
+// sight is what is seen of a scene.
+type sight struct {
+	text    string
+	colours string       // the same with colours; "" in a pipe
+	screen  *tmux.Screen // nil in a pipe
 }
 
-// watch runs the scene on a terminal.
-func (s scene) watch(d *deployment, form string) (text string, code int) {
+// show runs the scene in a pipe, or on a terminal up to its end or its question.
+func (s scene) show(d *deployment, form string) sight {
 	d.t.Helper()
-	columns, term := 80, ""
-	switch form {
-	case wide:
-		columns = 200
-	case dumb:
-		term = "dumb"
+	if form == piped {
+		text, code := d.run(s.line + " </dev/null 2>&1")
+		return sight{text: shown(s.line, text, code)}
 	}
-	screen := d.open(s.line, columns, term)
+	screen := d.openAs(s.line, form)
 	if s.asks {
-		text = screen.WaitFor("[y/N]")
-	} else {
-		code = screen.End()
-		text = screen.Text()
+		screen.WaitFor("[y/N]")
+		return sight{text: begun(s.line, screen.Text()), colours: begun(s.line, screen.Colours()), screen: screen}
 	}
-	for _, other := range s.forms {
-		if form == narrow && other == dyed && !strings.Contains(text, tooSlow) {
-			check(d.t, s.name, dyed, shown(s.line, d.neutral(screen.Colours()), code))
-		}
+	code := screen.End()
+	text := screen.Text()
+	if form == dumb {
+		noControl(d.t, screen, text)
 	}
-	if s.asks {
-		screen.Send("n", "Enter")
-		code = screen.End()
-		if form == narrow {
-			check(d.t, s.name+"-no", narrow, shown(s.line, d.neutral(screen.Text()), code))
-		}
+	return sight{text: shown(s.line, text, code), colours: shown(s.line, screen.Colours(), code), screen: screen}
+}
+
+// refuse answers no, and compares what is seen then.
+func (s scene) refuse(d *deployment, screen *tmux.Screen, form string) {
+	d.t.Helper()
+	screen.Send("n", "Enter")
+	code := screen.End()
+	text := screen.Text()
+	check(d.t, s.name+"-no", form, shown(s.line, d.neutral(text), code))
+	if form == narrow {
+		check(d.t, s.name+"-no", dyed, shown(s.line, d.neutral(screen.Colours()), code))
 	}
 	if form == dumb {
 		noControl(d.t, screen, text)
 	}
-	return text, code
 }
 
 // neutral takes the names of one run away: the folder, and the number of the database.
