@@ -113,9 +113,13 @@ type Gap struct {
 	Reason  string `json:"reason"`          // "the account may not read it"
 	Missing string `json:"missing"`         // the right by name: "SELECT on public.user_mfa"; "" where it is no right
 	Grant   string `json:"grant,omitempty"` // the statement or command that cures it; "" where there is none
-	// Right is the right of an account of PostgreSQL that Grant gives; the zero value where it gives no
-	// such right, or more than one.
-	Right finding.Right `json:"-"`
+	// Rights are the rights of an account of PostgreSQL that Grant gives; none where it gives no such right.
+	Rights []finding.Right `json:"-"`
+}
+
+// IsSame reports whether another gap says the same.
+func (g *Gap) IsSame(other Gap) bool {
+	return g.What == other.What && g.Reason == other.Reason && g.Missing == other.Missing && g.Grant == other.Grant
 }
 
 // Source is something that checks look at.

@@ -161,7 +161,7 @@ func lookAtParents(ctx context.Context, sources *Sources, source FileSource) (Se
 	known := map[string]bool{} // whether there is a fault, by the folder
 	for _, path := range paths {
 		parents, err := source.Parents(ctx, path)
-		if gap := gapIn(err, path); gap != nil && !slices.Contains(seen.Gaps, *gap) {
+		if gap := gapIn(err, path); gap != nil && !slices.ContainsFunc(seen.Gaps, gap.IsSame) {
 			seen.Gaps = append(seen.Gaps, *gap)
 		}
 		for _, parent := range parents {

@@ -1,6 +1,11 @@
 package chain
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"github.com/ocmt/ocmt/internal/finding"
+)
 
 // Query selects entries.
 type Query struct {
@@ -21,5 +26,13 @@ type Prospect struct {
 	Place  string // the table or the file
 	Made   bool   // it is not there yet, and is made with the first entry
 	Reason string // why no entry can be made; "" where it can
-	Fix    string // what makes it possible
+	// Missing are the rights that make it possible.
+	Missing []finding.Right
+	Fix     string // what makes it possible too
+}
+
+// Advice says what makes entries possible, in one line.
+func (p Prospect) Advice() string {
+	ways := []string{strings.Join(finding.Grants(p.Missing), " "), p.Fix}
+	return strings.Join(slices.DeleteFunc(ways, func(way string) bool { return way == "" }), " or ")
 }

@@ -251,31 +251,42 @@ func (l *auditLog) show(ctx context.Context) error {
 
 // checkSources refuses to show nothing where no table can be read.
 func (l *auditLog) checkSources() error {
-	var reasons []string
+	told := &ui.Error{Message: "no audit table can be read", Code: ui.ExitFailed}
 	for _, state := range l.description.States {
 		if !l.filter.Takes(state.Source) {
 			continue
 		}
-		if state.Unread == "" {
+		if !state.Unread.IsSet() {
 			return nil
 		}
-		reasons = append(reasons, string(state.Source)+": "+ui.Clean(state.Unread))
+		addUnread(told, state)
 	}
-	return &ui.Error{Message: "no audit table can be read", Hints: reasons, Code: ui.ExitFailed}
+	return told
 }
 
 // unreadError says that a table is there and could not be read, so that what was shown is a part.
 func (l *auditLog) unreadError() error {
-	var reasons []string
+	told := &ui.Error{Message: "the timeline is not whole: a table could not be read", Code: ui.ExitPartial}
 	for _, state := range l.description.States {
-		if l.filter.Takes(state.Source) && !state.Absent && state.Unread != "" {
-			reasons = append(reasons, string(state.Source)+": "+ui.Clean(state.Unread))
+		if l.filter.Takes(state.Source) && !state.Absent && state.Unread.IsSet() {
+			addUnread(told, state)
 		}
 	}
-	if len(reasons) == 0 {
+	if len(told.Reasons)+len(told.Hints) == 0 {
 		return nil
 	}
-	return &ui.Error{Message: "the timeline is not whole: a table could not be read", Hints: reasons, Code: ui.ExitPartial}
+	return told
+}
+
+// addUnread adds to an error why a source is not read. Where a right is missing, that is a cause, and the statement that
+// gives it is what to do.
+func addUnread(told *ui.Error, state review.State) {
+	text := string(state.Source) + ": " + ui.Clean(state.Unread.Text)
+	if len(state.Unread.Missing) == 0 {
+		told.Hints = append(told.Hints, text)
+		return
+	}
+	told.Reasons, told.Missing = append(told.Reasons, text), append(told.Missing, state.Unread.Missing...)
 }
 
 // showPage shows a page of the timeline.

@@ -174,7 +174,7 @@ func (a *App) announceReported(ctx context.Context, record recordStore, options 
 	case err != nil:
 		return written, err
 	case prospect.Reason != "":
-		return written, &ui.Error{Message: "the entry cannot be made: " + prospect.Reason, Hints: []string{prospect.Fix}, Code: ui.ExitFailed}
+		return written, &ui.Error{Message: "the entry cannot be made: " + prospect.Reason, Missing: prospect.Missing, Hints: []string{prospect.Fix}, Code: ui.ExitFailed}
 	case prospect.Made:
 		a.tellMade(prospect, options.DryRun)
 	}

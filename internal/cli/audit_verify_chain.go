@@ -133,7 +133,7 @@ func (a *App) printRecordSQL(ctx context.Context, settings *config.Settings) err
 		return err
 	}
 	defer db.Close()
-	statements, err := pgchain.New(db.DB, a.author(settings), a.warnUnrecorded).SQL(ctx)
+	statements, err := pgchain.New(db.DB, a.author(settings), a.warnProspect).SQL(ctx)
 	if err != nil {
 		return err
 	}

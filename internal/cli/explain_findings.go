@@ -8,20 +8,16 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// grantAdvice stands above the statements that give what an account lacks.
-const grantAdvice = "paste into psql, as the owner of the tables or a superuser:"
-
 // withFindings adds findings to an error: what is wrong to the causes, what is to be done to the
 // deeds. Rights that are missing become one block of statements. The deeds come before those that the
 // error has already.
 func withFindings(explained *ui.Error, list []finding.Finding) *ui.Error {
 	explained.Reasons = append(explained.Reasons, reasonsOf(list)...)
-	var missing []finding.Right
 	var hints []string
 	fixes := distinctFixes(list)
 	for _, found := range list {
-		if found.Right != (finding.Right{}) {
-			missing = append(missing, found.Right)
+		if len(found.Rights) > 0 {
+			explained.Missing = append(explained.Missing, found.Rights...)
 			continue
 		}
 		hint := ui.Clean(found.Fix)
@@ -31,10 +27,6 @@ func withFindings(explained *ui.Error, list []finding.Finding) *ui.Error {
 		if hint != "" && !slices.Contains(hints, hint) {
 			hints = append(hints, hint)
 		}
-	}
-	if len(missing) > 0 {
-		explained.Statements = finding.Grants(missing)
-		hints = append([]string{grantAdvice}, hints...)
 	}
 	explained.Hints = append(hints, explained.Hints...)
 	return explained
@@ -72,7 +64,7 @@ func namesOf(names []string) string {
 func distinctFixes(list []finding.Finding) []string {
 	var fixes []string
 	for _, found := range list {
-		if found.Right == (finding.Right{}) && found.Fix != "" && !slices.Contains(fixes, found.Fix) {
+		if len(found.Rights) == 0 && found.Fix != "" && !slices.Contains(fixes, found.Fix) {
 			fixes = append(fixes, found.Fix)
 		}
 	}

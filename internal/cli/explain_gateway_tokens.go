@@ -16,7 +16,11 @@ func explainGatewayTokens(err error) *ui.Error {
 	var left *usertoken.LeftError
 	switch {
 	case errors.As(err, &barred):
-		return &ui.Error{Message: barred.Error() + "; nothing was written", Hints: []string{barred.Fix}, Code: ui.ExitRefused}
+		told := &ui.Error{Message: barred.Error() + "; nothing was written", Missing: barred.Missing, Code: ui.ExitRefused}
+		if barred.Fix != "" {
+			told.Hints = []string{barred.Fix}
+		}
+		return told
 	case errors.As(err, &key):
 		return &ui.Error{Message: key.Error() + "; a server without it would take the ciphertext for the token", Code: ui.ExitRefused, Hints: []string{
 			"compare the fingerprint with the one that ocmt validate shows on a server; where they are the same, give it as --expect-key"}}

@@ -43,6 +43,9 @@ func (a *App) execute(ctx context.Context, args []string) error {
 	if err == nil {
 		err = a.printer.Err()
 	}
+	if err == nil {
+		a.printer.EndGrants()
+	}
 	return err
 }
 

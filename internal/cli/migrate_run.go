@@ -150,7 +150,7 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 		return nil, nil, causeOf(ctx, err)
 	}
 	printPlan(e.app.printer, plan, e.around)
-	if err := plan.Refusal(); err != nil {
+	if err := e.refuse(ctx, plan); err != nil {
 		return plan, nil, err
 	}
 	prospect, err := e.app.prospectOf(ctx, e.db.chain)
@@ -177,6 +177,16 @@ func (e *engine) run(ctx context.Context, dry bool) (*migrate.Plan, *migrate.Res
 		printLeft(e.app.printer, result)
 	}
 	return plan, result, causeOf(ctx, err)
+}
+
+// refuse returns the error of a plan that a run refuses to carry out. Where rights are missing, it also looks for those
+// that the tool's own record lacks: whoever gives the ones should not be asked for the others in the next attempt.
+func (e *engine) refuse(ctx context.Context, plan *migrate.Plan) error {
+	refused := plan.Refusal()
+	if slices.ContainsFunc(plan.Findings, func(one finding.Finding) bool { return len(one.Rights) > 0 }) {
+		_, _ = e.app.prospectOf(ctx, e.db.chain) // the plan is refused in any case
+	}
+	return refused
 }
 
 // checkPlaces refuses keys that are put together from two places, unless the operator has named

@@ -75,16 +75,16 @@ func (a *App) printGaps(found *audit.Report, details bool) {
 		if same.gap.Missing != "" {
 			a.printer.Line("    %-9s %s", "needs", same.gap.Missing)
 		}
-		if same.gap.Right != (finding.Right{}) {
-			missing = append(missing, same.gap.Right)
+		if len(same.gap.Rights) > 0 {
+			missing = append(missing, same.gap.Rights...)
 		} else if same.gap.Grant != "" {
 			a.printer.Code("    %-9s %s", "grant", ui.Clean(same.gap.Grant))
 		}
 	}
 	if len(missing) > 0 {
-		a.printer.Line("\n  next: %s", grantAdvice)
+		a.printer.Line("\n  next: %s", ui.GrantAdvice)
 		for _, statement := range finding.Grants(missing) {
-			a.printer.Code("    %s", ui.Clean(statement))
+			a.printer.Code("        %s", ui.Clean(statement))
 		}
 	}
 }
@@ -97,15 +97,14 @@ type gapGroup struct {
 
 // groupGaps tells each gap once, however many checks have it.
 func groupGaps(found *audit.Report) (list []*gapGroup) {
-	at := map[audit.Gap]*gapGroup{}
 	for _, result := range found.Results {
 		for _, gap := range result.Gaps {
-			if at[gap] == nil {
-				at[gap] = &gapGroup{gap: gap}
-				list = append(list, at[gap])
+			at := slices.IndexFunc(list, func(known *gapGroup) bool { return known.gap.IsSame(gap) })
+			if at < 0 {
+				at, list = len(list), append(list, &gapGroup{gap: gap})
 			}
-			if !slices.Contains(at[gap].ids, result.Check.ID) {
-				at[gap].ids = append(at[gap].ids, result.Check.ID)
+			if !slices.Contains(list[at].ids, result.Check.ID) {
+				list[at].ids = append(list[at].ids, result.Check.ID)
 			}
 		}
 	}

@@ -76,8 +76,8 @@ func (l *auditLog) notes() (notes []string) {
 		if state.Source == review.Record && l.recordFile != "" {
 			notes = append(notes, name+" is the file "+ui.Clean(l.recordFile)+".")
 		}
-		if state.Unread != "" {
-			notes = append(notes, "Not read: "+name+": "+ui.Clean(state.Unread)+".")
+		if state.Unread.IsSet() {
+			notes = append(notes, "Not read: "+name+": "+ui.Clean(state.Unread.Text)+".")
 			continue
 		}
 		if reason := state.CannotAnswer(l.filter); reason != "" {

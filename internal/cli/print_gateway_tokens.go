@@ -136,9 +136,7 @@ func (t *tokenRenewal) recordEnd(ctx context.Context, plan *usertoken.Plan, resu
 	if err != nil {
 		return fmt.Errorf("recording what was renewed: %w", err)
 	}
-	if unaudited != "" {
-		t.app.printer.Warn("no entry was made in audit_log: %s", unaudited)
-	}
+	t.app.warnUnaudited(unaudited)
 	return nil
 }
 

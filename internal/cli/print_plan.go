@@ -23,8 +23,9 @@ func printPlan(printer *ui.Printer, plan *migrate.Plan, around *overview) {
 	printUnread(printer, plan.Discovery)
 	printKnown(printer, plan.Discovery)
 	printDerived(printer, plan.Discovery)
-	if plan.Outline.Unaudited != "" {
-		printer.Line("No entry in OCMT's audit log will be made: %s.", strings.TrimSuffix(plan.Outline.Unaudited, ";"))
+	if plan.Outline.Unaudited.IsSet() {
+		printer.Line("No entry in OCMT's audit log will be made: %s.", plan.Outline.Unaudited.Text)
+		printer.Lack(plan.Outline.Unaudited.Missing...)
 	}
 	printer.Line("\n%s", around)
 	if text := misdirectedText(plan); text != "" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,11 +94,7 @@ func printSearch(printer *ui.Printer, report *discover.Report) {
 
 // printUnproven says what a verification did not look at. What is wrong is in the error.
 func printUnproven(printer *ui.Printer, found []finding.Finding) {
-	for _, one := range found {
-		if one.Severity == finding.Warning && one.Code != finding.NotWhole {
-			printer.Line("No proof: %s: %s.\n  next: %s", one.Where, one.Message, one.Fix)
-		}
-	}
+	printGaps(printer, "No proof", slices.DeleteFunc(slices.Clone(found), func(one finding.Finding) bool { return one.Code == finding.NotWhole }))
 }
 
 // keyNames are the settings of the keys of versions.
@@ -109,22 +106,39 @@ func keyNames(versions []int) string {
 	return strings.Join(names, " and ")
 }
 
+// printUnlooked says what was not looked at. What is wrong is in the error.
+func printUnlooked(printer *ui.Printer, reasons []finding.Finding) {
+	printGaps(printer, "Not looked at", reasons)
+}
+
 // maxShownReasons bounds how many reasons the screen lists. JSON has all.
 const maxShownReasons = 8
 
-// printUnlooked says what was not looked at. What is wrong is in the error.
-func printUnlooked(printer *ui.Printer, reasons []finding.Finding) {
-	shown := 0
-	for _, reason := range reasons {
-		if reason.Severity != finding.Warning {
+// printGaps says what was not looked at, in one line for all places at which the same is to be done. The statements that
+// give rights stand at the end of the command, and none of them is left out.
+func printGaps(printer *ui.Printer, label string, found []finding.Finding) {
+	var groups [][]finding.Finding
+	for _, one := range found {
+		if one.Severity != finding.Warning {
 			continue
 		}
-		if shown++; shown <= maxShownReasons {
-			printer.Line("Not looked at: %s: %s.\n  next: %s", reason.Where, reason.Message, reason.Fix)
+		printer.Lack(one.Rights...)
+		at := slices.IndexFunc(groups, func(group []finding.Finding) bool {
+			return group[0].Message == one.Message && (len(one.Rights) > 0 || group[0].Fix == one.Fix)
+		})
+		if at < 0 {
+			at, groups = len(groups), append(groups, nil)
+		}
+		groups[at] = append(groups[at], one)
+	}
+	for _, group := range groups[:min(len(groups), maxShownReasons)] {
+		printer.Line("%s: %s.", label, reasonsOf(group)[0])
+		if len(group[0].Rights) == 0 {
+			printer.Line("  next: %s", group[0].Fix)
 		}
 	}
-	if shown > maxShownReasons {
-		printer.Line("… and %s more; --output json lists all.", ui.Number(int64(shown-maxShownReasons)))
+	if left := len(groups) - maxShownReasons; left > 0 {
+		printer.Line("… and %s more; --output json lists all.", ui.Number(int64(left)))
 	}
 }
 

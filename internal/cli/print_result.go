@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"strings"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/migrate"
@@ -35,8 +34,9 @@ func printResult(printer *ui.Printer, request migrate.Request, result *migrate.R
 		printer.Line("It worked gently and rested %s of that: %s. --pace full takes no rests.", ui.Duration(result.Rested), result.Why)
 	}
 	printRepairs(printer, result)
-	if result.Unaudited != "" {
-		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", strings.TrimSuffix(result.Unaudited, ";"))
+	if result.Unaudited.IsSet() {
+		printer.Line("No entry in OCMT's audit log was made: %s. The next run that can make it does.", result.Unaudited.Text)
+		printer.Lack(result.Unaudited.Missing...)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/postgres/pgchain"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
@@ -33,7 +34,7 @@ func (a *App) openRecord(settings *config.Settings, db *postgres.DB) recordStore
 	if settings.Record != "" {
 		return a.openRecordFile(settings)
 	}
-	return pgchain.New(db, a.author(settings), a.warnUnrecorded)
+	return pgchain.New(db, a.author(settings), a.warnProspect)
 }
 
 // openRecordFile returns the record in the file of --record. It opens nothing.
@@ -80,9 +81,23 @@ func (a *App) prospectOf(ctx context.Context, record recordStore) (prospect chai
 	}
 	a.doing("at work") // what the caller does next, unless it says so
 	if prospect.Reason != "" {
-		a.warnUnrecorded(prospect.Reason + ": " + prospect.Fix)
+		a.warnProspect(prospect)
 	}
 	return prospect, nil
+}
+
+// warnProspect warns that there will be no entries, and says what makes them possible. The statements that give rights
+// stand at the end of the command, but for programs, which get each warning whole.
+func (a *App) warnProspect(prospect chain.Prospect) {
+	advice := prospect.Advice()
+	if len(prospect.Missing) > 0 && !a.printer.JSON() {
+		advice = "give the account the right that stands at the end; or " + prospect.Fix
+	}
+	if advice != "" {
+		advice = ": " + advice
+	}
+	a.printer.Lack(prospect.Missing...)
+	a.warnUnrecorded(prospect.Reason + advice)
 }
 
 // tellRecord says, before anything is changed, what will become of the entries of this command in
@@ -112,6 +127,18 @@ func (a *App) warnUnrecorded(reason string) {
 	})
 }
 
+// warnUnaudited warns that what the command did has no entry in OCMT's audit log, if there is a reason.
+func (a *App) warnUnaudited(reason finding.Reason) {
+	switch {
+	case !reason.IsSet():
+	case a.printer.JSON():
+		a.printer.Warn("no entry was made in audit_log: %s", reason.String())
+	default:
+		a.printer.Warn("no entry was made in audit_log: %s", reason.Text)
+	}
+	a.printer.Lack(reason.Missing...)
+}
+
 // explainChain explains why the tool's own record was not written or read.
 func explainChain(err error) *ui.Error {
 	var unreadable *pgchain.ReadError
@@ -125,7 +152,7 @@ func explainChain(err error) *ui.Error {
 			"somebody keeps entries out of the tool's own record: look at the triggers and constraints of " + refused.Place + ", and find out who made them",
 			"--record FILE keeps the entries in a file meanwhile"}}
 	case errors.As(err, &unreadable):
-		return &ui.Error{Message: unreadable.Error(), Hints: []string{unreadable.Prospect.Fix}, Code: ui.ExitFailed}
+		return &ui.Error{Message: unreadable.Error(), Missing: unreadable.Prospect.Missing, Code: ui.ExitFailed}
 	case errors.Is(err, chain.ErrNone):
 		return &ui.Error{Message: "there is no record of the tool yet, so nothing was looked at", Code: ui.ExitFailed,
 			Hints: []string{"a command that changes something makes it; --record FILE names a file that has it"}}

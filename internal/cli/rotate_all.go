@@ -201,7 +201,7 @@ func (r *allRun) checkRecord(ctx context.Context) error {
 		return err
 	case prospect.Reason != "":
 		return &ui.Error{Message: "the changes cannot be recorded, and without a record no run can be taken up: " + prospect.Reason, Code: ui.ExitFailed,
-			Hints: []string{prospect.Fix, "--record FILE keeps the record in a file"}}
+			Missing: prospect.Missing, Hints: []string{prospect.Fix}}
 	case prospect.Made:
 		r.app.tellMade(prospect, false)
 	}

@@ -86,6 +86,7 @@ func scriptCommands(t *testing.T) map[string]func(*testscript.TestScript, bool, 
 		"access":   addAccess,
 		"redis":    redisCommand,
 		"server":   serverCommand,
+		"paste":    pasteGrants,
 	})
 	return commands
 }

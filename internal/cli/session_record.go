@@ -31,9 +31,7 @@ func (i *invalidation) record(ctx context.Context, plan *session.Plan, result *s
 	if err != nil {
 		return fmt.Errorf("recording what was ended: %w", err)
 	}
-	if unaudited != "" {
-		i.app.printer.Warn("no entry was made in audit_log: %s", unaudited)
-	}
+	i.app.warnUnaudited(unaudited)
 	return nil
 }
 

@@ -114,7 +114,7 @@ func (s *Source) addCopied(ctx context.Context, list *audit.CopiedList, one dock
 		for _, source := range taken.sources {
 			if strings.Contains(source, "$") {
 				gap := audit.Gap{What: step.name + " of " + one.name, Reason: "its source depends on a build argument, and may be an env file"}
-				if mayTakeEnvFile(source, present, ignored) && !slices.Contains(list.Gaps, gap) {
+				if mayTakeEnvFile(source, present, ignored) && !slices.ContainsFunc(list.Gaps, gap.IsSame) {
 					list.Gaps = append(list.Gaps, gap)
 				}
 				continue

@@ -48,9 +48,8 @@ type Finding struct {
 	Evidence string `json:"evidence,omitempty"`
 	// Fix says what to do next.
 	Fix string `json:"fix"`
-	// Right is the right whose absence is the whole matter; the zero value is none. Fix says the same as a
-	// statement.
-	Right Right `json:"-"`
+	// Rights are the rights whose absence is the whole matter. Fix says the same as statements.
+	Rights []Right `json:"-"`
 }
 
 // String returns place and message: "public.users: a rule changes updates".

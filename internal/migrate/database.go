@@ -171,9 +171,9 @@ type PlanRecord interface {
 	RecordedKeys(ctx context.Context) (map[int]string, error)
 	// CheckRecord returns what keeps a run from being recorded.
 	CheckRecord(ctx context.Context) ([]finding.Finding, error)
-	// ExplainUnaudited says why a run will leave no entry in OCMT's audit log; "" if
+	// ExplainUnaudited says why a run will leave no entry in OCMT's audit log. It is not set if
 	// it will leave one.
-	ExplainUnaudited(ctx context.Context) (string, error)
+	ExplainUnaudited(ctx context.Context) (finding.Reason, error)
 }
 
 // Reporter is told how a run goes on. It is called by several goroutines.

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"strings"
 	"sync"
+
+	"github.com/ocmt/ocmt/internal/finding"
 )
 
 // Ledger keeps the record of runs in the database.
@@ -16,7 +18,7 @@ type Ledger interface {
 	// End records how the run that Begin recorded ended, and settles what earlier runs have
 	// left open. It returns why no entry was made in OCMT's audit log, "" if one was made or
 	// there is no such log; a later run makes up for it.
-	End(ctx context.Context, outcome LedgerOutcome) (unaudited string, err error)
+	End(ctx context.Context, outcome LedgerOutcome) (unaudited finding.Reason, err error)
 	// Settle settles what earlier runs have left open, after a run that had nothing to move.
 	Settle(ctx context.Context, entry LedgerEntry, outcome LedgerOutcome) error
 }

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
@@ -13,9 +14,9 @@ type Outline struct {
 	Keys     []KeyFingerprint `json:"keys"`
 	Tables   []TableOutline   `json:"tables"`
 	Slots    []string         `json:"replication_slots"` // logical slots, which carry every write
-	// Unaudited says why a run will leave no entry in OCMT's audit log; "" where it
+	// Unaudited says why a run will leave no entry in OCMT's audit log. It is not set where it
 	// will leave one.
-	Unaudited string `json:"unaudited"`
+	Unaudited finding.Reason `json:"unaudited"`
 }
 
 // Identity tells one database from another.
@@ -110,7 +111,7 @@ func (t *TableOutline) estimate(maxRowsPerSecond int) {
 
 // makeOutline puts together what the plan was made for. Without rowsToWrite nothing
 // was counted.
-func (p *Plan) makeOutline(ring *crypto.Keyring, survey *Survey, unaudited string, rowsToWrite []int64) Outline {
+func (p *Plan) makeOutline(ring *crypto.Keyring, survey *Survey, unaudited finding.Reason, rowsToWrite []int64) Outline {
 	o := Outline{From: p.Request.From, To: p.Request.To, Database: survey.Database, Slots: survey.Slots, Unaudited: unaudited,
 		Tables: survey.Tables, Keys: []KeyFingerprint{}}
 	for _, version := range ring.Versions() {

@@ -175,10 +175,10 @@ func (p *planner) checkAccess(ctx context.Context, found *Description) ([]findin
 	return list, nil
 }
 
-func (p *planner) survey(ctx context.Context) (*Survey, string, error) {
+func (p *planner) survey(ctx context.Context) (*Survey, finding.Reason, error) {
 	survey, err := p.sources.Tables.Survey(ctx, p.plan.Tables)
 	if err != nil {
-		return nil, "", err
+		return nil, finding.Reason{}, err
 	}
 	unaudited, err := p.sources.Record.ExplainUnaudited(ctx)
 	return survey, unaudited, err
@@ -189,7 +189,7 @@ func (p *planner) survey(ctx context.Context) (*Survey, string, error) {
 func (p *planner) countValues(outer context.Context) error {
 	plan := p.plan
 	var survey *Survey
-	var unaudited string
+	var unaudited finding.Reason
 	var recordedKeys map[int]string
 	var recordedValues map[Place]int64
 	var counted *counter

@@ -1,6 +1,10 @@
 package migrate
 
-import "time"
+import (
+	"time"
+
+	"github.com/ocmt/ocmt/internal/finding"
+)
 
 // Result is what a run did.
 type Result struct {
@@ -26,9 +30,9 @@ type Result struct {
 	Rested    time.Duration `json:"-"` // part of Elapsed, spent giving way to others
 	Why       string        `json:"-"` // why the run gave way
 	DryRun    bool          `json:"dry_run"`
-	// Unaudited says why no entry was made in OCMT's audit log; "" where one was made, or
-	// nothing changed.
-	Unaudited string `json:"unaudited"`
+	// Unaudited says why no entry was made in OCMT's audit log. It is not set where one was made,
+	// or nothing changed.
+	Unaudited finding.Reason `json:"unaudited"`
 }
 
 // Complete reports whether the last pass found nothing left to do.

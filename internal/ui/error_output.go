@@ -28,7 +28,7 @@ func (p *Printer) Fail(err error) ExitCode {
 	code := ExitCodeOf(err)
 	reported := &Error{Message: err.Error()}
 	errors.As(err, &reported)
-	reported = p.adviseError(reported)
+	reported = p.adviseError(p.addLacking(reported))
 	if p.options.JSON {
 		p.writeErrorDocument(reported, code)
 	} else {
@@ -62,17 +62,8 @@ func (p *Printer) writeErrorText(reported *Error) {
 	for i, cause := range reported.why() {
 		lines = append(lines, label(i, labelWhy)+Clean(cause))
 	}
-	hints := reported.Hints
-	if len(hints) == 0 {
-		hints = reported.next()
-	} else if len(reported.Statements) > 0 {
-		lines = append(lines, labelNext+Clean(hints[0]))
-		for _, statement := range reported.Statements {
-			lines = append(lines, strings.Repeat(" ", len(labelNext))+Unbroken(Clean(statement)))
-		}
-		hints = hints[1:]
-	}
-	for _, hint := range hints {
+	lines = append(lines, grantLines(reported.Missing)...)
+	for _, hint := range reported.Hints {
 		lines = append(lines, labelNext+Clean(hint))
 	}
 	p.writeErrorLine(strings.Join(lines, "\n"))

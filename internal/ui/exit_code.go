@@ -78,10 +78,10 @@ type Error struct {
 	Why     string
 	Reasons []string // further causes, a line each
 	Hints   []string // what to do next, a deed each
-	// Statements are to be copied, as the first of Hints says. Each is SQL and ends with a semicolon.
-	Statements []string
-	Code       ExitCode // 0 for the code of Cause, or ExitFailed
-	Cause      error    // may be nil
+	// Missing are rights whose absence is the matter, or a part of it. The statements that give them come before Hints.
+	Missing []finding.Right
+	Code    ExitCode // 0 for the code of Cause, or ExitFailed
+	Cause   error    // may be nil
 	// Findings are what the error is about, for programs; people read Message and
 	// Hints.
 	Findings []finding.Finding
@@ -108,11 +108,11 @@ func (e *Error) why() []string {
 
 // next returns the deeds, each in one line.
 func (e *Error) next() []string {
-	if len(e.Hints) == 0 || len(e.Statements) == 0 {
-		return append(slices.Clone(e.Hints), e.Statements...)
+	if len(e.Missing) == 0 {
+		return slices.Clone(e.Hints)
 	}
-	first := e.Hints[0] + " " + strings.Join(e.Statements, " ")
-	return append([]string{first}, e.Hints[1:]...)
+	first := GrantAdvice + " " + strings.Join(finding.Grants(e.Missing), " ")
+	return append([]string{first}, e.Hints...)
 }
 
 // Unwrap returns the cause.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/visible"
 )
 
@@ -48,6 +49,8 @@ type Printer struct {
 	displays []*Progress // those that have not ended; the last one is shown
 	last     pastDisplay // the one that ended last
 	asking   bool        // a question is on the screen, and no display draws
+
+	lacking []finding.Right // what the account lacks, for the end of the command
 }
 
 // NewPrinter returns a printer on the streams.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/internal/usertoken"
 	"github.com/ocmt/ocmt/pkg/crypto"
@@ -41,7 +42,7 @@ func TestBarred(t *testing.T) {
 			switch {
 			case c.reason == "" && (err != nil || result.Renewed != 1):
 				t.Errorf("the rights that are asked for are not enough: %+v, %v", result, err)
-			case c.reason != "" && (!errors.As(err, &barred) || !strings.Contains(barred.Reason, c.reason) || !strings.Contains(barred.Fix, c.fix)):
+			case c.reason != "" && (!errors.As(err, &barred) || !strings.Contains(barred.Reason, c.reason) || !strings.Contains(barred.Fix+strings.Join(finding.Grants(barred.Missing), " "), c.fix)):
 				t.Errorf("it came to %v", err)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/crypto"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
@@ -65,7 +66,10 @@ type Table struct {
 }
 
 // BarredError says why the tokens cannot be renewed, or not all be seen, before anything is changed.
-type BarredError struct{ Reason, Fix string }
+type BarredError struct {
+	Reason, Fix string
+	Missing     []finding.Right // the rights whose absence is the whole matter
+}
 
 // Error says why.
 func (e *BarredError) Error() string { return e.Reason }

@@ -2,6 +2,7 @@ package secret_test
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,7 +172,7 @@ func TestCheckChangesNothing(t *testing.T) {
 	kept := maps.Clone(given)
 	set := secret.NewKeySet(soundKey, "3", given)
 	first, second := secret.CheckEncryptionKeys(set), secret.CheckEncryptionKeys(set)
-	if !maps.Equal(given, kept) || !slices.Equal(first, second) {
+	if !maps.Equal(given, kept) || !reflect.DeepEqual(first, second) {
 		t.Error("changed the settings, or says something else the second time")
 	}
 }

@@ -74,7 +74,7 @@ func TestRelationsThatAreNoTablesAreTold(t *testing.T) {
 		review.GroupVaultAudit: `grant usage on schema closed to lr_` + d.name + `;`,
 		review.SecurityEvents:  "there is no such table in this database",
 	} {
-		if got := description.State(source); !strings.Contains(got.Unread, want) || got.Absent != (source == review.SecurityEvents) {
+		if got := description.State(source); !strings.Contains(got.Unread.String(), want) || got.Absent != (source == review.SecurityEvents) {
 			t.Errorf("%s: absent %v, %q, want %q", source, got.Absent, got.Unread, want)
 		}
 	}

@@ -39,9 +39,9 @@ func (d *recordedDatabase) Describe(ctx context.Context) (*Description, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		state.Unread = err.Error()
+		state.Unread.Text = err.Error()
 	case !there:
-		state.Absent, state.Unread = true, "there is no such file"
+		state.Absent, state.Unread.Text = true, "there is no such file"
 	}
 	described.States = append(described.States, state)
 	return &described, nil

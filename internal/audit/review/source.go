@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ocmt/ocmt/internal/finding"
 )
 
 // Source names an audit table.
@@ -68,8 +70,8 @@ const (
 // State is what is known of a source before its rows are read.
 type State struct {
 	Source Source `json:"name"`
-	// Unread says why the source is not read, "" where it is.
-	Unread string `json:"not_read"`
+	// Unread says why the source is not read. It is not set where it is.
+	Unread finding.Reason `json:"not_read"`
 	// Absent says that the deployment has no such table.
 	Absent bool `json:"absent"`
 	// Lacking are the columns that are not there, or that the account may not read.
@@ -125,5 +127,5 @@ func (d *Description) State(source Source) State {
 			return state
 		}
 	}
-	return State{Source: source, Absent: true, Unread: "it was not looked for"}
+	return State{Source: source, Absent: true, Unread: finding.Reason{Text: "it was not looked for"}}
 }

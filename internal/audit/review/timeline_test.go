@@ -298,7 +298,7 @@ func TestUnreadTablesAreTold(t *testing.T) {
 		review.AuditLog: "", review.MFAAttempts: "", review.SecurityEvents: "no such table", review.GroupVaultAudit: "BYPASSRLS",
 		review.MeshAuditLogs: `grant select on public.mesh_audit_logs to auditor_` + d.name + `;`,
 	} {
-		if got := description.State(source).Unread; !strings.Contains(got, want) || want == "" && got != "" {
+		if got := description.State(source).Unread.String(); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", source, got, want)
 		}
 	}
@@ -359,7 +359,7 @@ func TestOwnRecordIsShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if unread := description.State(review.Record).Unread; !strings.Contains(unread, "grant usage on schema "+schema) {
+		if unread := description.State(review.Record).Unread.String(); !strings.Contains(unread, "grant usage on schema "+schema) {
 			t.Errorf("a schema that may not be entered: %q", unread)
 		}
 	}

@@ -36,7 +36,7 @@ func (l *Lifecycle) Entries(ctx context.Context, query chain.Query) ([]chain.Ent
 	var unreadable *pgchain.ReadError
 	switch {
 	case errors.As(err, &unreadable):
-		err = &audit.GapError{Gap: audit.Gap{What: "the tool's own record", Reason: err.Error(), Missing: "SELECT on " + unreadable.Prospect.Place, Grant: unreadable.Prospect.Fix}}
+		err = &audit.GapError{Gap: audit.Gap{What: "the tool's own record", Reason: err.Error(), Missing: "SELECT on " + unreadable.Prospect.Place, Grant: postgres.Grant(unreadable.Prospect.Missing...), Rights: unreadable.Prospect.Missing}}
 	case err != nil:
 		err = &audit.GapError{Gap: audit.Gap{What: "the tool's own record", Reason: err.Error()}}
 	}

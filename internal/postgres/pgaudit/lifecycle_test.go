@@ -21,7 +21,7 @@ var today = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 func (d *deployment) record(action, subject string, daysAgo int) {
 	d.t.Helper()
 	db := d.open(testenv.Shared(d.t).URL("postgres", d.name))
-	store := pgchain.New(db, chain.Author{Operator: "tester", Host: "here", Command: "audit record"}, func(reason string) { d.t.Errorf("no record: %s", reason) })
+	store := pgchain.New(db, chain.Author{Operator: "tester", Host: "here", Command: "audit record"}, func(prospect chain.Prospect) { d.t.Errorf("no record: %s", prospect.Reason) })
 	at := chain.FormatTime(today.AddDate(0, 0, -daysAgo))
 	if err := store.Add(context.Background(), chain.Event{Action: action, Subject: subject, Details: map[string]any{"happened_at": at}}); err != nil {
 		d.t.Fatal(err)
@@ -48,7 +48,7 @@ func (d *deployment) lifecycle(url, id string, horizon time.Duration, given sett
 		d.t.Fatal(err)
 	}
 	defer snapshot.Close(ctx)
-	source := &pgaudit.Lifecycle{Snapshot: snapshot, Record: pgchain.New(db, chain.Author{}, func(string) {}), Horizon: horizon}
+	source := &pgaudit.Lifecycle{Snapshot: snapshot, Record: pgchain.New(db, chain.Author{}, func(chain.Prospect) {}), Horizon: horizon}
 	sources := &audit.Sources{Settings: audit.Available[audit.Settings](given), Lifecycle: audit.Available[audit.LifecycleSource](source),
 		Encryption: audit.Available(audit.NewEncryptionSource(snapshot.Values(), audit.EncryptionOptions{Catalogue: ocmt.Catalogue()}))}
 	report, err := audit.Run(ctx, sources, audit.Request{Only: []string{id, "OCMT-ENC-005"}, Now: today}, silent{})

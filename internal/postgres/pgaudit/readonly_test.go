@@ -125,7 +125,7 @@ func (d *deployment) look(address string) (results map[string]audit.Result) {
 		d.t.Fatal(err)
 	}
 	defer snapshot.Close(ctx)
-	own := pgchain.New(db, chain.Author{}, func(string) {})
+	own := pgchain.New(db, chain.Author{}, func(chain.Prospect) {})
 	sources := &audit.Sources{Settings: audit.Available[audit.Settings](settings{"ADMIN_EMAILS": "a@example.org", "ENCRYPTION_KEY_VERSION": "0", "ENCRYPTION_KEY": strings.Repeat("0f1e2d3c4b5a6978", 4)}),
 		PostgreSQL: audit.Available[audit.PostgreSQLSource](snapshot), Tokens: audit.Available[audit.TokenSource](snapshot),
 		Lifecycle:  audit.Available[audit.LifecycleSource](&pgaudit.Lifecycle{Snapshot: snapshot, Record: own}),

@@ -149,10 +149,7 @@ func (s *Snapshot) explain(q question, err error) error {
 		gap.Grant = "alter role " + postgres.Ident(s.account) + " bypassrls;"
 	case failure.Kind == postgres.NotAllowed:
 		gap.Reason, gap.Missing = "the account may not read it", q.right
-		gap.Grant = postgres.Grant(q.rights...)
-		if len(q.rights) == 1 {
-			gap.Right = q.rights[0]
-		}
+		gap.Grant, gap.Rights = postgres.Grant(q.rights...), q.rights
 	case failure.Kind == postgres.InTheWay:
 		gap.Reason = "another process holds a lock on it"
 	case failure.Kind == postgres.TookTooLong:

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -156,8 +157,8 @@ func (s *Snapshot) doubt(c candidate) audit.Gap {
 	switch {
 	case !c.usable:
 		gap.Reason, gap.Missing = "the account may not look into its schema", "USAGE on schema "+c.schema
-		gap.Right = postgres.SchemaRight("usage", c.schema, s.account)
-		gap.Grant = postgres.Grant(gap.Right)
+		gap.Rights = []finding.Right{postgres.SchemaRight("usage", c.schema, s.account)}
+		gap.Grant = postgres.Grant(gap.Rights...)
 	case !c.onPath:
 		gap.Reason = "its schema is not on the search path of the account"
 		gap.Grant = "alter role " + postgres.Ident(s.account) + " set search_path = " + postgres.Ident(c.schema) + ";"

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/audit/review"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
 
@@ -28,7 +29,7 @@ func (t *Timeline) Describe(ctx context.Context) (*review.Description, error) {
 				return fmt.Errorf("describing %s: %w", form.source, err)
 			}
 			description.States = append(description.States, table.description)
-			if table.description.Unread == "" {
+			if !table.description.Unread.IsSet() {
 				found.tables = append(found.tables, table)
 			}
 		}
@@ -72,11 +73,11 @@ func (l *timelineLayout) describePeople(ctx context.Context, conn *pgconn.PgConn
 
 // timelineRelation is a relation of the name of an audit table.
 type timelineRelation struct {
-	oid, schema, kind string
-	onPath, enters    bool // its schema is on the search path; the account may use it
-	account           string
-	foreign           string // why reading it would run code of others; "" where it does not
-	path              string // what the search path has, with a comma after it
+	oid, schema, name, kind string
+	onPath, enters, selects bool // its schema is on the search path; the account may use it; the account may read columns
+	account                 string
+	foreign                 string // why reading it would run code of others; "" where it does not
+	path                    string // what the search path has, with a comma after it
 }
 
 // findRelation looks for a relation of the form's name: on the search path first, and then in any schema,
@@ -88,7 +89,8 @@ func (f timelineForm) findRelation(ctx context.Context, conn *pgconn.PgConn, sch
 		name, where = "record", "n.nspname in ('ocmt', 'ocmt_tool')"
 		schemas = "{ocmt,ocmt_tool}"
 	}
-	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relkind, array_position($1::name[], n.nspname) is not null, has_schema_privilege(n.oid, 'USAGE'), current_user
+	rows, err := postgres.QueryRows(ctx, conn, `select c.oid, n.nspname, c.relkind, array_position($1::name[], n.nspname) is not null, has_schema_privilege(n.oid, 'USAGE'), current_user,
+		has_any_column_privilege(c.oid, 'SELECT')
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relname = $2::name and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and `+where+`
 		order by array_position($1::name[], n.nspname) nulls last, c.relkind in ('r', 'p') desc, n.nspname limit 1`, schemas, name)
 	if err != nil || len(rows) == 0 {
@@ -106,21 +108,25 @@ func (f timelineForm) findRelation(ctx context.Context, conn *pgconn.PgConn, sch
 	if code, there := foreign[row[0]]; there {
 		reason = code.Reason() + ": " + code.Way
 	}
-	return &timelineRelation{foreign: reason, path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: row[5]}, nil
+	return &timelineRelation{foreign: reason, path: path, oid: row[0], schema: row[1], kind: row[2], onPath: row[3] == "t", enters: row[4] == "t", account: row[5], name: name, selects: row[6] == "t"}, nil
 }
 
-// whyUnread returns why a relation is not read, and what cures it; "" where it can be.
-func (r timelineRelation) whyUnread() string {
+// whyUnread returns why a relation is not read, and what cures it. It is not set where the relation can be read.
+func (r timelineRelation) whyUnread() finding.Reason {
 	kinds := map[string]string{"v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence", "c": "a type"}
 	switch schema := postgres.Ident(r.schema); {
 	case kinds[r.kind] != "":
-		return "in schema " + schema + " there is " + kinds[r.kind] + " of this name and no table: find out who made it and why, and put the table back"
+		return finding.Reason{Text: "in schema " + schema + " there is " + kinds[r.kind] + " of this name and no table: find out who made it and why, and put the table back"}
 	case !r.enters:
-		return "the account may not read it: " + postgres.Grant(postgres.SchemaRight("usage", r.schema, r.account))
+		missing := []finding.Right{postgres.SchemaRight("usage", r.schema, r.account)}
+		if !r.selects {
+			missing = append(missing, postgres.TableRight("select", r.schema, r.name, r.account))
+		}
+		return finding.Reason{Text: "the account may not read it", Missing: missing}
 	case !r.onPath:
-		return "it is in schema " + schema + ", which is not on the search path of this account: alter role " + postgres.Ident(r.account) + " set search_path = " + r.path + schema + ";"
+		return finding.Reason{Text: "it is in schema " + schema + ", which is not on the search path of this account: alter role " + postgres.Ident(r.account) + " set search_path = " + r.path + schema + ";"}
 	}
-	return r.foreign
+	return finding.Reason{Text: r.foreign}
 }
 
 // describeTimelineTable looks for a table, its columns, and the index that brings its rows into order.
@@ -131,13 +137,13 @@ func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timeli
 		return l, err
 	}
 	if relation == nil {
-		l.description.Absent, l.description.Unread = true, "there is no such table in this database"
+		l.description.Absent, l.description.Unread.Text = true, "there is no such table in this database"
 		if form.source == review.Record {
-			l.description.Unread = "ocmt has recorded nothing in this database"
+			l.description.Unread.Text = "ocmt has recorded nothing in this database"
 		}
 		return l, nil
 	}
-	if l.description.Unread = relation.whyUnread(); l.description.Unread != "" {
+	if l.description.Unread = relation.whyUnread(); l.description.Unread.IsSet() {
 		return l, nil
 	}
 	rows, err := postgres.QueryRows(ctx, conn, `select c.relname, row_security_active(c.oid), pg_relation_size(c.oid) > 256 << 20, a.attname, format_type(a.atttypid, null), a.attnotnull, `+timelineReadable+`
@@ -159,8 +165,8 @@ func describeTimelineTable(ctx context.Context, conn *pgconn.PgConn, form timeli
 	l.describeColumns(forbidden, relation.account)
 	switch {
 	case len(rows) > 0 && rows[0][1] == "t":
-		l.description.Unread = "row security hides rows of it from this account: use one with BYPASSRLS"
-	case l.description.Unread == "":
+		l.description.Unread.Text = "row security hides rows of it from this account: use one with BYPASSRLS"
+	case !l.description.Unread.IsSet():
 		err = l.describeOrder(ctx, conn)
 	}
 	return l, err
@@ -181,15 +187,15 @@ func (l *timelineTable) describeColumns(forbidden map[string]bool, account strin
 		if field != review.Time && field != review.ID && field != review.Action {
 			continue
 		}
-		if l.description.Unread = "it has no column " + name; forbidden[name] {
-			l.description.Unread = "the account may not read it: " + postgres.Grant(postgres.TableRight("select", l.schema, string(l.description.Source), account))
+		if l.description.Unread = (finding.Reason{Text: "it has no column " + name}); forbidden[name] {
+			l.description.Unread = finding.Reason{Text: "the account may not read it", Missing: []finding.Right{postgres.TableRight("select", l.schema, l.name, account)}}
 		}
 	}
 	switch kind := l.typeOf(review.Time); {
 	case kind == zonelessType:
 		l.description.Zone = l.zone
 	case kind != "" && kind != "timestamp with time zone":
-		l.description.Unread = "its column " + l.columns[review.Time] + " is of type " + kind
+		l.description.Unread.Text = "its column " + l.columns[review.Time] + " is of type " + kind
 	}
 }
 

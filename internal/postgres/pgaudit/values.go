@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/audit"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -248,7 +249,7 @@ func (v *Values) addTable(found *audit.ValueTables, entry ocmt.Table, one relati
 	if !one.usable {
 		missing := postgres.SchemaRight("usage", one.schema, v.snapshot.account)
 		found.Gaps = append(found.Gaps, audit.Gap{What: table.String(), Reason: "the account may not use its schema",
-			Missing: "USAGE on schema " + one.schema, Grant: postgres.Grant(missing), Right: missing})
+			Missing: "USAGE on schema " + one.schema, Grant: postgres.Grant(missing), Rights: []finding.Right{missing}})
 		return
 	}
 	if at := one.find(entry.Key); at != nil && at.readable && !at.unsafe {
@@ -264,7 +265,7 @@ func (v *Values) addTable(found *audit.ValueTables, entry ocmt.Table, one relati
 		case !at.readable:
 			missing := postgres.ColumnRight("select", one.schema, one.name, column.Name, v.snapshot.account)
 			found.Gaps = append(found.Gaps, audit.Gap{What: path, Reason: "the account may not read it",
-				Missing: "SELECT on " + path, Grant: postgres.Grant(missing), Right: missing})
+				Missing: "SELECT on " + path, Grant: postgres.Grant(missing), Rights: []finding.Right{missing}})
 		case at.kind != "text" && at.kind != "varchar":
 			found.Gaps = append(found.Gaps, audit.Gap{What: path, Reason: "it is of type " + at.kind + ", and only text and varchar hold ciphertexts"})
 		default:

@@ -39,10 +39,10 @@ func (e *RefusedError) Error() string { return e.Place + " refuses the entry: " 
 func (e *RefusedError) Unwrap() error { return e.cause }
 
 // unavailableError says that an entry cannot be made, and the change goes on without it.
-type unavailableError struct{ reason string }
+type unavailableError struct{ prospect chain.Prospect }
 
-// Error says why, and what helps.
-func (e *unavailableError) Error() string { return e.reason }
+// Error says why.
+func (e *unavailableError) Error() string { return e.prospect.Reason }
 
 // Append adds entries in a transaction, as the last thing that it does: other writers wait until it
 // ends. It makes the table where it is not there. Where the account lacks a right, or what is there
@@ -69,8 +69,12 @@ func (s *Store) Append(ctx context.Context, conn *pgconn.PgConn, events ...chain
 		}
 	}
 	var unavailable *unavailableError
-	if errors.As(err, &unavailable) || errors.Is(err, ErrTwoRecords) {
-		s.missing(err.Error())
+	switch {
+	case errors.As(err, &unavailable):
+		s.missing(unavailable.prospect)
+		return nil
+	case errors.Is(err, ErrTwoRecords):
+		s.missing(chain.Prospect{Reason: err.Error()})
 		return nil
 	}
 	return fmt.Errorf("adding to the record: %w", err)
@@ -102,7 +106,7 @@ func (s *Store) prepare(ctx context.Context, conn *pgconn.PgConn, callers string
 		return p, err
 	}
 	if prospect := p.prospect(); prospect.Reason != "" {
-		return p, &unavailableError{prospect.Reason + ": " + prospect.Fix}
+		return p, &unavailableError{prospect}
 	}
 	if !p.there {
 		return p, p.make(ctx, conn)
@@ -126,7 +130,7 @@ func (p place) make(ctx context.Context, conn *pgconn.PgConn) error {
 	err = postgres.ExplainError(err)
 	var failure *postgres.FailureError
 	if errors.As(err, &failure) && (failure.Kind.IsRefusal() || failure.Kind == postgres.ReadOnly) {
-		return &unavailableError{"making " + p.name() + ": " + failure.Error()}
+		return &unavailableError{chain.Prospect{Place: p.name(), Reason: "making " + p.name() + ": " + failure.Error()}}
 	}
 	return err
 }

@@ -75,10 +75,10 @@ type missed struct {
 	reasons []string
 }
 
-func (m *missed) add(reason string) {
+func (m *missed) add(prospect chain.Prospect) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reasons = append(m.reasons, reason)
+	m.reasons = append(m.reasons, prospect.Reason+": "+prospect.Advice())
 }
 
 var author = chain.Author{Operator: "ann \"x\" é", Host: "host-1", Command: "rotate"}
@@ -86,7 +86,7 @@ var author = chain.Author{Operator: "ann \"x\" é", Host: "host-1", Command: "ro
 // newStore returns the record at an address, whose entries must be made.
 func newStore(t *testing.T, address string) *pgchain.Store {
 	t.Helper()
-	return pgchain.New(open(t, address), author, func(reason string) { t.Errorf("no entry: %s", reason) })
+	return pgchain.New(open(t, address), author, func(prospect chain.Prospect) { t.Errorf("no entry: %s", prospect.Reason) })
 }
 
 // fill adds some entries.

@@ -204,7 +204,7 @@ func TestAccountWithoutRightsKeepsNobodyWaiting(t *testing.T) {
 	t.Cleanup(db.Close)
 	role := "anybody_" + d.name
 	d.exec("create role " + role + " login; set role " + role + "; begin; select pg_advisory_xact_lock(8026379307706838635)")
-	if err := change(t.Context(), db, pgchain.New(db, author, func(reason string) { t.Errorf("no entry: %s", reason) }), "1"); err != nil {
+	if err := change(t.Context(), db, pgchain.New(db, author, func(prospect chain.Prospect) { t.Errorf("no entry: %s", prospect.Reason) }), "1"); err != nil {
 		t.Error(err)
 	}
 	d.exec("rollback; reset role")

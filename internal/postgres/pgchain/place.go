@@ -111,13 +111,14 @@ func (p place) prospect() chain.Prospect {
 		found.Fix = "--record FILE keeps the entries in a file"
 	case p.there && !p.mayAdd:
 		found.Reason = "the account may not add to " + p.name()
-		found.Fix = postgres.Grant(p.rights("select, insert")...) + " or --record FILE"
+		found.Missing, found.Fix = p.rights("select, insert"), "--record FILE keeps the entries in a file"
 	case !p.there && !p.mayMake && p.schemaThere:
 		found.Reason = "there is no " + p.name() + ", and the account may not make it"
 		found.Fix = "a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE"
 	case !p.there && !p.mayMake:
 		found.Reason = "there is no " + p.name() + ", and the account may not make it"
-		found.Fix = postgres.Grant(postgres.DatabaseRight("create", p.database, p.account)) + " or a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE"
+		found.Missing = []finding.Right{postgres.DatabaseRight("create", p.database, p.account)}
+		found.Fix = "a DBA makes it with what ocmt audit verify-chain --sql prints; or --record FILE keeps the entries in a file"
 	}
 	found.Made = found.Made && found.Reason == ""
 	return found

@@ -20,12 +20,12 @@ import (
 type Store struct {
 	db      *postgres.DB
 	author  chain.Author
-	missing func(reason string)
+	missing func(prospect chain.Prospect)
 }
 
 // New returns the record of a database. The entries name the author. Where an entry cannot be made,
-// missing is called with the reason, and the change goes on without it.
-func New(db *postgres.DB, author chain.Author, missing func(reason string)) *Store {
+// missing is called with why and what helps, and the change goes on without it.
+func New(db *postgres.DB, author chain.Author, missing func(prospect chain.Prospect)) *Store {
 	return &Store{db, author, missing}
 }
 
@@ -108,7 +108,7 @@ func reading(ctx context.Context, conn *pgconn.PgConn, callers string) (p place,
 		return p, false, nil
 	case !p.mayRead:
 		return p, true, &ReadError{chain.Prospect{Place: p.name(), Reason: "the account may not read " + p.name(),
-			Fix: postgres.Grant(p.rights("select")...)}}
+			Missing: p.rights("select")}}
 	}
 	return p, true, p.hold(ctx, conn, callers, "access share")
 }

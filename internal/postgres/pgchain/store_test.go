@@ -67,7 +67,7 @@ func writeWhileKilled(t *testing.T, d *database, address string) int64 {
 	for range writers {
 		work.Go(func() {
 			db := open(t, address)
-			store := pgchain.New(db, author, func(reason string) { t.Errorf("no entry: %s", reason) })
+			store := pgchain.New(db, author, func(prospect chain.Prospect) { t.Errorf("no entry: %s", prospect.Reason) })
 			for range each {
 				if err := change(t.Context(), db, store, strconv.FormatInt(number.Add(1), 10)); err != nil && !isLost(err) {
 					t.Errorf("%v", err)
@@ -126,7 +126,7 @@ func TestAccountWithoutRights(t *testing.T) {
 	db := open(t, server.URL(role, d.name))
 	store := pgchain.New(db, author, missing.add)
 	prospect, err := store.Prospect(t.Context())
-	if err != nil || prospect.Made || !strings.Contains(prospect.Fix, "grant create on database") || !strings.Contains(prospect.Fix, "--record") {
+	if err != nil || prospect.Made || !strings.Contains(prospect.Advice(), "grant create on database") || !strings.Contains(prospect.Advice(), "--record") {
 		t.Errorf("%+v, %v", prospect, err)
 	}
 	if err := change(t.Context(), db, store, "1"); err != nil {
@@ -164,7 +164,7 @@ func TestAccountWithoutRights(t *testing.T) {
 
 	d.exec("revoke select on ocmt.record from " + role)
 	var unreadable *pgchain.ReadError
-	if _, err := store.Verify(t.Context(), ""); !errors.As(err, &unreadable) || !strings.Contains(unreadable.Prospect.Fix, "grant select on") {
+	if _, err := store.Verify(t.Context(), ""); !errors.As(err, &unreadable) || !strings.Contains(unreadable.Prospect.Advice(), "grant select on") {
 		t.Errorf("%v", err)
 	}
 	if _, there, err := store.Entries(t.Context(), chain.Query{}); !there || !errors.As(err, &unreadable) {
@@ -226,7 +226,7 @@ func TestWaitForAnotherWriterEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	store := pgchain.New(db, author, func(reason string) { t.Errorf("went on: %s", reason) })
+	store := pgchain.New(db, author, func(prospect chain.Prospect) { t.Errorf("went on: %s", prospect.Reason) })
 	d.exec("begin; insert into ocmt.record select 2, at, operator, host, command, action, subject, details, hash, 'x' from ocmt.record")
 	var failure *postgres.FailureError
 	if err := change(t.Context(), db, store, "1"); !errors.As(err, &failure) || failure.Kind != postgres.InTheWay {

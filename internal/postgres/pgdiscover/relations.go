@@ -82,7 +82,7 @@ func findHidden(relation discover.Relation, usage, security bool, account string
 	case !usage:
 		missing := postgres.SchemaRight("usage", relation.Schema, account)
 		return []finding.Finding{{Code: finding.MissingUsage, Severity: finding.Warning, Where: where, Message: fmt.Sprintf("the account %s may not use its schema", account),
-			Fix: postgres.Grant(missing), Right: missing}}
+			Fix: postgres.Grant(missing), Rights: []finding.Right{missing}}}
 	case security:
 		return []finding.Finding{hiddenRows(where)}
 	}
@@ -222,15 +222,19 @@ func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Re
 var kinds = map[string]discover.ColumnKind{"text": discover.KindText, "json": discover.KindJSON, "bytes": discover.KindBytes, "other": discover.KindOther}
 
 // addColumn adds a column, with a finding where the account may not read it. To a table that is not read at all
-// none is added: one finding speaks for all.
+// none is added: one finding speaks for all, and has all rights that are missing.
 func addColumn(relation *discover.Relation, column discover.Column, readable bool, account string) {
+	missing := postgres.TableRight("select", relation.Schema, relation.Name, account)
 	if len(relation.Unread) > 0 {
+		if whole := &relation.Unread[0]; !readable && whole.Code == finding.MissingUsage && !slices.Contains(whole.Rights, missing) {
+			whole.Rights = append(whole.Rights, missing)
+			whole.Fix = postgres.Grant(whole.Rights...)
+		}
 		return
 	}
 	if !readable {
-		missing := postgres.TableRight("select", relation.Schema, relation.Name, account)
 		column.Unread = &finding.Finding{Code: finding.MissingSelect, Severity: finding.Warning, Where: relation.String() + "." + column.Name,
-			Message: fmt.Sprintf("the account %s may not select it", account), Fix: postgres.Grant(missing), Right: missing}
+			Message: fmt.Sprintf("the account %s may not select it", account), Fix: postgres.Grant(missing), Rights: []finding.Right{missing}}
 	}
 	relation.Columns = append(relation.Columns, column)
 }

@@ -64,7 +64,7 @@ func checkTable(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (
 				missing = postgres.ColumnRight(right, table.Schema, table.Name, column, rows[0][1])
 			}
 			found = append(found, finding.Finding{Code: code, Severity: finding.Error, Where: table.String() + "." + column,
-				Message: fmt.Sprintf("the account %s may not %s it", rows[0][1], right), Fix: postgres.Grant(missing), Right: missing})
+				Message: fmt.Sprintf("the account %s may not %s it", rows[0][1], right), Fix: postgres.Grant(missing), Rights: []finding.Right{missing}})
 		}
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 
 // ExplainUnaudited implements migrate.PlanRecord. A run that cannot add to the audit log goes
 // on, and its operator must know that it leaves no entry. The entry is tried and taken back.
-func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error) {
+func (r *Record) ExplainUnaudited(ctx context.Context) (reason finding.Reason, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) (err error) {
 		there, reasonOfRights, err := checkAuditLogRights(ctx, conn)
 		if err != nil {
@@ -29,29 +29,29 @@ func (r *Record) ExplainUnaudited(ctx context.Context) (reason string, err error
 		case err != nil:
 			return err
 		case readOnly[0][0] == "t":
-			reason = "the server or the account takes no writes"
+			reason.Text = "the server or the account takes no writes"
 			return nil
 		case !there:
-			reason = "there is no audit_log here"
+			reason.Text = "there is no audit_log here"
 			return nil
-		case reasonOfRights != "":
+		case reasonOfRights.IsSet():
 			reason = reasonOfRights
 			return nil
 		}
-		reason, err = tryBack(ctx, conn, func() error {
+		reason.Text, err = tryBack(ctx, conn, func() error {
 			return appendToAuditLog(ctx, conn, actionMigrated, []byte(`{"tool": "ocmt"}`), "")
 		})
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("asking the database what it is: %w", err)
+		return finding.Reason{}, fmt.Errorf("asking the database what it is: %w", err)
 	}
 	return reason, nil
 }
 
 // checkAuditLogRights reports whether there is an audit log, and why the account may not add
 // to it. The number of an entry comes from a sequence with rights of its own.
-func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, reason string, err error) {
+func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, reason finding.Reason, err error) {
 	rows, err := postgres.QueryRows(ctx, conn, `select to_regclass('$audit_log') is not null,
 		coalesce(has_table_privilege(to_regclass('$audit_log'), 'INSERT'), false), current_user,
 		(select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('$audit_log')),
@@ -59,7 +59,7 @@ func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, 
 			where a.attrelid = to_regclass('$audit_log') and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
 			and s is not null and not has_sequence_privilege(s, 'USAGE'))`)
 	if err != nil {
-		return false, "", fmt.Errorf("asking for the rights on audit_log: %w", err)
+		return false, finding.Reason{}, fmt.Errorf("asking for the rights on audit_log: %w", err)
 	}
 	account, schema, sequence := rows[0][2], rows[0][3], rows[0][4]
 	var missing []finding.Right
@@ -70,7 +70,7 @@ func checkAuditLogRights(ctx context.Context, conn *pgconn.PgConn) (there bool, 
 		missing = append(missing, finding.Right{Privilege: "usage", On: "sequence " + sequence, Role: postgres.Ident(account)})
 	}
 	if rows[0][0] == "t" && len(missing) > 0 {
-		reason = "the account may not add to audit_log: " + postgres.Grant(missing...)
+		reason = finding.Reason{Text: "the account may not add to audit_log", Missing: missing}
 	}
 	return rows[0][0] == "t", reason, nil
 }
@@ -92,21 +92,21 @@ const maxUnaudited = 100
 // audit adds an entry to OCMT's audit log. Where that is not possible the entry waits in the
 // record for a later run, and the reason is returned. The operator stands in the details: the
 // log's own column takes only the ids of OCMT's users. It is called in a transaction.
-func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntry) (reason string, err error) {
+func (l *Ledger) audit(ctx context.Context, conn *pgconn.PgConn, entry auditEntry) (reason finding.Reason, err error) {
 	entry.Tool, entry.Operator = "ocmt", l.record.operator
 	details, err := json.Marshal(entry)
 	if err != nil {
-		return "", fmt.Errorf("writing the details of the audit entry: %w", err)
+		return reason, fmt.Errorf("writing the details of the audit entry: %w", err)
 	}
-	if reason, err = noteInside(ctx, conn, actionMigrated, details); err != nil || reason == "" {
-		return "", err
+	if reason, err = noteInside(ctx, conn, actionMigrated, details); err != nil || !reason.IsSet() {
+		return reason, err
 	}
 	_, err = postgres.QueryRows(ctx, conn, `update $encryption_keys set metadata = jsonb_set(coalesce(metadata, '{}'), '{unaudited}',
 		coalesce(metadata->'unaudited', '[]') || jsonb_build_object('at', now(), 'details', $2::jsonb))
 		where version = $1 and jsonb_array_length(coalesce(metadata->'unaudited', '[]')) < `+strconv.Itoa(maxUnaudited),
 		strconv.Itoa(entry.To), string(details))
 	if err != nil {
-		return "", fmt.Errorf("keeping the audit entry for a later run: %w", err)
+		return finding.Reason{}, fmt.Errorf("keeping the audit entry for a later run: %w", err)
 	}
 	return reason, nil
 }
@@ -123,7 +123,7 @@ func (l *Ledger) makeUpAudit(ctx context.Context, conn *pgconn.PgConn) error {
 		return nil
 	}
 	there, reason, err := checkAuditLogRights(ctx, conn)
-	if err != nil || !there || reason != "" {
+	if err != nil || !there || reason.IsSet() {
 		return err
 	}
 	_, err = tryInside(ctx, conn, func() error {
@@ -182,12 +182,12 @@ func tryBack(ctx context.Context, conn *pgconn.PgConn, work func() error) (refus
 // Note adds an entry with an action to OCMT's audit log, with the operator among its details, and
 // events to the chain. It returns why no entry was made in the audit log, "" if one was made or there
 // is no such log.
-func (r *Record) Note(ctx context.Context, action string, details map[string]any, events ...chain.Event) (unaudited string, err error) {
+func (r *Record) Note(ctx context.Context, action string, details map[string]any, events ...chain.Event) (unaudited finding.Reason, err error) {
 	noted := map[string]any{"tool": "ocmt", "operator": r.operator}
 	maps.Copy(noted, details)
 	text, err := json.Marshal(noted)
 	if err != nil {
-		return "", fmt.Errorf("writing the details of the audit entry: %w", err)
+		return unaudited, fmt.Errorf("writing the details of the audit entry: %w", err)
 	}
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() ([]chain.Event, error) {
@@ -199,10 +199,11 @@ func (r *Record) Note(ctx context.Context, action string, details map[string]any
 }
 
 // noteInside adds an entry in a transaction, where there is an audit log that takes it.
-func noteInside(ctx context.Context, conn *pgconn.PgConn, action string, details []byte) (unaudited string, err error) {
+func noteInside(ctx context.Context, conn *pgconn.PgConn, action string, details []byte) (unaudited finding.Reason, err error) {
 	there, reason, err := checkAuditLogRights(ctx, conn)
-	if err != nil || !there || reason != "" {
+	if err != nil || !there || reason.IsSet() {
 		return reason, err
 	}
-	return tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, action, details, "") })
+	reason.Text, err = tryInside(ctx, conn, func() error { return appendToAuditLog(ctx, conn, action, details, "") })
+	return reason, err
 }

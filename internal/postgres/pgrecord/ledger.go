@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -176,7 +177,7 @@ func createTables(ctx context.Context, conn *pgconn.PgConn) error {
 
 // End implements migrate.Ledger. All of it is one transaction, so that a later run sees by the
 // entries whether the audit log has one too.
-func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) (unaudited string, err error) {
+func (l *Ledger) End(ctx context.Context, outcome migrate.LedgerOutcome) (unaudited finding.Reason, err error) {
 	err = l.record.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return l.record.change(ctx, conn, func() (events []chain.Event, err error) {
 			if err := l.recordEnds(ctx, conn, outcome); err != nil {

@@ -174,12 +174,12 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 		case there && !write:
 			missing := postgres.TableRight("select, insert, update", schema, name, who)
 			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: name,
-				Message: fmt.Sprintf("the account %s may not record the run there", who), Fix: postgres.Grant(missing), Right: missing})
+				Message: fmt.Sprintf("the account %s may not record the run there", who), Fix: postgres.Grant(missing), Rights: []finding.Right{missing}})
 		case !there && !create:
 			missing := postgres.SchemaRight("create", schema, who)
 			found = append(found, finding.Finding{Code: finding.MissingLedger, Severity: finding.Error, Where: name,
 				Message: fmt.Sprintf("the table is not there and the account %s may not make it", who),
-				Fix:     postgres.Grant(missing) + " or make the table with OCMT's security migration", Right: missing})
+				Fix:     postgres.Grant(missing) + " or make the table with OCMT's security migration", Rights: []finding.Right{missing}})
 		}
 	}
 	return found, nil

@@ -81,7 +81,7 @@ func findUnread(ctx context.Context, conn *pgconn.PgConn) (found []finding.Findi
 		}
 		missing := postgres.TableRight("select", rows[0][2], table, rows[0][1])
 		found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: table,
-			Message: fmt.Sprintf("the account %s may not read it", rows[0][1]), Fix: postgres.Grant(missing), Right: missing})
+			Message: fmt.Sprintf("the account %s may not read it", rows[0][1]), Fix: postgres.Grant(missing), Rights: []finding.Right{missing}})
 	}
 	return found, nil
 }

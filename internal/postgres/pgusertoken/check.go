@@ -117,7 +117,7 @@ func (l layout) checkRights(ctx context.Context, conn *pgconn.PgConn) error {
 		missing = append(missing, postgres.DatabaseRight("temporary", database, who))
 	}
 	if len(missing) > 0 {
-		return &usertoken.BarredError{Reason: "the account has not the rights to read and write the tokens", Fix: postgres.Grant(missing...)}
+		return &usertoken.BarredError{Reason: "the account has not the rights to read and write the tokens", Missing: missing}
 	}
 	return nil
 }
