@@ -78,7 +78,7 @@ type keygenDocument struct {
 type planDocument struct {
 	migrate.Outline
 	Around    *overview             `json:"overview"`
-	Pending   int64                 `json:"values_to_move"`
+	Pending   *int64                `json:"values_to_move"` // null where nothing was counted
 	Columns   []migrate.ColumnCount `json:"columns"`
 	Absent    []string              `json:"absent"`
 	Obstacles []finding.Finding     `json:"obstacles"`
@@ -87,7 +87,7 @@ type planDocument struct {
 }
 
 func newPlanDocument(plan *migrate.Plan, around *overview) planDocument {
-	return planDocument{Outline: plan.Outline, Around: around, Pending: plan.Pending(), Columns: emptyIfNil(plan.Columns),
+	return planDocument{Outline: plan.Outline, Around: around, Pending: around.Pending, Columns: emptyIfNil(plan.Columns),
 		Absent: emptyIfNil(plan.Absent), Obstacles: emptyIfNil(plan.Findings), Discovery: plan.Discovery}
 }
 

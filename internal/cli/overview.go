@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -20,8 +21,11 @@ type overview struct {
 	Database string                   `json:"database"`
 	Leaves   []migrate.KeyFingerprint `json:"from_keys"` // of the versions that values leave
 	Reaches  migrate.KeyFingerprint   `json:"to_key"`
-	Pending  int64                    `json:"values_to_move"`
-	migrate.Cost
+	// Pending counts the values to move. It is null where nothing was counted, and then there is no Cost.
+	Pending *int64 `json:"values_to_move"`
+	*migrate.Cost
+	// NotCounted says of what no values were counted.
+	NotCounted []finding.Finding `json:"not_counted"`
 	// Others counts the connections of other programs that are at work. It is null where it cannot be seen.
 	Others *int `json:"others_at_work"`
 
@@ -31,8 +35,12 @@ type overview struct {
 // lookAround puts together where a plan would be carried out and what it would change. Who else is at work is left
 // out where the server does not tell.
 func (e *engine) lookAround(ctx context.Context, plan *migrate.Plan) (*overview, error) {
-	found := &overview{Database: plan.Outline.Database.Name, Pending: plan.Pending(), Cost: plan.Outline.Cost(), Leaves: []migrate.KeyFingerprint{},
-		Reaches: migrate.KeyFingerprint{Version: plan.Request.To}, pace: e.pacing.Pace()}
+	found := &overview{Database: plan.Outline.Database.Name, Leaves: []migrate.KeyFingerprint{},
+		Reaches: migrate.KeyFingerprint{Version: plan.Request.To}, NotCounted: emptyIfNil(plan.Uncounted), pace: e.pacing.Pace()}
+	if plan.Counted {
+		pending, cost := plan.Pending(), plan.Outline.Cost()
+		found.Pending, found.Cost = &pending, &cost
+	}
 	fingerprints := map[int]string{}
 	for _, key := range plan.Outline.Keys {
 		fingerprints[key.Version] = key.Fingerprint
@@ -64,14 +72,56 @@ func pendingVersions(plan *migrate.Plan) (versions []int) {
 
 // String says where and what, in two sentences and the figures.
 func (o *overview) String() string {
-	text := fmt.Sprintf("Database %s. %s. ", placeText(o.Database, o.Server, o.Account), o.keysText())
-	if o.Pending == 0 {
-		text += "0 values to move"
-	} else {
-		text += fmt.Sprintf("%s in %s, about %s MiB of WAL, %s", ui.Count(o.Pending, "value", "values"), ui.Count(o.Rows, "row", "rows"),
+	return fmt.Sprintf("Database %s. %s. %s; %s.", placeText(o.Database, o.Server, o.Account), o.keysText(), o.pendingText(), othersText(o.Others))
+}
+
+// pendingText says how many values are to be moved and what that costs, or why they were not counted.
+func (o *overview) pendingText() string {
+	uncounted := strings.Join(uncountedTexts(o.NotCounted), ", and ")
+	if o.Pending == nil {
+		return "Values to move were not counted: " + uncounted
+	}
+	text := "0 values to move"
+	if *o.Pending > 0 {
+		text = fmt.Sprintf("%s in %s, about %s MiB of WAL, %s", ui.Count(*o.Pending, "value", "values"), ui.Count(o.Rows, "row", "rows"),
 			ui.Number((o.WALBytes+1<<20-1)>>20), o.timeText())
 	}
-	return text + "; " + othersText(o.Others) + "."
+	if uncounted != "" {
+		text += ", in what could be counted; not counted: " + uncounted
+	}
+	return text
+}
+
+// uncountedTexts says of what no values were counted, one text for all places with the same cause.
+func uncountedTexts(list []finding.Finding) (texts []string) {
+	var causes []string
+	places := map[string][]string{}
+	for _, one := range list {
+		cause, place := "left out: %s", ui.Clean(one.Where)
+		switch one.Code {
+		case finding.MissingSelect:
+			cause = "no right to read %s"
+			if len(one.Rights) > 0 {
+				place = ui.Clean(one.Rights[0].On)
+			}
+		case finding.RowSecurity:
+			cause = "row security may hide rows of %s"
+		case finding.ForeignCode:
+			cause = "code of another role is in the way at %s"
+		case finding.CitusWorker:
+			cause, place = "%s is a worker of a Citus cluster", "this server"
+		}
+		if places[cause] == nil {
+			causes = append(causes, cause)
+		}
+		if !slices.Contains(places[cause], place) {
+			places[cause] = append(places[cause], place)
+		}
+	}
+	for _, cause := range causes {
+		texts = append(texts, fmt.Sprintf(cause, namesOf(places[cause])))
+	}
+	return texts
 }
 
 // placeText names a database, its server and the account there.

@@ -48,11 +48,12 @@ func (a *App) readPlan(name string) (*migrate.Outline, error) {
 	return outline, nil
 }
 
-// parsePlan reads the outline of a plan.
+// parsePlan reads the outline of a plan. The rest of the document is for people and programs: a run is not held to what
+// was found wrong, or not looked at.
 func parsePlan(text []byte) (*migrate.Outline, bool) {
 	var document struct {
 		Schema string `json:"schema"`
-		planDocument
+		migrate.Outline
 	}
 	if json.Unmarshal(text, &document) != nil || document.Schema != planSchema || document.Database.Name == "" {
 		return nil, false

@@ -72,7 +72,7 @@ func appendCount(texts []string, c migrate.ColumnCount, values int64) []string {
 // misdirectedText says that nothing is under the version to leave and values are under others, and what moves those;
 // "" where it is not so.
 func misdirectedText(plan *migrate.Plan) string {
-	if plan.Request.From == nil || plan.Pending() > 0 {
+	if plan.Request.From == nil || plan.Pending() > 0 || len(plan.Uncounted) > 0 {
 		return ""
 	}
 	others := rotation.UnderOthers(plan)

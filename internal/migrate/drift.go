@@ -12,8 +12,7 @@ import (
 // values may have changed; a table may not have lost all of its values, unless the
 // request allows it.
 func (p *Plan) HoldTo(before Outline) {
-	allowEmpty := p.Request.AllowEmpty || p.Columns == nil // nothing was counted
-	for _, found := range compareOutlines(before, p.Outline, allowEmpty) {
+	for _, found := range compareOutlines(before, p.Outline, p.Request.AllowEmpty) {
 		told := slices.ContainsFunc(p.Findings, func(known finding.Finding) bool {
 			return found.Code == finding.EmptyTable && known.Code == found.Code && known.Where == found.Where
 		})
@@ -45,7 +44,7 @@ func compareOutlines(before, now Outline, allowEmpty bool) []finding.Finding {
 			continue
 		}
 		d.compareTables(table, now.Tables[at])
-		if table.Values > 0 && now.Tables[at].Values == 0 && !allowEmpty {
+		if was, is := table.TableCount, now.Tables[at].TableCount; was != nil && was.Values > 0 && is != nil && is.Values == 0 && !allowEmpty {
 			d.list = append(d.list, emptyTableFinding(table.String(), table.Values, "the plan has"))
 		}
 	}

@@ -38,15 +38,20 @@ type TableOutline struct {
 	Key          string          `json:"key"`
 	KeyType      string          `json:"key_type"`
 	Columns      []ColumnOutline `json:"columns"`
-	Values       int64           `json:"values"`
-	RowsToWrite  int64           `json:"rows_to_write"`
+	*TableCount                  // nil where nothing was counted
 	RowsEstimate int64           `json:"rows_estimate"` // of the server's statistics
 	HeapBytes    int64           `json:"heap_bytes"`
-	WALBytes     int64           `json:"wal_bytes_estimate"`
-	Seconds      float64         `json:"seconds_estimate"`
 	Triggers     []string        `json:"triggers"`     // triggers that a run would fire
 	Publications []string        `json:"publications"` // publications that would carry the writes
 	RowSecurity  bool            `json:"row_security"`
+}
+
+// TableCount is what was counted in a table, and what a run would cost by that.
+type TableCount struct {
+	Values      int64   `json:"values"`
+	RowsToWrite int64   `json:"rows_to_write"`
+	WALBytes    int64   `json:"wal_bytes_estimate"`
+	Seconds     float64 `json:"seconds_estimate"`
 }
 
 // String returns schema.table.
@@ -84,9 +89,12 @@ type Cost struct {
 	GentleSeconds float64 `json:"gentle_seconds_estimate"` // while the run gives way to others all the time
 }
 
-// Cost returns what a run would cost.
+// Cost returns what a run would cost, by what was counted.
 func (o Outline) Cost() (cost Cost) {
 	for _, table := range o.Tables {
+		if table.TableCount == nil {
+			continue
+		}
 		cost.Rows, cost.WALBytes, cost.Seconds = cost.Rows+table.RowsToWrite, cost.WALBytes+table.WALBytes, cost.Seconds+table.Seconds
 	}
 	cost.GentleSeconds = max(cost.Seconds, float64(cost.Rows)/gentleRowsPerSecond)
@@ -120,7 +128,7 @@ func (p *Plan) makeOutline(ring *crypto.Keyring, survey *Survey, unaudited findi
 	}
 	for i := range rowsToWrite {
 		table := &o.Tables[i]
-		table.RowsToWrite = rowsToWrite[i]
+		table.TableCount = &TableCount{RowsToWrite: rowsToWrite[i]}
 		for j := range table.Columns {
 			table.Values += p.Columns[p.firstColumn(i)+j].Values
 		}

@@ -21,16 +21,20 @@ type Plan struct {
 	Columns  []ColumnCount // the columns of all tables, one table after the other
 	Nodes    []Node        // the other servers of a cluster
 	Findings []finding.Finding
-	Accepted []Accepted // values that are accepted as lost
-	Emptied  []Place    // columns that held values and hold none, as the operator says rightly
-	Outline  Outline
+	// Counted reports whether values were counted. Where a table cannot be read, none are.
+	Counted bool
+	// Uncounted are those of Findings that say of what no values were counted.
+	Uncounted []finding.Finding
+	Accepted  []Accepted // values that are accepted as lost
+	Emptied   []Place    // columns that held values and hold none, as the operator says rightly
+	Outline   Outline
 	// Oldest is the oldest transaction that ran when the plan was made, as a number of 32
 	// bits; nil where nothing could be read.
 	Oldest    *uint32
 	Discovery *discover.Report // nil where the tables of the catalogue could not be read
 }
 
-// Pending returns how many values the run would move.
+// Pending returns how many values the run would move, of those that were counted.
 func (p *Plan) Pending() (count int64) {
 	for _, column := range p.Columns {
 		for version, values := range column.ByVersion {
@@ -136,6 +140,7 @@ func (p *planner) readTables(ctx context.Context) error {
 	if plan.Findings, err = p.checkAccess(ctx, found); err != nil {
 		return err
 	}
+	plan.Uncounted = findUncounted(plan.Findings)
 	if slices.ContainsFunc(plan.Findings, func(f finding.Finding) bool { return f.Code == finding.CitusWorker }) {
 		return errUnreadable // of its tables nothing more is to be asked
 	}
@@ -215,7 +220,7 @@ func (p *planner) countValues(outer context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	plan.Columns = counted.columns
+	plan.Columns, plan.Counted = counted.columns, true
 	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, counted.rowsToWrite)
 	plan.Oldest = &survey.Oldest
 	if plan.Request.AllowEmpty {

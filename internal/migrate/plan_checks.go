@@ -21,6 +21,18 @@ func isUnreadable(list []finding.Finding) bool {
 	return false
 }
 
+// findUncounted returns the findings that say of what no values are counted.
+func findUncounted(list []finding.Finding) (found []finding.Finding) {
+	for _, one := range list {
+		switch one.Code {
+		case finding.MissingSelect, finding.RowSecurity, finding.ForeignCode, finding.CitusWorker,
+			finding.NotATable, finding.OtherSchema, finding.WrongType, finding.UnknownColumn:
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
 // findOtherKey finds that earlier runs brought values to the version under another
 // key.
 func findOtherKey(request Request, ring *crypto.Keyring, recorded map[int]string) []finding.Finding {
