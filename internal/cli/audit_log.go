@@ -261,6 +261,9 @@ func (l *auditLog) checkSources() error {
 		}
 		addUnread(told, state)
 	}
+	if len(told.Missing)+len(told.Hints) == 0 {
+		told.Hints = []string{"check that DATABASE_URL names the database of OCMT, and the search path of its account"}
+	}
 	return told
 }
 
@@ -278,11 +281,11 @@ func (l *auditLog) unreadError() error {
 	return told
 }
 
-// addUnread adds to an error why a source is not read. Where a right is missing, that is a cause, and the statement that
-// gives it is what to do.
+// addUnread adds to an error why a source is not read. That one is not there is a cause and nothing to do; where a right
+// is missing, the statement that gives it is what to do.
 func addUnread(told *ui.Error, state review.State) {
 	text := string(state.Source) + ": " + ui.Clean(state.Unread.Text)
-	if len(state.Unread.Missing) == 0 {
+	if len(state.Unread.Missing) == 0 && !state.Absent {
 		told.Hints = append(told.Hints, text)
 		return
 	}

@@ -35,6 +35,7 @@ func explain(err error) error {
 		explainStory,
 		explainRotation,
 		explainRun,
+		explainClosed,
 		explainSession,
 		explainGatewayTokens,
 		explainChain,
@@ -304,6 +305,15 @@ func explainRun(err error) *ui.Error {
 			Hints: []string{"ocmt migrate columns lists what there is"}}
 	}
 	return nil
+}
+
+// explainClosed explains that tables which the deployment names cannot even be looked for.
+func explainClosed(err error) *ui.Error {
+	var closed *migrate.ClosedError
+	if !errors.As(err, &closed) {
+		return nil
+	}
+	return &ui.Error{Message: err.Error(), Missing: closed.Reason.Missing, Code: ui.ExitFailed}
 }
 
 // foundObstacles explains what would keep a run from starting; nil where nothing would.

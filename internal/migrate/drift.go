@@ -44,7 +44,7 @@ func compareOutlines(before, now Outline, allowEmpty bool) []finding.Finding {
 			continue
 		}
 		d.compareTables(table, now.Tables[at])
-		if was, is := table.TableCount, now.Tables[at].TableCount; was != nil && was.Values > 0 && is != nil && is.Values == 0 && !allowEmpty {
+		if !allowEmpty && isEmptied(table.TableCount, now.Tables[at].TableCount) {
 			d.list = append(d.list, emptyTableFinding(table.String(), table.Values, "the plan has"))
 		}
 	}
@@ -54,6 +54,11 @@ func compareOutlines(before, now Outline, allowEmpty bool) []finding.Finding {
 		}
 	}
 	return d.list
+}
+
+// isEmptied reports whether a table had values and has none. Where one of the two was not counted, that is not known.
+func isEmptied(before, now *TableCount) bool {
+	return before != nil && now != nil && before.Values > 0 && now.Values == 0
 }
 
 func versionText(version *int) string {

@@ -59,3 +59,9 @@ type RefusedError struct{ Findings []finding.Finding }
 
 // Error lists the findings.
 func (e *RefusedError) Error() string { return "refusing to start: " + finding.Texts(e.Findings) }
+
+// ClosedError says that the account may not enter the schema of a table that the deployment names.
+type ClosedError struct{ Reason finding.Reason }
+
+// Error says which.
+func (e *ClosedError) Error() string { return e.Reason.Text }

@@ -19,6 +19,9 @@ import (
 func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.Description, error) {
 	found := &describing{Description: &migrate.Description{}, described: map[string]bool{}}
 	err := s.db.With(ctx, func(conn *pgconn.PgConn) error {
+		if err := checkSchemas(ctx, conn, catalogue); err != nil {
+			return fmt.Errorf("looking for the tables of ocmt.yaml: %w", err)
+		}
 		keys, err := keysOfDeployment(ctx, conn, catalogue)
 		if err != nil {
 			return fmt.Errorf("looking for the tables of ocmt.yaml: %w", err)
