@@ -23,10 +23,12 @@ func markWithoutSettings(cmd *cobra.Command) {
 }
 
 // carrier repeats in advice the flags that say where the settings are, as they were typed: without them, a command
-// that is pasted works on another deployment. The zero value repeats none.
+// that is pasted works on another deployment. Where no env file was read, it also names the store that a command needs
+// then. The zero value repeats none.
 type carrier struct {
 	root  *cobra.Command
 	flags []carriedFlag
+	store storeCarrier
 }
 
 // carriedFlag is one flag that was typed.
@@ -66,31 +68,31 @@ var (
 	commandWord = regexp.MustCompile(`^ [a-z-]+`)
 	// commandEnd finds what belongs to a command at the beginning of what stands behind its name.
 	commandEnd = regexp.MustCompile(`^(?:\\.|'[^']*'|[^\\';|()\n])*`)
-	// elsewhere finds that a command is to be run on another machine, where the files have other names.
-	elsewhere = regexp.MustCompile(`^(?: --\S+(?: \S+)?)*(?: shows(?: it)?)? (?:on (?:a server|its machine|the host)|where the container)\b`)
+	// elsewhere finds that a command is to be run on another machine, where the files have other names, or was run before.
+	elsewhere = regexp.MustCompile(`^(?: --\S+(?: \S+)?)*(?: shows(?: it)?)? (?:on (?:a server|its machine|the host)|where the container|has written)\b`)
 )
 
 // advise returns a text with the flags behind the name of each command that takes settings, unless the command has
 // them.
 func (c carrier) advise(text string) string {
-	if len(c.flags) == 0 {
+	if len(c.flags) == 0 && !c.store.needed {
 		return text
 	}
 	var b strings.Builder
 	done := 0
 	for _, found := range program.FindAllStringIndex(text, -1) {
-		name := c.nameOf(text[found[1]:])
+		cmd, name := c.commandAt(text[found[1]:])
 		if end := found[1] + len(name); name != "" && end > done {
-			b.WriteString(text[done:end] + c.missing(text[end:]))
+			b.WriteString(text[done:end] + c.missing(cmd, text[end:]))
 			done = end
 		}
 	}
 	return b.String() + text[done:]
 }
 
-// nameOf returns the name of a command that takes settings, from the beginning of what stands behind the program; ""
-// for none.
-func (c carrier) nameOf(behind string) string {
+// commandAt returns the command that takes settings and whose name begins what stands behind the program, and that
+// name; "" for none.
+func (c carrier) commandAt(behind string) (cmd *cobra.Command, name string) {
 	cmd, end := c.root, 0
 	for {
 		word := commandWord.FindString(behind[end:])
@@ -101,9 +103,9 @@ func (c carrier) nameOf(behind string) string {
 		cmd, end = child, end+len(word)
 	}
 	if !cmd.Runnable() || cmd.Annotations[withoutSettings] != "" {
-		return ""
+		return nil, ""
 	}
-	return behind[:end]
+	return cmd, behind[:end]
 }
 
 // childOf returns the command of a name below another, nil where there is none.
@@ -117,7 +119,7 @@ func childOf(parent *cobra.Command, name string) *cobra.Command {
 }
 
 // missing returns the flags that a command lacks, by what stands behind its name.
-func (c carrier) missing(behind string) (flags string) {
+func (c carrier) missing(cmd *cobra.Command, behind string) (flags string) {
 	own, _, _ := strings.Cut(commandEnd.FindString(behind), "ocmt ")
 	if elsewhere.MatchString(behind) || strings.Contains(own, "--help") {
 		return ""
@@ -127,7 +129,7 @@ func (c carrier) missing(behind string) (flags string) {
 			flags += " " + flag.text
 		}
 	}
-	return flags
+	return flags + c.store.missing(cmd, own)
 }
 
 // advise returns a text as the operator can follow it after this command.

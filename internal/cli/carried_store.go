@@ -7,9 +7,55 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
+
+// envFileStore marks a flag --store whose default is the env file that was read.
+const envFileStore = "ocmt-env-file-store"
+
+// markEnvFileStore marks --store of a command that cannot work without a store.
+func markEnvFileStore(flags *pflag.FlagSet) {
+	_ = flags.SetAnnotation("store", envFileStore, []string{"true"}) // it fails only for a flag that is not there
+}
+
+// storeCarrier names in advice the store that a command needs where no env file was read: without it, a command that is
+// pasted is refused. The zero value names none.
+type storeCarrier struct {
+	needed  bool
+	command *cobra.Command // that is run
+	given   string         // the store of that command, as it was typed; "" for none
+}
+
+// newStoreCarrier returns the carrier behind a command whose settings were read.
+func newStoreCarrier(cmd *cobra.Command, settings *config.Settings) storeCarrier {
+	carried := storeCarrier{needed: envFileOf(settings) == "", command: cmd}
+	if flag := cmd.Flag("store"); flag != nil {
+		carried.given = flag.Value.String()
+	}
+	return carried
+}
+
+// givenStore finds --store in a command.
+var givenStore = regexp.MustCompile(`\s--store(?:[^a-z-]|$)`)
+
+// missing returns --store where a command needs it and lacks it, by what stands behind its name. Another command can
+// need another store than the one that was typed, but for the commands of a key's story.
+func (s storeCarrier) missing(cmd *cobra.Command, own string) string {
+	flag := cmd.Flag("store")
+	if !s.needed || flag == nil || flag.Annotations[envFileStore] == nil || givenStore.MatchString(own) {
+		return ""
+	}
+	named := "STORE"
+	if s.given != "" && (cmd == s.command || storeCommand.MatchString(cmd.CommandPath()) && storeCommand.MatchString(s.command.CommandPath())) {
+		named = ui.Clean(quoteWord(s.given))
+	}
+	return " " + ui.Unbroken("--store "+named)
+}
 
 // storeCommand finds the commands of a key's story that work on a store.
 var storeCommand = regexp.MustCompile(`ocmt rotate (?:begin|put-back|finish|status)\b`)

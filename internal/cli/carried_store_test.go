@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/secretstore/dir"
 	"github.com/ocmt/ocmt/internal/secretstore/envfile"
@@ -31,6 +32,63 @@ func TestAdviceNamesTheStore(t *testing.T) {
 		if got := carryStore(advice, storeFlag{}); got != advice {
 			t.Errorf("without a store: %q", got)
 		}
+	}
+}
+
+// If this fails, an operator whose settings come from the environment alone types what is advised and is refused, or
+// changes another store than the one that was typed.
+func TestAdviceNamesTheStoreThatIsNeeded(t *testing.T) {
+	t.Parallel()
+	deps, _, _ := testDeps(t)
+	root := newRootCommand(&App{deps: deps, printer: ui.NewPrinter(deps.Streams, ui.Options{})})
+	adviceBehind := func(settings *config.Settings, advice string, words ...string) string {
+		cmd, flags, err := root.Find(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.ParseFlags(flags); err != nil {
+			t.Fatal(err)
+		}
+		carried := newCarrier(cmd)
+		carried.store = newStoreCarrier(cmd, settings)
+		return strings.ReplaceAll(carried.advise(advice), "\u2007", " ")
+	}
+	environment, file := &config.Settings{}, &config.Settings{Files: []config.File{{Path: ".env", Env: true}}}
+	for advice, want := range map[string]string{
+		"ocmt rotate begin --escrow FILE":                           "ocmt rotate begin --store STORE --escrow FILE",
+		"ocmt rotate finish --from-version 0":                       "ocmt rotate finish --store STORE --from-version 0",
+		"ocmt rotate finish --store PLACE":                          "",
+		"ocmt rotate put-back --to-version 0":                       "ocmt rotate put-back --store STORE --to-version 0",
+		"ocmt rotate redis-password begins one":                     "ocmt rotate redis-password --store STORE begins one",
+		"ocmt rotate database-password":                             "ocmt rotate database-password --store STORE",
+		"ocmt rotate all --routine changes them":                    "ocmt rotate all --store STORE --routine changes them",
+		"ocmt rotate agent-token --agent-store A":                   "ocmt rotate agent-token --store STORE --agent-store A",
+		"ocmt rotate status or ocmt rotate readiness":               "",
+		"ocmt rotate rollback --to-version 0":                       "",
+		"ocmt rotate --from-version 0":                              "",
+		"ocmt rotate gateway-token --gateway-config F":              "",
+		"name the file that ocmt rotate begin --escrow has written": "",
+		"run ocmt rotate begin --from-escrow F on its machine":      "",
+	} {
+		if want == "" {
+			want = advice
+		}
+		if got := adviceBehind(environment, advice, "rotate", "status"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := adviceBehind(file, advice, "rotate", "status"); got != advice {
+			t.Errorf("with an env file: %q", got)
+		}
+	}
+	const typed, story = "ocmt rotate redis-password", "ocmt rotate begin"
+	if got := adviceBehind(environment, typed, "rotate", "redis-password", "--store", "dir:/run/our secrets"); got != typed+" --store 'dir:/run/our secrets'" {
+		t.Errorf("the store that was typed: %q", got)
+	}
+	if got := adviceBehind(environment, story, "rotate", "redis-password", "--store", "dir:/run/our secrets"); got != story+" --store STORE" {
+		t.Errorf("the store of another command: %q", got)
+	}
+	if got := adviceBehind(environment, story, "rotate", "finish", "--store", "a.env"); got != story+" --store a.env" {
+		t.Errorf("the store of the same story: %q", got)
 	}
 }
 

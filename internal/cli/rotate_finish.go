@@ -100,6 +100,7 @@ same command goes on. With --store it takes a retired key out of one more place.
 	flags := cmd.Flags()
 	flags.Var(&options.From, "from-version", "the key version to take away (default: the only one that is only read with)")
 	flags.Var(&options.Store, "store", "where the key is, as envfile:PATH or dir:PATH (default: the env file of the settings)")
+	markEnvFileStore(flags)
 	flags.Var(&options.BackupsUntil, "backups-until", "the day until which a backup of the database may need the key (needed)")
 	flags.Var(&options.Escrow, "escrow", "the file with a copy of the old key, which is compared; the key is written into a new one, mode 0600, before it is taken away")
 	flags.BoolVar(&options.NoEscrow, "no-escrow", false, "say, for the record, that a copy of the old key is kept elsewhere")

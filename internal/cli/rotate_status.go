@@ -113,7 +113,11 @@ func (a *App) viewStore(ctx context.Context, settings *config.Settings, flag sto
 	if flag.path != "" {
 		return err
 	}
-	view.Gaps = append(view.Gaps, rotation.Gap{What: "the store", Reason: err.Error()})
+	reason := err.Error()
+	if envFileOf(settings) == "" {
+		reason = "no env file was read; --store names where a server has its secrets, as envfile:PATH or dir:PATH"
+	}
+	view.Gaps = append(view.Gaps, rotation.Gap{What: "the store", Reason: reason})
 	return nil
 }
 

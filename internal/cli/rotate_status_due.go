@@ -63,7 +63,23 @@ func dueCommand(kind secret.Kind) string {
 	case kind.Column != "":
 		return "ocmt rotate " + kind.Name + " --all"
 	case hasCommand(kind):
-		return "ocmt rotate " + kind.Name
+		return "ocmt rotate " + kind.Name + neededPlaces(kind.Name)
 	}
 	return "ocmt rotate mark-done " + kind.Name
+}
+
+// neededPlaces returns the flags that the command for a token is refused without: they say where the components that
+// are no management server have theirs.
+func neededPlaces(name string) string {
+	switch name {
+	case "agent-token":
+		return " --agent-store STORE"
+	case "internal-admin-token":
+		return " --admin-store STORE"
+	case "admin-token":
+		return " --store STORE"
+	case "gateway-token":
+		return " --gateway-config FILE"
+	}
+	return ""
 }

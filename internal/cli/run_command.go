@@ -24,6 +24,7 @@ func runWithSettings[O validated](app *App, options O, run func(context.Context,
 		if err != nil {
 			return err
 		}
+		app.carried.store = newStoreCarrier(cmd, settings)
 		defer app.showActivity()()
 		return app.nameLockHolders(cmd.Context(), run(cmd.Context(), settings, options))
 	}

@@ -111,6 +111,7 @@ func (a *App) showFirstPage(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
+		a.carried.store = newStoreCarrier(cmd, settings)
 		return a.runStatus(cmd.Context(), settings, &noOptions{})
 	}
 	if err != nil {
@@ -127,6 +128,7 @@ func (a *App) showFirstPage(cmd *cobra.Command) error {
 		a.printer.Line("\nDATABASE_URL is not set here, so nothing is known of a deployment. To see a whole rotation: ocmt demo")
 		return nil
 	}
+	a.carried.store = newStoreCarrier(cmd, settings)
 	return a.showStanding(cmd.Context(), settings)
 }
 

@@ -31,6 +31,7 @@ type storeFlag struct {
 // addStoreFlags adds --store and --backup.
 func addStoreFlags(flags *pflag.FlagSet, store *storeFlag) {
 	flags.Var(store, "store", "where the secrets are kept: envfile:PATH, dir:PATH, or the path of an env file or a folder (default: the env file that is read)")
+	markEnvFileStore(flags)
 	flags.BoolVar(&store.Backup, "backup", false, "keep a copy of an env file that is changed, with mode 0600; it has the old secrets in it")
 }
 
