@@ -9,6 +9,7 @@ import (
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -44,7 +45,7 @@ func printAtWork(printer *ui.Printer, status statusDocument, now time.Time) {
 		printer.Line("No run is at work on this database.%s", describeUnfinished(status.Runs, now))
 		return
 	case status.Lock.Stranger:
-		printer.Line("The%s.", strings.TrimPrefix(describeStranger(*status.Lock), "the"))
+		printer.Line("%s", strangerSentence(*status.Lock))
 		printer.Line("%s", describeLock(*status.Lock))
 		for _, text := range endStranger(*status.Lock) {
 			printer.Line("  next: %s", text)
@@ -92,16 +93,39 @@ func printSilence(printer *ui.Printer, status statusDocument) {
 		printer.Line("The run gives signs of life again.")
 		return
 	}
-	who := ""
-	if status.Run != nil {
-		who = " It is " + describeProcess(*status.Run) + "."
-	}
-	printer.Line("A run holds the lock of this database, and has given no sign of life for %s: its machine is gone or cut off, or its process is stopped.%s",
-		describeSeconds(status.Lock.Silence), who)
+	printer.Line("%s", silenceSentence(*status.Lock, status.Run))
 	printer.Line("%s", describeLock(*status.Lock))
 	for _, text := range endSilent(*status.Lock, status.Run) {
 		printer.Line("  next: %s", text)
 	}
+}
+
+// silenceSentence says that a run gives no sign of life, and which process it is.
+func silenceSentence(lock pgrecord.Lock, run *pgrecord.Run) string {
+	text := fmt.Sprintf("A run holds the lock of this database, and has given no sign of life for %s: its machine is gone or cut off, or its process is stopped.",
+		describeSeconds(lock.Silence))
+	if run != nil {
+		text += " It is " + describeProcess(*run) + "."
+	}
+	return text
+}
+
+// strangerSentence is describeStranger as a sentence.
+func strangerSentence(lock pgrecord.Lock) string {
+	return "The" + strings.TrimPrefix(ui.Clean(describeStranger(lock)), "the") + "."
+}
+
+// holderOf returns what holds the lock of runs and is no run at work, nil for none.
+func holderOf(work pgrecord.Work) *rotation.Holder {
+	switch {
+	case work.Lock == nil:
+		return nil
+	case work.Lock.Stranger:
+		return &rotation.Holder{Summary: strangerSentence(*work.Lock), Ends: endStranger(*work.Lock)}
+	case work.Lock.State == pgrecord.RunSilent:
+		return &rotation.Holder{Summary: silenceSentence(*work.Lock, work.Run), Ends: endSilent(*work.Lock, work.Run)}
+	}
+	return nil
 }
 
 // describeStranger says that who holds the lock of the database is no run.

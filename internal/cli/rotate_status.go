@@ -152,7 +152,7 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 	})
 	ask("whether a run is at work", func() error {
 		work, err := e.db.record.Work(ctx)
-		view.Running, view.Paused = work.Lock != nil, pauseOf(work.Run)
+		view.Running, view.Paused, view.Holder = work.Lock != nil && !work.Lock.Stranger, pauseOf(work.Run), holderOf(work)
 		return err
 	})
 	ask("the tool's own record", func() (err error) {

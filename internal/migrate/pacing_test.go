@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,6 +71,52 @@ func TestRunGivesWayWhileOthersWork(t *testing.T) {
 	if rests := d.paced(migrate.PaceGentle, 0); rests < 300/64 {
 		t.Errorf("the run rested %d times though it was told to", rests)
 	}
+}
+
+// If this fails, an operator reads that others are at work in the database, and waits for connections that were only
+// made, or for ocmt itself; or begins beside a transaction that was not counted.
+func TestOthersAtWork(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := newDatabase(t)
+	d.exec("set application_name = 'ocmt-test'") // as one of the run's own connections
+	d.exec("begin")
+	if others, err := countOthers(d.db, 0); err != nil || others != 0 {
+		t.Fatalf("%d others before the test has begun: %v", others, err)
+	}
+	other, err := pgx.Connect(ctx, d.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(ctx) }()
+	expect := func(situation string, atWork, counted int) {
+		t.Helper()
+		if others, err := d.db.CountOthers(ctx); err != nil || others != counted {
+			t.Errorf("%s: the pace counts %d others, want %d: %v", situation, others, counted, err)
+		}
+		if others, err := d.db.LookAtOthers(ctx); err != nil || others != (postgres.Others{AtWork: atWork}) {
+			t.Errorf("%s: %+v, want %d at work: %v", situation, others, atWork, err)
+		}
+	}
+	expect("a connection that was only made", 0, 0)
+	for _, step := range []struct {
+		sql             string
+		atWork, counted int
+	}{{"begin", 1, 1}, {"select 1 / 0", 1, 1}, {"rollback", 0, 1}} {
+		if _, err := other.Exec(ctx, step.sql); err != nil && step.sql != "select 1 / 0" {
+			t.Fatal(err)
+		}
+		expect(step.sql, step.atWork, step.counted)
+	}
+	go func() { _, _ = other.Exec(ctx, "select pg_sleep(60)") }()
+	for others := (postgres.Others{}); others.AtWork == 0 && err == nil; {
+		others, err = d.db.LookAtOthers(ctx)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	d.exec("rollback")
+	d.exec("select pg_terminate_backend(" + strconv.Itoa(int(other.PgConn().PID())) + ")")
 }
 
 // If this fails, an account that may not see the state of others takes them for absent, and runs

@@ -8,15 +8,17 @@ import (
 )
 
 // othersSQL counts the client connections of other programs to this database that are
-// active, or were in the last ten seconds. The state and the type of a connection that
-// the account may not see are NULL; where the server keeps no states, the state is
-// disabled. The server's own processes have no account. A pool may append the client's
-// address to the name of a program.
+// active, or have ended a statement in the last ten seconds. One that was only made has
+// no statement yet. The state and the type of a connection that the account may not see
+// are NULL; where the server keeps no states, the state is disabled. The server's own
+// processes have no account. A pool may append the client's address to the name of a
+// program.
 const othersSQL = `select count(*) from pg_stat_activity
 	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
 	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
 	and coalesce(backend_type, 'client backend') = 'client backend'
-	and (state is null or state in ('active', 'disabled') or state_change > now() - interval '10 seconds')`
+	and (backend_type is null or state in ('active', 'fastpath function call', 'disabled')
+		or query <> '' and state_change > now() - interval '10 seconds')`
 
 // CountOthers counts the connections of other programs to the database that are active,
 // or were a moment ago. Connections whose state the account may not see count too.
@@ -31,9 +33,9 @@ type Others struct {
 }
 
 // atWorkSQL counts the connections of other programs that are active or in a transaction, and those
-// whose state cannot be seen.
+// whose state cannot be seen. One that is being made has no state yet, or is starting: it is neither.
 const atWorkSQL = `select count(*) filter (where state in ('active', 'fastpath function call') or state like 'idle in transaction%'),
-	count(*) filter (where state is null or state = 'disabled') from pg_stat_activity
+	count(*) filter (where backend_type is null or state = 'disabled') from pg_stat_activity
 	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
 	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
 	and coalesce(backend_type, 'client backend') = 'client backend'`

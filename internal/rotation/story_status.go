@@ -16,6 +16,7 @@ const (
 	PhaseSettled    Phase = "settled"     // one key, and nothing to do
 	PhaseUnknown    Phase = "unknown"     // not everything could be looked at, and nothing was found to do
 	PhaseRunning    Phase = "running"     // a run is at work
+	PhaseLocked     Phase = "locked"      // what holds the lock of runs is not at work, or is no run
 	PhasePending    Phase = "pending"     // a key was made, and is not known to be in place
 	PhaseBehind     Phase = "behind"      // the store has an older version than the record
 	PhaseMoving     Phase = "moving"      // values are to be moved to the new key
@@ -31,7 +32,8 @@ type View struct {
 	Store    *Placement // nil where there is no store, or it could not be read
 	Settings *Placement // of this process; nil where they could not be read
 	Running  bool
-	Paused   string // "paused by …" where the run at work is paused
+	Paused   string  // "paused by …" where the run at work is paused
+	Holder   *Holder // of the lock of runs, where it is no run at work; nil for none
 	Due      []DueItem
 	Unknown  []string // kinds that may be due, because no change of them is recorded
 	Gaps     []Gap
@@ -149,7 +151,7 @@ func (a *assessment) findCurrent() int {
 func (a *assessment) decide() Status {
 	place, pending := a.place(), NewestIn(a.Keys, Pending)
 	switch {
-	case a.Running:
+	case a.Running || a.Holder != nil:
 		return a.decideRunning()
 	case pending != nil:
 		return a.decidePending(pending)

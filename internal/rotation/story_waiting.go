@@ -2,12 +2,30 @@ package rotation
 
 import "fmt"
 
-// decideRunning says that a run is at work, and what lets it go on where it is paused.
+// decideRunning says that a run is at work, and what lets it go on where it is paused; or who else holds the lock.
 func (a *assessment) decideRunning() Status {
+	if a.Holder != nil {
+		return a.Holder.status()
+	}
 	status := Status{Phase: PhaseRunning, Summary: "A run is at work.", Next: []Step{{"watch it", "ocmt migrate status --watch"}}}
 	if a.Paused != "" {
 		status.Summary = "A run is at work: " + a.Paused + "."
 		status.Next = append([]Step{{"let it go on", "ocmt migrate resume"}}, status.Next...)
+	}
+	return status
+}
+
+// Holder is what holds the lock of runs and is no run at work: it is no run of ocmt, or one without a sign of life.
+type Holder struct {
+	Summary string   // a sentence
+	Ends    []string // what ends it
+}
+
+// status says who holds the lock of runs, and what ends that.
+func (h *Holder) status() Status {
+	status := Status{Phase: PhaseLocked, Summary: h.Summary}
+	for _, text := range h.Ends {
+		status.Next = append(status.Next, Step{Text: text})
 	}
 	return status
 }
