@@ -41,6 +41,7 @@ func traceStatements(r io.Reader, w io.Writer, begin trace.Begin) (io.Reader, io
 // statementTrace is the statement of a connection that has not been answered.
 type statementTrace struct {
 	begin trace.Begin
+	began bool
 	mu    sync.Mutex // a COPY reads and writes in two goroutines
 	end   func(string)
 }
@@ -59,11 +60,25 @@ func (t *statementTrace) wrote() {
 	if t.end != nil {
 		return // a further part of the same
 	}
+	t.end = t.begin(t.nameStep())
+}
+
+// nameStep names what is sent. What no adapter sends is the connection's own: it logs in, is set up, and is asked
+// whether it lives before it is used again.
+func (t *statementTrace) nameStep() string {
 	name := trace.CallerIn(here, sendsFor, startsFor)
-	if name == "" {
-		name = "connection"
+	first := !t.began
+	t.began = true
+	switch {
+	case name != "":
+		return "statement of " + name
+	case first:
+		return "login"
 	}
-	t.end = t.begin("statement of " + name)
+	if name = trace.CallerIn(here, startsFor, sendsFor+".(*statementTrace)", sendsFor+".(*tracedWriter)"); name != "" {
+		return "statement of " + name
+	}
+	return "upkeep of the connection"
 }
 
 func (t *statementTrace) read() {
