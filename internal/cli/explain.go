@@ -324,8 +324,17 @@ func foundObstacles(list []finding.Finding) error {
 	return withFindings(&ui.Error{Message: obstaclesText(list), Code: ui.ExitFound, Findings: list}, list)
 }
 
+// obstaclesText counts obstacles as the reasons below it do: one that is the same in many places is one.
 func obstaclesText(list []finding.Finding) string {
-	return "a run would refuse to start: found " + ui.Count(int64(len(list)), "obstacle", "obstacles")
+	places := placesByMessage(list)
+	text, found := "a run would refuse to start: found "+ui.Count(int64(len(places)), "obstacle", "obstacles"), 0
+	for _, where := range places {
+		found += len(where)
+	}
+	if found > len(places) {
+		text += " in " + ui.Number(int64(found)) + " places"
+	}
+	return text
 }
 
 // foundInColumns explains what would keep a run from being whole; nil where nothing

@@ -34,21 +34,26 @@ func withFindings(explained *ui.Error, list []finding.Finding) *ui.Error {
 
 // reasonsOf says what is wrong, in one line for all places at which the same is wrong.
 func reasonsOf(list []finding.Finding) []string {
-	var messages []string
+	places := placesByMessage(list)
+	var reasons []string
+	for _, found := range list {
+		if where := places[found.Message]; where != nil {
+			reasons = append(reasons, ui.Clean(namesOf(where)+": "+found.Message))
+			delete(places, found.Message)
+		}
+	}
+	return reasons
+}
+
+// placesByMessage returns the places at which the same is wrong, each once.
+func placesByMessage(list []finding.Finding) map[string][]string {
 	places := map[string][]string{}
 	for _, found := range list {
-		if places[found.Message] == nil {
-			messages = append(messages, found.Message)
-		}
 		if !slices.Contains(places[found.Message], found.Where) {
 			places[found.Message] = append(places[found.Message], found.Where)
 		}
 	}
-	reasons := make([]string, len(messages))
-	for i, message := range messages {
-		reasons[i] = ui.Clean(namesOf(places[message]) + ": " + message)
-	}
-	return reasons
+	return places
 }
 
 // namesOf lists names, the first of them where they are many.
