@@ -75,12 +75,23 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	return d.during("starting PostgreSQL and Redis", func() error {
-		if d.postgres, err = testenv.StartPostgres(ctx, false); err != nil {
-			return err
+		if d.postgres, err = testenv.StartPostgres(ctx, false); err == nil {
+			d.redis, err = testenv.StartRedis(ctx)
 		}
-		d.redis, err = testenv.StartRedis(ctx)
-		return err
+		return splitLines(err)
 	})
+}
+
+// splitLines returns an error whose text has lines, as what other programs say has, with each of them as a cause.
+func splitLines(err error) error {
+	if err == nil {
+		return nil
+	}
+	lines := strings.FieldsFunc(strings.ReplaceAll(err.Error(), "\t", " "), func(r rune) bool { return r == '\n' || r == '\r' })
+	if len(lines) == 0 || lines[0] == err.Error() {
+		return err
+	}
+	return &ui.Error{Message: lines[0], Reasons: lines[1:], Code: ui.ExitCodeOf(err)}
 }
 
 // makeKeys makes the key of version 0 and the new one of version 1.

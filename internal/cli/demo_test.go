@@ -89,6 +89,22 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
+// If this fails, a newcomer whose shell finds no programs reads one line with codes in it, and not what is missing.
+func TestDemoSaysInLinesWhatOtherProgramsSay(t *testing.T) {
+	t.Parallel()
+	var complaints bytes.Buffer
+	command := exec.CommandContext(t.Context(), "ocmt", "demo")
+	command.Env = []string{"PATH="}
+	command.Stderr = &complaints
+	if err := command.Run(); err == nil || command.ProcessState.ExitCode() != 1 {
+		t.Fatalf("it ended with %v, want status 1\n%s", err, &complaints)
+	}
+	said := complaints.String()
+	if !strings.Contains(said, "mktemp") || strings.Contains(said, `\x`) {
+		t.Errorf("it says:\n%s", said)
+	}
+}
+
 // checkGone checks that nothing is left of folders, which must have been named.
 func checkGone(t *testing.T, folders ...string) {
 	t.Helper()
