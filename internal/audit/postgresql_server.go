@@ -163,7 +163,7 @@ func lookAtArchiving(ctx context.Context, source PostgreSQLSource) (seen Seen, e
 		return seen, err
 	}
 	seen.Looked = "archive_mode " + a.Mode + ", " + countThings(a.Archived, "file", "files") + " archived, " + countThings(a.Failed, "failure", "failures")
-	fault := Fault{Object: "archiving of the log", Expected: "every file archived"}
+	fault := Fault{Object: "WAL archiving", Expected: "every file archived"}
 	switch {
 	case a.Standby && a.Mode != "always":
 		return Seen{Absent: "pg_is_in_recovery() says that the server is a standby, which archives nothing"}, nil

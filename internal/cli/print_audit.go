@@ -63,6 +63,14 @@ func (a *App) printEvidence(one audit.Finding) {
 	line("fix", one.Fix)
 }
 
+// cureLabel names what cures a gap: a statement that gives a right, or something else to do.
+func cureLabel(cure string) string {
+	if strings.HasPrefix(cure, "grant ") {
+		return "grant"
+	}
+	return "next"
+}
+
 // printGaps lists what could not be checked, with what would cure it.
 func (a *App) printGaps(found *audit.Report, details bool) {
 	if found.Counts.Gaps == 0 {
@@ -78,7 +86,7 @@ func (a *App) printGaps(found *audit.Report, details bool) {
 		if len(same.gap.Rights) > 0 {
 			missing = append(missing, same.gap.Rights...)
 		} else if same.gap.Grant != "" {
-			a.printer.Code("    %-9s %s", "grant", ui.Clean(same.gap.Grant))
+			a.printer.Code("    %-9s %s", cureLabel(same.gap.Grant), ui.Clean(same.gap.Grant))
 		}
 	}
 	if len(missing) > 0 {

@@ -39,7 +39,7 @@ func printDue(printer *ui.Printer, list []rotation.DueItem, unknown []string) {
 		printer.Line("due: %s since %s (%s): %s", item.Name, item.Since.UTC().Format(time.DateOnly), item.Reason, item.Command)
 	}
 	if len(unknown) > 0 {
-		printer.Line("%s", "no change is recorded, so nobody knows whether it is due: "+strings.Join(unknown, ", ")+". ocmt rotate all --routine changes them.")
+		printer.Line("%s", "no change is recorded, so nobody knows whether these are due: "+strings.Join(unknown, ", ")+". ocmt rotate all --routine changes them.")
 	}
 }
 

@@ -94,7 +94,7 @@ func pingLock(ctx context.Context, conn *pgconn.PgConn) error {
 const LockCondition = `l.locktype = 'advisory' and l.granted and l.database = (select oid from pg_database where datname = current_database())
 	and l.classid::bigint = (` + lockNumber + `::bigint >> 32) and l.objid::bigint = (` + lockNumber + `::bigint & 4294967295)`
 
-// IsLocked reports whether a run holds the lock of the database.
+// IsLocked reports whether the lock of the database is held, by whomever.
 func IsLocked(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	rows, err := QueryRows(ctx, conn, "select exists (select from pg_locks l where "+LockCondition+")")
 	if err != nil {
@@ -119,6 +119,12 @@ type HeldLock struct {
 	// its number. A run has a name of ours, and an account that may read OCMT's tables.
 	Stranger bool
 	Idle     time.Duration // how long ago the holder last sent anything. It asks the server every two seconds whether it lives.
+}
+
+// IsRunAtWork reports whether a run of ocmt holds the lock of the database, as far as can be seen, and not a stranger.
+func IsRunAtWork(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	held, err := ReadLock(ctx, conn)
+	return held != nil && !held.Stranger, err
 }
 
 // ReadLock returns the lock of the database, nil where nobody holds it.

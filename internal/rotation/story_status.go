@@ -312,7 +312,7 @@ func nextForOlder(key *RecordedKey, version int, values int64) Step {
 // nothing that ocmt rotate readiness could hold the servers to.
 func (a *assessment) restart() Step {
 	if key := KeyOf(a.Keys, a.current); key == nil || key.Begun == nil && olderThan(a.Keys, a.current) == nil {
-		return Step{Text: fmt.Sprintf("see that every server runs with version %d", a.current)}
+		return Step{Text: fmt.Sprintf("see that every server runs with ENCRYPTION_KEY_VERSION=%d", a.current)}
 	}
 	return restartStep(a.current)
 }

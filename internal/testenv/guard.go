@@ -73,7 +73,7 @@ func (g *guard) begin() error {
 	return nil
 }
 
-var errNoFolder = errors.New("no folder could be made; look whether /tmp and /dev/shm can be written and are not full")
+var errNoFolder = errors.New("mktemp could make no folder; look whether it is installed, and whether /tmp and /dev/shm can be written and are not full")
 
 // Stop ends the server and removes its folder. It may be called several times.
 func (g *guard) Stop() {

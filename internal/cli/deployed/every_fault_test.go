@@ -92,7 +92,7 @@ OCMT-PG-007 high: tables with row security
 OCMT-PG-008 medium: a rule of pg_hba.conf with md5
 OCMT-PG-009 high: function public.connect()
 OCMT-PG-010 low: extension pageinspect
-OCMT-PG-011 low: archiving of the log
+OCMT-PG-011 low: WAL archiving
 OCMT-PG-012 info: pgaudit
 OCMT-PRC-001 high: arguments of node
 OCMT-PRC-002 medium: .env

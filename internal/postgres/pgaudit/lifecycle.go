@@ -62,7 +62,7 @@ func (l *Lifecycle) Unfinished(ctx context.Context) (list []audit.Unfinished, ru
 			Since: time.UnixMicro(postgres.ParseNumber(row[4])), Status: row[5]})
 	}
 	err = l.within(ctx, question{what: "the lock of runs"}, func(conn *pgconn.PgConn) error {
-		running, err = postgres.IsLocked(ctx, conn)
+		running, err = postgres.IsRunAtWork(ctx, conn)
 		return err
 	})
 	return list, running, err

@@ -103,8 +103,10 @@ func TestUnfinishedRotation(t *testing.T) {
 	d.exec(`insert into encryption_migrations (table_name, column_name, from_version, to_version, started_at, status)
 		values ('public.secrets', 'value_encrypted', 0, 1, now() - interval '2 days', 'interrupted')`)
 	wantFinding(t, d.lifecycle(d.url, "OCMT-LIF-002", 0, settings{}), audit.High, "version 0 to 1", "ocmt rotate --from-version 0", "public.secrets.value_encrypted")
-	// The lock that a run holds.
+	// The lock that a run holds, and that anybody may take by its number.
 	d.exec("select pg_advisory_lock(8026379307689802099)")
+	wantFinding(t, d.lifecycle(d.url, "OCMT-LIF-002", 0, settings{}), audit.High, "version 0 to 1")
+	d.exec("set application_name = 'ocmt'")
 	wantFinding(t, d.lifecycle(d.url, "OCMT-LIF-002", 0, settings{}), audit.Info, "at work")
 	d.exec("select pg_advisory_unlock(8026379307689802099)")
 	d.exec(`insert into encryption_migrations (table_name, column_name, from_version, to_version, started_at, completed_at, status)

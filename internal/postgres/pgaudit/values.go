@@ -88,7 +88,7 @@ func (v *Values) Writes(ctx context.Context, tables []audit.ValueTable) ([]int64
 // RotationAtWork implements audit.ValueReader.
 func (v *Values) RotationAtWork(ctx context.Context) (locked bool, err error) {
 	err = v.snapshot.within(ctx, question{what: "the lock of the database"}, func(conn *pgconn.PgConn) error {
-		locked, err = postgres.IsLocked(ctx, conn)
+		locked, err = postgres.IsRunAtWork(ctx, conn)
 		return err
 	})
 	return locked, err
