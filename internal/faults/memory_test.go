@@ -2,7 +2,9 @@ package faults_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,17 +15,33 @@ func TestUsualMemory(t *testing.T) {
 		t.Skip("the race detector takes more memory than the test allows")
 	}
 	t.Parallel()
-	d := newDeployment(t, nil)
-	const values, size, most = 200_000, 200, 64 << 10 // bytes of a plaintext, and KiB of memory
-	d.fill(values, size)
-	for _, args := range [][]string{{"migrate", "plan"}, {"rotate", "--from-version", "0", "--yes"}, {"migrate", "verify"}} {
-		run := d.start(args...)
-		used := run.peakMemory()
-		run.ends(0)
-		if used == 0 || used > most {
-			t.Errorf("%v took %d KiB, want at most %d", args, used, most)
+	const most = 64 << 10 // KiB
+	var used map[string]int
+	for range 2 { // a busy machine lets garbage lie longer
+		if used = usualMemory(t); slices.Max(slices.Collect(maps.Values(used))) <= most {
+			return
 		}
 	}
+	t.Errorf("the commands took %v KiB, want at most %d each, once in two times", used, most)
+}
+
+// usualMemory moves values of a usual size and number, and returns the peak memory of each command in KiB.
+func usualMemory(t *testing.T) map[string]int {
+	t.Helper()
+	d := newDeployment(t, nil)
+	const values, size = 200_000, 200 // bytes of a plaintext
+	d.fill(values, size)
+	used := map[string]int{}
+	for _, args := range [][]string{{"migrate", "plan"}, {"rotate", "--from-version", "0", "--yes"}, {"migrate", "verify"}} {
+		run := d.start(args...)
+		peak := run.peakMemory()
+		run.ends(0)
+		if peak == 0 {
+			t.Fatalf("the system did not tell how much memory %v took", args)
+		}
+		used[strings.Join(args[:2], " ")] = peak
+	}
+	return used
 }
 
 // peakMemory returns the most memory that a process had, in KiB, as the system told it last before the process ended. What

@@ -13,7 +13,7 @@ import (
 // to about keptBytes/2. Where values are larger than expected, a worker stops reading at twice its
 // share.
 const (
-	keptBytes = 12 << 20
+	keptBytes = 16 << 20
 	// rowOverhead is about how many bytes a row takes beside its values while it is kept.
 	rowOverhead = 256
 )
