@@ -108,7 +108,7 @@ func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (la
 		case ctx.Err() == nil:
 			return last, err
 		}
-		if last.Seen >= number {
+		if migrate.IsFollowed(number, last.Seen) {
 			return last, nil
 		}
 		select {
@@ -139,7 +139,7 @@ func describeSteered(word string, given migrate.Orders, status pgrecord.Run) str
 	switch last := status.Orders.Note(); {
 	case status.Orders.Abort && word != migrate.OrderAbort:
 		return "The run ends, at " + at + ": an order to abort stands, and no other takes it back."
-	case status.Seen > given.Number && last != nil:
+	case status.Seen != given.Number && last != nil:
 		return "The run has followed, and a later order since: " + describeNote(*last) + ". It is at " + at + "."
 	}
 	switch word {

@@ -67,8 +67,26 @@ const (
 	// MaxOperatorLength is how many characters the name of an operator has in orders.
 	MaxOperatorLength = 200
 	maxOrderRate      = 1<<30 - 1
-	maxOrderNumber    = 1 << 53
+	// maxOrderNumber is the last number that the record takes, and that every reader of JSON has exactly.
+	maxOrderNumber = 1<<53 - 1
 )
+
+// NextOrder returns the number of an order after two others: that which stands in the record, and that which the run
+// follows. The first number comes after the last, so that a number that somebody wrote by hand takes no order away.
+func NextOrder(standing, followed int64) int64 {
+	last := standing
+	if IsFollowed(standing, followed) {
+		last = followed
+	}
+	return last%maxOrderNumber + 1
+}
+
+// IsFollowed reports whether a run that follows the orders of a number has seen others: their number is the same, or
+// comes before. Of two numbers that one comes before which is less than half of all numbers behind the other.
+func IsFollowed(number, followed int64) bool {
+	ahead := (followed - number + maxOrderNumber) % maxOrderNumber
+	return ahead <= maxOrderNumber/2
+}
 
 // OperatorName returns the name of an operator as orders have it.
 func OperatorName(name string) string {

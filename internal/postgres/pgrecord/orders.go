@@ -85,7 +85,7 @@ func (r *Record) give(ctx context.Context, conn *pgconn.PgConn, run Run, word st
 	}
 	orders.Before = orders.Note()
 	change(&orders)
-	orders.Number = max(orders.Number, run.Seen) + 1
+	orders.Number = migrate.NextOrder(orders.Number, run.Seen)
 	orders.Host = migrate.OperatorName(r.process.Host)
 	orders.Word, orders.By, orders.At = word, migrate.OperatorName(r.operator), time.UnixMicro(postgres.ParseNumber(rows[0][1])).UTC()
 	text, err := json.Marshal(orders)

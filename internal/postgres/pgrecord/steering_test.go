@@ -196,3 +196,42 @@ func TestOrderTakesThePlaceOfMalformedOnes(t *testing.T) {
 		t.Errorf("with all: removed %+v, left %+v, %v", removed, left, err)
 	}
 }
+
+// If this fails, an order with the last of all numbers, written by hand, pauses a run for ever: no order after it is taken.
+func TestOrderFollowsTheLastNumber(t *testing.T) {
+	t.Parallel()
+	record, conn := newRecord(t)
+	execute(t, conn, versions)
+	holdLock(t, conn)
+	control := record.Control(1, func(problem string) { t.Errorf("malformed: %s", problem) })
+	seen := int64(0)
+	exchange := func() migrate.Orders {
+		orders, err := control.Exchange(context.Background(), migrate.Status{To: 1, Seen: seen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return orders
+	}
+	for _, isSeen := range []bool{false, true} {
+		exchange()
+		execute(t, conn, `update encryption_keys set metadata = metadata || '{"orders": {"number": 9007199254740991, "paused": true, "by": "x"}}' where version = 1`)
+		orders := exchange()
+		if !orders.Paused {
+			t.Fatalf("the run reads %+v", orders)
+		}
+		if isSeen {
+			seen = orders.Number
+			exchange()
+		}
+		for _, word := range []string{migrate.OrderResume, migrate.OrderPause} {
+			given, err := record.Order(context.Background(), word, func(o *migrate.Orders) { o.Paused = word == migrate.OrderPause })
+			if err != nil || migrate.IsFollowed(given.Orders.Number, seen) {
+				t.Fatalf("%s: given %+v beside %d, %v", word, given, seen, err)
+			}
+			if orders := exchange(); orders.Number != given.Orders.Number || orders.Paused != (word == migrate.OrderPause) || orders.Number == seen {
+				t.Errorf("%s: the run reads %+v", word, orders)
+			}
+		}
+		seen = 0
+	}
+}
