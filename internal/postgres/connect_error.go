@@ -40,6 +40,9 @@ func (e *ConnectError) Sentence() string {
 
 // Reason returns the cause in words, with the code of the server's answer where there is one.
 func (e *ConnectError) Reason() string {
+	if refused := methodRefused(e.Cause); refused != "" {
+		return refused
+	}
 	kind := e.Kind()
 	var answer *pgconn.PgError
 	if errors.As(e.Cause, &answer) {
@@ -90,6 +93,7 @@ const (
 	WrongHost                             // the host name has no address
 	NothingListens                        // the host has nothing on this port
 	NoAnswer                              // no answer came in time
+	MethodRefused                         // the server asks for a log-in in a way that is not used here
 )
 
 // connectTexts are the kinds in words, where the words do not depend on the cause.
@@ -110,6 +114,9 @@ func (e *ConnectError) Kind() ConnectKind {
 	var answer *pgconn.PgError
 	if errors.As(e.Cause, &answer) {
 		return kindOfAnswer(answer)
+	}
+	if methodRefused(e.Cause) != "" {
+		return MethodRefused
 	}
 	switch netconn.FailureOf(e.Cause) {
 	case netconn.NoTLS:

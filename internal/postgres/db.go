@@ -82,6 +82,7 @@ func newDB(pool *pgxpool.Config, options Options, passedOver []string) (*DB, err
 	own, err := pool.Copy(), error(nil)
 	config := &pool.ConnConfig.Config
 	config.DialFunc = traceDial(pgconn.DialFunc(netconn.Quiet(netconn.Dial(config.DialFunc))), options.Trace)
+	config.RequireAuth = methodsAllowed(config.RequireAuth)
 	config.RuntimeParams["application_name"] = options.ApplicationName
 	config.RuntimeParams["client_encoding"] = "UTF8"
 	if config.ConnectTimeout == 0 {
