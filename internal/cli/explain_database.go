@@ -59,6 +59,7 @@ var connectAdvice = map[postgres.ConnectKind][]string{
 	postgres.TLSFailed:          {"compare ssl_min_protocol_version of the server with what this program speaks (TLS 1.2 and later), and check sslmode in DATABASE_URL"},
 	postgres.WrongHost:          {"check the host in DATABASE_URL, and the name server of this machine"},
 	postgres.NothingListens:     {"check DATABASE_URL (host and port), and that the server is up"},
+	postgres.StatementPool:      {"set pool_mode = transaction for this database in PgBouncer, or name the server itself in DATABASE_URL"},
 	postgres.MethodRefused:      {"give the account a password for SCRAM (set password_encryption = 'scram-sha-256', then alter role … password), and have pg_hba.conf ask for scram-sha-256", "or allow the other way: require_auth in DATABASE_URL, and GODEBUG of this process without fips140=only"},
 	postgres.NoAnswer:           {"check DATABASE_URL (host and port), and that no firewall is in between; connect_timeout=30 in it waits longer"},
 }

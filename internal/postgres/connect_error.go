@@ -93,6 +93,7 @@ const (
 	WrongHost                             // the host name has no address
 	NothingListens                        // the host has nothing on this port
 	NoAnswer                              // no answer came in time
+	StatementPool                         // PgBouncer gives a connection for one statement at a time
 	MethodRefused                         // the server asks for a log-in in a way that is not used here
 )
 
@@ -106,6 +107,7 @@ var connectTexts = map[ConnectKind]string{
 	NoPlainRule:      "pg_hba.conf of the server has no line for this address, account and database without TLS",
 	NotReady:         "the server is starting up or shutting down",
 	PoolWaits:        "the pool has no connection to its server",
+	StatementPool:    "the pool before the server gives its connections for one statement at a time, and transactions need more",
 	WithoutTLS:       "TLS is asked for, and the server has none",
 }
 
@@ -169,6 +171,8 @@ func kindOfAnswer(answer *pgconn.PgError) ConnectKind {
 		return NoRole
 	case answer.Code == "28000":
 		return NoLogin
+	case says("statement pooling"):
+		return StatementPool
 	case answer.Code == "57P03":
 		return NotReady
 	case says("query_wait_timeout", "client_login_timeout", "server login", "server conn crashed", "pgbouncer cannot connect", "database is disabled", "database is paused"):

@@ -34,6 +34,8 @@ type DB struct {
 	passedOver []string
 	limit      connLimit
 	citus      atomic.Int32 // see IsCitus
+	// transactions says that a pool before the server was seen to keep a backend for a whole transaction.
+	transactions atomic.Bool
 	// short serves questions that follow one another, so that most of them need not
 	// make a connection, which takes longer than the question does.
 	short *pgxpool.Pool

@@ -60,6 +60,9 @@ func (db *DB) prepareSession(ctx context.Context, conn *pgconn.PgConn) (direct b
 	if path.direct {
 		return true, db.setSession(ctx, conn)
 	}
+	if err := db.tryTransaction(ctx, conn); err != nil {
+		return false, err
+	}
 	rows, err := QueryRows(ctx, conn, db.limitsSQL())
 	if err != nil {
 		return false, fmt.Errorf("preparing a connection: %w", err)
@@ -72,6 +75,22 @@ func (db *DB) prepareSession(ctx context.Context, conn *pgconn.PgConn) (direct b
 	}
 	conn.CustomData()[limitsKey] = limits
 	return false, nil
+}
+
+// tryTransaction finds out whether a pool keeps a backend for a whole transaction. Behind one that gives it for a
+// statement only, settings, locks and snapshots would go to whoever comes next, so nothing may be done there. The first
+// connection finds out for all. The error is a *ConnectError.
+func (db *DB) tryTransaction(ctx context.Context, conn *pgconn.PgConn) error {
+	if db.transactions.Load() {
+		return nil
+	}
+	for _, statement := range []string{"begin", "rollback"} { // in one message they would end before the pool looks
+		if _, err := conn.Exec(ctx, statement).ReadAll(); err != nil {
+			return db.connectError(ctx, err)
+		}
+	}
+	db.transactions.Store(true)
+	return nil
 }
 
 // setSession gives a direct connection its settings.
