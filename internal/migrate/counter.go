@@ -19,13 +19,14 @@ type counter struct {
 	columns     []ColumnCount // the columns of all tables, one table after the other
 	first       []int         // index in columns of the first column of each table
 	rowsToWrite []int64       // rows that the request would write, by table
+	bytesAside  []int64       // bytes that those rows have beside the table, in its TOAST table, by table
 	examples    []examples    // some of these, by table
 	report      func(rows int64)
 }
 
 func newCounter(ring *crypto.Keyring, request Request, tables []Table, report func(int64)) *counter {
 	c := &counter{request: request, tables: tables, ring: ring, opener: crypto.NewResealer(ring, nil), rowsToWrite: make([]int64, len(tables)),
-		examples: make([]examples, len(tables)), report: report}
+		bytesAside: make([]int64, len(tables)), examples: make([]examples, len(tables)), report: report}
 	for _, table := range tables {
 		c.first = append(c.first, len(c.columns))
 		for _, column := range table.Columns {
@@ -63,9 +64,15 @@ func (c *counter) countRow(table int, row Row) {
 	}
 	moves := false
 	for i, text := range row.Values {
-		if len(text) > 0 {
-			version := c.columns[c.first[table]+i].add(c.opener, c.ring, c.tables[table].Columns[i], text)
-			moves = moves || version >= 0 && version != c.request.To && c.request.Leaves(version)
+		if len(text) == 0 {
+			continue
+		}
+		version := c.columns[c.first[table]+i].add(c.opener, c.ring, c.tables[table].Columns[i], text)
+		if version >= 0 && version != c.request.To && c.request.Leaves(version) {
+			moves = true
+			if len(text) > longestInline {
+				c.bytesAside[table] += int64(len(text))
+			}
 		}
 	}
 	if moves {
@@ -108,6 +115,7 @@ func (c *counter) help(ctx context.Context, conns Connector, pacing *Pacing, que
 func (c *counter) merge(other *counter) {
 	for i := range c.rowsToWrite {
 		c.rowsToWrite[i] += other.rowsToWrite[i]
+		c.bytesAside[i] += other.bytesAside[i]
 		c.examples[i] = append(c.examples[i], other.examples[i]...)
 	}
 	for i := range c.columns {

@@ -79,6 +79,10 @@ const (
 	walBytesPerRow       = 120
 	// gentleRowsPerSecond is the rate beside live servers.
 	gentleRowsPerSecond = 20_000
+	// longestInline is about how many bytes of a value the server keeps in the row. What is longer stands in the TOAST
+	// table, and is moved at a rate of its own: TestPlanTellsWhatLargeValuesCost logs it.
+	longestInline         = 2_000
+	typicalBytesPerSecond = 30 << 20
 )
 
 // Cost is what a whole run would cost. It is an estimate, save Rows.
@@ -102,37 +106,41 @@ func (o Outline) Cost() (cost Cost) {
 }
 
 // estimate fills in what writing the rows costs. The first write to a page after a
-// checkpoint logs the whole page, and each write logs the new row.
-func (t *TableOutline) estimate(maxRowsPerSecond int) {
+// checkpoint logs the whole page, and each write logs the new row. Of what stands beside the table, the new bytes are
+// logged with a tenth for their chunks, and the pages of the old ones.
+func (t *TableOutline) estimate(maxRowsPerSecond int, bytesAside int64) {
 	if t.RowsToWrite == 0 {
 		return
 	}
 	rows := max(t.RowsEstimate, t.RowsToWrite)
 	rowBytes := t.HeapBytes / rows
-	t.WALBytes = min(t.HeapBytes, t.RowsToWrite*pageBytes) + t.RowsToWrite*(rowBytes+walBytesPerRow)
+	t.WALBytes = min(t.HeapBytes, t.RowsToWrite*pageBytes) + t.RowsToWrite*(rowBytes+walBytesPerRow) + bytesAside + bytesAside/10 + bytesAside
 	rate := typicalRowsPerSecond
 	if maxRowsPerSecond > 0 {
 		rate = min(rate, maxRowsPerSecond)
 	}
-	t.Seconds = float64(t.RowsToWrite) / float64(rate)
+	t.Seconds = float64(t.RowsToWrite)/float64(rate) + float64(bytesAside)/typicalBytesPerSecond
 }
 
-// makeOutline puts together what the plan was made for. Without rowsToWrite nothing
+// makeOutline puts together what the plan was made for. With nil nothing
 // was counted.
-func (p *Plan) makeOutline(ring *crypto.Keyring, survey *Survey, unaudited finding.Reason, rowsToWrite []int64) Outline {
+func (p *Plan) makeOutline(ring *crypto.Keyring, survey *Survey, unaudited finding.Reason, counted *counter) Outline {
 	o := Outline{From: p.Request.From, To: p.Request.To, Database: survey.Database, Slots: survey.Slots, Unaudited: unaudited,
 		Tables: survey.Tables, Keys: []KeyFingerprint{}}
 	for _, version := range ring.Versions() {
 		key, _ := ring.Key(version)
 		o.Keys = append(o.Keys, KeyFingerprint{version, key.Fingerprint()})
 	}
-	for i := range rowsToWrite {
+	if counted == nil {
+		return o
+	}
+	for i, rows := range counted.rowsToWrite {
 		table := &o.Tables[i]
-		table.TableCount = &TableCount{RowsToWrite: rowsToWrite[i]}
+		table.TableCount = &TableCount{RowsToWrite: rows}
 		for j := range table.Columns {
 			table.Values += p.Columns[p.firstColumn(i)+j].Values
 		}
-		table.estimate(p.Request.MaxRowsPerSecond)
+		table.estimate(p.Request.MaxRowsPerSecond, counted.bytesAside[i])
 	}
 	return o
 }

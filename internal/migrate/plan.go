@@ -221,7 +221,7 @@ func (p *planner) countValues(outer context.Context) error {
 		return err
 	}
 	plan.Columns, plan.Counted = counted.columns, true
-	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, counted.rowsToWrite)
+	plan.Outline = plan.makeOutline(p.ring, survey, unaudited, counted)
 	plan.Oldest = &survey.Oldest
 	if plan.Request.AllowEmpty {
 		plan.Emptied = emptiedPlaces(plan.Request, plan.Tables, plan.valuesByTable(), recordedValues)
