@@ -16,7 +16,11 @@ import (
 // printStatus shows the run at work first, then runs that ended without a word, then what is recorded.
 func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
 	printAtWork(printer, status, now)
-	for _, lost := range status.Lost {
+	for i, lost := range status.Lost {
+		if i == shownLost {
+			printer.Line("%s more ended without a word: ocmt migrate status --output json lists them.", ui.Count(int64(len(status.Lost)-i), "run", "runs"))
+			break
+		}
 		printer.Line("%s", describeLost(lost, status.Running))
 	}
 	for _, orders := range status.Malformed {
@@ -29,6 +33,9 @@ func printStatus(printer *ui.Printer, status statusDocument, now time.Time) {
 		printer.Line("No run is recorded.")
 	}
 }
+
+// shownLost is how many runs that ended without a word fit a screen. Whoever may write to the record can make any number.
+const shownLost = 3
 
 // couldRead reports whether a table of the record was read, or is not there.
 func (s statusDocument) couldRead(table string) bool {
@@ -265,7 +272,7 @@ func describeUnfinished(recorded []pgrecord.RecordedMove, now time.Time) string 
 	}
 	ended, left := last[at], int64(0)
 	for _, move := range last {
-		if endWords[move.Status] != "" {
+		if endWords[move.Status] != "" && !move.Lost {
 			left += max(0, move.Total-move.Moved)
 		}
 	}
@@ -286,7 +293,7 @@ func describeUnfinished(recorded []pgrecord.RecordedMove, now time.Time) string 
 // from one that is at work, because both have the status running in the record.
 func describeMove(move pgrecord.RecordedMove, now time.Time) string {
 	ended := move.Status
-	if move.Lost {
+	if move.Lost && move.Status == "running" {
 		ended = "ended without a word"
 	}
 	if move.Reason != "" {

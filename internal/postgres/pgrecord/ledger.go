@@ -236,7 +236,7 @@ func (l *Ledger) Settle(ctx context.Context, entry migrate.LedgerEntry, outcome 
 // stands as running ended without a word. It returns what it did, for the chain.
 func (l *Ledger) settle(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEntry, outcome migrate.LedgerOutcome) ([]chain.Event, error) {
 	lost, err := postgres.QueryRows(ctx, conn, `update $encryption_migrations set status = 'interrupted', completed_at = now(),
-		error_message = 'the run ended without a word' where status::text = 'running' and id <> all ($1::uuid[]) returning to_version`,
+		error_message = '`+endedWithoutAWord+`' where status::text = 'running' and id <> all ($1::uuid[]) returning to_version`,
 		postgres.TextArray(l.ids))
 	if err != nil {
 		return nil, fmt.Errorf("recording that an earlier run has ended: %w", err)

@@ -3,6 +3,7 @@ package pgrecord
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,9 +27,13 @@ type RecordedMove struct {
 	// them: those that a completed run did not move.
 	ByServers int64  `json:"by_servers"`
 	Reason    string `json:"reason"` // why it is not completed; "" where it is
-	// Lost says that the status is running, and that the run ended without a word.
+	// Lost says that the run ended without a word, so that nobody knows what it has moved: it stands as running and is
+	// not at work, or a later run has found it so.
 	Lost bool `json:"ended_without_a_word"`
 }
+
+// endedWithoutAWord is the reason that a later run records of one that did.
+const endedWithoutAWord = "the run ended without a word"
 
 // recordedMoves is how many entries Status returns.
 const recordedMoves = "30"
@@ -112,6 +117,8 @@ func queryMoves(ctx context.Context, conn *pgconn.PgConn, work Work) ([]Recorded
 		case "running":
 			age := (time.Duration(postgres.ParseNumber(row[10])) * time.Microsecond).Seconds()
 			move.Lost = !work.has(move.To, age, row[11] == "t")
+		default:
+			move.Lost = strings.HasPrefix(move.Reason, endedWithoutAWord)
 		}
 		moves = append(moves, move)
 	}
