@@ -19,6 +19,7 @@ type App struct {
 	printer *ui.Printer
 	command string // the words of the command that runs, without ocmt
 	carried carrier
+	typed   []typedText // the command line
 
 	activity *ui.Progress // what the command does while nothing else is shown; nil before and after
 
@@ -53,6 +54,9 @@ func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 		return nil, err
 	}
 	a.usePrinter(settings.Output == "json")
+	if err := a.refuseConfiguredSecrets(cmd, settings); err != nil {
+		return nil, err
+	}
 	a.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	return settings, nil
 }

@@ -36,7 +36,10 @@ func (a *App) execute(ctx context.Context, args []string) error {
 	}
 	root := newRootCommand(a)
 	root.SetArgs(append([]string{}, args...)) // of nil cobra would make those of the process
-	err := findMisspelt(root, args)
+	err := a.refuseTypedSecrets(root, args)
+	if err == nil {
+		err = findMisspelt(root, args)
+	}
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}

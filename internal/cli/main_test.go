@@ -164,7 +164,7 @@ func TestGlobalOptions(t *testing.T) {
 // repeat nothing that could be a secret.
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
-	secret := strings.Repeat("0f1e", 16)
+	secret := strings.Repeat("0f1e", 15)
 	for _, test := range []struct{ args, want string }{
 		{"migrate", "no command given"},
 		{"valdate", "did you mean ocmt validate?"},
@@ -179,7 +179,7 @@ func TestUsageErrors(t *testing.T) {
 		{"options", "did you mean ocmt help options?"},
 		{"help option", "did you mean ocmt help options?"},
 		{"keygen agent-tokn", "did you mean ocmt keygen agent-token?"},
-		{secret, "64 characters, not shown"},
+		{secret, "60 characters, not shown"},
 		{"--bogus", `unknown flag "--bogus"`},
 		{"--bogus=" + secret, "unknown flag"},
 		{"--output", "needs a value"},

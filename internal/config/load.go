@@ -92,6 +92,7 @@ func Load(ctx context.Context, request Request) (*Settings, error) {
 			return nil, err
 		}
 	}
+	settings.plainSecrets = listPlainSecrets(r.environ, r.envFile)
 	settings.Files, settings.sources, settings.closed = r.files, r.sources, r.closed
 	// What is looked up later is read when ctx may have ended, because its caller ends it with Load.
 	r.read = newFileReader(context.WithoutCancel(ctx), request)

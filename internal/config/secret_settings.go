@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ocmt/ocmt/internal/ocmt"
 	"github.com/ocmt/ocmt/pkg/secret"
 )
 
@@ -50,13 +51,40 @@ func (s *Settings) Names(prefix string) []string {
 }
 
 // minFound is how many characters a secret must have for FindSecretIn to look for it: shorter ones are a
-// part of many words.
-const minFound = 4
+// part of many words. FindLongSecretIn looks for longer ones only: a weak password is a part of many paths.
+const (
+	minFound     = 4
+	minFoundLong = 8
+)
 
 // FindSecretIn returns the name of a setting whose secret stands in a text: the value of a secret, a
 // token, or the password of an address, as it is or as an address spells it. It returns "" where
 // there is none.
-func (s *Settings) FindSecretIn(text string) (name string) {
+func (s *Settings) FindSecretIn(text string) (name string) { return s.findSecretIn(text, minFound) }
+
+// FindLongSecretIn is FindSecretIn for texts such as paths, in which a short secret and an example of the documents
+// stand by chance.
+func (s *Settings) FindLongSecretIn(text string) (name string) {
+	return s.findSecretIn(text, minFoundLong)
+}
+
+// listPlainSecrets returns the secrets of OCMT that stand in the environment or in the env file themselves. Files that
+// they name are not opened: most commands need none of them.
+func listPlainSecrets(environ map[string]string, file *envFile) map[string]Secret {
+	list := map[string]Secret{}
+	for _, setting := range ocmt.Settings() {
+		text := environ[setting.Name]
+		if text == "" && file != nil {
+			text = file.values[setting.Name]
+		}
+		if !setting.Path && !setting.Address && text != "" {
+			list[setting.Name] = NewSecret(text)
+		}
+	}
+	return list
+}
+
+func (s *Settings) findSecretIn(text string, least int) (name string) {
 	held := map[string][]string{NameAdminToken: {s.Access.AdminToken.Reveal()}}
 	for name, value := range s.secrets {
 		held[name] = []string{value.Reveal()}
@@ -66,9 +94,14 @@ func (s *Settings) FindSecretIn(text string) (name string) {
 			held[name] = append(held[name], passwordsOf(field)...)
 		}
 	}
+	for name, value := range s.plainSecrets {
+		if text := value.Reveal(); len(text) >= minFoundLong {
+			held[name] = append(held[name], text)
+		}
+	}
 	for name, values := range held {
 		for _, value := range values {
-			if len(value) >= minFound && strings.Contains(text, value) {
+			if len(value) >= least && strings.Contains(text, value) && (least == minFound || !secret.IsPlaceholder(value)) {
 				return name
 			}
 		}

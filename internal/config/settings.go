@@ -24,8 +24,10 @@ type Settings struct {
 	Files       []File   // every file that settings were read from
 
 	secrets map[string]Secret // by the name of their setting
-	sources map[string]Source
-	closed  bool // the folder may not be entered, so that no file in it was read
+	// plainSecrets are the secrets that the commands do not use, by the name of their setting.
+	plainSecrets map[string]Secret
+	sources      map[string]Source
+	closed       bool // the folder may not be entered, so that no file in it was read
 	// shadowed has the places of secrets that another value goes before.
 	shadowed map[string]Source
 	resolve  func(name string) (string, Source, error) // finds a setting that Load has not read
