@@ -184,7 +184,7 @@ func (a *App) validateDue(ctx context.Context, settings *config.Settings, option
 func (a *App) validationInput(ctx context.Context, settings *config.Settings, options *validateOptions) (input validation.Input, err error) {
 	input.Own = newSide(secret.Component(options.Component), settings)
 	seen := settings.FilesRead() // with those that newSide has read
-	input.Places = settings.CheckKeyPlaces()
+	input.Places = append(settings.CheckKeyPlaces(), settings.CheckAddressPlaces()...)
 	for _, other := range []struct {
 		component secret.Component
 		file      inputFlag

@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/pkg/secret"
@@ -28,6 +30,39 @@ func (s *Settings) CheckKeyPlaces() []finding.Finding {
 		}
 	}
 	return found
+}
+
+// CheckAddressPlaces finds addresses of the env file that lead elsewhere than those that commands use: a check
+// judges the servers' address in the file, and a run goes to the one of the environment. Two accounts at one address are no
+// finding, because operators have accounts of their own.
+func (s *Settings) CheckAddressPlaces() []finding.Finding {
+	var found []finding.Finding
+	for _, one := range []struct {
+		name string
+		used URL
+	}{{NameDatabaseURL, s.DatabaseURL}, {NameRedisURL, s.RedisURL}} {
+		if s.inEnvFile == nil || !one.used.IsSet() || s.sources[one.name].isInEnvFile() {
+			continue
+		}
+		text, place, err := s.inEnvFile(one.name)
+		if err != nil || text == "" || serverOf(NewURL(text)) == serverOf(one.used) {
+			continue
+		}
+		found = append(found, finding.Finding{Where: one.name, Code: finding.TwoValues, Severity: finding.Warning,
+			Message: fmt.Sprintf("leads to one server or database (%s), to which all commands connect, and to another one (%s), which the servers use and which is judged here", s.sources[one.name], place),
+			Fix:     "unset the one that is not meant"})
+	}
+	return found
+}
+
+// serverOf returns an address without the account; the whole address where it cannot be read.
+func serverOf(address URL) string {
+	parsed, err := url.Parse(address.Redacted())
+	if err != nil || parsed.Host == "" && parsed.RawQuery == "" {
+		return address.Reveal()
+	}
+	query := parsed.Query()
+	return strings.Join([]string{parsed.Host, parsed.Path, query.Get("host"), query.Get("port"), query.Get("dbname")}, " ")
 }
 
 func (s Source) isSet() bool { return s.Kind != NotSet }
