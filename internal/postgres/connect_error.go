@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,13 +19,15 @@ type ConnectError struct {
 	Host     string
 	Port     uint16
 	Database string
+	// WithoutPassword reports whether no password was there to be given.
+	WithoutPassword bool
 	// Waited is how long an answer was waited for; 0 where that is not known.
 	Waited time.Duration
 	Cause  error
 }
 
 func (db *DB) connectError(ctx context.Context, cause error) error {
-	failed := &ConnectError{Host: db.config.Host, Port: db.config.Port, Database: db.config.Database, Cause: cause}
+	failed := &ConnectError{Host: db.config.Host, Port: db.config.Port, Database: db.config.Database, WithoutPassword: db.config.Password == "", Cause: cause}
 	if ctx.Err() == nil {
 		failed.Waited = db.config.ConnectTimeout
 	}
@@ -57,10 +61,34 @@ func (e *ConnectError) Reason() string {
 	switch failure := netconn.FailureOf(e.Cause); {
 	case failure == netconn.NoAnswer && e.Waited > 0:
 		return "no answer in " + inSeconds(e.Waited)
+	case failure == netconn.OtherName:
+		return failure.String() + namesOf(e.Cause)
 	case failure != netconn.OtherFailure:
 		return failure.String()
 	}
 	return innermost(e.Cause).Error()
+}
+
+// mostNames is how many names of a certificate are told.
+const mostNames = 3
+
+// namesOf returns the host names of a certificate that is for others, in brackets.
+func namesOf(err error) string {
+	var wrong x509.HostnameError
+	if !errors.As(err, &wrong) || wrong.Certificate == nil {
+		return ""
+	}
+	names := slices.Clone(wrong.Certificate.DNSNames)
+	for _, address := range wrong.Certificate.IPAddresses {
+		names = append(names, address.String())
+	}
+	switch {
+	case len(names) == 0:
+		return " (it names no host in subjectAltName; its common name does not count)"
+	case len(names) > mostNames:
+		return fmt.Sprintf(" (%s and %d others)", redactWords(strings.Join(names[:mostNames], ", ")), len(names)-mostNames)
+	}
+	return " (" + redactWords(strings.Join(names, ", ")) + ")"
 }
 
 // inSeconds returns a time as "10 s".
@@ -82,6 +110,9 @@ const (
 	NoRole                                // the server has no such role
 	NoRule                                // pg_hba.conf has no line for this connection
 	NoPlainRule                           // likewise, for a connection without TLS
+	RejectRule                            // a line of pg_hba.conf rejects this connection
+	RejectPlainRule                       // likewise, for a connection without TLS
+	NoPassword                            // the server wants a password, and the address has none
 	NotReady                              // the server is starting up or going down
 	PoolWaits                             // PgBouncer has no connection of its server to give
 	WithoutTLS                            // TLS is asked for, and the server has none
@@ -105,6 +136,9 @@ var connectTexts = map[ConnectKind]string{
 	NoRole:           "the server has no role of the name of this account",
 	NoRule:           "pg_hba.conf of the server has no line for this address, account and database",
 	NoPlainRule:      "pg_hba.conf of the server has no line for this address, account and database without TLS",
+	RejectRule:       "a line of pg_hba.conf of the server rejects this address, account and database",
+	RejectPlainRule:  "a line of pg_hba.conf of the server rejects this address, account and database without TLS",
+	NoPassword:       "the server wants a password, and the address has none",
 	NotReady:         "the server is starting up or shutting down",
 	PoolWaits:        "the pool has no connection to its server",
 	StatementPool:    "the pool before the server gives its connections for one statement at a time, and transactions need more",
@@ -115,7 +149,11 @@ var connectTexts = map[ConnectKind]string{
 func (e *ConnectError) Kind() ConnectKind {
 	var answer *pgconn.PgError
 	if errors.As(e.Cause, &answer) {
-		return kindOfAnswer(answer)
+		kind := kindOfAnswer(answer)
+		if kind == WrongPassword && e.WithoutPassword {
+			return NoPassword
+		}
+		return kind
 	}
 	if methodRefused(e.Cause) != "" {
 		return MethodRefused
@@ -163,10 +201,8 @@ func kindOfAnswer(answer *pgconn.PgError) ConnectKind {
 		return NoConnectionFree
 	case answer.Code == "28P01", says("password authentication failed", "SASL authentication failed"):
 		return WrongPassword
-	case says("pg_hba.conf") && says("no encryption", "SSL off"):
-		return NoPlainRule
 	case says("pg_hba.conf"):
-		return NoRule
+		return kindOfRule(says("rejects"), says("no encryption", "SSL off") && !says(`"[local]"`)) // a socket has no TLS
 	case answer.Code == "28000" && says("does not exist"), says("no such user"):
 		return NoRole
 	case answer.Code == "28000":
@@ -179,6 +215,19 @@ func kindOfAnswer(answer *pgconn.PgError) ConnectKind {
 		return PoolWaits
 	}
 	return Unreachable
+}
+
+// kindOfRule returns what pg_hba.conf has against a connection.
+func kindOfRule(rejects, withoutTLS bool) ConnectKind {
+	switch {
+	case rejects && withoutTLS:
+		return RejectPlainRule
+	case rejects:
+		return RejectRule
+	case withoutTLS:
+		return NoPlainRule
+	}
+	return NoRule
 }
 
 // IsWrongPassword reports whether the server, asked for a log-in, takes the password or the account for wrong.
