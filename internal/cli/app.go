@@ -57,6 +57,7 @@ func (a *App) settings(cmd *cobra.Command) (*config.Settings, error) {
 	if err := a.refuseConfiguredSecrets(cmd, settings); err != nil {
 		return nil, err
 	}
+	a.warnOfReadable(cmd, settings)
 	a.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	return settings, nil
 }
