@@ -9,6 +9,7 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // App is what all commands share.
@@ -75,7 +76,7 @@ func (a *App) usePrinter(asJSON bool) {
 // where the settings are broken.
 func (a *App) useFlagsOnly(cmd *cobra.Command) error {
 	if output := a.globals.output; output != "" && output != "human" && output != "json" {
-		return usageError(cmd, "--output must be human or json")
+		return usageError(cmd, "--output must be human or json"+secret.AndGiven(output))
 	}
 	a.usePrinter(a.globals.output == "json")
 	return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,9 +67,9 @@ func explainSettings(err error) *ui.Error {
 	case errors.As(err, &missing):
 		return settingError(err, missing.Advice)
 	case errors.As(err, &invalid):
-		return settingError(err, invalid.Advice)
+		return settingError(err, cmp.Or(invalid.Advice, "correct it, or leave it out: docs/settings.md has the default"))
 	case errors.As(err, &file):
-		return settingError(err, file.Advice)
+		return settingError(err, cmp.Or(file.Advice, "correct the file: docs/settings.md shows the form of settings files"))
 	}
 	return nil
 }

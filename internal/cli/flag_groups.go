@@ -9,6 +9,7 @@ import (
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/discover"
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // selectionOptions say what a command works on, and how hard.
@@ -91,7 +92,7 @@ func (o *proofOptions) Validate() error {
 	case string(discover.Auto), string(discover.Full), searchNone:
 		return nil
 	}
-	return errors.New("--search must be auto, full or none")
+	return errors.New("--search must be auto, full or none" + secret.AndGiven(o.Search))
 }
 
 // depth returns how deep to search, "" for not at all.

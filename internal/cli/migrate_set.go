@@ -11,6 +11,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // setOptions are the arguments of ocmt migrate set. Args is as the operator wrote them;
@@ -32,14 +33,14 @@ func (o *setOptions) Validate() error {
 		case "rate":
 			number, err := strconv.ParseUint(text, 10, 30)
 			if err != nil {
-				return errors.New("rate must be a whole number of rows a second, 0 for no limit")
+				return errors.New("rate must be a whole number of rows a second, 0 for no limit" + secret.AndGiven(text))
 			}
 			rate := int(number)
 			o.Rate = &rate
 		case "pace":
 			o.Pace = migrate.Pace(text)
 			if !o.Pace.IsKnown() {
-				return errors.New("pace must be auto, full or gentle")
+				return errors.New("pace must be auto, full or gentle" + secret.AndGiven(text))
 			}
 		default:
 			return errors.New("only rate and pace can be set, as rate=N and pace=PACE")

@@ -118,3 +118,29 @@ func TestNamesThatAreThereAreNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// If this fails, an operator is told what a flag may be and not what was written there, which a script may have put together;
+// or the error ends without a way on.
+func TestARefusedValueIsQuoted(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"rotate --from-version 0 --pace fast":                      `error: --pace must be one of auto, full, gentle, and "fast" was given`,
+		"rotate --from-version 0 --workers lots":                   `error: --workers must be auto or a whole number from 1 to 64, and "lots" was given`,
+		"rotate --from-version 0 --workers 0":                      `and "0" was given`,
+		"status --output yaml":                                     `error: --output must be human or json, and "yaml" was given`,
+		"version --output yaml":                                    `error: --output must be human or json, and "yaml" was given`,
+		"rotate --from-version one":                                `error: --from-version has a value it cannot take: it must be a plain whole number, 0 or more, and "one" was given`,
+		"rotate --from-version 0 --lock-timeout 5":                 `, and "5" was given`,
+		"rotate --from-version 0 --lock-timeout 5parsecs":          `from 10ms to 1h0m0s`,
+		"migrate set pace=fast":                                    `error: pace must be auto, full or gentle, and "fast" was given`,
+		"migrate verify --search deep":                             `error: --search must be auto, full or none, and "deep" was given`,
+		"rotate --from-version 0 --pace Tr0ub4dor":                 `gentle` + "\n",
+		"rotate --from-version 0 --pace correct-horse-battery-pin": `gentle` + "\n",
+		"rotate --from-version 0 --workers hunter2hunter":          `64` + "\n",
+	} {
+		code, said := runTyped(t, t.TempDir(), strings.Fields(line)...)
+		if code != int(ui.ExitUsage) || !strings.Contains(said, want) || !strings.Contains(said, "next: ") {
+			t.Errorf("%s: exit status %d, want %q\n%s", line, code, want, said)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		if errors.Is(invalid, errEmpty) {
 			return usageError(cmd, "--"+invalid.GetFlag().Name+" is empty")
 		}
-		return usageError(cmd, "--"+invalid.GetFlag().Name+" has a value it cannot take"+reasonOf(invalid))
+		return usageError(cmd, "--"+invalid.GetFlag().Name+" has a value it cannot take"+reasonOf(invalid)+secret.AndGiven(invalid.GetValue()))
 	}
 	var missing *pflag.ValueRequiredError
 	if errors.As(err, &missing) {

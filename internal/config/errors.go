@@ -30,7 +30,8 @@ func (e *MissingError) Error() string {
 	return e.Name + " is not set"
 }
 
-// InvalidError says that a setting is set and cannot be used. It never holds the value.
+// InvalidError says that a setting is set and cannot be used. It holds the value only where that is a plain word or
+// a number.
 type InvalidError struct {
 	Name   string
 	Source Source

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ocmt/ocmt/pkg/secret"
 )
 
 // Settings are all the settings of one run.
@@ -92,7 +94,7 @@ func (s *Settings) readRun(r *resolver) error {
 		return err
 	}
 	if output != "human" && output != "json" {
-		return &InvalidError{Name: NameOutput, Source: r.sources[NameOutput], Reason: "must be human or json"}
+		return r.refuse(NameOutput, output, "must be human or json")
 	}
 	operator, err := r.lookup(NameOperator, firstSet(r.environ["SUDO_USER"], r.environ["USER"], "unknown"))
 	if err != nil {
@@ -142,6 +144,11 @@ func (s *Settings) readEngine(r *resolver) error {
 	return err
 }
 
+// refuse returns the error for a setting that breaks a rule.
+func (r *resolver) refuse(name, text, rule string) error {
+	return &InvalidError{Name: name, Source: r.sources[name], Reason: rule + secret.AndGiven(text)}
+}
+
 // readWorkers reads a number of workers. It returns 0 for auto.
 func (r *resolver) readWorkers() (int, error) {
 	text, err := r.lookup(NameWorkers, "auto")
@@ -150,8 +157,7 @@ func (r *resolver) readWorkers() (int, error) {
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil || value < 1 || value > maxWorkers {
-		return 0, &InvalidError{Name: NameWorkers, Source: r.sources[NameWorkers],
-			Reason: fmt.Sprintf("must be auto or a whole number from 1 to %d", maxWorkers)}
+		return 0, r.refuse(NameWorkers, text, fmt.Sprintf("must be auto or a whole number from 1 to %d", maxWorkers))
 	}
 	return value, nil
 }
@@ -163,7 +169,7 @@ func (r *resolver) readWord(name, fallback string, words ...string) (string, err
 		return "", err
 	}
 	if !slices.Contains(words, text) {
-		return "", &InvalidError{Name: name, Source: r.sources[name], Reason: "must be one of " + strings.Join(words, ", ")}
+		return "", r.refuse(name, text, "must be one of "+strings.Join(words, ", "))
 	}
 	return text, nil
 }
@@ -176,8 +182,7 @@ func (r *resolver) readNumber(name, fallback string, low, high int) (int, error)
 	}
 	value, err := strconv.Atoi(text)
 	if err != nil || value < low || value > high {
-		return 0, &InvalidError{Name: name, Source: r.sources[name],
-			Reason: fmt.Sprintf("must be a whole number from %d to %d", low, high)}
+		return 0, r.refuse(name, text, fmt.Sprintf("must be a whole number from %d to %d", low, high))
 	}
 	return value, nil
 }
@@ -190,8 +195,7 @@ func (r *resolver) readDuration(name, fallback string, low, high time.Duration) 
 	}
 	value, err := time.ParseDuration(text)
 	if err != nil || value < low || value > high {
-		return 0, &InvalidError{Name: name, Source: r.sources[name],
-			Reason: fmt.Sprintf("must be a time with its unit, such as 250ms or 5s, from %s to %s", low, high)}
+		return 0, r.refuse(name, text, fmt.Sprintf("must be a time with its unit, such as 250ms or 5s, from %s to %s", low, high))
 	}
 	return value, nil
 }
@@ -207,7 +211,7 @@ func (r *resolver) readSize(name, fallback string) (int64, error) {
 	}
 	match := sizeForm.FindStringSubmatch(text)
 	if match == nil {
-		return 0, &InvalidError{Name: name, Source: r.sources[name], Reason: "must be a size with its unit, such as 512MB or 4GB, or 0"}
+		return 0, r.refuse(name, text, "must be a size with its unit, such as 512MB or 4GB, or 0")
 	}
 	value, _ := strconv.ParseInt(match[1], 10, 64) // seven digits at most
 	if match[2] == "GB" {

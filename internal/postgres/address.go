@@ -23,7 +23,7 @@ import (
 var ErrAddress = errors.New("DATABASE_URL is not an address that PostgreSQL understands")
 
 // AddressError says which part of an address, which file or which PG* variable is at fault. It
-// repeats no value, because a value can be a password in the wrong place. It is an ErrAddress.
+// repeats a value only where it is a plain word, because it can be a password in the wrong place. It is an ErrAddress.
 type AddressError struct {
 	Name    string // of the parameter of DATABASE_URL, or of the variable
 	Problem string
@@ -107,7 +107,7 @@ func translateTLS(query url.Values) error {
 		return err
 	}
 	if mode != "" && !slices.Contains(sslModes, mode) {
-		return &AddressError{"sslmode", "it is one of " + strings.Join(sslModes, ", ")}
+		return &AddressError{"sslmode", "it is one of " + strings.Join(sslModes, ", ") + secret.AndGiven(mode)}
 	}
 	compatible := query.Get("uselibpqcompat") == "true"
 	query.Del("uselibpqcompat")
@@ -190,11 +190,11 @@ func checkParameters(values url.Values, name func(parameter string) string) erro
 		}
 	}
 	if mode := values.Get("sslmode"); mode != "" && (!slices.Contains(sslModes, mode) || mode == "no-verify") {
-		return &AddressError{name("sslmode"), "it is one of " + strings.Join(sslModes[:len(sslModes)-1], ", ")}
+		return &AddressError{name("sslmode"), "it is one of " + strings.Join(sslModes[:len(sslModes)-1], ", ") + secret.AndGiven(mode)}
 	}
 	attributes := []string{"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}
 	if wanted := values.Get("target_session_attrs"); wanted != "" && !slices.Contains(attributes, wanted) {
-		return &AddressError{name("target_session_attrs"), "it is one of " + strings.Join(attributes, ", ")}
+		return &AddressError{name("target_session_attrs"), "it is one of " + strings.Join(attributes, ", ") + secret.AndGiven(wanted)}
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
 
 // A run of characters without a break that is as long as this, in characters, may be a
 // secret: people rarely choose such names and paths.
@@ -30,6 +34,21 @@ func Resembles(text string) bool {
 		}
 	}
 	return false
+}
+
+// plainWord matches a short word in small letters, and a number with or without a unit.
+var plainWord = regexp.MustCompile(`^([a-z]+([-_][a-z]+)?|-?[0-9]{1,9}(\.[0-9]{1,3})?[A-Za-z]{0,3})$`)
+
+// longestPlainWord is the length up to which AndGiven repeats a word.
+const longestPlainWord = 12
+
+// AndGiven returns the end of an error about a value that is not allowed: what was given in its place. It returns "" for a
+// value that is more than a short word or a number, because it could be a secret.
+func AndGiven(value string) string {
+	if len(value) > longestPlainWord || !plainWord.MatchString(value) {
+		return ""
+	}
+	return ", and " + strconv.Quote(value) + " was given"
 }
 
 // longestWord is the length up to which Redact leaves a word alone.
