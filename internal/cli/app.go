@@ -22,6 +22,8 @@ type App struct {
 	carried carrier
 	typed   []typedText // the command line
 
+	hasLockTimeout bool // the command has the flag --lock-timeout
+
 	activity *ui.Progress // what the command does while nothing else is shown; nil before and after
 
 	unrecorded   sync.Once // warns that there is no entry in the tool's own record

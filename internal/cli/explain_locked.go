@@ -22,8 +22,18 @@ func (a *App) nameLockHolders(ctx context.Context, err error) error {
 	for _, db := range a.databases {
 		err = db.NameHolders(ctx, err)
 	}
+	var locked *postgres.LockedError
+	if errors.As(err, &locked) && a.hasLockTimeout {
+		return &flaggedLockError{err}
+	}
 	return err
 }
+
+// flaggedLockError is a lock that a command has waited for in vain, and that has a flag for a longer wait.
+type flaggedLockError struct{ error }
+
+// Unwrap returns the error that names the lock.
+func (e *flaggedLockError) Unwrap() error { return e.error }
 
 // explainLocked says which table is locked, and by whom.
 func explainLocked(err error) *ui.Error {
@@ -38,7 +48,12 @@ func explainLocked(err error) *ui.Error {
 			hints = append(hints, hint)
 		}
 	}
-	hints = append(hints, "or wait until it has ended, or allow for a longer wait with --lock-timeout, or OCMT_LOCK_TIMEOUT where there is no such flag", goOn)
+	setting := "OCMT_LOCK_TIMEOUT=1m in the environment"
+	var flagged *flaggedLockError
+	if errors.As(err, &flagged) {
+		setting = "--lock-timeout 1m"
+	}
+	hints = append(hints, "or wait until it has ended, or allow for a longer wait with "+setting, goOn)
 	return &ui.Error{Code: ui.ExitFailed, Hints: hints,
 		Message: fmt.Sprintf("%s; waited %s for it", strings.Join(texts, "; "), locked.Waited), Why: ui.Clean(locked.Error())}
 }

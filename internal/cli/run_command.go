@@ -16,7 +16,7 @@ type validated interface{ Validate() error }
 // settings, and calls the run hook.
 func runWithSettings[O validated](app *App, options O, run func(context.Context, *config.Settings, O) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		app.carried = newCarrier(cmd)
+		app.carried, app.hasLockTimeout = newCarrier(cmd), cmd.Flag("lock-timeout") != nil
 		if err := options.Validate(); err != nil {
 			return usageError(cmd, err.Error())
 		}
