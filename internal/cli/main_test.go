@@ -176,6 +176,7 @@ func TestUsageErrors(t *testing.T) {
 		{"pause --yes", "did you mean ocmt migrate pause?"},
 		{"rotate --from-versio 0", "did you mean --from-version?"},
 		{"help rotae", "did you mean ocmt rotate?"},
+		{"stop", "did you mean ocmt migrate abort or ocmt migrate pause?"},
 		{"options", "did you mean ocmt help options?"},
 		{"help option", "did you mean ocmt help options?"},
 		{"keygen agent-tokn", "did you mean ocmt keygen agent-token?"},

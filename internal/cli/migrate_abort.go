@@ -14,8 +14,9 @@ func newMigrateAbortCommand(app *App, run func(context.Context, *config.Settings
 		run = app.runMigrateAbort
 	}
 	cmd := &cobra.Command{
-		Use:   "abort",
-		Short: "Make the run that is at work end",
+		Use:        "abort",
+		SuggestFor: []string{"stop", "cancel", "kill"},
+		Short:      "Make the run that is at work end",
 		Long: `Make the run that is at work on this database, on whatever machine, finish what
 it has in hand and end, with status 130. What it moved stays moved; the same
 command goes on from there.` + describeSteering("abort"),

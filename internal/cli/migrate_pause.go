@@ -14,8 +14,9 @@ func newMigratePauseCommand(app *App, run func(context.Context, *config.Settings
 		run = app.runMigratePause
 	}
 	cmd := &cobra.Command{
-		Use:   "pause",
-		Short: "Make the run that is at work wait",
+		Use:        "pause",
+		SuggestFor: []string{"stop", "halt"},
+		Short:      "Make the run that is at work wait",
 		Long: `Make the run that is at work on this database, on whatever machine, finish what
 it has in hand and wait until ocmt migrate resume. The servers are not held up
 meanwhile: a waiting run holds no row.` + describeSteering("pause"),

@@ -10,8 +10,20 @@ import (
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
-// farthest is how many letters a word may differ by and still be taken for a slip.
-const farthest = 2
+// farthest is how many letters a word may differ by and still be taken for a slip; a short one by one letter, because
+// two make another word of it.
+const (
+	farthest  = 2
+	shortWord = 4
+)
+
+// isSlip reports whether a word may be meant for a name.
+func isSlip(word, name string) bool {
+	if len(word) <= shortWord {
+		return differBy(word, name) <= 1
+	}
+	return differBy(word, name) <= farthest
+}
 
 // unknownCommand says that there is no such command below another, and which may be meant.
 func unknownCommand(cmd *cobra.Command, word string) *ui.Error {
@@ -21,13 +33,13 @@ func unknownCommand(cmd *cobra.Command, word string) *ui.Error {
 }
 
 // suggestCommands returns a hint with the commands that a word may mean, or none: those below cmd that
-// it is nearly, those of the whole tree that have this very name, and else those of the whole tree that it is nearly.
+// it is nearly, those of the whole tree that have this very name or are called so elsewhere, and else those of the whole tree that it is nearly.
 func suggestCommands(cmd *cobra.Command, word string) []string {
 	var here, same, near []string
 	visitCommands(cmd.Root(), func(one *cobra.Command) {
-		isNear := differBy(word, one.Name()) <= farthest || len(word) > farthest && strings.HasPrefix(one.Name(), word)
+		isNear := isSlip(word, one.Name()) || len(word) > farthest && strings.HasPrefix(one.Name(), word)
 		switch {
-		case one.Name() == word:
+		case one.Name() == word, slices.Contains(one.SuggestFor, word):
 			same = append(same, one.CommandPath())
 		case isNear && one.Parent() == cmd:
 			here = append(here, one.CommandPath())
