@@ -64,7 +64,11 @@ func shorten(version string) string {
 // flagForm matches a flag as the library writes it, with its default for a value.
 var flagForm = regexp.MustCompile(`(?m)^(.*\\fB--([a-z0-9-]+)\\fP)(\[=.*\]|=.*)$`)
 
-// mendFlags writes the flags of every page as they are typed: with the kind of their value, where they take one.
+// headForm matches the head of a page.
+var headForm = regexp.MustCompile(`(?m)^\.TH .*$`)
+
+// mendFlags writes the flags of every page as they are typed: with the kind of their value, where they take one. It
+// keeps names whole, and says that there are commands below a command.
 func mendFlags(cmd *cobra.Command, folder string) error {
 	if !cmd.IsAvailableCommand() && cmd.HasParent() {
 		return nil
@@ -83,6 +87,11 @@ func mendFlags(cmd *cobra.Command, folder string) error {
 		kind, _ := pflag.UnquoteUsage(found)
 		return parts[1] + ` \fI` + strings.ToUpper(cmp.Or(kind, found.Value.Type())) + `\fP`
 	})
+	// The macros turn hyphenation on again behind the head, and a name of a setting with a hyphen in it is another name.
+	mended = ".nr HY 0\n" + headForm.ReplaceAllString(mended, "$0\n.nh")
+	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, "COMMAND") {
+		mended = strings.Replace(mended, "\n.SH SYNOPSIS\n", "\n.SH SYNOPSIS\n\\fB"+cmd.CommandPath()+" COMMAND [flags]\\fP\n.br\n", 1)
+	}
 	if err := os.WriteFile(path, []byte(mended), 0o644); err != nil { //nolint:gosec // manual pages are for everybody
 		return fmt.Errorf("writing a page: %w", err)
 	}
@@ -94,7 +103,8 @@ func mendFlags(cmd *cobra.Command, folder string) error {
 	return nil
 }
 
-// shape gives each page what a help page has and the library leaves out: tables that stay tables, and exit statuses.
+// shape gives each page what a help page has and the library leaves out: tables that stay tables, the commands below, and exit
+// statuses.
 func shape(cmd *cobra.Command) {
 	var b strings.Builder
 	for _, paragraph := range strings.Split(strings.TrimSpace(cmd.Long), "\n\n") {
@@ -102,6 +112,15 @@ func shape(cmd *cobra.Command) {
 			paragraph = "    " + strings.ReplaceAll(paragraph, "\n", "\n    ")
 		}
 		b.WriteString(paragraph + "\n\n")
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("# COMMANDS\n")
+		for _, child := range cmd.Commands() {
+			if child.IsAvailableCommand() {
+				b.WriteString("\n**" + child.CommandPath() + "**\n:   " + child.Short + "\n")
+			}
+		}
+		b.WriteString("\n")
 	}
 	if exits := cli.ExitStatuses(cmd); exits != "" {
 		b.WriteString("# EXIT STATUS\n")

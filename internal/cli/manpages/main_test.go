@@ -38,6 +38,30 @@ func TestEveryCommandHasAManualPage(t *testing.T) {
 	visit(cli.Tree("v9"))
 }
 
+// If this fails, a name of a setting has a hyphen in it where a line of the page ends, and who copies it sets another one; or
+// a page hides the commands below its command.
+func TestPagesKeepNamesWholeAndListCommands(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := write("v9", []string{folder}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{
+		"ocmt.1":        {"COMMANDS\n", "ocmt session-invalidate\\fP\n"},
+		"ocmt-rotate.1": {"\\fBocmt rotate COMMAND [flags]\\fP\n.br\n\\fBocmt rotate [--from-version N] [flags]\\fP\n", "ocmt rotate begin\\fP\n"},
+	} {
+		page, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range append(want, ".nr HY 0\n", "\"ocmt\"\n.nh\n") {
+			if !strings.Contains(string(page), want) {
+				t.Errorf("%s lacks %q", name, want)
+			}
+		}
+	}
+}
+
 // If this fails, a slip in a build script writes pages into the folder where it stands.
 func TestAFolderIsNeeded(t *testing.T) {
 	t.Parallel()
