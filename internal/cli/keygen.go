@@ -215,6 +215,9 @@ func (a *App) runKeygen(ctx context.Context, options *keygenOptions) error {
 		return a.keygenToFile(options, kind, made, text)
 	}
 	a.printer.Raw(text)
+	if err := a.printer.Err(); err != nil {
+		return err // nobody has the secret, so there is nothing to do with it
+	}
 	if a.deps.Streams.ErrTTY {
 		a.printer.Note("%s", describeMade(kind, made))
 		a.printer.Note("next: %s", options.next(kind))
