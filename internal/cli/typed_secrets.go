@@ -86,9 +86,9 @@ func (a *App) refuseTypedSecrets(root *cobra.Command, args []string) error {
 	return nil
 }
 
-// refuseConfiguredSecrets refuses a command line, an operator or the name of a record that holds a secret of the settings.
+// refuseConfiguredSecrets refuses a command line that holds a secret of the settings.
 func (a *App) refuseConfiguredSecrets(cmd *cobra.Command, settings *config.Settings) error {
-	for _, typed := range append(a.typed, typedText{place: "the operator's name", text: settings.Operator}, typedText{place: "the name of the record", text: settings.Record}) {
+	for _, typed := range a.typed {
 		isHeld := func(text string) bool { return settings.FindLongSecretIn(text) != "" }
 		if !slices.Contains(selfCheckedFlags, typed.flag) && a.holdsNew(typed.text, isHeld) {
 			return typedSecretError(cmd, typed.place+" holds the secret of "+settings.FindLongSecretIn(typed.text))
@@ -104,9 +104,11 @@ func typedSecretError(cmd *cobra.Command, message string) *ui.Error {
 	return failure
 }
 
-// addressesIn returns the addresses in a text, and the text itself, which may be an address in the form of libpq.
-func addressesIn(text string) []string {
-	list := []string{text}
+// addressesIn returns the addresses in a text, or the text itself, which may be an address in the form of libpq.
+func addressesIn(text string) (list []string) {
+	if !strings.Contains(text, "://") {
+		return []string{text}
+	}
 	for _, place := range addressStart.FindAllStringIndex(text, -1) {
 		address := text[place[0]:]
 		if end := strings.IndexAny(address, " \t\n"); end >= 0 {

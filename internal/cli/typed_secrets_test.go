@@ -119,6 +119,21 @@ func TestNamesThatAreThereAreNoSecrets(t *testing.T) {
 	}
 }
 
+// If this fails, nothing works for an operator whose password of the database is also the name of the role, or whose addresses
+// have an @ in their path.
+func TestNamesAreNoSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("REDIS_URL=redis://:openclaw@127.0.0.1:1\nADMIN_PASSWORD=openclaw\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"status", "--operator", "openclaw"}, {"audit", "--only", "tokens", "--endpoint", "management=http://127.0.0.1:1/path@x"}} {
+		if code, said := runTyped(t, dir, args...); code == int(ui.ExitUsage) {
+			t.Errorf("%v: refused\n%s", args, said)
+		}
+	}
+}
+
 // If this fails, an operator is told what a flag may be and not what was written there, which a script may have put together;
 // or the error ends without a way on.
 func TestARefusedValueIsQuoted(t *testing.T) {

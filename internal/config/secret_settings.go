@@ -62,8 +62,8 @@ const (
 // there is none.
 func (s *Settings) FindSecretIn(text string) (name string) { return s.findSecretIn(text, minFound) }
 
-// FindLongSecretIn is FindSecretIn for texts such as paths, in which a short secret and an example of the documents
-// stand by chance.
+// FindLongSecretIn is FindSecretIn for texts such as paths and names, in which a short secret, a word and an example of the
+// documents stand by chance: many a password is also the name of the role or of a folder.
 func (s *Settings) FindLongSecretIn(text string) (name string) {
 	return s.findSecretIn(text, minFoundLong)
 }
@@ -101,7 +101,7 @@ func (s *Settings) findSecretIn(text string, least int) (name string) {
 	}
 	for name, values := range held {
 		for _, value := range values {
-			if len(value) >= least && strings.Contains(text, value) && (least == minFound || !secret.IsPlaceholder(value)) {
+			if len(value) >= least && strings.Contains(text, value) && (least == minFound || !secret.IsPlaceholder(value) && secret.AndGiven(value) == "") {
 				return name
 			}
 		}
