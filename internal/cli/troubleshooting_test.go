@@ -265,3 +265,23 @@ func eachCut(text string, try func(left, right string) bool) bool {
 	}
 	return false
 }
+
+// If this fails, an operator searches the page for what stands on the screen and finds nothing.
+func TestTroubleshootingHasWhatOperatorsSearch(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(troubleshootingPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"no space left", "permission denied", "looks like a secret", "two keys under one version number"} {
+		if !strings.Contains(string(page), text) {
+			t.Errorf("docs/troubleshooting.md does not have %q", text)
+		}
+	}
+	for _, sentence := range []string{"there is no rotation to finish: no older key version is only read with", "none of the tables that hold encrypted values is here",
+		"--from-version 1 is the version that values are to be brought to", ".env holds secrets and every account of this machine can read it (mode 0644)"} {
+		if has, err := HasEntry(sentence); !has || err != nil {
+			t.Errorf("docs/troubleshooting.md has no entry for %q: %v", sentence, err)
+		}
+	}
+}
