@@ -155,8 +155,8 @@ func (p *Printer) ReadSecret(ctx context.Context, prompted string) ([]byte, erro
 	return secret, nil
 }
 
-// ask shows a question, waits for an answer or for the end of the context, and erases the question. io.EOF means that
-// the input ended before there was an answer. A read from a terminal cannot be cancelled, so after an interruption its
+// ask shows a question and waits for an answer or for the end of the context. io.EOF means that the input ended before
+// there was an answer. A read from a terminal cannot be cancelled, so after an interruption its
 // goroutine stays until the program ends, which is at once.
 func (p *Printer) ask(ctx context.Context, question *prompt, read func() ([]byte, error)) ([]byte, error) {
 	if ctx.Err() != nil {
@@ -182,7 +182,7 @@ func (p *Printer) ask(ctx context.Context, question *prompt, read func() ([]byte
 			p.closePrompt("\n")
 			return nil, fmt.Errorf("reading the answer: %w", got.err)
 		}
-		p.closePrompt(question.eraseAnswered(p, string(got.text)))
+		p.closePrompt(question.afterAnswer())
 		return got.text, nil
 	}
 }

@@ -13,8 +13,9 @@
 //     its row. A path, a key or a command stays whole. In a pipe or a file
 //     nothing is broken or cut.
 //   - Questions are asked only where both standard input and standard error are
-//     a terminal. They are erased once they are answered. No answer, or one that
-//     nobody understands, is no.
+//     a terminal. What was typed before a question does not answer it. Question
+//     and answer stay on the screen. No answer, or one that nobody understands,
+//     is no.
 //   - Text from outside, such as a row key, cannot steer the terminal: control
 //     characters are made visible.
 //   - No secret is printed, except the one that keygen was asked for.

@@ -18,17 +18,25 @@ type prompt struct {
 	resume func()
 }
 
-// openPrompt writes a question in place of the live line.
+// openPrompt writes a question in place of the live line. What was typed before cannot be meant for it, so the terminal
+// forgets it, and its echo goes from the line that the question starts on.
 func (p *Printer) openPrompt(question *prompt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hideLive()
+	if p.streams.DropTyped != nil {
+		p.streams.DropTyped()
+		if p.sequences() {
+			p.writeError(eraseLine)
+		}
+	}
 	p.prompt = question
 	p.watchSuspend()
 	p.showPrompt()
 }
 
-// closePrompt ends a question with what erases it or ends its line, and brings the live line back.
+// closePrompt ends a question with what ends its line, and brings the live line back. Question and answer stay on the
+// screen: they are part of what an operator reads later.
 func (p *Printer) closePrompt(ending string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,37 +57,27 @@ func (p *Printer) showPrompt() {
 	p.writeError(strings.Join(question.lines, "\n"))
 }
 
-// eraseAnswered returns what erases the question after its answer, with which the cursor has moved to the next line. A
-// terminal that was resized has broken the lines anew, and what others have written is worth more than a clean screen: the
-// question stays there.
-func (q *prompt) eraseAnswered(p *Printer, answer string) string {
+// afterAnswer returns what ends the question's line after its answer: nothing where the terminal has shown Enter.
+func (q *prompt) afterAnswer() string {
 	if q.hidden {
-		if ending := q.eraseUnanswered(p); ending != "" {
-			return ending
-		}
 		return "\n"
 	}
-	if !p.sequences() || p.errWidth() != q.width {
-		return ""
-	}
-	return strings.Repeat(eraseAbove, q.rows(answer))
+	return ""
 }
 
-// eraseUnanswered returns what erases the question while the cursor stands in its last line.
+// eraseUnanswered returns what erases the question while the cursor stands in its last line. A terminal that was resized
+// has broken the lines anew, and what others have written is worth more than a clean screen: the question stays there.
 func (q *prompt) eraseUnanswered(p *Printer) string {
 	if !p.sequences() || p.errWidth() != q.width {
 		return ""
 	}
-	return eraseLine + strings.Repeat(eraseAbove, q.rows("")-1)
+	return eraseLine + strings.Repeat(eraseAbove, q.rows()-1)
 }
 
-// rows returns how many lines of the terminal the question takes with its answer.
-func (q *prompt) rows(answer string) int {
+// rows returns how many lines of the terminal the question takes.
+func (q *prompt) rows() int {
 	rows := 0
-	for i, line := range q.lines {
-		if i == len(q.lines)-1 {
-			line += answer
-		}
+	for _, line := range q.lines {
 		rows++
 		if q.width > 0 {
 			rows += max(0, columnsOf(line)-1) / q.width

@@ -29,6 +29,9 @@ type Streams struct {
 	// where the stream is a terminal.
 	Colour bool
 
+	// DropTyped forgets what was typed and not read yet. It is nil where In is no terminal, or where this system has no
+	// call for it.
+	DropTyped func()
 	// ReadPassword reads a line without echo. It is nil where In is no terminal.
 	ReadPassword func() ([]byte, error)
 	// RestoreTerminal brings echo back after a ReadPassword that was interrupted.
@@ -57,6 +60,7 @@ func SystemStreams(environ []string) Streams {
 	s.ErrWidth = func() int { return widthOf(os.Stderr, settings["COLUMNS"]) }
 	if s.InTTY {
 		s.attachPassword(int(os.Stdin.Fd()))
+		s.DropTyped = newDropTyped(int(os.Stdin.Fd()))
 	}
 	return s
 }

@@ -53,7 +53,11 @@ func playScene(scene, ending string) {
 		p.Note("quiet")
 		waitForFile(ending)
 		p.Note("after")
-	case "question":
+	case "question", "planning":
+		if scene == "planning" {
+			p.Note("planning\nthe plan")
+			waitForFile(ending)
+		}
 		err := p.Confirm(ctx, ui.Question{Text: "Is this the database whose values are to be moved to the key of version one, all of them?"})
 		p.Note("after: %v", err)
 	case "secret":
@@ -173,30 +177,48 @@ func TestQuestionOnATerminal(t *testing.T) {
 	s := openScreen(t, "bash", "question")
 	s.WaitFor("[y/N]")
 	s.Send("maybe", "Enter")
-	if text := s.WaitFor("Please answer yes or no."); strings.Contains(text, "maybe") || strings.Count(text, "[y/N]") != 1 {
+	if text := s.WaitFor("Please answer yes or no."); !strings.Contains(text, "[y/N] maybe\nPlease answer") {
 		t.Errorf("asked again:\n%s", text)
 	}
-	if text := s.stop(); strings.Contains(text, "[y/N]") {
+	if text := s.stop(); strings.Contains(text, "Please answer") {
 		t.Errorf("the shell's screen:\n%s", text)
 	}
 	s.Send("fg", "Enter")
-	if text := s.WaitFor("[y/N]"); strings.Count(text, "Please answer") != 1 {
+	if text := s.WaitFor("Please answer"); strings.Count(text, "Please answer") != 1 {
 		t.Errorf("after fg:\n%s", text)
 	}
 	for range 6 { // the delay of a stop and the word that it is over come in either order
 		s.stop()
 		time.Sleep(300 * time.Millisecond) // longer than a program waits for its stop
 		s.Send("fg", "Enter")
-		s.WaitFor("[y/N]")
+		s.WaitFor("Please answer")
 	}
-	if text := s.stop(); strings.Contains(text, "[y/N]") {
+	if text := s.stop(); strings.Contains(text, "Please answer") {
 		t.Errorf("the question is left behind:\n%s", text)
 	}
 	s.Send("fg", "Enter")
-	s.WaitFor("[y/N]")
+	s.WaitFor("Please answer")
 	s.Send("y", "Enter")
-	if text := s.WaitFor("after: <nil>"); strings.Contains(text, "[y/N]") {
+	if text := s.WaitFor("after: <nil>"); strings.Count(text, "[y/N] y\nafter") != 1 || strings.Count(text, "[y/N]") != 2 {
 		t.Errorf("at the end:\n%s", text)
+	}
+}
+
+// If this fails, an Enter typed while a command is still planning takes a key away, or a line of the plan is gone from what
+// an operator reads before he answers.
+func TestTypedBeforeAQuestion(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "planning")
+	s.WaitFor("the plan")
+	s.Send("y", "Enter", "y")
+	s.WaitFor("the plan\ny\ny")
+	s.end()
+	if text := s.WaitFor("[y/N]"); !strings.Contains(text, "planning\nthe plan\ny\nIs this the database") {
+		t.Errorf("at the question:\n%s", text)
+	}
+	s.Send("n", "Enter")
+	if text := s.WaitFor("after:"); !strings.Contains(text, "the answer was no") || !strings.Contains(text, "[y/N] n\nafter:") {
+		t.Errorf("after the answer:\n%s", text)
 	}
 }
 
