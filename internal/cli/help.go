@@ -175,8 +175,9 @@ A setting comes from the first of these places that has it:
 A secret is never a flag: every account of a machine can read the arguments of a
 process.
 
-With --no-input, or without a terminal, nothing is asked: what can be taken back
-goes on as with --yes, and what cannot is refused unless --yes is given.
+With --no-input, or where standard input is no terminal, nothing is asked: what
+can be taken back goes on as with --yes, and what cannot is refused unless --yes
+is given.
 
 Options:
 `

@@ -25,23 +25,29 @@ type Question struct {
 }
 
 // Confirm returns nil if the work may go on. It asks on a terminal, unless --yes
-// answered already. Otherwise it returns an *Error with ExitRefused, or the context's
-// cause. It returns before anything is changed.
+// answered already. Otherwise it returns an *Error, or the context's cause. It
+// returns before anything is changed.
 func (p *Printer) Confirm(ctx context.Context, question Question) error {
 	switch {
 	case p.options.Yes:
 		return nil
-	case !p.Interactive() && question.Reversible:
+	case p.Interactive():
+		return p.askYes(ctx, question)
+	case p.streams.InTTY && !p.options.NoInput: // somebody sits there, and would go on unasked
+		return &Error{
+			Message: "the question cannot be shown: standard error is no terminal, and " + terminalPath + " cannot be opened",
+			Hints:   []string{"leave standard error on the terminal, or add --yes if it is what you want"},
+			Code:    ExitUsage,
+		}
+	case question.Reversible:
 		p.Note("%s: going on, as --yes would", p.whyUnasked())
 		return nil
-	case !p.Interactive():
-		return &Error{
-			Message: "this cannot be taken back, and no question can be asked here",
-			Hints:   []string{"add --yes if it is what you want"},
-			Code:    ExitRefused,
-		}
 	}
-	return p.askYes(ctx, question)
+	return &Error{
+		Message: "this cannot be taken back, and no question can be asked here",
+		Hints:   []string{"add --yes if it is what you want"},
+		Code:    ExitRefused,
+	}
 }
 
 // whyUnasked says why no question can be asked.
@@ -63,7 +69,7 @@ func (p *Printer) askYes(ctx context.Context, question Question) error {
 		text, again = Clean(question.Text)+" Type "+word+" to go on: ", "That is not "+word+". "
 	}
 	for asked := 1; ; asked++ {
-		reply, err := p.ask(ctx, &prompt{text: text}, p.readLine)
+		reply, err := p.ask(ctx, &prompt{text: text, screen: p.screen()}, p.readLine)
 		if errors.Is(err, io.EOF) {
 			return stoppedAs("no answer came")
 		}
@@ -142,7 +148,7 @@ func (p *Printer) ReadSecret(ctx context.Context, prompted string) ([]byte, erro
 			Code:    ExitUsage,
 		}
 	}
-	secret, err := p.ask(ctx, &prompt{text: Clean(prompted) + " ", hidden: true}, p.streams.ReadPassword)
+	secret, err := p.ask(ctx, &prompt{text: Clean(prompted) + " ", hidden: true, screen: p.screen()}, p.streams.ReadPassword)
 	if err != nil {
 		if p.streams.RestoreTerminal != nil {
 			p.streams.RestoreTerminal()

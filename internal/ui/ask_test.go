@@ -67,6 +67,48 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+// If this fails, work starts unasked although somebody sits at the terminal, because the messages go into a file.
+func TestConfirmWithoutStandardError(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name       string
+		terminal   bool // /dev/tty can be opened
+		options    ui.Options
+		reversible bool
+		want       ui.ExitCode
+		asked      bool
+	}{
+		{"no", true, ui.Options{}, true, ui.ExitRefused, true},
+		{"nowhere to ask", false, ui.Options{}, true, ui.ExitUsage, false},
+		{"nowhere to ask, for good", false, ui.Options{}, false, ui.ExitUsage, false},
+		{"--yes", true, ui.Options{Yes: true}, false, ui.ExitDone, false},
+		{"--no-input", true, ui.Options{NoInput: true}, true, ui.ExitDone, false},
+		{"--no-input, for good", true, ui.Options{NoInput: true}, false, ui.ExitRefused, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var diagnostics, terminal bytes.Buffer
+			p := ui.NewPrinter(ui.Streams{In: strings.NewReader("n\n"), Err: &diagnostics, InTTY: true, OpenTerminal: func() *ui.Terminal {
+				if !test.terminal {
+					return nil
+				}
+				return &ui.Terminal{Out: &terminal}
+			}}, test.options)
+			err := p.Confirm(t.Context(), ui.Question{Text: "Go on?", Reversible: test.reversible})
+			if got := ui.ExitCodeOf(err); got != test.want {
+				t.Errorf("code %d (%v), want %d", got, err, test.want)
+			}
+			if got := terminal.String(); test.asked != (got == "Go on? [y/N] ") || !test.asked && got != "" || strings.Contains(diagnostics.String(), "Go on?") {
+				t.Errorf("on the terminal %q, on standard error %q", got, &diagnostics)
+			}
+			var shown *ui.Error
+			if test.want == ui.ExitUsage && (!errors.As(err, &shown) || !strings.Contains(strings.Join(shown.Hints, ""), "--yes")) {
+				t.Errorf("no word of --yes: %v", err)
+			}
+		})
+	}
+}
+
 // TestConfirmInterrupted: Ctrl-C at a question must end the program, not wait
 // for an answer.
 func TestConfirmInterrupted(t *testing.T) {

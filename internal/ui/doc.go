@@ -12,8 +12,8 @@
 //     between words, and what a table cannot show beside each other goes under
 //     its row. A path, a key or a command stays whole. In a pipe or a file
 //     nothing is broken or cut.
-//   - Questions are asked only where both standard input and standard error are
-//     a terminal. What was typed before a question does not answer it. Question
+//   - Questions are asked only where standard input is a terminal. They are
+//     shown on standard error, and where that is none, on /dev/tty. What was typed before a question does not answer it. Question
 //     and answer stay on the screen. No answer, or one that nobody understands,
 //     is no.
 //   - Text from outside, such as a row key, cannot steer the terminal: control

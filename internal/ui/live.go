@@ -60,7 +60,7 @@ func (p *Printer) leave() {
 		p.hideLive()
 		return
 	}
-	p.writeError(p.prompt.eraseUnanswered(p))
+	p.prompt.screen.write(p.prompt.eraseUnanswered(p))
 	if p.prompt.hidden && p.streams.PauseHiding != nil && p.prompt.resume == nil {
 		p.prompt.resume = p.streams.PauseHiding()
 	}

@@ -51,20 +51,18 @@ type Printer struct {
 	asking   bool        // a question is on the screen, and no display draws
 
 	lacking []finding.Right // what the account lacks, for the end of the command
+
+	// screen returns the terminal that questions are shown on; nil for none.
+	screen func() *Terminal
 }
 
 // NewPrinter returns a printer on the streams.
 func NewPrinter(streams Streams, options Options) *Printer {
-	return &Printer{streams: streams, options: options}
+	return &Printer{streams: streams, options: options, screen: sync.OnceValue(streams.screen)}
 }
 
 // JSON reports whether the result is a JSON document.
 func (p *Printer) JSON() bool { return p.options.JSON }
-
-// Interactive reports whether a question can be asked.
-func (p *Printer) Interactive() bool {
-	return p.streams.InTTY && p.streams.ErrTTY && !p.options.NoInput
-}
 
 // Paint cleans text and gives it a tone, for use in Line.
 func (p *Printer) Paint(tone Tone, text string) Painted {

@@ -11,6 +11,7 @@ const (
 type prompt struct {
 	text   string
 	hidden bool // what is typed is not shown
+	screen *Terminal
 	// The fields below say what was written: its lines, and the width that the terminal had then.
 	lines []string
 	width int
@@ -26,8 +27,8 @@ func (p *Printer) openPrompt(question *prompt) {
 	p.hideLive()
 	if p.streams.DropTyped != nil {
 		p.streams.DropTyped()
-		if p.sequences() {
-			p.writeError(eraseLine)
+		if !p.streams.Dumb {
+			question.screen.write(eraseLine)
 		}
 	}
 	p.prompt = question
@@ -40,7 +41,7 @@ func (p *Printer) openPrompt(question *prompt) {
 func (p *Printer) closePrompt(ending string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.writeError(ending)
+	p.prompt.screen.write(ending)
 	p.prompt = nil
 	p.showLive()
 	p.watchSuspend()
@@ -49,12 +50,12 @@ func (p *Printer) closePrompt(ending string) {
 // showPrompt writes the question, wrapped. The space behind it stays, because the answer follows it.
 func (p *Printer) showPrompt() {
 	question := p.prompt
-	question.width = p.errWidth()
+	question.width = question.screen.width()
 	question.lines = strings.Split(wrapProse(question.text, question.width), "\n")
 	if last := len(question.lines) - 1; !strings.HasSuffix(question.lines[last], " ") {
 		question.lines[last] += " "
 	}
-	p.writeError(strings.Join(question.lines, "\n"))
+	question.screen.write(strings.Join(question.lines, "\n"))
 }
 
 // afterAnswer returns what ends the question's line after its answer: nothing where the terminal has shown Enter.
@@ -68,7 +69,7 @@ func (q *prompt) afterAnswer() string {
 // eraseUnanswered returns what erases the question while the cursor stands in its last line. A terminal that was resized
 // has broken the lines anew, and what others have written is worth more than a clean screen: the question stays there.
 func (q *prompt) eraseUnanswered(p *Printer) string {
-	if !p.sequences() || p.errWidth() != q.width {
+	if p.streams.Dumb || q.screen.width() != q.width {
 		return ""
 	}
 	return eraseLine + strings.Repeat(eraseAbove, q.rows()-1)

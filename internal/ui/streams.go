@@ -29,6 +29,9 @@ type Streams struct {
 	// where the stream is a terminal.
 	Colour bool
 
+	// OpenTerminal opens the terminal of the process, for questions where In is a terminal and Err is none. It returns
+	// nil where that fails.
+	OpenTerminal func() *Terminal
 	// DropTyped forgets what was typed and not read yet. It is nil where In is no terminal, or where this system has no
 	// call for it.
 	DropTyped func()
@@ -54,7 +57,7 @@ func SystemStreams(environ []string) Streams {
 		ErrTTY:    isTerminal(os.Stderr),
 		Dumb:      settings["TERM"] == "dumb" || settings["TERM"] == "",
 		Colour:    settings["NO_COLOR"] == "",
-		OnSuspend: newOnSuspend(),
+		OnSuspend: newOnSuspend(), OpenTerminal: newOpenTerminal(settings["COLUMNS"]),
 	}
 	s.OutWidth = func() int { return widthOf(os.Stdout, settings["COLUMNS"]) }
 	s.ErrWidth = func() int { return widthOf(os.Stderr, settings["COLUMNS"]) }

@@ -83,8 +83,8 @@ type screenOf struct {
 	ending string
 }
 
-// openScreen opens a terminal of 80 columns with a shell that plays a scene.
-func openScreen(t *testing.T, shell, scene string) *screenOf {
+// openScreen opens a terminal of 80 columns with a shell that plays a scene, with redirections behind it.
+func openScreen(t *testing.T, shell, scene string, redirections ...string) *screenOf {
 	t.Helper()
 	if _, err := exec.LookPath(shell); err != nil {
 		t.Skipf("%s is not installed: nothing was seen on a terminal", shell)
@@ -94,7 +94,7 @@ func openScreen(t *testing.T, shell, scene string) *screenOf {
 	s := &screenOf{t: t, ending: ending, Screen: tmux.Open(t, tmux.Program{Args: command, Term: "screen", Columns: 80,
 		Environ: append(os.Environ(), "PS1=$ ", "ENV=", "scene="+os.Args[0], "ending="+ending)})}
 	s.Wait("a prompt", func(text string) bool { return strings.HasPrefix(text, "$") })
-	s.Send("clear; "+sceneName+"="+scene+` "$scene" "$ending"`, "Enter")
+	s.Send("clear; "+sceneName+"="+scene+` "$scene" "$ending" `+strings.Join(redirections, " "), "Enter")
 	return s
 }
 
@@ -219,6 +219,24 @@ func TestTypedBeforeAQuestion(t *testing.T) {
 	s.Send("n", "Enter")
 	if text := s.WaitFor("after:"); !strings.Contains(text, "the answer was no") || !strings.Contains(text, "[y/N] n\nafter:") {
 		t.Errorf("after the answer:\n%s", text)
+	}
+}
+
+// If this fails, who keeps the messages of a command in a file is asked nothing, and the work starts unasked.
+func TestQuestionBesideStandardError(t *testing.T) {
+	t.Parallel()
+	s := openScreen(t, "bash", "question", `2>"$ending"`, `| tail -3`)
+	s.WaitFor("of them? [y/N]")
+	s.Send("maybe", "Enter")
+	s.WaitFor("Please answer yes or no.")
+	s.Send("y", "Enter")
+	var told []byte
+	s.Wait("what came of it", func(string) bool {
+		told, _ = os.ReadFile(s.ending)
+		return len(told) > 0
+	})
+	if string(told) != "after: <nil>\n" {
+		t.Errorf("standard error has %q", told)
 	}
 }
 
