@@ -62,13 +62,14 @@ func (f *finishing) print(finished *rotation.Finished, files []string) {
 	for _, file := range files {
 		printer.Line("Evidence: %s", file)
 	}
-	printer.Heading("Next")
-	printer.Line(`A server keeps the old key in its memory until it restarts. None has to restart to go on working; restart
-each management server when it suits you, so that the key is in no process any more. Take %s
-out of every other place that has it: ocmt rotate finish --from-version %d --store PLACE --yes`, name, found.Version)
 	if !backupsArePast(found) {
 		printer.Line("Keep the key in its escrow until %s, for backups of the database from before the rotation.", found.BackupsUntil)
 	}
+	printer.Line("A server keeps the old key in its memory until it restarts. None has to restart to go on working.")
+	printer.Line("")
+	printStep(printer, rotation.Step{Text: "restart each management server when it suits you, so that the key is in no process any more"})
+	printStep(printer, rotation.Step{Command: fmt.Sprintf("ocmt rotate finish --from-version %d --store PLACE --yes", found.Version),
+		Text: "for each other place that has " + name})
 }
 
 // backupsArePast reports whether the last day on which a backup needed the key was over when it was proven unused.

@@ -273,10 +273,10 @@ func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) 
 	if !seen.Ready {
 		return
 	}
-	printer.Line(`Ready: every table that was written to has shown version %d, and no value under an older one was written
-while this looked. A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.`, seen.Version)
-	printer.Heading("Next")
-	printer.Line("  %s", next)
+	printer.Line("Ready: every table that was written to has shown version %d, and no value under an older one was written while this looked. "+
+		"A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.", seen.Version)
+	printer.Line("")
+	printer.Line("next: %s", next)
 }
 
 // printServersUp says which of the servers that were asked are up. Those that are not stand among the reasons.

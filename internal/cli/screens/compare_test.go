@@ -28,6 +28,7 @@ var changing = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1 port \d{4,5}`), "127.0.0.1 port 54321"},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "6f1c2f0e-59d3-4a8e-9b7a-2d4c8e1f0a35"},
 	{regexp.MustCompile(`(becomes|is in place|Version 1, fingerprint) [0-9a-f]{16}`), "$1 403f1e2d3c4b5a69"},
+	{regexp.MustCompile(`WAL\s+position\s+[0-9A-F]+/[0-9A-F]+`), "WAL position 0/1A2B3C4"},
 	{regexp.MustCompile(`\b(process|backend|pid) \d+`), "$1 4711"},
 	{regexp.MustCompile(`pg_terminate_backend\(\d+\)`), "pg_terminate_backend(4711)"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?`), "2026-01-02 03:04"},

@@ -56,6 +56,8 @@ var scenes = []scene{
 	{name: "rotate-status", line: "ocmt rotate status", prepare: rotated},
 	{name: "rotate-readiness", line: "ocmt rotate readiness"},
 	{name: "rotate-begin", line: "ocmt rotate begin --escrow ocmt-key-v1 --yes", prepare: beforeBegin},
+	{name: "rotate-readiness-ready", line: "ocmt rotate readiness --for 1s --no-writes all", prepare: keyBegun},
+	{name: "rotate-finish", line: "ocmt rotate finish --backups-until 2999-01-01 --escrow old.key --yes", prepare: readyToFinish, changes: true, forms: []string{wide}},
 	{name: "rotate-finish-refused", line: "ocmt rotate finish"},
 	{name: "session-invalidate", line: "ocmt session-invalidate --all --dry-run", prepare: sessions},
 	{name: "validate", line: "ocmt validate"},
@@ -229,6 +231,19 @@ func beforeBegin(d *deployment) {
 	}
 	d.set("ENCRYPTION_KEY=", "ENCRYPTION_KEY_VERSION=", "ENCRYPTION_KEY_V0=")
 	d.write(".env", "ENCRYPTION_KEY="+known[0].Reveal()+"\n", 0o600)
+}
+
+// keyBegun puts the key of version 1 into place.
+func keyBegun(d *deployment) {
+	beforeBegin(d)
+	d.must("ocmt rotate begin --escrow new.key --yes")
+}
+
+// readyToFinish does all that stands before the last step.
+func readyToFinish(d *deployment) {
+	keyBegun(d)
+	d.must("ocmt rotate --from-version 0 --yes")
+	d.must("ocmt rotate readiness --for 1s --no-writes all")
 }
 
 // sessions makes a login session of each of the first three users.
