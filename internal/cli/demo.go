@@ -54,7 +54,7 @@ throwaway servers are removed.
 
 With --keep PostgreSQL and Redis stay up, with a second database that is still
 under version 0, for you to rotate by hand. The demo prints what to type, and
-writes the settings into a file of mode 0600 that a shell can source.
+leaves an env file of mode 0600 with the settings that servers would have.
 
 It needs the programs of PostgreSQL and Redis on this machine. It reads none of
 your settings and reaches no other server.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -163,7 +164,7 @@ func (d *demo) show(ctx context.Context, argv []string) error {
 	command := strings.Join(argv, " ")
 	d.app.printer.Line("\n%s", d.app.printer.Paint(ui.Strong, "$ "+command))
 	deps := d.app.deps
-	deps.Environ, deps.Dir, deps.Harden = d.environ(), d.folder, nil
+	deps.Environ, deps.Dir, deps.Harden, deps.Throwaway = d.environ(), d.folder, nil, true
 	deps.Streams.Colour = deps.Streams.Colour && !d.app.globals.noColor
 	if d.app.printer.JSON() {
 		deps.Streams.Out = io.Discard
@@ -229,8 +230,9 @@ func (d *demo) conclude() {
 		return
 	}
 	printer.Line("The throwaway servers are gone, with their data.")
-	printer.Line("\nnext: %s   (the same, and leaves you a database to rotate by hand)", ui.Unbroken("ocmt demo --keep"))
-	printer.Line("next: %s   (the commands, in groups)", ui.Unbroken("ocmt help"))
+	program := cmp.Or(d.app.deps.Program, programName)
+	printer.Line("\nnext: %s   (the same, and leaves you a database to rotate by hand)", ui.Unbroken(quoteWord(program)+" demo --keep"))
+	printer.Line("next: %s   (the commands, in groups)", ui.Unbroken(quoteWord(program)+" help"))
 }
 
 // remove ends the throwaway servers that are not kept, and removes their data. It may be called twice.

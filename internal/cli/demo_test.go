@@ -7,11 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/ocmt/ocmt/internal/cli"
 	"github.com/ocmt/ocmt/internal/testenv"
+	"github.com/ocmt/ocmt/internal/ui"
 )
 
 var (
@@ -40,17 +43,18 @@ func TestDemoKept(t *testing.T) {
 		t.Fatalf("there is no verdict, or nothing to type next:\n%s", out)
 	}
 	lines := strings.Fields(string(next[1]))
-	file, folder := lines[1], lines[len(lines)-1]
+	file, folder := filepath.Join(lines[1], ".env"), lines[len(lines)-1]
 	t.Cleanup(func() { _ = testenv.EndKept(context.WithoutCancel(ctx), folder) })
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the environment is in a file of mode %v (%v), want 0600", info.Mode(), err)
+		t.Fatalf("the settings are not in a file of mode 0600: %v", err)
 	}
 	server := demoServer.Find(out)
-	typed := exec.CommandContext(ctx, "bash", "-ec", string(next[1]))
+	answered := strings.ReplaceAll(string(next[1]), "ocmt rotate", "ocmt --yes rotate") // a newcomer is asked
+	typed := exec.CommandContext(ctx, "bash", "-ec", answered)
 	typed.Dir = t.TempDir()
 	said, err := typed.CombinedOutput()
 	if err != nil || !strings.Contains(string(said), "values open with the new key alone.") ||
-		!strings.Contains(string(said), "Moved ") || !strings.Contains(string(said), "The servers of the demo have ended") {
+		!strings.Contains(string(said), "Moved ") || !strings.Contains(string(said), "Version 1 is the only key in use") || !strings.Contains(string(said), "The servers of the demo have ended") {
 		t.Errorf("typing what it says: %v\n%s", err, said)
 	}
 	checkGone(t, folder, string(server))
@@ -83,9 +87,26 @@ func TestDemoInterrupted(t *testing.T) {
 	if !strings.Contains(complaints.String(), "its servers are gone, with their data") {
 		t.Errorf("it does not say what has become of the servers:\n%s", &complaints)
 	}
+	if strings.Contains(complaints.String(), "next:") {
+		t.Errorf("it says how to go on, where nothing is left to go on with:\n%s", &complaints)
+	}
 	checkGone(t, demoServer.FindString(out.String()))
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("it has left %v (%v)", left, err)
+	}
+}
+
+// If this fails, a newcomer who has built ocmt, and not installed it, types what the demo says is next, and the shell finds no
+// such command.
+func TestDemoNamesItsProgramAsTheShellFindsIt(t *testing.T) {
+	t.Parallel()
+	var out, complaints testenv.Output
+	deps := cli.SystemDeps("test", 0)
+	deps.Streams = ui.Streams{In: strings.NewReader(""), Out: &out, Err: &complaints}
+	deps.Harden, deps.Program = nil, "bin/ocmt"
+	code := cli.Main(t.Context(), []string{"demo", "--users", "60"}, deps)
+	if said := out.String(); code != 0 || !strings.Contains(said, "\nnext: bin/ocmt demo --keep ") || !strings.Contains(said, "\nnext: bin/ocmt help ") {
+		t.Errorf("status %d\n%s%s", code, said, &complaints)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"os/user"
 	"runtime"
@@ -14,6 +15,9 @@ import (
 	"github.com/ocmt/ocmt/internal/procsec"
 	"github.com/ocmt/ocmt/internal/ui"
 )
+
+// programName is what an operator types.
+const programName = "ocmt"
 
 // Deps is everything outside of the program that a command touches.
 type Deps struct {
@@ -34,6 +38,10 @@ type Deps struct {
 	// Harden protects the memory of the process; nil in tests.
 	Harden  func() error
 	Version string // as set by the build; may be empty
+	// Program is the path that this program was called by, where a shell does not find it by its name; else empty.
+	Program string
+	// Throwaway says that the command is one of a demo. Its servers end with it, so that nothing can be gone on with.
+	Throwaway bool
 }
 
 // SystemDeps returns the dependencies of this process, which may use so many bytes of memory.
@@ -55,7 +63,16 @@ func SystemDeps(version string, memory int64) Deps {
 		Notify:  notify,
 		Harden:  procsec.Harden,
 		Version: version,
+		Program: programPath(os.Args[0]),
 	}
+}
+
+// programPath returns the path that this program was called by, "" where a shell finds it by its name.
+func programPath(called string) string {
+	if _, err := exec.LookPath(programName); err == nil || !strings.ContainsRune(called, os.PathSeparator) {
+		return ""
+	}
+	return called
 }
 
 // hostName returns the name of this machine, or "unknown".

@@ -23,6 +23,7 @@ type demoStep struct {
 type keptServer struct {
 	Folder      string `json:"folder"`
 	Environment string `json:"environment_file"`
+	EnvFile     string `json:"env_file"`
 }
 
 // demoStopDocument is what ocmt demo --stop writes.

@@ -47,7 +47,7 @@ func (a *App) fail(cancel context.CancelCauseFunc, err error) ui.ExitCode {
 	for range 2 {
 		var code ui.ExitCode
 		fault := a.runGuarded(cancel, func() error {
-			code = a.printer.Fail(a.explainFault(explain(err), err))
+			code = a.printer.Fail(a.withoutReturn(a.explainFault(explain(err), err)))
 			return nil
 		})
 		if fault == nil {
@@ -60,6 +60,17 @@ func (a *App) fail(cancel context.CancelCauseFunc, err error) ui.ExitCode {
 		return err
 	})
 	return ui.ExitFailed
+}
+
+// withoutReturn leaves out how an interrupted command is gone on with, where there is nothing left to go on with.
+func (a *App) withoutReturn(explained error) error {
+	var shown *ui.Error
+	if !a.deps.Throwaway || ui.ExitCodeOf(explained) != ui.ExitInterrupted || !errors.As(explained, &shown) {
+		return explained
+	}
+	bare := *shown
+	bare.Hints = nil
+	return &bare
 }
 
 // explainFault puts the trace of a panic into a file, and says where that is. Every other error stays as

@@ -29,6 +29,10 @@ const (
 	keptServer  = "# data: "
 )
 
+// KeptFiles is the folder below that of Keep for files of who keeps the servers. It belongs to this account, as that of
+// Keep need not, and goes with it.
+const KeptFiles = "deployment"
+
 // keepScript holds the pipes of the servers, which it has inherited, as long as the file is there.
 // It looks once a second, because a shell has no other way to wait for that.
 const keepScript = `
@@ -56,6 +60,9 @@ func Keep(text string, servers ...Server) (file string, err error) {
 	file = filepath.Join(keeper.folder, keptFile)
 	err = os.WriteFile(file, []byte(content+text), 0o600)
 	if err == nil {
+		err = os.Mkdir(filepath.Join(keeper.folder, KeptFiles), 0o700)
+	}
+	if err == nil {
 		_, err = io.WriteString(keeper.alive, "keep\n")
 	}
 	if err != nil {
@@ -72,6 +79,9 @@ func EndKept(ctx context.Context, folder string) error {
 	folders, err := keptFolders(folder)
 	if err != nil {
 		return err
+	}
+	if err := os.RemoveAll(filepath.Join(folder, KeptFiles)); err != nil { // the account that ends the servers may not
+		return fmt.Errorf("removing the files beside the servers: %w", err)
 	}
 	if err := os.Remove(filepath.Join(folder, keptFile)); err != nil {
 		return fmt.Errorf("ending the servers: %w", err)

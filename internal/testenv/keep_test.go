@@ -37,6 +37,7 @@ func TestKeep(t *testing.T) {
 	must(t, err)
 	file, err := testenv.Keep("export A=1\n", server)
 	must(t, err)
+	must(t, os.WriteFile(filepath.Join(filepath.Dir(file), testenv.KeptFiles, "mine"), nil, 0o600))
 	folder := filepath.Dir(pathOf(server.SocketURL()))
 	server.CloseInput()
 	if _, err := redisProcess(t.Context(), server.URL()); err != nil {
