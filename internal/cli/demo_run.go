@@ -151,6 +151,7 @@ func (d *demo) showCommands(ctx context.Context) error {
 		names = append(names, name)
 	}
 	d.app.printer.Line("Each command runs in an empty folder, with these settings in its environment and no other: %s.", strings.Join(names, ", "))
+	d.app.printer.Line("The servers add and remove values all the while, so the commands do not count the same number of them.")
 	for _, command := range demoCommands {
 		if err := d.show(ctx, command); err != nil {
 			return err

@@ -38,6 +38,9 @@ func TestDemoKept(t *testing.T) {
 			t.Errorf("the command %q was not shown", command)
 		}
 	}
+	if !bytes.Contains(out, []byte("; 4 other connections at work.")) || !bytes.Contains(out, []byte("do not count the same number")) {
+		t.Errorf("the plan does not see the servers that go on writing, or nothing says why the counts differ:\n%s", out)
+	}
 	next := demoNext.FindSubmatch(out)
 	if !demoVerdict.Match(out) || next == nil {
 		t.Fatalf("there is no verdict, or nothing to type next:\n%s", out)

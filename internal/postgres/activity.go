@@ -28,20 +28,23 @@ func (db *DB) CountOthers(ctx context.Context) (int, error) {
 
 // Others are the connections of other programs to the database.
 type Others struct {
-	AtWork int // active, or in a transaction
+	AtWork int // active, in a transaction, or with a statement that ended in the last ten seconds
 	Hidden int // whose state the account may not see, or the server does not keep
 }
 
-// atWorkSQL counts the connections of other programs that are active or in a transaction, and those
-// whose state cannot be seen. One that is being made has no state yet, or is starting: it is neither.
-const atWorkSQL = `select count(*) filter (where state in ('active', 'fastpath function call') or state like 'idle in transaction%'),
+// atWorkSQL counts the connections of other programs that are at work, and those whose state cannot be seen. A server that
+// writes a value now and then is between two statements at almost every moment, so a statement that ended in the last ten
+// seconds counts. A connection that is being made has no state yet, or is starting, and one that was only made has no
+// statement: they are neither.
+const atWorkSQL = `select count(*) filter (where state in ('active', 'fastpath function call') or state like 'idle in transaction%'
+		or query <> '' and state_change > now() - interval '10 seconds'),
 	count(*) filter (where backend_type is null or state = 'disabled') from pg_stat_activity
 	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
 	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
 	and coalesce(backend_type, 'client backend') = 'client backend'`
 
-// LookAtOthers counts the connections of other programs to the database that are at work now. CountOthers
-// is for pacing: it also counts those that were at work a moment ago.
+// LookAtOthers counts the connections of other programs to the database that are at work, and says how many cannot be
+// seen. CountOthers is for pacing: it counts both together.
 func (db *DB) LookAtOthers(ctx context.Context) (others Others, err error) {
 	err = db.With(ctx, func(conn *pgconn.PgConn) error {
 		rows, err := QueryRows(ctx, conn, atWorkSQL)
