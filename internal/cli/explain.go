@@ -87,6 +87,7 @@ func explainRotation(err error) *ui.Error {
 	var refused *rotation.RefusedError
 	var unfinished *rotation.UnfinishedError
 	var unproven *rotation.UnprovenError
+	var wrong *rotation.WrongKeyError
 	switch {
 	case errors.As(err, &refused):
 		explained := &ui.Error{Message: refused.Finding.Message, Hints: []string{refused.Finding.Fix}, Code: ui.ExitRefused, Findings: []finding.Finding{refused.Finding}}
@@ -97,6 +98,8 @@ func explainRotation(err error) *ui.Error {
 			explained.Code = ui.ExitUsage
 		}
 		return explained
+	case errors.As(err, &wrong):
+		return explainWrongKey(wrong)
 	case errors.As(err, &unfinished):
 		return explainUnfinished(unfinished)
 	case errors.As(err, &unproven):
@@ -141,116 +144,6 @@ func explainUnfinished(unfinished *rotation.UnfinishedError) *ui.Error {
 		}
 	}
 	return explained
-}
-
-// explainUnproven says why a verification is no proof.
-func explainUnproven(unproven *rotation.UnprovenError) *ui.Error {
-	request, found := unproven.Request, unproven.Verification
-	explained := &ui.Error{Findings: unproven.Findings}
-	var others int64
-	newer := false
-	for version, count := range found.Versions {
-		others += count
-		newer = newer || version > request.To
-	}
-	switch {
-	case unproven.OnStandby():
-		explained.Code, explained.Message = ui.ExitRefused, "the values could not be looked at"
-		return withFindings(explained, found.Obstacles)
-	case unproven.Unread():
-		explained.Code, explained.Message = ui.ExitFailed, "the values could not be looked at"
-		return withFindings(explained, found.Obstacles)
-	case others == 0 && found.SetAside == 0 && len(found.Doubts) == 0:
-		return explainSearch(unproven.Findings)
-	case others == 0 && found.SetAside == 0:
-		explained.Code, explained.Message = ui.ExitRefused, doubtMessage(found.Doubts)
-		return withFindings(explained, found.Doubts)
-	}
-	explained.Code, explained.Message = ui.ExitFound, messageOfValues(found, others)
-	doubts := withFindings(&ui.Error{}, found.Doubts)
-	explained.Reasons, explained.Hints = doubts.Reasons, append(hintsOfValues(found, request.To, newer), doubts.Hints...)
-	return explained
-}
-
-// messageOfValues says what a verification found wrong with the values.
-func messageOfValues(found *migrate.Verification, others int64) string {
-	var parts []string
-	if others > 0 {
-		parts = append(parts, ui.Count(others, "value is", "values are")+" under another version")
-	}
-	if unopened := found.SetAside - found.SealedTwice; unopened > 0 {
-		parts = append(parts, ui.Count(unopened, "value does", "values do")+" not open")
-	}
-	if found.SealedTwice > 0 {
-		parts = append(parts, ui.Count(found.SealedTwice, "value was sealed twice and needs", "values were sealed twice and need")+" another key inside")
-	}
-	return strings.Join(parts, " and ")
-}
-
-// hintsOfValues says what to do about values that a verification found.
-func hintsOfValues(found *migrate.Verification, to int, newer bool) []string {
-	hints := []string{fmt.Sprintf("ocmt migrate run brings older values to version %d; keep every old key until this finds nothing", to)}
-	if found.Mislabelled > 0 {
-		hints = append(hints, "ocmt migrate run --repair-labels also brings those that open with the key of another version")
-	}
-	if found.SealedTwice > 0 {
-		hints = append(hints, "what was sealed twice no server reads: write it anew with the program that wrote it, or give it up with ocmt migrate accept")
-	}
-	if found.SetAside > found.Mislabelled+found.SealedTwice {
-		hints = append(hints, "what no key opens comes back from a backup, or is given up with ocmt migrate accept")
-	}
-	if newer {
-		hints = append(hints, "values under a newer version were written by servers that have it: set ENCRYPTION_KEY and ENCRYPTION_KEY_VERSION here as they have them")
-	}
-	return hints
-}
-
-// explainSearch says what a search of the columns that nothing lists found wrong.
-func explainSearch(found []finding.Finding) *ui.Error {
-	explained := &ui.Error{Code: ui.ExitFound, Findings: found}
-	var unlisted, known, moved int64
-	var wrong []finding.Finding
-	for _, one := range found {
-		if one.Severity != finding.Error {
-			continue
-		}
-		wrong = append(wrong, one)
-		switch one.Code {
-		case finding.UnlistedColumn:
-			unlisted++
-		case finding.KnownColumnOpens:
-			known++
-		case finding.MovedMeanwhile:
-			moved++
-		}
-	}
-	explained = withFindings(explained, wrong)
-	switch {
-	case unlisted > 0:
-		explained.Message = "found encrypted values in " + ui.Count(unlisted, "column", "columns") + " that nothing lists; they need an older key"
-		return explained
-	case known > 0:
-		explained.Message = "found values that need an older key in " + ui.Count(known, "column", "columns") + " listed under known"
-		return explained
-	case moved > 0:
-		explained.Message = "values were written or moved in " + ui.Count(moved, "column", "columns") + " while the database was looked at, and need an older key"
-		return explained
-	}
-	explained.Code, explained.Message = ui.ExitRefused, "nothing is proven: not everything could be looked at"
-	return explained
-}
-
-// doubtMessage says what could hide values from a verification that found nothing wrong.
-func doubtMessage(doubts []finding.Finding) string {
-	hidden := slices.ContainsFunc(doubts, func(f finding.Finding) bool { return f.Code == finding.NotEnded })
-	gone := slices.ContainsFunc(doubts, func(f finding.Finding) bool { return f.Code != finding.NotEnded })
-	switch {
-	case hidden && gone:
-		return "nothing is proven: a transaction has written to these tables and not ended, and where values were expected there are none"
-	case hidden:
-		return "nothing is proven: a transaction has written to these tables and not ended; what it wrote could not be looked at"
-	}
-	return "nothing is proven of what is not there: values were expected, and there are none"
 }
 
 // partial explains what a verification at the end of a rotation found. The rotation is

@@ -21,22 +21,31 @@ func endOf(request migrate.Request, verdict rotation.Verdict, err error) error {
 	}
 	told := *explained
 	var unfinished *rotation.UnfinishedError
+	var wrong *rotation.WrongKeyError
 	switch {
+	case errors.As(err, &wrong): // which says more than that not every value opens
 	case errors.As(err, &unfinished):
 		told.Message, told.Why = unfinishedMessage(verdict), unfinishedReason(verdict, explained)
 	case verdict.Kind == rotation.VerdictNeeded:
-		told.Message = "not every value opens with " + keyOfVersion(request)
-		if request.Backwards && isUnderLeft(request, verdict) {
-			told.Hints = backwardsHints(request.To)
-		} else if (isElsewhere(request, verdict) || scopeText(request) != "") && len(verdict.Under) > 0 && len(explained.Hints) > 0 {
-			told.Hints = append(moveHints(request, verdict.Under), explained.Hints[1:]...)
-		}
+		told.Message, told.Hints = "not every value opens with "+keyOfVersion(request), neededHints(request, verdict, explained.Hints)
 	case verdict.Kind == rotation.VerdictOthersLeft && len(verdict.Under) > 0:
 		told.Message, told.Hints = "done in part: versions that this run was not to leave are in use", moveHints(request, verdict.Under)
 	case verdict.Kind == rotation.VerdictUnread:
 		told.Message = "nothing is proven"
 	}
+	told.Hints = addCause(err, explained.Hints, told.Hints)
 	return &told
+}
+
+// neededHints returns what is to be done where values need another key. The hints are those by the values alone.
+func neededHints(request migrate.Request, verdict rotation.Verdict, hints []string) []string {
+	switch {
+	case request.Backwards && isUnderLeft(request, verdict):
+		return backwardsHints(request.To)
+	case len(verdict.Under) > 0 && (isElsewhere(request, verdict) || scopeText(request) != ""):
+		return append(moveHints(request, verdict.Under), otherHints(hints)...)
+	}
+	return hints
 }
 
 // backwardsHints say what ends a rollback that the servers write against.

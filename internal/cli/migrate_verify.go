@@ -75,5 +75,5 @@ func (a *App) runMigrateVerify(ctx context.Context, settings *config.Settings, o
 	if err := a.printer.Document("migrate-verify", newVerifyDocument(engine.request, found, report)); err != nil {
 		return err
 	}
-	return endOf(engine.request, verdict, rotation.CheckProven(engine.request, found, report))
+	return endOf(engine.request, verdict, engine.nameCause(ctx, found, rotation.CheckProven(engine.request, found, report)))
 }

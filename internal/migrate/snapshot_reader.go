@@ -72,7 +72,7 @@ func (s *snapshotReader) read(ctx context.Context) (*Verification, map[string]in
 
 func (s *snapshotReader) newVerifier() *verifier {
 	return &verifier{ring: s.ring, whole: s.whole, accepted: s.accepted, target: s.request.To, reporter: s.reporter, elsewhere: elsewhereCounts{},
-		perTable: map[string]int64{}, result: &Verification{Versions: map[int]int64{}}}
+		perTable: map[string]int64{}, result: &Verification{Versions: map[int]int64{}, Refused: map[int]int64{}}}
 }
 
 // gaveUp says why the values could not be read in one snapshot.

@@ -22,6 +22,8 @@ type Verification struct {
 	List      []SetAside    `json:"not_opened_list"`
 	// Mislabelled is how many of them open with another key than their label says.
 	Mislabelled int64 `json:"mislabelled"`
+	// Refused counts, by the version of their label, those that the key of that version does not open.
+	Refused map[int]int64 `json:"-"`
 	// SealedTwice is how many of them open, and contain a ciphertext that needs another key.
 	SealedTwice int64 `json:"sealed_twice"`
 	// Accepted are values that no key opens and that are accepted as lost.
@@ -186,7 +188,7 @@ func (v *verifier) openTable(ctx context.Context, reader Reader, table Table, sc
 		group.Go(func() error {
 			opener, others := crypto.NewResealer(v.ring, nil), crypto.NewResealer(v.whole, nil)
 			queue.drain(func(rows []Row) {
-				counts := openCounts{elsewhere: elsewhereCounts{}}
+				counts := openCounts{elsewhere: elsewhereCounts{}, refused: map[int]int64{}}
 				for i := range rows {
 					v.openRow(opener, others, &table, &rows[i], &counts)
 				}
@@ -245,12 +247,7 @@ func (v *verifier) openValue(opener, others *crypto.Resealer, table *Table, colu
 		counts.addElsewhere(*table, *column, *row, c.Version)
 		return
 	}
-	switch reason {
-	case reasonMislabelled:
-		counts.mislabelled++
-	case reasonSealedTwice:
-		counts.sealedTwice++
-	}
+	counts.addUnopened(reason, c.Version)
 	v.setAside.add(SetAside{Place: table.Place(*column), Key: table.ShownKey(row.Key), Reason: reason, Detail: err.Error()})
 }
 
@@ -296,6 +293,9 @@ func (v *verifier) add(counts openCounts) {
 	v.result.Plaintext += counts.plaintext
 	v.result.Mislabelled += counts.mislabelled
 	v.result.SealedTwice += counts.sealedTwice
+	for version, values := range counts.refused {
+		v.result.Refused[version] += values
+	}
 	for _, found := range counts.elsewhere {
 		v.result.Versions[found.Version] += found.Values
 		v.elsewhere.add(*found)

@@ -4,12 +4,28 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/ocmt/ocmt/pkg/crypto"
 )
 
 // openCounts is what one worker of a verification counted in some rows.
 type openCounts struct {
 	opened, plaintext, mislabelled, sealedTwice int64
+	refused                                     map[int]int64 // by the version of the label
 	elsewhere                                   elsewhereCounts
+}
+
+// addUnopened counts a value that does not open as it should, by the reason and the version of its label.
+func (c *openCounts) addUnopened(reason string, version int) {
+	switch reason {
+	case reasonMislabelled:
+		c.mislabelled++
+		c.refused[version]++
+	case crypto.Reason(crypto.ErrAuthentication):
+		c.refused[version]++
+	case reasonSealedTwice:
+		c.sealedTwice++
+	}
 }
 
 // addElsewhere counts a value under another version, and keeps the key of the first
