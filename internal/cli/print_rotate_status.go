@@ -37,7 +37,9 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 	for _, gap := range status.Gaps {
 		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), gap.What, gap.Reason)
 	}
-	printDue(printer, status.Due, status.Unknown)
+	if status.Phase != rotation.PhaseNoTables { // another database has no record of them
+		printDue(printer, status.Due, status.Unknown)
+	}
 	if status.IsWrong() { // the error of the command says what to do
 		return
 	}
@@ -59,14 +61,17 @@ func printCompromised(printer *ui.Printer, versions []rotation.VersionStatus, no
 	}
 }
 
-// wrongKey returns the error that a key itself is wrong, nil where none is. The summary says which.
+// wrongKey returns the error that a key itself is wrong, or the database, nil where none is. The summary says which.
 func wrongKey(status rotation.Status) error {
 	if !status.IsWrong() {
 		return nil
 	}
 	wrong := &ui.Error{Message: "record, store and settings do not have one and the same key", Code: ui.ExitFound}
-	if status.Phase == rotation.PhaseUnusable {
+	switch status.Phase {
+	case rotation.PhaseUnusable:
 		wrong.Message = "a key here cannot be used"
+	case rotation.PhaseNoTables:
+		wrong.Message = "the database has none of OCMT's tables, so nothing is known of its keys"
 	}
 	for _, step := range status.Next {
 		wrong.Hints = append(wrong.Hints, strings.TrimPrefix(stepText(step), "next: "))

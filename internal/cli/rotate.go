@@ -72,7 +72,7 @@ no key: --search full looks at everything.
 		}
 		return move(cmd, args)
 	}
-	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
+	stateExits(cmd, ui.ExitDone, ui.ExitFailed, ui.ExitUsage, ui.ExitFound, ui.ExitPartial, ui.ExitRefused, ui.ExitInterrupted)
 	cmd.AddCommand(newRotateRollbackCommand(app, nil))
 	cmd.AddCommand(newRotateGatewayTokensCommand(app, nil))
 	cmd.AddCommand(newRotateMarkDoneCommand(app, nil))

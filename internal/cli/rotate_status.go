@@ -32,7 +32,8 @@ values of the database are labelled with it, and where its key stands here; then
 what is next, as a command. It reads the labels of the values and opens none. It
 changes nothing, needs no right to write, and says what it could not look at.
 Where record, store and settings do not have one and the same key, it says that
-first, and nothing else is advised (exit status 3).
+first, and nothing else is advised (exit status 3). So it does where the
+database has none of OCMT's tables.
 
 ` + describeDocument("rotate-status"),
 		Example: `  ocmt rotate status
@@ -66,6 +67,10 @@ func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, op
 	}
 	if ctx.Err() != nil {
 		return causeOf(ctx, ctx.Err())
+	}
+	// As with ocmt status, the database is named where it answers; else the error names it.
+	if found.failure == nil {
+		printDatabase(a.printer, newStatusDatabase(db, found))
 	}
 	printRotateStatus(a.printer, found.status, a.deps.Now())
 	if err := a.printer.Document("rotate-status", found.status); err != nil || found.failure != nil {

@@ -27,7 +27,8 @@ each has, whether a run is at work, which secrets are due, and what is next, as
 a command. It opens no value, changes nothing, and says what it could not look
 at. ocmt rotate status tells the story of the key alone, and ocmt migrate status
 tells how far a run is. Where record, store and settings do not have one and the
-same key, it says that first, and nothing else is advised (exit status 3).
+same key, or the database has none of OCMT's tables, it says that first, and
+nothing else is advised (exit status 3).
 
 ` + describeDocument("status"),
 		Example: `  ocmt status
@@ -84,16 +85,24 @@ func (e *engine) lookAtDeployment(ctx context.Context) (deploymentStatus, error)
 	if err != nil {
 		return deploymentStatus{}, err
 	}
-	target := e.db.Target()
-	return deploymentStatus{Rotation: found.status, Database: statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database,
-		Account: target.Account, Answers: found.failure == nil, Running: found.running}}, found.failure
+	return deploymentStatus{Rotation: found.status, Database: newStatusDatabase(e.db, found)}, found.failure
+}
+
+// newStatusDatabase returns which database it is.
+func newStatusDatabase(db *database, found story) statusDatabase {
+	target := db.Target()
+	return statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database, Account: target.Account, Answers: found.failure == nil, Running: found.running}
 }
 
 // printDeployment shows where the deployment stands.
 func printDeployment(printer *ui.Printer, status deploymentStatus, now time.Time) {
-	database := status.Database
-	printer.Line("Database %s at %s:%d as %s.", database.Name, database.Host, database.Port, database.Account)
+	printDatabase(printer, status.Database)
 	printRotateStatus(printer, status.Rotation, now)
+}
+
+// printDatabase says which database it is.
+func printDatabase(printer *ui.Printer, database statusDatabase) {
+	printer.Line("Database %s at %s:%d as %s.", database.Name, database.Host, database.Port, database.Account)
 }
 
 // firstLook is how long the first page waits for the database.

@@ -11,8 +11,10 @@ const (
 	PhaseUnusable Phase = "unusable" // the keys of a place cannot be used
 )
 
-// IsWrong reports whether a key itself is wrong.
-func (s Status) IsWrong() bool { return s.Phase == PhaseDiffers || s.Phase == PhaseUnusable }
+// IsWrong reports whether a key itself is wrong, or the database.
+func (s Status) IsWrong() bool {
+	return s.Phase == PhaseDiffers || s.Phase == PhaseUnusable || s.Phase == PhaseNoTables
+}
 
 // decideWrong says which key is wrong, and returns whether one is. A change that was cut off between two files of a store
 // is gone on with, whatever the keys are meanwhile.

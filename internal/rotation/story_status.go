@@ -13,6 +13,7 @@ type Phase string
 // The phases.
 const (
 	PhaseNoKey      Phase = "no_key"      // no key was found anywhere
+	PhaseNoTables   Phase = "no_tables"   // the database has no table of OCMT's
 	PhaseSettled    Phase = "settled"     // one key, and nothing to do
 	PhaseUnknown    Phase = "unknown"     // not everything could be looked at, and nothing was found to do
 	PhaseRunning    Phase = "running"     // a run is at work
@@ -153,6 +154,9 @@ func (a *assessment) decide() Status {
 	switch {
 	case a.Running || a.Holder != nil:
 		return a.decideRunning()
+	case a.hasNoTables():
+		return Status{Phase: PhaseNoTables, Summary: "None of the tables that hold encrypted values is in this database.",
+			Next: []Step{{Text: "check that DATABASE_URL names the OCMT database"}}}
 	case pending != nil:
 		return a.decidePending(pending)
 	case place == nil && len(a.Keys) == 0 && !a.Unread:
@@ -173,6 +177,12 @@ func (a *assessment) decide() Status {
 		return a.decideUnread()
 	}
 	return a.decideSettled()
+}
+
+// hasNoTables reports whether the database was looked at, and has no table that can hold encrypted values: whatever else
+// stands there, it says nothing of the keys.
+func (a *assessment) hasNoTables() bool {
+	return a.Look != nil && len(a.Look.Columns)+len(a.Look.Gaps) == 0
 }
 
 // decideSettled says what is next where the active version is in place.
