@@ -155,6 +155,17 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 		view.Unread = err != nil
 		return err
 	})
+	ask("what the servers were seen to write", func() error {
+		active := rotation.NewestIn(view.Keys, rotation.Active)
+		if active == nil {
+			return nil
+		}
+		state, err := e.db.record.Readiness(ctx, active.Version)
+		if err == nil {
+			view.Readiness = &state
+		}
+		return err
+	})
 	ask("whether a run is at work", func() error {
 		work, err := e.db.record.Work(ctx)
 		view.Running, view.Paused, view.Holder = work.Lock != nil && !work.Lock.Stranger, pauseOf(work.Run), holderOf(work)

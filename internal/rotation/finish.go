@@ -150,7 +150,7 @@ func chooseFinish(keys []RecordedKey, asked *int) (old, active RecordedKey, err 
 	case len(candidates) == 0 && asked != nil:
 		return old, active, noRotation(versionName(*asked), fmt.Sprintf("key version %d is not one that is only read with", *asked))
 	case len(candidates) == 0:
-		return old, active, noRotation("encryption_keys", "there is no rotation to finish: no older key version is only read with")
+		return old, active, noRotation("encryption_keys", "there is no rotation to finish: no older key version waits to be taken away")
 	case len(candidates) > 1:
 		versions := make([]int, len(candidates))
 		for i, key := range candidates {

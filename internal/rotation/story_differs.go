@@ -16,9 +16,13 @@ func (s Status) IsWrong() bool {
 	return s.Phase == PhaseDiffers || s.Phase == PhaseUnusable || s.Phase == PhaseNoTables
 }
 
-// decideWrong says which key is wrong, and returns whether one is. A change that was cut off between two files of a store
+// decideWrong says which key is wrong, or that the database is, and returns whether one is. A change that was cut off between two files of a store
 // is gone on with, whatever the keys are meanwhile.
 func (a *assessment) decideWrong() (Status, bool) {
+	if a.hasNoTables() && !a.Running && a.Holder == nil {
+		return Status{Phase: PhaseNoTables, Summary: "None of the tables that hold encrypted values is in this database.",
+			Next: []Step{{Text: "check that DATABASE_URL names the OCMT database"}}}, true
+	}
 	if NewestIn(a.Keys, Pending) != nil || a.isRolledBack() {
 		return Status{}, false
 	}

@@ -38,6 +38,8 @@ type View struct {
 	Due      []DueItem
 	Unknown  []string // kinds that may be due, because no change of them is recorded
 	Gaps     []Gap
+	// Readiness is what the servers were seen to write under the active version; nil where that was not read.
+	Readiness *ReadinessState
 	// Unread says that the record could not be read; Keys is empty then.
 	Unread bool
 }
@@ -154,9 +156,6 @@ func (a *assessment) decide() Status {
 	switch {
 	case a.Running || a.Holder != nil:
 		return a.decideRunning()
-	case a.hasNoTables():
-		return Status{Phase: PhaseNoTables, Summary: "None of the tables that hold encrypted values is in this database.",
-			Next: []Step{{Text: "check that DATABASE_URL names the OCMT database"}}}
 	case pending != nil:
 		return a.decidePending(pending)
 	case place == nil && len(a.Keys) == 0 && !a.Unread:
@@ -300,7 +299,10 @@ func (a *assessment) decideOlder(version int) Status {
 			if place := a.place(); place != nil && place.Keys[version] == "" {
 				next.Text = "record that the old key is gone"
 			}
-			status.Next = []Step{a.restart(), next}
+			status.Next = []Step{next}
+		}
+		if a.Readiness == nil || !a.Readiness.IsReady() { // ocmt rotate finish refuses until then
+			status.Next = append([]Step{a.restart()}, status.Next...)
 		}
 	}
 	return status

@@ -97,8 +97,13 @@ func stories() []story {
 		{"proven", func(old, fresh string) rotation.View {
 			keys := recorded(rotation.DecryptOnly, rotation.Active)
 			keys[0].Proven = time.Unix(1, 0)
-			return rotation.View{Keys: keys, Store: both(old, fresh), Look: labelled(map[int]int64{1: 3})}
+			return rotation.View{Keys: keys, Store: both(old, fresh), Look: labelled(map[int]int64{1: 3}), Readiness: &rotation.ReadinessState{ReadyAt: time.Unix(2, 0)}}
 		}, rotation.PhaseProven, "ocmt rotate finish --from-version 0 --backups-until DATE --escrow FILE", "nothing in the database was under version 0"},
+		{"proven, and the servers were not seen to be ready", func(old, fresh string) rotation.View {
+			keys := recorded(rotation.DecryptOnly, rotation.Active)
+			keys[0].Proven = time.Unix(1, 0)
+			return rotation.View{Keys: keys, Store: both(old, fresh), Look: labelled(map[int]int64{1: 3})}
+		}, rotation.PhaseProven, "ocmt rotate readiness", "nothing in the database was under version 0"},
 		{"values again after the proof", func(old, fresh string) rotation.View {
 			keys := recorded(rotation.DecryptOnly, rotation.Active)
 			keys[0].Proven = time.Unix(1, 0)
