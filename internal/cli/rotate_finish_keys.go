@@ -22,7 +22,22 @@ func (f *finishing) openEscrow(name string) rotation.KeyFile {
 	if f.options.DryRun {
 		return dryKeyFile{file}
 	}
-	return file
+	return tellingKeyFile{file, f.engine.app.printer}
+}
+
+// tellingKeyFile says that the copy of the old key was written, before that key is taken away.
+type tellingKeyFile struct {
+	*oldKeyFile
+	printer *ui.Printer
+}
+
+// Write writes the key, reads it back, and says so.
+func (f tellingKeyFile) Write(ctx context.Context, key secret.Value) error {
+	err := f.oldKeyFile.Write(ctx, key)
+	if err == nil {
+		f.printer.Line("Wrote the copy of the key to %s (mode 0600), and read it back.", ui.Clean(f.Where()))
+	}
+	return err
 }
 
 // storePath returns the path of the store where that is a folder, "" where it is an env file: a copy of a key is no env
