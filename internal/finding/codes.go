@@ -32,6 +32,7 @@ const (
 	NarrowColumn        Code = "narrow_column"
 	NoKey               Code = "no_key"
 	Rule                Code = "rule"
+	Subscription        Code = "subscription"
 	UpdateRefused       Code = "update_refused"
 	TriggerChanges      Code = "trigger_changes"
 	EmptyTable          Code = "empty_table"

@@ -252,6 +252,11 @@ func describeWrites(ctx context.Context, conn *pgconn.PgConn, oid string, table 
 			Message: "a rule makes something else of updates of this table",
 			Fix:     "disable it for the time of the run: ALTER TABLE " + discover.SQLName(table.Schema, table.Name) + " DISABLE RULE " + discover.SQLName(rows[0][0])})
 	}
+	subscribed, err := findSubscription(ctx, conn, oid, table)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, subscribed...)
 	named := rows[0][2] == "t"
 	if !named {
 		if named, err = keyNamesRowsWithPart(ctx, conn, oid, table); err != nil {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/discover"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 )
@@ -51,4 +53,18 @@ func (s *Store) Replication(ctx context.Context) (state migrate.Replication, err
 		return nil
 	})
 	return state, err
+}
+
+// findSubscription finds a subscription that writes to a table, or to a part of it. Each row that the publisher changes
+// comes whole, and overwrites what a run has moved here with a value under the key of the publisher.
+func findSubscription(ctx context.Context, conn *pgconn.PgConn, oid string, table *migrate.Table) ([]finding.Finding, error) {
+	names, err := postgres.QueryColumn(ctx, conn, `select coalesce(min(s.subname), '?') from pg_subscription_rel r left join pg_stat_subscription s on s.subid = r.srsubid
+		where r.srrelid in (`+postgres.TreeOf("$1::oid")+`) group by r.srsubid order by 1 limit 1`, oid)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	return []finding.Finding{{Code: finding.Subscription, Severity: finding.Error, Where: table.String(),
+		Message: "the subscription " + names[0] + " writes to it: what its publisher sends overwrites what a run moves, under the key of the publisher",
+		Fix: "rotate the database of the publisher, which sends the new values here too; or end the subscription first, where nothing is to come any more: DROP SUBSCRIPTION " +
+			discover.SQLName(names[0])}}, nil
 }
