@@ -167,25 +167,27 @@ const holdsText = `case t.typtype
 	when 'r' then exists (select from pg_range join pg_type s on s.oid = rngsubtype where rngtypid = t.oid and s.typcategory not in ('N', 'D', 'T', 'I', 'B'))
 	else t.typtype in ('c', 'm') end`
 
-// addColumns adds the columns that can hold a text, also through domains and arrays.
+// addColumns adds the columns that can hold a text, also through domains and arrays. Each table brings two types of its
+// own, so it begins with those that columns have, and looks at no list of types for each column.
 func (s *searcher) addColumns(ctx context.Context, byOID map[string]*discover.Relation) error {
 	casts, err := postgres.FindForeignCasts(ctx, s.conn.PgConn())
 	if err != nil {
 		return err
 	}
 	rows, err := postgres.QueryRows(ctx, s.conn.PgConn(), `with recursive plain(type, at, lists) as (
-			select oid, oid, 0 from pg_type
+			select distinct atttypid, atttypid, 0 from pg_attribute where attnum > 0 and not attisdropped
 			union all select p.type, case when t.typtype = 'd' then t.typbasetype else t.typelem end, p.lists + case when t.typtype = 'd' then 0 else 1 end
 			from plain p join pg_type t on t.oid = p.at where t.typtype = 'd' or t.typcategory = 'A' and t.typelem <> 0),
 		texts as (select p.type, p.lists = 1 as list, case when p.lists > 1 then 'other' when t.oid = 'bytea'::regtype then 'bytes'
 				when t.oid in ('json'::regtype, 'jsonb'::regtype) then 'json' when t.typcategory = 'S' or t.typtype = 'e' then 'text' else 'other' end as kind
-			from plain p join pg_type t on t.oid = p.at where `+holdsText+`)
+			from plain p join pg_type t on t.oid = p.at where `+holdsText+`),
+		casts as (select type, min(at) as at from plain where at = any($1::oid[]) group by type)
 		select c.oid, a.attname, texts.kind, texts.list, a.atttypid in ('text'::regtype, 'varchar'::regtype),
 			coalesce(a.attnum = any(k.conkey), false), has_column_privilege(c.oid, a.attnum, 'SELECT'), texts.type is not null, current_user, a.attgenerated <> '',
-			coalesce((select min(p.at) from plain p where p.type = a.atttypid and p.at = any($1::oid[])), 0)
+			coalesce(casts.at, 0)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		left join texts on texts.type = a.atttypid
+		left join texts on texts.type = a.atttypid left join casts on casts.type = a.atttypid
 		left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
 		where `+userTable+` and (texts.type is not null or a.attnum = any(k.conkey)) order by c.oid, array_position(k.conkey, a.attnum), a.attnum`, postgres.TextArray(slices.Collect(maps.Keys(casts))))
 	if err != nil {
