@@ -273,10 +273,18 @@ func printReadiness(printer *ui.Printer, seen *rotation.Readiness, next string) 
 	if !seen.Ready {
 		return
 	}
-	printer.Line("Ready: every table that was written to has shown version %d, and no value under an older one was written while this looked. "+
-		"A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.", seen.Version)
+	printer.Line("%s A server that wrote nothing meanwhile was not seen: if one has not restarted since, restart it first.", describeReady(seen))
 	printer.Line("")
 	printer.Line("next: %s", next)
+}
+
+// describeReady says on what it rests that the servers are ready: on what was written, or on the operator's word alone.
+func describeReady(seen *rotation.Readiness) string {
+	isNew := func(table rotation.TableReadiness) bool { return table.State == rotation.NewVersionSeen }
+	if !slices.ContainsFunc(seen.Tables, isNew) {
+		return fmt.Sprintf("Ready on your word (--no-writes): no value under version %d was seen to be written, and none under an older one.", seen.Version)
+	}
+	return fmt.Sprintf("Ready: every table that was written to has shown version %d, and no value under an older one was written while this looked.", seen.Version)
 }
 
 // printServersUp says which of the servers that were asked are up. Those that are not stand among the reasons.
@@ -296,7 +304,11 @@ func printServersUp(printer *ui.Printer, servers []rotation.ServerAnswer) {
 func foundUnready(seen *rotation.Readiness) error {
 	var where []string
 	for _, reason := range seen.Reasons {
-		where = append(where, reason.Where)
+		if reason.Code == finding.NothingWritten {
+			where = append(where, "no write was seen")
+		} else {
+			where = append(where, reason.Where)
+		}
 	}
 	return withFindings(&ui.Error{Message: "the servers are not ready for version " + strconv.Itoa(seen.Version) + ": " + strings.Join(where, ", "),
 		Code: ui.ExitFound, Findings: seen.Reasons}, seen.Reasons)

@@ -3,7 +3,6 @@ package due
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -58,7 +57,7 @@ var keyActions = []string{chain.ActionKeyInPlace, chain.ActionRunBegun, chain.Ac
 func Look(ctx context.Context, record Record, kinds []secret.Kind, now time.Time) (Report, error) {
 	entries, there, err := record.Entries(ctx, chain.Query{Actions: append([]string{chain.ActionSecretRotated, chain.ActionIncidentOpened}, keyActions...)})
 	if err != nil {
-		return Report{}, fmt.Errorf("reading the tool's own record: %w", err)
+		return Report{}, err
 	}
 	report := Report{Recorded: there}
 	entries = slices.SortedFunc(slices.Values(entries), func(a, b chain.Entry) int { return cmp.Compare(a.Sequence, b.Sequence) })

@@ -145,6 +145,19 @@ var connectTexts = map[ConnectKind]string{
 	WithoutTLS:       "TLS is asked for, and the server has none",
 }
 
+// kindsOfFailure are the kinds of what failed before there was an answer.
+var kindsOfFailure = map[netconn.Failure]ConnectKind{
+	netconn.NoTLS:           WithoutTLS,
+	netconn.NotTrusted:      NotTrusted,
+	netconn.OtherName:       OtherName,
+	netconn.Expired:         CertificateExpired,
+	netconn.WantsOurs:       OwnCertificate,
+	netconn.OtherTLSFailure: TLSFailed,
+	netconn.UnknownHost:     WrongHost,
+	netconn.Refused:         NothingListens,
+	netconn.NoAnswer:        NoAnswer,
+}
+
 // Kind returns the kind by the server's answer, or by what failed before there was one.
 func (e *ConnectError) Kind() ConnectKind {
 	var answer *pgconn.PgError
@@ -158,25 +171,8 @@ func (e *ConnectError) Kind() ConnectKind {
 	if methodRefused(e.Cause) != "" {
 		return MethodRefused
 	}
-	switch netconn.FailureOf(e.Cause) {
-	case netconn.NoTLS:
-		return WithoutTLS
-	case netconn.NotTrusted:
-		return NotTrusted
-	case netconn.OtherName:
-		return OtherName
-	case netconn.Expired:
-		return CertificateExpired
-	case netconn.WantsOurs:
-		return OwnCertificate
-	case netconn.OtherTLSFailure:
-		return TLSFailed
-	case netconn.UnknownHost:
-		return WrongHost
-	case netconn.Refused:
-		return NothingListens
-	case netconn.NoAnswer:
-		return NoAnswer
+	if kind, known := kindsOfFailure[netconn.FailureOf(e.Cause)]; known {
+		return kind
 	}
 	if e.Cause != nil && strings.Contains(e.Cause.Error(), "server refused TLS connection") { // the driver has no type for it
 		return WithoutTLS

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -105,6 +106,27 @@ type deployment struct {
 // databases counts the databases. Their names are of one length, so that lines break alike.
 var databases atomic.Int64
 
+// folderAs is what a folder is called in the golden files. Folders have names as long as this one, so that lines break where they do on
+// the screen.
+const folderAs = "/srv/ocmt"
+
+// makeFolder makes the folder of one deployment.
+func makeFolder(t *testing.T) string {
+	t.Helper()
+	for {
+		folder := fmt.Sprintf("/tmp/%04x", rand.N(1<<16))
+		err := os.Mkdir(folder, 0o700)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(folder) })
+		return folder
+	}
+}
+
 // deploy makes a deployment.
 func deploy(t *testing.T) *deployment {
 	t.Helper()
@@ -116,7 +138,7 @@ func deploy(t *testing.T) *deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &deployment{t: t, server: server, name: fmt.Sprintf("prod_%d", 10+databases.Add(1)), dir: t.TempDir()}
+	d := &deployment{t: t, server: server, name: fmt.Sprintf("prod_%d", 10+databases.Add(1)), dir: makeFolder(t)}
 	copying.Lock()
 	defer copying.Unlock()
 	if err := testenv.Exec(t.Context(), server.URL("postgres", "postgres"), "create database "+d.name+" template "+template); err != nil {

@@ -194,7 +194,7 @@ func (s scene) refuse(d *deployment, screen *tmux.Screen, form string) {
 
 // neutral takes the names of one run away: the folder, and the number of the database.
 func (d *deployment) neutral(text string) string {
-	text = strings.ReplaceAll(text, d.dir, "/srv/ocmt")
+	text = strings.ReplaceAll(text, d.dir, folderAs)
 	return strings.ReplaceAll(text, d.name, "prod_01")
 }
 
