@@ -278,7 +278,7 @@ func TestTroubleshootingHasWhatOperatorsSearch(t *testing.T) {
 			t.Errorf("docs/troubleshooting.md does not have %q", text)
 		}
 	}
-	for _, sentence := range []string{"there is no rotation to finish: no older key version is only read with", "none of the tables that hold encrypted values is here",
+	for _, sentence := range []string{"there is no rotation to finish: no older key version waits to be taken away", "none of the tables that hold encrypted values is here",
 		"--from-version 1 is the version that values are to be brought to", ".env holds secrets and every account of this machine can read it (mode 0644)"} {
 		if has, err := HasEntry(sentence); !has || err != nil {
 			t.Errorf("docs/troubleshooting.md has no entry for %q: %v", sentence, err)
