@@ -147,6 +147,10 @@ func TestEncryptionDuringARotation(t *testing.T) {
 	}
 	d.exec("select pg_advisory_xact_lock(8026379307689802099)")
 	defer d.exec("rollback")
+	if found := d.run(d.url)["005"].Findings; len(found) != 1 || found[0].Severity != audit.Medium {
+		t.Errorf("with the lock held by a stranger, found %+v", found)
+	}
+	d.exec("set local application_name = 'ocmt'")
 	if found := d.run(d.url)["005"].Findings; len(found) != 1 || found[0].Severity != audit.Info {
 		t.Errorf("during a rotation, found %+v", found)
 	}

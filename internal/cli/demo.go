@@ -15,6 +15,7 @@ import (
 
 const (
 	demoUsers    = 10_000
+	minDemoUsers = 20 // the servers never leave the rows of fewer alone
 	maxDemoUsers = 1_000_000
 	demoServers  = 4
 	demoEvery    = 5 * time.Millisecond // time between two writes of a server
@@ -29,8 +30,8 @@ type demoOptions struct {
 
 // Validate bounds the size of the database, and refuses to keep and to end servers at once.
 func (o *demoOptions) Validate() error {
-	if o.Users < 1 || o.Users > maxDemoUsers {
-		return fmt.Errorf("--users must lie between 1 and %d", maxDemoUsers)
+	if o.Users < minDemoUsers || o.Users > maxDemoUsers {
+		return fmt.Errorf("--users must lie between %d and %d", minDemoUsers, maxDemoUsers)
 	}
 	if o.Keep && o.Stop != "" {
 		return errors.New("--keep and --stop exclude each other")

@@ -156,7 +156,7 @@ func TestOptions(t *testing.T) {
 		{capture(newRotateDatabasePasswordCommand, &got), "--store dir:d --two-roles a,b --restarted --wait 5s --userlist u --pgbouncer postgresql://x@/pgbouncer --dry-run",
 			databasePasswordOptions{Store: storeFlag{kind: "dir", path: "d"}, TwoRoles: nameList{"a", "b"}, Restarted: true, Wait: 5 * time.Second, Userlist: "u", PgBouncer: "postgresql://x@/pgbouncer", DryRun: true,
 				Carried: []string{"--pgbouncer postgresql://x@/pgbouncer", "--store dir:d", "--two-roles a,b", "--userlist u"}}},
-		{captureWithoutSettings(newDemoCommand, &got), "--users 7", demoOptions{Users: 7}},
+		{captureWithoutSettings(newDemoCommand, &got), "--users 70", demoOptions{Users: 70}},
 		{captureWithoutSettings(newDemoCommand, &got), "--keep", demoOptions{Users: 10000, Keep: true}},
 		{captureWithoutSettings(newDemoCommand, &got), "--stop f", demoOptions{Users: 10000, Stop: "f"}},
 		{captureWithoutSettings(newVersionCommand, &got), "", noOptions{}},

@@ -285,7 +285,7 @@ func (a *assessment) decideOlder(version int) Status {
 	status := Status{Next: []Step{next}}
 	switch {
 	case values > 0:
-		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("New values are written under version %d, and %s version %d.", a.current, labelledText(values), version)
+		status.Phase, status.Summary = PhaseMoving, fmt.Sprintf("Version %d is the new one, and %s version %d.", a.current, labelledText(values), version)
 		status.Next = append([]Step{a.restart()}, next)
 	case a.isPartial():
 		status.Next = append([]Step{a.restart()}, next)
@@ -293,7 +293,7 @@ func (a *assessment) decideOlder(version int) Status {
 	case key == nil || key.isUnfinished() && key.Proven.IsZero():
 		status.Phase, status.Summary = PhaseUnproven, fmt.Sprintf("No value is labelled with version %d any more, and nothing has proven that it is needed nowhere.", version)
 	default:
-		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("It is proven that nothing in the database was under version %d.", version)
+		status.Phase, status.Summary = PhaseProven, fmt.Sprintf("A run has proven that nothing in the database was under version %d. Of what was written since, only the labels were looked at.", version)
 		if current := KeyOf(a.Keys, a.current); current != nil && current.Begun == nil {
 			if place := a.place(); place != nil && place.Keys[version] == "" {
 				next.Text = "record that the old key is gone"
