@@ -108,7 +108,11 @@ func TestOthersAtWork(t *testing.T) {
 		}
 		expect(step.sql, step.atWork, step.counted)
 	}
-	go func() { _, _ = other.Exec(ctx, "select pg_sleep(60)") }()
+	pid, ended := strconv.Itoa(int(other.PgConn().PID())), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = other.Exec(ctx, "select pg_sleep(60)")
+	}()
 	for others := (postgres.Others{}); others.AtWork == 0 && err == nil; {
 		others, err = d.db.LookAtOthers(ctx)
 	}
@@ -116,7 +120,8 @@ func TestOthersAtWork(t *testing.T) {
 		t.Error(err)
 	}
 	d.exec("rollback")
-	d.exec("select pg_terminate_backend(" + strconv.Itoa(int(other.PgConn().PID())) + ")")
+	d.exec("select pg_terminate_backend(" + pid + ")")
+	<-ended
 }
 
 // If this fails, an account that may not see the state of others takes them for absent, and runs
