@@ -204,7 +204,7 @@ func (o *overview) timeText() string {
 // secondsText writes an estimate of seconds.
 func secondsText(seconds float64) string {
 	if seconds < 1 {
-		return "less than 1 s"
+		return "less than a second"
 	}
 	return ui.Duration(time.Duration(seconds * float64(time.Second)).Round(time.Second))
 }

@@ -111,7 +111,7 @@ func stories() []story {
 		}, rotation.PhaseMoving, "ocmt rotate readiness", "1 value is"},
 		{"by hand, without a record", func(old, fresh string) rotation.View {
 			return rotation.View{Store: both(old, fresh), Look: labelled(map[int]int64{0: 4})}
-		}, rotation.PhaseMoving, "", "version 1"},
+		}, rotation.PhaseMoving, "", "Version 1"},
 		{"this store is behind", func(old, _ string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.DecryptOnly, rotation.Active), Store: placed(map[string]string{"ENCRYPTION_KEY": old})}
 		}, rotation.PhaseBehind, "ocmt rotate begin --from-escrow /copy", "has version 0"},
