@@ -7,18 +7,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// othersSQL counts the client connections of other programs to this database that are
-// active, or have ended a statement in the last ten seconds. One that was only made has
-// no statement yet. The state and the type of a connection that the account may not see
-// are NULL; where the server keeps no states, the state is disabled. The server's own
-// processes have no account. A pool may append the client's address to the name of a
-// program.
-const othersSQL = `select count(*) from pg_stat_activity
+// otherClients selects the client connections of other programs to this database. The type of a connection that the
+// account may not see is NULL. The server's own processes have no account. A pool may append the client's address to the
+// name of a program.
+const otherClients = ` from pg_stat_activity
 	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
 	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
-	and coalesce(backend_type, 'client backend') = 'client backend'
-	and (backend_type is null or state in ('active', 'fastpath function call', 'disabled')
-		or query <> '' and state_change > now() - interval '10 seconds')`
+	and coalesce(backend_type, 'client backend') = 'client backend'`
+
+// workedLately is the condition that a connection has ended a statement in the last ten seconds: a server that writes a
+// value now and then is between two statements at almost every moment. One that was only made has no statement yet.
+const workedLately = `query <> '' and state_change > now() - interval '10 seconds'`
+
+// othersSQL counts those that are active or were lately, and those whose state cannot be seen: where the server keeps no
+// states, the state is disabled.
+const othersSQL = `select count(*)` + otherClients + `
+	and (backend_type is null or state in ('active', 'fastpath function call', 'disabled') or ` + workedLately + `)`
 
 // CountOthers counts the connections of other programs to the database that are active,
 // or were a moment ago. Connections whose state the account may not see count too.
@@ -32,19 +36,13 @@ type Others struct {
 	Hidden int // whose state the account may not see, or the server does not keep
 }
 
-// atWorkSQL counts the connections of other programs that are at work, and those whose state cannot be seen. A server that
-// writes a value now and then is between two statements at almost every moment, so a statement that ended in the last ten
-// seconds counts. A connection that is being made has no state yet, or is starting, and one that was only made has no
-// statement: they are neither.
-const atWorkSQL = `select count(*) filter (where state in ('active', 'fastpath function call') or state like 'idle in transaction%'
-		or query <> '' and state_change > now() - interval '10 seconds'),
-	count(*) filter (where backend_type is null or state = 'disabled') from pg_stat_activity
-	where datname = current_database() and pid <> pg_backend_pid() and usesysid is not null
-	and split_part(application_name, ' - ', 1) <> split_part(current_setting('application_name'), ' - ', 1)
-	and coalesce(backend_type, 'client backend') = 'client backend'`
+// atWorkSQL counts those that are at work, and those whose state cannot be seen. A connection that is being made has no
+// state yet, or is starting: it is neither.
+const atWorkSQL = `select count(*) filter (where state in ('active', 'fastpath function call') or state like 'idle in transaction%' or ` + workedLately + `),
+	count(*) filter (where backend_type is null or state = 'disabled')` + otherClients
 
 // LookAtOthers counts the connections of other programs to the database that are at work, and says how many cannot be
-// seen. CountOthers is for pacing: it counts both together.
+// seen. CountOthers is for pacing: it counts both together, but for a transaction that has been idle for long.
 func (db *DB) LookAtOthers(ctx context.Context) (others Others, err error) {
 	err = db.With(ctx, func(conn *pgconn.PgConn) error {
 		rows, err := QueryRows(ctx, conn, atWorkSQL)
