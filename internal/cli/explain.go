@@ -220,12 +220,12 @@ func foundObstacles(list []finding.Finding) error {
 
 // obstaclesText counts obstacles as the reasons below it do: one that is the same in many places is one.
 func obstaclesText(list []finding.Finding) string {
-	places := placesByMessage(list)
-	text, found := "a run would refuse to start: found "+ui.Count(int64(len(places)), "obstacle", "obstacles"), 0
-	for _, where := range places {
-		found += len(where)
+	groups := groupByMessage(list)
+	text, found := "a run would refuse to start: found "+ui.Count(int64(len(groups)), "obstacle", "obstacles"), 0
+	for _, group := range groups {
+		found += len(group.places)
 	}
-	if found > len(places) {
+	if found > len(groups) {
 		text += " in " + ui.Number(int64(found)) + " places"
 	}
 	return text

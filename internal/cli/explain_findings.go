@@ -34,26 +34,31 @@ func withFindings(explained *ui.Error, list []finding.Finding) *ui.Error {
 
 // reasonsOf says what is wrong, in one line for all places at which the same is wrong.
 func reasonsOf(list []finding.Finding) []string {
-	places := placesByMessage(list)
 	var reasons []string
-	for _, found := range list {
-		if where := places[found.Message]; where != nil {
-			reasons = append(reasons, ui.Clean(namesOf(where)+": "+found.Message))
-			delete(places, found.Message)
-		}
+	for _, same := range groupByMessage(list) {
+		reasons = append(reasons, ui.Clean(namesOf(same.places)+": "+same.message))
 	}
 	return reasons
 }
 
-// placesByMessage returns the places at which the same is wrong, each once.
-func placesByMessage(list []finding.Finding) map[string][]string {
-	places := map[string][]string{}
+// messageGroup is what is wrong, with the places at which it is, each once.
+type messageGroup struct {
+	message string
+	places  []string
+}
+
+// groupByMessage puts together what is the same in several places, in the order of the findings.
+func groupByMessage(list []finding.Finding) (groups []messageGroup) {
 	for _, found := range list {
-		if !slices.Contains(places[found.Message], found.Where) {
-			places[found.Message] = append(places[found.Message], found.Where)
+		at := slices.IndexFunc(groups, func(group messageGroup) bool { return group.message == found.Message })
+		if at < 0 {
+			at, groups = len(groups), append(groups, messageGroup{message: found.Message})
+		}
+		if !slices.Contains(groups[at].places, found.Where) {
+			groups[at].places = append(groups[at].places, found.Where)
 		}
 	}
-	return places
+	return groups
 }
 
 // namesOf lists names, the first of them where they are many.

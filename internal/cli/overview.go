@@ -94,9 +94,8 @@ func (o *overview) pendingText() string {
 
 // uncountedTexts says of what no values were counted, one text for all places with the same cause.
 func uncountedTexts(list []finding.Finding) (texts []string) {
-	var causes []string
-	places := map[string][]string{}
-	for _, one := range list {
+	causes := make([]finding.Finding, len(list)) // each with its cause as the message
+	for i, one := range list {
 		cause, place := "left out: %s", ui.Clean(one.Where)
 		switch one.Code {
 		case finding.MissingSelect:
@@ -111,15 +110,10 @@ func uncountedTexts(list []finding.Finding) (texts []string) {
 		case finding.CitusWorker:
 			cause, place = "%s is a worker of a Citus cluster", "this server"
 		}
-		if places[cause] == nil {
-			causes = append(causes, cause)
-		}
-		if !slices.Contains(places[cause], place) {
-			places[cause] = append(places[cause], place)
-		}
+		causes[i] = finding.Finding{Where: place, Message: cause}
 	}
-	for _, cause := range causes {
-		texts = append(texts, fmt.Sprintf(cause, namesOf(places[cause])))
+	for _, same := range groupByMessage(causes) {
+		texts = append(texts, fmt.Sprintf(same.message, namesOf(same.places)))
 	}
 	return texts
 }
