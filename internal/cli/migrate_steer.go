@@ -71,9 +71,7 @@ func (a *App) steer(ctx context.Context, settings *config.Settings, word string,
 		return causeOf(ctx, err)
 	}
 	a.printer.Line("%s", describeSteered(word, given.Orders, run))
-	if before := given.Orders.Before; before != nil {
-		a.printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(given.Orders.At.Sub(before.At)))
-	}
+	printOrderBefore(a.printer, given.Orders)
 	if !run.Ended && run.Orders.Paused && !run.Orders.Abort {
 		a.printer.Line("%s", resumeAdvice)
 	}

@@ -86,11 +86,16 @@ func printOrders(printer *ui.Printer, run pgrecord.Run) {
 	if last := run.Orders.Note(); last != nil {
 		printer.Line("Last order: %s, %s ago.", describeNote(*last), describeSeconds(run.Ordered))
 	}
-	if before := run.Orders.Before; before != nil {
-		printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(run.Orders.At.Sub(before.At)))
-	}
+	printOrderBefore(printer, run.Orders)
 	if run.State != pgrecord.RunSilent && pauseOf(&run) != "" {
 		printer.Line("%s", resumeAdvice)
+	}
+}
+
+// printOrderBefore shows the order that the last one came after.
+func printOrderBefore(printer *ui.Printer, orders migrate.Orders) {
+	if before := orders.Before; before != nil {
+		printer.Line("The order before it: %s, %s earlier.", describeNote(*before), ui.Duration(orders.At.Sub(before.At)))
 	}
 }
 

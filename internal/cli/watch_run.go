@@ -11,10 +11,8 @@ import (
 // describeRun describes a run in the words that its own progress line has. A rate and a time left are of its last sign of
 // life, so a run that is silent shows neither.
 func describeRun(run pgrecord.Run) string {
-	if reason, figures := silenceOf(run); reason != "" {
-		return describeReport(run.Status, reason, figures)
-	}
-	return describeLastReport(run.Status)
+	reason, figures := stateOf(run)
+	return describeReport(run.Status, reason, figures)
 }
 
 // describeLastReport describes what a run reported last, however long ago that was.
@@ -59,12 +57,13 @@ func noteOf(run migrate.Status) string {
 // noticedSilence is how many seconds a run must have been silent for a watch to say so.
 const noticedSilence = 5
 
-// silenceOf says for how long a run that should give signs of life has given none; "" where it gives them.
-func silenceOf(run pgrecord.Run) (reason, figures string) {
-	if run.Silence < noticedSilence {
-		return "", ""
+// stateOf says what a run waits for, or for how long one that should give signs of life has given none; "" where it
+// works.
+func stateOf(run pgrecord.Run) (reason, figures string) {
+	if run.Silence >= noticedSilence {
+		return "no sign of life from the run", "for " + describeSeconds(run.Silence)
 	}
-	return "no sign of life from the run", "for " + describeSeconds(run.Silence)
+	return waitOf(run.Status)
 }
 
 // runWatch shows a run that is at work elsewhere with the line that the run itself has. The rate is
@@ -95,9 +94,5 @@ func (w *runWatch) show(run *pgrecord.Run) {
 	if w.counts = w.counts || run.Done != w.before; w.counts {
 		w.display.Update(run.Done, run.Total, noteOf(run.Status))
 	}
-	reason, figures := waitOf(run.Status)
-	if silent, since := silenceOf(*run); silent != "" {
-		reason, figures = silent, since
-	}
-	w.display.Waiting(reason, figures)
+	w.display.Waiting(stateOf(*run))
 }
