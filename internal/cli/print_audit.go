@@ -89,12 +89,7 @@ func (a *App) printGaps(found *audit.Report, details bool) {
 			a.printer.Code("    %-9s %s", cureLabel(same.gap.Grant), ui.Clean(same.gap.Grant))
 		}
 	}
-	if len(missing) > 0 {
-		a.printer.Line("\n  next: %s", ui.GrantAdvice)
-		for _, statement := range finding.Grants(missing) {
-			a.printer.Code("        %s", ui.Clean(statement))
-		}
-	}
+	a.printer.Grants(missing)
 }
 
 // gapGroup is one gap with the checks that have it.

@@ -31,6 +31,14 @@ func (p *Printer) EndGrants() {
 	}
 }
 
+// Grants writes the statements that give rights into the result, behind an empty line. In JSON mode, and without rights, it
+// writes nothing.
+func (p *Printer) Grants(missing []finding.Right) {
+	if lines := grantLines(missing); len(lines) > 0 && !p.options.JSON {
+		p.writeLine("\n" + strings.Join(lines, "\n"))
+	}
+}
+
 // addLacking returns an error with what was noted.
 func (p *Printer) addLacking(reported *Error) *Error {
 	p.mu.Lock()
