@@ -61,7 +61,7 @@ func (d *demo) tellKept() {
 		"No server runs there, which --no-writes all says.", ui.Unbroken(kept.EnvFile))
 	printer.Line("\nnext, to rotate it by hand:")
 	var lines []string
-	if program := d.app.deps.Program; program != "" {
+	if program := d.app.deps.Program(); program != "" {
 		if path, err := filepath.Abs(program); err == nil {
 			lines = append(lines, "PATH=$PATH:"+quoteWord(filepath.Dir(path)))
 		}

@@ -231,7 +231,7 @@ func (d *demo) conclude() {
 		return
 	}
 	printer.Line("The throwaway servers are gone, with their data.")
-	program := cmp.Or(d.app.deps.Program, programName)
+	program := cmp.Or(d.app.deps.Program(), programName)
 	printer.Line("\nnext: %s   (the same, and leaves you a database to rotate by hand)", ui.Unbroken(quoteWord(program)+" demo --keep"))
 	printer.Line("next: %s   (the commands, in groups)", ui.Unbroken(quoteWord(program)+" help"))
 }

@@ -106,7 +106,7 @@ func TestDemoNamesItsProgramAsTheShellFindsIt(t *testing.T) {
 	var out, complaints testenv.Output
 	deps := cli.SystemDeps("test", 0)
 	deps.Streams = ui.Streams{In: strings.NewReader(""), Out: &out, Err: &complaints}
-	deps.Harden, deps.Program = nil, "bin/ocmt"
+	deps.Harden, deps.Program = nil, func() string { return "bin/ocmt" }
 	code := cli.Main(t.Context(), []string{"demo", "--users", "60"}, deps)
 	if said := out.String(); code != 0 || !strings.Contains(said, "\nnext: bin/ocmt demo --keep ") || !strings.Contains(said, "\nnext: bin/ocmt help ") {
 		t.Errorf("status %d\n%s%s", code, said, &complaints)

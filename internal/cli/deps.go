@@ -38,8 +38,8 @@ type Deps struct {
 	// Harden protects the memory of the process; nil in tests.
 	Harden  func() error
 	Version string // as set by the build; may be empty
-	// Program is the path that this program was called by, where a shell does not find it by its name; else empty.
-	Program string
+	// Program returns the path that this program was called by, where a shell does not find it by its name; else "".
+	Program func() string
 	// Throwaway says that the command is one of a demo. Its servers end with it, so that nothing can be gone on with.
 	Throwaway bool
 }
@@ -63,7 +63,7 @@ func SystemDeps(version string, memory int64) Deps {
 		Notify:  notify,
 		Harden:  procsec.Harden,
 		Version: version,
-		Program: programPath(os.Args[0]),
+		Program: func() string { return programPath(os.Args[0]) },
 	}
 }
 
