@@ -55,11 +55,7 @@ func endures(ctx context.Context, conn *pgconn.PgConn) error {
 func TestSettingsThatEndConnectionsDoNotHold(t *testing.T) {
 	t.Parallel()
 	server, name := shortLived(t)
-	bouncer, err := testenv.StartPgBouncer(t.Context(), server, "transaction", "default_pool_size = 1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bouncer.Stop)
+	bouncer := startPool(t, server, "transaction", "default_pool_size = 1")
 	for what, address := range map[string]string{"direct": server.URL("postgres", name), "pooled": bouncer.URL("postgres", name)} {
 		if err := open(t, address).With(t.Context(), func(conn *pgconn.PgConn) error { return endures(t.Context(), conn) }); err != nil {
 			t.Errorf("%s: %v", what, err)
@@ -101,11 +97,7 @@ func TestWaitForALockEndsAndNamesItsHolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bouncer, err := testenv.StartPgBouncer(t.Context(), server, "transaction")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bouncer.Stop)
+	bouncer := startPool(t, server, "transaction")
 	for what, address := range map[string]string{"direct": server.URL("postgres", name), "pooled": bouncer.URL("postgres", name)} {
 		db := open(t, address)
 		hold(t, server.URL("postgres", name)+"&application_name=night-job", "lock table t", func(holder *pgconn.PgConn) {
@@ -131,6 +123,17 @@ func TestWaitForALockEndsAndNamesItsHolder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// startPool starts PgBouncer in a mode before a server, for the time of the test.
+func startPool(t *testing.T, server *testenv.Postgres, mode string, settings ...string) *testenv.PgBouncer {
+	t.Helper()
+	bouncer, err := testenv.StartPgBouncer(t.Context(), server, mode, settings...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bouncer.Stop)
+	return bouncer
 }
 
 // readIn reads a table on a connection of its own.

@@ -20,11 +20,7 @@ func TestPoolOfStatementsIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bouncer, err := testenv.StartPgBouncer(t.Context(), server, "statement")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bouncer.Stop)
+	bouncer := startPool(t, server, "statement")
 	db := open(t, bouncer.URL("postgres", name))
 	for how, ask := range map[string]func() error{
 		"a question": func() error {
