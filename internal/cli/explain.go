@@ -91,6 +91,9 @@ func explainRotation(err error) *ui.Error {
 	switch {
 	case errors.As(err, &refused):
 		explained := &ui.Error{Message: refused.Finding.Message, Hints: []string{refused.Finding.Fix}, Code: ui.ExitRefused, Findings: []finding.Finding{refused.Finding}}
+		if len(refused.Finding.Rights) > 0 { // the fix is the statements
+			explained.Missing, explained.Hints = refused.Finding.Rights, nil
+		}
 		if refused.Or != "" {
 			explained.Hints = append(explained.Hints, refused.Or)
 		}
@@ -201,13 +204,17 @@ func explainRun(err error) *ui.Error {
 	return nil
 }
 
-// explainClosed explains that tables which the deployment names cannot even be looked for.
+// explainClosed explains that the account may not read the record, or not even look for tables which the deployment names.
 func explainClosed(err error) *ui.Error {
 	var closed *migrate.ClosedError
-	if !errors.As(err, &closed) {
-		return nil
+	var unreadable *rotation.UnreadableError
+	switch {
+	case errors.As(err, &closed):
+		return &ui.Error{Message: err.Error(), Missing: closed.Reason.Missing, Code: ui.ExitFailed}
+	case errors.As(err, &unreadable):
+		return &ui.Error{Message: err.Error(), Missing: unreadable.Reason.Missing, Code: ui.ExitFailed}
 	}
-	return &ui.Error{Message: err.Error(), Missing: closed.Reason.Missing, Code: ui.ExitFailed}
+	return nil
 }
 
 // foundObstacles explains what would keep a run from starting; nil where nothing would.

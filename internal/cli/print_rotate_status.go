@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
 )
@@ -34,9 +35,7 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 		}
 	}
 	printCompromised(printer, status.Versions, now)
-	for _, gap := range status.Gaps {
-		printer.Line("%s %s: %s", printer.Paint(ui.Caution, "not looked at:"), gap.What, gap.Reason)
-	}
+	printStatusGaps(printer, status.Gaps)
 	if status.Phase != rotation.PhaseNoTables { // another database has no record of them
 		printDue(printer, status.Due, status.Unknown)
 	}
@@ -45,6 +44,18 @@ func printRotateStatus(printer *ui.Printer, status rotation.Status, now time.Tim
 	}
 	for _, step := range status.Next {
 		printer.Line("%s", stepText(step))
+	}
+}
+
+// printStatusGaps says what was not looked at, in one line for all with the same reason.
+func printStatusGaps(printer *ui.Printer, gaps []rotation.Gap) {
+	list := make([]finding.Finding, len(gaps))
+	for i, gap := range gaps {
+		list[i] = finding.Finding{Where: gap.What, Message: gap.Reason.Text}
+		printer.Lack(gap.Reason.Missing...)
+	}
+	for _, reason := range reasonsOf(list) {
+		printer.Line("%s %s", printer.Paint(ui.Caution, "not looked at:"), reason)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ocmt/ocmt/internal/config"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -82,8 +83,9 @@ func (a *App) runRotateStatus(ctx context.Context, settings *config.Settings, op
 // story is where the keys of a deployment stand, as settings, store and database have it.
 type story struct {
 	status  rotation.Status
-	running bool  // a run is at work
-	failure error // the database did not answer at all
+	running bool   // a run is at work
+	account string // that statements run as; "" where the database did not answer
+	failure error  // the database did not answer at all
 }
 
 // lookAtStory looks where the keys stand. The error is about a store that the operator has named.
@@ -93,7 +95,7 @@ func (e *engine) lookAtStory(ctx context.Context, store storeFlag) (found story,
 	if err := e.app.viewStore(ctx, e.settings, store, &view); err != nil {
 		return story{}, err
 	}
-	found.failure = e.viewDatabase(ctx, &view)
+	found.account, found.failure = e.viewDatabase(ctx, &view)
 	found.status, found.running = rotation.Assess(view), view.Running
 	if store.path == "" {
 		store = findRecordedStore(view, e.app.deps.Host)
@@ -110,7 +112,7 @@ func (a *App) viewStore(ctx context.Context, settings *config.Settings, flag sto
 		if place, err = rotation.ReadPlacement(ctx, store); err == nil {
 			view.Store = &place
 			if place.Problem != "" {
-				view.Gaps = append(view.Gaps, rotation.Gap{What: place.Place, Reason: place.Problem})
+				view.Gaps = append(view.Gaps, rotation.Gap{What: place.Place, Reason: finding.Reason{Text: place.Problem}})
 			}
 			return nil
 		}
@@ -122,21 +124,25 @@ func (a *App) viewStore(ctx context.Context, settings *config.Settings, flag sto
 	if envFileOf(settings) == "" {
 		reason = "no env file was read; --store names where a server has its secrets, as envfile:PATH or dir:PATH"
 	}
-	view.Gaps = append(view.Gaps, rotation.Gap{What: "the store", Reason: reason})
+	view.Gaps = append(view.Gaps, rotation.Gap{What: "the store", Reason: finding.Reason{Text: reason}})
 	return nil
 }
 
-// gapReason says why a question was not answered: where a lock was waited for, who holds it, and what ends that.
-func gapReason(err error) string {
+// gapReason says why a question was not answered: which rights are missing, or where a lock was waited for, who holds it
+// and what ends that.
+func gapReason(err error) finding.Reason {
 	if locked := explainLocked(err); locked != nil {
-		return locked.Message + "; " + locked.Hints[0]
+		return finding.Reason{Text: locked.Message + "; " + locked.Hints[0]}
 	}
-	return err.Error()
+	if explained := cmp.Or(explainClosed(err), explainChain(err)); explained != nil && len(explained.Missing) > 0 {
+		return finding.Reason{Text: explained.Message, Missing: explained.Missing}
+	}
+	return finding.Reason{Text: err.Error()}
 }
 
-// viewDatabase fills in what the database has. What one question could not look at is a gap; the error says
-// that the database did not answer at all.
-func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure error) {
+// viewDatabase fills in what the database has, and returns the account that it is looked at with. What one question could
+// not look at is a gap; the error says that the database did not answer at all.
+func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (account string, failure error) {
 	ask := func(what string, question func() error) {
 		if failure != nil {
 			return
@@ -150,6 +156,10 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 			view.Gaps = append(view.Gaps, rotation.Gap{What: what, Reason: gapReason(err)})
 		}
 	}
+	ask("the database", func() (err error) {
+		_, account, err = e.db.Server(ctx)
+		return err
+	})
 	ask("the record of key versions", func() (err error) {
 		view.Keys, err = e.db.record.KeyStates(ctx)
 		view.Unread = err != nil
@@ -179,5 +189,5 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (failure
 		view.Look, err = e.lookAtLabels(ctx)
 		return err
 	})
-	return failure
+	return account, failure
 }

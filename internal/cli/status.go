@@ -91,7 +91,7 @@ func (e *engine) lookAtDeployment(ctx context.Context) (deploymentStatus, error)
 // newStatusDatabase returns which database it is.
 func newStatusDatabase(db *database, found story) statusDatabase {
 	target := db.Target()
-	return statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database, Account: target.Account, Answers: found.failure == nil, Running: found.running}
+	return statusDatabase{Host: target.Host, Port: target.Port, Name: target.Database, Account: cmp.Or(found.account, target.Account), Answers: found.failure == nil, Running: found.running}
 }
 
 // printDeployment shows where the deployment stands.

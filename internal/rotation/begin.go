@@ -128,7 +128,7 @@ func (b Beginner) planNew(ctx context.Context, keys []RecordedKey, store Placeme
 		return nil, err
 	}
 	if len(plan.Look.Gaps) > 0 {
-		return nil, refuseGap(plan.From, plan.Look.Gaps[0])
+		return nil, refuseGaps(plan.From, plan.Look.Gaps)
 	}
 	trial := plan.key
 	if !trial.IsSet() { // the key itself is not made before it is needed

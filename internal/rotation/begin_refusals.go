@@ -188,9 +188,20 @@ func refuseEscrow(found *RecordedKey, fingerprint string) error {
 		"name the file with the offline copy of that version")
 }
 
-// refuseGap refuses because not everything could be looked at.
-func refuseGap(version int, gap Gap) error {
-	return refuse(finding.Unreadable, version, "could not look at "+gap.What+": "+gap.Reason, "give the account the right to read it, then run this again")
+// refuseGaps refuses because not everything could be looked at. The rights are those that all gaps want.
+func refuseGaps(version int, gaps []Gap) error {
+	message, fix := "could not look at "+gaps[0].What, "see that it can be read, then run this again"
+	if more := len(gaps) - 1; more > 0 {
+		message += fmt.Sprintf(" and %d more", more)
+	}
+	refused := finding.Finding{Code: finding.Unreadable, Severity: finding.Error, Where: versionName(version), Message: message + ": " + gaps[0].Reason.Text, Fix: fix}
+	for _, gap := range gaps {
+		refused.Rights = append(refused.Rights, gap.Reason.Missing...)
+	}
+	if len(refused.Rights) > 0 {
+		refused.Fix = strings.Join(finding.Grants(refused.Rights), " ")
+	}
+	return &RefusedError{Finding: refused}
 }
 
 // shellWord returns a text as a shell takes it for one word, "" for "".

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/finding"
@@ -327,9 +328,16 @@ func (f Finisher) checkLook(look *Look, version int) error {
 	if len(look.Gaps) == 0 {
 		return nil
 	}
-	gap := look.Gaps[0]
-	return &NotProvenError{Version: version, Conditions: Conditions(nil), Reasons: []finding.Finding{{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What,
-		Message: "its values could not be counted: " + gap.Reason, Fix: "see that the account may read the table, then run this again"}}}
+	unproven := &NotProvenError{Version: version, Conditions: Conditions(nil)}
+	for _, gap := range look.Gaps {
+		uncounted := finding.Finding{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What, Rights: gap.Reason.Missing,
+			Message: "its values could not be counted: " + gap.Reason.Text, Fix: "see that the table can be read, then run this again"}
+		if len(uncounted.Rights) > 0 {
+			uncounted.Fix = strings.Join(finding.Grants(uncounted.Rights), " ")
+		}
+		unproven.Reasons = append(unproven.Reasons, uncounted)
+	}
+	return unproven
 }
 
 // valuesLeft returns the refusal that values are under a version.

@@ -237,7 +237,9 @@ func TestFinishNeedsTheProof(t *testing.T) {
 		"the proof has a reason": func(e *ending) {
 			e.reasons = []finding.Finding{{Code: finding.Sampled, Where: "database", Message: "a sample"}}
 		},
-		"a table was not counted": func(e *ending) { e.gaps = []rotation.Gap{{What: "public.secrets", Reason: "permission denied"}} },
+		"a table was not counted": func(e *ending) {
+			e.gaps = []rotation.Gap{{What: "public.secrets", Reason: finding.Reason{Text: "permission denied"}}}
+		},
 	} {
 		e := newEnding(t)
 		spoil(e)

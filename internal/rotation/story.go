@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 )
 
@@ -79,8 +80,8 @@ type LabelCount struct {
 
 // Gap is what could not be looked at, and why.
 type Gap struct {
-	What   string `json:"what"`
-	Reason string `json:"reason"`
+	What   string         `json:"what"`
+	Reason finding.Reason `json:"reason"`
 }
 
 // Labels returns how many values are labelled with each version.
@@ -102,7 +103,8 @@ type LabelReader interface {
 // KeyRecord is the record of key versions. A version that it has keeps its number for ever. Each change
 // also makes an entry in the tool's own record.
 type KeyRecord interface {
-	// KeyStates returns the versions in their order; none where there is no record yet.
+	// KeyStates returns the versions in their order; none where there is no record yet. The error is *UnreadableError where
+	// the account may not read it.
 	KeyStates(ctx context.Context) ([]RecordedKey, error)
 	// RecordPending records a version that was made, and the one before it as active. The error is
 	// ErrNotExpected where the record has the version, or another pending one.
@@ -120,6 +122,12 @@ type KeyRecord interface {
 // ErrNotExpected says that the record of key versions is not as it was a moment ago: somebody else has
 // changed it.
 var ErrNotExpected = errors.New("the record of key versions has changed meanwhile")
+
+// UnreadableError says that the account may not read the record of key versions.
+type UnreadableError struct{ Reason finding.Reason }
+
+// Error says who may not read what.
+func (e *UnreadableError) Error() string { return e.Reason.Text }
 
 // KeyOf returns the key of a version, or nil.
 func KeyOf(keys []RecordedKey, version int) *RecordedKey {

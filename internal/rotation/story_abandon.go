@@ -48,7 +48,7 @@ func (b Beginner) PlanAbandon(ctx context.Context, settings Placement) (*Recorde
 			fmt.Sprintf("%s version %d: a server has its key", labelledText(values), pending.Version), adviseEscrow(pending))
 	}
 	if len(look.Gaps) > 0 {
-		return nil, nil, refuseGap(pending.Version, look.Gaps[0])
+		return nil, nil, refuseGaps(pending.Version, look.Gaps)
 	}
 	return pending, look, nil
 }

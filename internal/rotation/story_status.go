@@ -192,7 +192,7 @@ func (a *assessment) decideSettled() Status {
 	}
 	if a.isPartial() {
 		return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at.", a.current),
-			Next: []Step{{Text: "see what was not looked at, and run this again where it can be"}}}
+			Next: []Step{a.lookAgain("see what was not looked at, and run this again where it can be")}}
 	}
 	if key := KeyOf(a.Keys, a.current); key != nil && !key.Compromised.IsZero() {
 		return Status{Phase: PhaseSettled, Summary: fmt.Sprintf("Version %d is the only key in use, and somebody else may have it.", a.current) + a.leftOver(),

@@ -56,7 +56,7 @@ func stories() []story {
 		}, rotation.PhaseUnknown, "", "not the database"},
 		{"two keys, and a table could not be read", func(old, fresh string) rotation.View {
 			look := labelled(map[int]int64{1: 1})
-			look.Gaps = []rotation.Gap{{What: "secrets", Reason: "permission denied"}}
+			look.Gaps = []rotation.Gap{{What: "secrets", Reason: finding.Reason{Text: "permission denied"}}}
 			return rotation.View{Keys: recorded(rotation.DecryptOnly, rotation.Active), Store: both(old, fresh), Look: look}
 		}, rotation.PhaseMoving, "ocmt rotate readiness", "Not everything was looked at"},
 		{"a new place after the end", func(string, string) rotation.View {

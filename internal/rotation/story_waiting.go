@@ -40,5 +40,16 @@ func (a *assessment) decideUnread() Status {
 		what = "the record of key versions in the database"
 	}
 	return Status{Phase: PhaseUnknown, Summary: fmt.Sprintf("Version %d is the current one as far as is known here. Not everything was looked at: not %s.", a.current, what),
-		Next: []Step{{Text: "see why " + what + " could not be looked at, and run this again where it can be"}}}
+		Next: []Step{a.lookAgain("see why " + what + " could not be looked at, and run this again where it can be")}}
+}
+
+// lookAgain returns the step after a look that did not see everything: to give the account the rights that it lacks, or
+// else what is handed in.
+func (a *assessment) lookAgain(otherwise string) Step {
+	for _, gap := range a.Gaps {
+		if len(gap.Reason.Missing) > 0 {
+			return Step{Text: "give the account the rights that it lacks, and run this again"}
+		}
+	}
+	return Step{Text: otherwise}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ocmt/ocmt/internal/chain"
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/rotation"
 )
@@ -29,12 +30,19 @@ const finishable = "('" + string(rotation.DecryptOnly) + "', '" + oldRetiring + 
 // fingerprintForm is the form in which this tool records a key.
 var fingerprintForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// KeyStates implements rotation.KeyRecord. An account that may not read the record is told so.
+// KeyStates implements rotation.KeyRecord.
 func (r *Record) KeyStates(ctx context.Context) (keys []rotation.RecordedKey, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
 		if err != nil || there[0][0] != "t" {
 			return err
+		}
+		unread, err := findUnread(ctx, conn, "encryption_keys")
+		if err != nil {
+			return err
+		}
+		for _, one := range unread {
+			return &rotation.UnreadableError{Reason: finding.Reason{Text: one.Message, Missing: one.Rights}}
 		}
 		keys, err = queryKeys(ctx, conn)
 		return err

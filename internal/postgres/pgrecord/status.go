@@ -54,7 +54,7 @@ func (r *Record) Status(ctx context.Context) (status Status, err error) {
 		if status.Work, err = queryWork(ctx, conn); err != nil {
 			return err
 		}
-		if status.Unread, err = findUnread(ctx, conn); err != nil {
+		if status.Unread, err = findUnread(ctx, conn, "encryption_keys", "encryption_migrations"); err != nil {
 			return err
 		}
 		kept, err := queryOrders(ctx, conn, status.Work, "")
@@ -74,8 +74,8 @@ func (r *Record) Status(ctx context.Context) (status Status, err error) {
 
 // findUnread finds tables of the record that are there and that the account may not read: what is in them must not be
 // taken for nothing.
-func findUnread(ctx context.Context, conn *pgconn.PgConn) (found []finding.Finding, err error) {
-	for _, table := range []string{"encryption_keys", "encryption_migrations"} {
+func findUnread(ctx context.Context, conn *pgconn.PgConn, tables ...string) (found []finding.Finding, err error) {
+	for _, table := range tables {
 		rows, err := postgres.QueryRows(ctx, conn, `select c.oid is not null and not has_table_privilege(c.oid, 'SELECT'), current_user, coalesce(n.nspname, '')
 			from (select to_regclass('$`+table+`')) as asked (relation) left join pg_class c on c.oid = asked.relation left join pg_namespace n on n.oid = c.relnamespace`)
 		if err != nil {

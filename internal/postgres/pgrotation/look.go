@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
 	"github.com/ocmt/ocmt/internal/rotation"
@@ -50,7 +51,7 @@ func (s *Store) Look(ctx context.Context, tables []migrate.Table) (*rotation.Loo
 		if err != nil {
 			return nil, fmt.Errorf("counting the labels in %s: %w", table, err)
 		}
-		if refused != "" {
+		if refused.IsSet() {
 			look.Gaps = append(look.Gaps, rotation.Gap{What: table.String(), Reason: refused})
 		}
 		look.Columns = append(look.Columns, counts...)
@@ -76,23 +77,23 @@ func readMoment(ctx context.Context, conn *pgconn.PgConn, look *rotation.Look) e
 }
 
 // countLabels counts the labels of a table in one scan. It works in a savepoint, which also lets go of the
-// table, and returns what the server says where it refuses to read it.
-func countLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (counts []rotation.LabelCount, refused string, err error) {
+// table, and returns why it was not read, where it cannot be.
+func countLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (counts []rotation.LabelCount, refused finding.Reason, err error) {
 	if _, err := conn.Exec(ctx, "savepoint table_look").ReadAll(); err != nil {
-		return nil, "", postgres.ExplainError(err)
+		return nil, refused, postgres.ExplainError(err)
 	}
 	refused, rows, err := queryLabels(ctx, conn, table)
 	var failure *postgres.FailureError
 	if errors.As(err, &failure) && (failure.Kind.IsRefusal() || failure.Kind == postgres.InTheWay) {
-		refused, err = failure.Error(), nil
+		refused, err = finding.Reason{Text: failure.Error()}, nil
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, refused, err
 	}
 	if _, err := conn.Exec(ctx, "rollback to savepoint table_look; release savepoint table_look").ReadAll(); err != nil {
-		return nil, "", postgres.ExplainError(err)
+		return nil, refused, postgres.ExplainError(err)
 	}
-	if refused != "" {
+	if refused.IsSet() {
 		return nil, refused, nil
 	}
 	counts = make([]rotation.LabelCount, len(table.Columns))
@@ -107,30 +108,42 @@ func countLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) 
 			count.Labels[version] = postgres.ParseNumber(row[2])
 		}
 	}
-	return counts, "", nil
+	return counts, refused, nil
 }
 
 // hiddenRows says why the counts of a table would be too low.
 const hiddenRows = "row-level security may hide rows from the account"
 
-// queryLabels asks for the counts of a table. It asks for nothing, and says why, where rows may be hidden.
-func queryLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (refused string, rows [][]string, err error) {
-	hidden, err := postgres.QueryRows(ctx, conn, "select row_security_active(r), r::oid from (select $1::text::regclass) as one(r)", postgres.Quote(table.Schema, table.Name))
+// queryLabels asks for the counts of a table. It asks for nothing, and says why, where the account may not read it or rows
+// may be hidden.
+func queryLabels(ctx context.Context, conn *pgconn.PgConn, table migrate.Table) (refused finding.Reason, rows [][]string, err error) {
+	columns := make([]string, len(table.Columns))
+	for i, column := range table.Columns {
+		columns[i] = column.Name
+	}
+	facts, err := postgres.QueryRows(ctx, conn, `select row_security_active(r), r::oid, current_user,
+		(select bool_and(has_column_privilege(r, name, 'select')) from unnest($2::text[]) as read(name)) from (select $1::text::regclass) as one(r)`,
+		postgres.Quote(table.Schema, table.Name), postgres.TextArray(columns))
 	if err != nil {
-		return "", nil, err
+		return refused, nil, err
 	}
-	if hidden[0][0] == "t" {
-		return hiddenRows, nil, nil
+	hidden, relation, account, mayRead := facts[0][0] == "t", facts[0][1], facts[0][2], facts[0][3] == "t"
+	switch {
+	case !mayRead:
+		return finding.Reason{Text: "the account " + account + " may not read it",
+			Missing: []finding.Right{postgres.TableRight("select", table.Schema, table.Name, account)}}, nil, nil
+	case hidden:
+		return finding.Reason{Text: hiddenRows}, nil, nil
 	}
-	foreign, err := postgres.FindForeignCode(ctx, conn, postgres.Writing, hidden[0][1])
+	foreign, err := postgres.FindForeignCode(ctx, conn, postgres.Writing, relation)
 	if err != nil {
-		return "", nil, err
+		return refused, nil, err
 	}
-	if code, found := foreign[hidden[0][1]]; found {
-		return code.Reason(), nil, nil
+	if code, found := foreign[relation]; found {
+		return finding.Reason{Text: code.Reason()}, nil, nil
 	}
 	rows, err = postgres.QueryRows(ctx, conn, countingSQL(table))
-	return "", rows, err
+	return refused, rows, err
 }
 
 // countingSQL returns the statement that counts the values of each column of a table by their label. Only

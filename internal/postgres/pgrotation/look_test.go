@@ -101,7 +101,7 @@ func TestLookSaysWhatItCouldNotLookAt(t *testing.T) {
 		t.Errorf("a right is missing: gaps %v, counts %v", found.Gaps, counts)
 	}
 	exec(t, conn, `grant select on secrets to looker; alter table secrets enable row level security`)
-	if found, counts = look(t, other); len(found.Gaps) != 1 || !strings.Contains(found.Gaps[0].Reason, "row-level security") || len(counts) != 2 {
+	if found, counts = look(t, other); len(found.Gaps) != 1 || !strings.Contains(found.Gaps[0].Reason.Text, "row-level security") || len(counts) != 2 {
 		t.Errorf("rows are hidden: gaps %v, counts %v", found.Gaps, counts)
 	}
 	holder, err := conn.Begin(context.Background())
