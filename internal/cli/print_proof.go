@@ -34,11 +34,10 @@ func printRotation(printer *ui.Printer, plan *migrate.Plan, result *migrate.Resu
 	switch {
 	case failure != nil:
 	case len(proof.Retirable) > 0:
-		printRetirement(printer, plan.Request, proof.Retirable)
+		printRetirement(printer, plan.Request, proof)
 		if !verdict.IsBad() {
 			printer.Line("")
-			printStep(printer, rotation.Step{Command: "ocmt migrate verify", Text: "once more, before the key is removed"})
-			printStep(printer, rotation.Step{Command: "ocmt rotate status", Text: "what comes next, and what takes the key away"})
+			printRetirementSteps(printer, proof)
 		}
 	case plan.Request.Configured > plan.Request.To && !verdict.IsBad():
 		printWayBack(printer, plan.Request)
@@ -143,14 +142,33 @@ func printGaps(printer *ui.Printer, label string, found []finding.Finding) {
 }
 
 // printRetirement says that the old key may go, and how.
-func printRetirement(printer *ui.Printer, request migrate.Request, retirable []int) {
+func printRetirement(printer *ui.Printer, request migrate.Request, proof *rotation.Proof) {
 	if request.Backwards {
 		printer.Line("The rollback is finished.")
+	}
+	if len(proof.Gone) > 0 {
+		printer.Line("Nothing in the database is under version %s, which is recorded as retired. The settings here still have %s.",
+			joinVersions(proof.Gone), keyNames(proof.Gone))
+	}
+	retirable := proof.Staying()
+	if len(retirable) == 0 {
+		return
 	}
 	printer.Line("Nothing in the database is under version %s. %s may be removed once every server runs with ENCRYPTION_KEY_VERSION=%d.",
 		joinVersions(retirable), keyNames(retirable), request.To)
 	printer.Line("Keep that key offline: database backups made before this run still need it.")
 	printer.Line("A server without the right key does not fail at users.gateway_token: it takes the encrypted text itself for the token.")
+}
+
+// printRetirementSteps says what is to be done with keys that nothing needs.
+func printRetirementSteps(printer *ui.Printer, proof *rotation.Proof) {
+	for _, version := range proof.Gone {
+		printStep(printer, rotation.Step{Command: fmt.Sprintf("ocmt rotate finish --from-version %d", version), Text: "takes the key out of this place too"})
+	}
+	if len(proof.Staying()) > 0 {
+		printStep(printer, rotation.Step{Command: "ocmt migrate verify", Text: "once more, before the key is removed"})
+		printStep(printer, rotation.Step{Command: "ocmt rotate status", Text: "what comes next, and what takes the key away"})
+	}
 }
 
 // printWayBack says what to do after going back.

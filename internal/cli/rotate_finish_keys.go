@@ -118,7 +118,7 @@ type tellingRetirer struct {
 }
 
 // Retire implements rotation.Retirer.
-func (t tellingRetirer) Retire(ctx context.Context, versions []int) error {
+func (t tellingRetirer) Retire(ctx context.Context, versions []int) ([]int, error) {
 	t.finish.tellRecord()
 	return t.Retirer.Retire(ctx, versions)
 }

@@ -14,12 +14,28 @@ type Proof struct {
 	Verification *migrate.Verification
 	Search       *discover.Report  // nil where columns that nothing lists were not searched
 	Retirable    []int             // key versions that nothing in the database needs any more
+	Gone         []int             // those of them that are recorded as retired: their keys are taken away already
 	Reasons      []finding.Finding // why the old keys must be kept; none where the decision was to retire them
 }
 
-// Retirer records key versions as retired.
+// Staying returns the versions that nothing in the database needs and that are not recorded as retired.
+func (p *Proof) Staying() []int {
+	return slices.DeleteFunc(slices.Clone(p.Retirable), func(version int) bool { return slices.Contains(p.Gone, version) })
+}
+
+// isRefuted reports whether values were found that need another key, or open with none, so that an earlier proof does not
+// hold any more. The request is that of the verification.
+func (p *Proof) isRefuted(request migrate.Request) bool {
+	kind := JudgeVerification(request, p.Verification, p.Search).Kind
+	return (kind == VerdictNeeded || kind == VerdictNeededElsewhere) && slices.ContainsFunc(p.Reasons, isWrong)
+}
+
+// Retirer records which key versions nothing in the database needs.
 type Retirer interface {
-	Retire(ctx context.Context, versions []int) error
+	// Retire records that this is proven of versions, and returns those that were retired already.
+	Retire(ctx context.Context, versions []int) (gone []int, err error)
+	// EndProofs records that it is no longer proven of versions, where it was recorded.
+	EndProofs(ctx context.Context, versions []int) error
 }
 
 // Prover proves what a run has reached.
@@ -43,9 +59,10 @@ func WaitOnce(request migrate.Request, verification *migrate.Verification) migra
 
 // Prove opens every value of the plan's database with the target key alone after a run, looks
 // through the columns that nothing lists, decides which keys may go, and notes in the record
-// that they are no longer in use. Where nothing could be read, or the request wants no search,
-// nothing is searched. Where the keys cannot be recorded, the proof names none and comes back
-// with the error.
+// that they are no longer in use. Where something is found wrong, it notes that an earlier proof of
+// them does not hold any more; what was only not looked at ends no proof. Where nothing could be
+// read, or the request wants no search, nothing is searched. Where the keys cannot be recorded, the
+// proof names none and comes back with the error.
 func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
 	request := WholeDatabase(plan.Request)
 	request.Database = plan.Outline.Database
@@ -61,8 +78,13 @@ func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.R
 	}
 	proof.Retirable, proof.Reasons = Decide(plan, result, verification, proof.Search)
 	if len(proof.Retirable) > 0 {
-		if err := p.Record.Retire(ctx, proof.Retirable); err != nil {
+		if proof.Gone, err = p.Record.Retire(ctx, proof.Retirable); err != nil {
 			proof.Retirable = []int{}
+			return proof, err
+		}
+	}
+	if proof.isRefuted(request) {
+		if err := p.Record.EndProofs(ctx, leavingVersions(plan)); err != nil {
 			return proof, err
 		}
 	}

@@ -47,7 +47,7 @@ func TestChangesOfTheToolDoNotDeadlock(t *testing.T) {
 		_, err := ledger.End(t.Context(), migrate.LedgerOutcome{Status: migrate.RunCompleted, Changed: true, Columns: map[migrate.Place]migrate.ColumnOutcome{place: {Status: migrate.RunCompleted, Moved: 3}}})
 		return err
 	})
-	each(func(record *pgrecord.Record, _ int) error { return record.Retire(t.Context(), []int{0}) })
+	each(func(record *pgrecord.Record, _ int) error { _, err := record.Retire(t.Context(), []int{0}); return err })
 	each(func(record *pgrecord.Record, n int) error {
 		return record.Accept(t.Context(), migrate.Accepted{Place: place, Key: "k", KeyDigest: fmt.Sprint(n), Digest: "d", Operator: "ann", Reason: "lost", At: time.Now()})
 	})

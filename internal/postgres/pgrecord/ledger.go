@@ -138,12 +138,20 @@ func endProofs(ctx context.Context, conn *pgconn.PgConn, entry migrate.LedgerEnt
 		if version == entry.To {
 			continue
 		}
-		_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = null,
-			status = `+stateBehind+`
-			where version = $1 and rotated_at is not null and status::text in `+finishable, strconv.Itoa(version))
-		if err != nil {
-			return fmt.Errorf("recording that values are under key version %d: %w", version, err)
+		if err := endProof(ctx, conn, version); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// endProof takes back that nothing is under a version, where that is recorded.
+func endProof(ctx context.Context, conn *pgconn.PgConn, version int) error {
+	_, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = null,
+		status = `+stateBehind+`
+		where version = $1 and rotated_at is not null and status::text in `+finishable, strconv.Itoa(version))
+	if err != nil {
+		return fmt.Errorf("recording that values may be under key version %d: %w", version, err)
 	}
 	return nil
 }

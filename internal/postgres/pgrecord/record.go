@@ -14,6 +14,7 @@ import (
 	"github.com/ocmt/ocmt/internal/finding"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres"
+	"github.com/ocmt/ocmt/internal/rotation"
 )
 
 // Record is the record of runs of a database. It implements migrate.PlanRecord and
@@ -70,10 +71,19 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 // Retire implements rotation.Retirer: it records that nothing in the database is under these versions any
 // more, and since when that is proven. A version that is proven already stays as it is, and one that is compromised
 // stays so.
-func (r *Record) Retire(ctx context.Context, versions []int) error {
-	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
+func (r *Record) Retire(ctx context.Context, versions []int) (gone []int, err error) {
+	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
+			gone = nil
 			for _, version := range versions {
+				retired, err := postgres.QueryRows(ctx, conn, "select from $encryption_keys where version = $1 and status::text = '"+string(rotation.Retired)+"'", strconv.Itoa(version))
+				if err != nil {
+					return nil, fmt.Errorf("asking for key version %d: %w", version, err)
+				}
+				if len(retired) > 0 {
+					gone = append(gone, version)
+					continue
+				}
 				rows, err := postgres.QueryRows(ctx, conn, `update $encryption_keys set rotated_at = now(),
 					status = `+stateBehind+`
 					where version = $1 and (status::text = 'active' or status::text in `+finishable+` and rotated_at is null) returning key_id`, strconv.Itoa(version))
@@ -85,6 +95,21 @@ func (r *Record) Retire(ctx context.Context, versions []int) error {
 				}
 			}
 			return events, nil
+		})
+	})
+	return gone, err
+}
+
+// EndProofs implements rotation.Retirer. What is retired stays so: its key is gone already.
+func (r *Record) EndProofs(ctx context.Context, versions []int) error {
+	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
+		return postgres.InTransaction(ctx, conn, func() error {
+			for _, version := range versions {
+				if err := endProof(ctx, conn, version); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	})
 }
