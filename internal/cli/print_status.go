@@ -217,46 +217,6 @@ func describeSeconds(seconds float64) string {
 	return ui.Duration(time.Duration(seconds * float64(time.Second)))
 }
 
-// shownRuns is how many recorded runs fit a screen.
-const shownRuns = 2
-
-// printMoves lists the recorded moves of the last runs, those of one run with one end together. What a run at work has
-// moved is in its own sentence: the record has it when the run ends.
-func printMoves(printer *ui.Printer, status statusDocument, now time.Time) {
-	var headings []string
-	moves, runs, older := map[string][]pgrecord.RecordedMove{}, map[string]bool{}, map[string]bool{}
-	for _, move := range status.Runs {
-		if move.Status == "running" && !move.Lost && status.Run != nil {
-			continue
-		}
-		run := runOf(move)
-		if !runs[run] && len(runs) == shownRuns {
-			older[run] = true
-			continue
-		}
-		runs[run] = true
-		heading := describeMove(move, now)
-		if moves[heading] == nil {
-			headings = append(headings, heading)
-		}
-		moves[heading] = append(moves[heading], move)
-	}
-	for _, heading := range headings {
-		printer.Line("\n%s", heading)
-		table := ui.Table{Columns: []ui.Column{{Title: "COLUMN", Flexible: true}, {Title: "MOVED", Right: true}}}
-		for _, move := range moves[heading] {
-			table.Rows = append(table.Rows, ui.Row(move.String(), movedText(move)))
-		}
-		printer.Table(table)
-	}
-	if len(older) > 0 {
-		printer.Line("\nOlder runs are recorded too: ocmt migrate status --output json has the last of them.")
-	}
-}
-
-// runOf tells the entries of one run from those of another: they have begun together.
-func runOf(move pgrecord.RecordedMove) string { return fmt.Sprint(move.To, " ", move.Started) }
-
 // endWords says of a run that did not complete how it ended.
 var endWords = map[string]string{string(migrate.RunInterrupted): "was interrupted", string(migrate.RunFailed): "failed", string(migrate.RunPartial): "is not finished"}
 
@@ -292,30 +252,4 @@ func describeUnfinished(recorded []pgrecord.RecordedMove, now time.Time) string 
 		text += ": " + ui.Count(left, "value was", "values were") + " left"
 	}
 	return text + "; run the same command again to go on."
-}
-
-// describeMove says between which versions a move was, when it began, and how it ended. It tells a run that was killed
-// from one that is at work, because both have the status running in the record.
-func describeMove(move pgrecord.RecordedMove, now time.Time) string {
-	ended := move.Status
-	if move.Lost && move.Status == "running" {
-		ended = "ended without a word"
-	}
-	if move.Reason != "" {
-		ended += ": " + ui.Clean(strings.TrimSuffix(move.Reason, "."))
-	}
-	return fmt.Sprintf("Version %d to %d, started %s UTC, %s.", move.From, move.To, recordedTime(move.Started, now), ended)
-}
-
-// movedText says how many values a run moved, and how many the servers did. The record has it when the run ends, so of one
-// that ended without a word it has nothing.
-func movedText(move pgrecord.RecordedMove) string {
-	if move.Lost {
-		return "not recorded, of " + ui.Number(move.Total)
-	}
-	text := ui.Number(move.Moved) + " of " + ui.Number(move.Total)
-	if move.ByServers > 0 {
-		text += ", " + ui.Number(move.ByServers) + " by servers"
-	}
-	return text
 }

@@ -143,9 +143,13 @@ func (r *run) explainEnd(failure error) string {
 // columnStatus says how a run that was not cut off ended in a column.
 func (r *run) columnStatus(left, setAside int64) (status RunStatus, reason string) {
 	switch {
-	case setAside > 0:
+	case setAside == 1:
+		return RunPartial, "1 value was set aside and left as it is"
+	case setAside > 1:
 		return RunPartial, fmt.Sprintf("%d values were set aside and left as they are", setAside)
-	case left > 0:
+	case left == 1:
+		return RunPartial, "the last pass still found 1 value to move"
+	case left > 1:
 		return RunPartial, fmt.Sprintf("the last pass still found %d values to move", left)
 	case len(r.notEnded) > 0:
 		return RunPartial, "transactions had written and not ended: " + strings.Join(r.notEnded, "; ")
