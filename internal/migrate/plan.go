@@ -104,8 +104,18 @@ func MakePlan(ctx context.Context, sources PlanSources, ring *crypto.Keyring, re
 	}
 	plan := planner.plan
 	plan.Discovery = discovery
-	plan.Findings = append(plan.Findings, discovery.Findings(ring)...)
+	plan.Findings = append(plan.Findings, withoutWrongType(discovery.Findings(ring), plan.Findings)...)
 	return plan, nil
+}
+
+// withoutWrongType leaves out the columns that a search has found and that the tables' description names already, as of a
+// type that holds no ciphertexts: they are listed, and what is to be done is said there.
+func withoutWrongType(found, described []finding.Finding) []finding.Finding {
+	return slices.DeleteFunc(found, func(one finding.Finding) bool {
+		return one.Code == finding.UnlistedColumn && slices.ContainsFunc(described, func(other finding.Finding) bool {
+			return other.Code == finding.WrongType && other.Where == one.Where
+		})
+	})
 }
 
 // planner is the state of one MakePlan.
