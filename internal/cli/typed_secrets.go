@@ -76,19 +76,37 @@ func (a *App) refuseTypedSecrets(root *cobra.Command, args []string) error {
 	}
 	a.typed = readTyped(cmd, args)
 	for _, typed := range a.typed {
-		switch {
-		case slices.ContainsFunc(addressesIn(typed.text), func(address string) bool { return secret.AddressPassword(address) != "" }):
-			return typedSecretError(cmd, typed.place+" holds an address with a password")
-		case !slices.Contains(hexFlags, typed.flag) && a.holdsNew(typed.text, hasLongHex):
-			return typedSecretError(cmd, typed.place+" holds 64 hexadecimal digits, as a key has")
+		if form := a.secretFormIn(typed); form != "" {
+			return typedSecretError(cmd, typed.place+" holds "+form)
 		}
 	}
 	return nil
 }
 
-// refuseConfiguredSecrets refuses a command line that holds a secret of the settings.
+// secretFormIn says what in a text has the form of a secret; "" where nothing has.
+func (a *App) secretFormIn(typed typedText) string {
+	switch {
+	case slices.ContainsFunc(addressesIn(typed.text), func(address string) bool { return secret.AddressPassword(address) != "" }):
+		return "an address with a password"
+	case !slices.Contains(hexFlags, typed.flag) && a.holdsNew(typed.text, hasLongHex):
+		return "64 hexadecimal digits, as a key has"
+	}
+	return ""
+}
+
+// refuseConfiguredSecrets refuses a command line that holds a secret of the settings, and a name in the settings that is
+// one or holds one: names are shown and recorded.
 func (a *App) refuseConfiguredSecrets(cmd *cobra.Command, settings *config.Settings) error {
-	for _, typed := range a.typed {
+	names := []typedText{{place: config.NameRecord, text: settings.Record}}
+	if !slices.Contains(a.deps.Environ, "USER="+settings.Operator) && !slices.Contains(a.deps.Environ, "SUDO_USER="+settings.Operator) {
+		names = append(names, typedText{place: config.NameOperator, text: settings.Operator})
+	}
+	for _, name := range names {
+		if form := a.secretFormIn(name); form != "" {
+			return typedSecretError(cmd, name.place+" holds "+form)
+		}
+	}
+	for _, typed := range append(names, a.typed...) {
 		isHeld := func(text string) bool { return settings.FindLongSecretIn(text) != "" }
 		if !slices.Contains(selfCheckedFlags, typed.flag) && a.holdsNew(typed.text, isHeld) {
 			return typedSecretError(cmd, typed.place+" holds the secret of "+settings.FindLongSecretIn(typed.text))

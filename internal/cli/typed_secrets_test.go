@@ -21,12 +21,13 @@ const (
 var hexMayStand = []string{"head", "expect-key", "key", "note", "secret"}
 
 // runTyped runs a command line in this process and in an empty folder, with settings that lead nowhere.
-func runTyped(t *testing.T, dir string, args ...string) (code int, said string) {
+func runTyped(t *testing.T, dir string, environ []string, args ...string) (code int, said string) {
 	t.Helper()
 	var out, diagnostics strings.Builder
 	deps := cli.SystemDeps("test", 0)
 	deps.Streams = ui.Streams{In: strings.NewReader(""), Out: &out, Err: &diagnostics}
 	deps.Environ = []string{"DATABASE_URL=postgresql://ocmt@127.0.0.1:1/ocmt", "ADMIN_TOKEN=" + typedToken, "HOME=" + dir}
+	deps.Environ = append(deps.Environ, environ...)
 	deps.Dir, deps.Harden = dir, nil
 	deps.Notify = func(chan<- os.Signal) func() { return func() {} }
 	code = cli.Main(t.Context(), args, deps)
@@ -70,10 +71,27 @@ func TestNoTypedSecretIsTold(t *testing.T) {
 	}
 }
 
+// If this fails, a key that was pasted into a variable of a pipeline, where a name belongs, stands in the record for ever.
+func TestNoSecretIsANameInTheSettings(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"OCMT_OPERATOR", "OCMT_RECORD"} {
+		for _, held := range []string{typedKey, "postgresql://ocmt:" + typedPassword + "@db1:5432/ocmt", typedToken} {
+			code, said := runTyped(t, t.TempDir(), []string{name + "=" + held}, "rotate", "mark-done", "stripe-secret-key")
+			if code != int(ui.ExitUsage) || !strings.Contains(said, name+" holds ") || strings.Contains(said, held) || strings.Contains(said, typedPassword) {
+				t.Errorf("%s (%.12s…) ends with %d and says %q", name, held, code, strings.ReplaceAll(said, held, "…"))
+			}
+		}
+	}
+	// The name of a login may be a word that is somebody's password too.
+	if code, said := runTyped(t, t.TempDir(), []string{"USER=" + typedToken}, "rotate", "status"); code == int(ui.ExitUsage) {
+		t.Errorf("the name of the login is refused: %s", said)
+	}
+}
+
 // checkTyped runs a command line with a secret in it, which must be refused, and never be repeated.
 func checkTyped(t *testing.T, dir, flag, typed string, args []string) {
 	t.Helper()
-	code, said := runTyped(t, dir, args...)
+	code, said := runTyped(t, dir, nil, args...)
 	for _, held := range []string{typedKey, typedPassword[:8]} {
 		if strings.Contains(strings.ToLower(said), strings.ToLower(held)) {
 			t.Errorf("--%s: the output repeats what was typed (%.12s…)", flag, typed)
@@ -95,7 +113,7 @@ func TestNoTypedSecretOfTheSettingsIsTold(t *testing.T) {
 		{"migrate", "plan", "--out", typedToken}, {"rotate", "begin", "--escrow", "keys/" + typedToken}, {"rotate", "status", "--store", "envfile:" + typedToken},
 		{"session-invalidate", "--user", typedToken}, {"audit", "log", "--action", typedToken},
 	} {
-		code, said := runTyped(t, dir, args...)
+		code, said := runTyped(t, dir, nil, args...)
 		if strings.Contains(said, typedToken) || code != int(ui.ExitUsage) || !strings.Contains(said, "ADMIN_TOKEN") {
 			t.Errorf("%v: exit status %d\n%s", args[:len(args)-1], code, strings.ReplaceAll(said, typedToken, "(the token)"))
 		}
@@ -113,7 +131,7 @@ func TestNamesThatAreThereAreNoSecrets(t *testing.T) {
 		{"audit", "--log", "containers/" + typedKey, "--only", "logs"}, {"audit", "--path", filepath.Join(dir, "containers", typedKey), "--only", "files"},
 		{"audit", "--only", "logs", "--html", "containers/" + typedKey + "/report.html"},
 	} {
-		if code, said := runTyped(t, dir, args...); code == int(ui.ExitUsage) {
+		if code, said := runTyped(t, dir, nil, args...); code == int(ui.ExitUsage) {
 			t.Errorf("%v: refused\n%s", args, said)
 		}
 	}
@@ -128,7 +146,7 @@ func TestNamesAreNoSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"status", "--operator", "openclaw"}, {"audit", "--only", "tokens", "--endpoint", "management=http://127.0.0.1:1/path@x"}} {
-		if code, said := runTyped(t, dir, args...); code == int(ui.ExitUsage) {
+		if code, said := runTyped(t, dir, nil, args...); code == int(ui.ExitUsage) {
 			t.Errorf("%v: refused\n%s", args, said)
 		}
 	}
@@ -153,7 +171,7 @@ func TestARefusedValueIsQuoted(t *testing.T) {
 		"rotate --from-version 0 --pace correct-horse-battery-pin": `gentle` + "\n",
 		"rotate --from-version 0 --workers hunter2hunter":          `64` + "\n",
 	} {
-		code, said := runTyped(t, t.TempDir(), strings.Fields(line)...)
+		code, said := runTyped(t, t.TempDir(), nil, strings.Fields(line)...)
 		if code != int(ui.ExitUsage) || !strings.Contains(said, want) || !strings.Contains(said, "next: ") {
 			t.Errorf("%s: exit status %d, want %q\n%s", line, code, want, said)
 		}
