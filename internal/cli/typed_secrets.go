@@ -27,6 +27,8 @@ var (
 	digest  = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 	// addressStart matches the scheme of an address, wherever it stands in a text.
 	addressStart = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://`)
+	// bareLogin matches user:password@host without a scheme, and no image of Docker with its digest, name:tag@sha256:….
+	bareLogin = regexp.MustCompile(`(?:^|[\s=,/])[^\s:/@=,]+:[^\s@/]+@[A-Za-z0-9._-]+(?::[0-9]{1,5})?(?:[/?,\s]|$)`)
 )
 
 // hexFlags take what may well be 64 hexadecimal digits: the head of a chain, a fingerprint, and the key of a row, which
@@ -86,7 +88,8 @@ func (a *App) refuseTypedSecrets(root *cobra.Command, args []string) error {
 // secretFormIn says what in a text has the form of a secret; "" where nothing has.
 func (a *App) secretFormIn(typed typedText) string {
 	switch {
-	case slices.ContainsFunc(addressesIn(typed.text), func(address string) bool { return secret.AddressPassword(address) != "" }):
+	case bareLogin.MatchString(typed.text),
+		slices.ContainsFunc(addressesIn(typed.text), func(address string) bool { return secret.AddressPassword(address) != "" }):
 		return "an address with a password"
 	case !slices.Contains(hexFlags, typed.flag) && a.holdsNew(typed.text, hasLongHex):
 		return "64 hexadecimal digits, as a key has"

@@ -39,6 +39,7 @@ var typedSecrets = []string{
 	typedKey, "postgresql://ocmt:" + typedPassword + "@db1:5432/ocmt/x", typedKey + "/x",
 	"envfile:" + typedKey, "management=" + typedKey, strings.ToUpper(typedKey), "x/redis://:" + typedPassword + "@h", "dir:rediss://:" + typedPassword + "@h",
 	"redis://:" + typedPassword[:8] + "@h", "agent=https://a:" + typedPassword + "/+@h", "http://h1,http://a:" + typedPassword + "@h2", "host=db1 password=" + typedPassword,
+	"ocmt:" + typedPassword + "@db1", "management=ocmt:" + typedPassword + "@db1:5432/ocmt",
 }
 
 // If this fails, a key or a password that was typed or pasted where a name belongs stands on the screen, in a record or in
@@ -145,7 +146,7 @@ func TestNamesAreNoSecrets(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("REDIS_URL=redis://:openclaw@127.0.0.1:1\nADMIN_PASSWORD=openclaw\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"status", "--operator", "openclaw"}, {"audit", "--only", "tokens", "--endpoint", "management=http://127.0.0.1:1/path@x"}} {
+	for _, args := range [][]string{{"status", "--operator", "openclaw"}, {"status", "--operator", "ocmt:1.2@sha256:" + typedKey}, {"audit", "--only", "tokens", "--endpoint", "management=http://127.0.0.1:1/path@x"}} {
 		if code, said := runTyped(t, dir, nil, args...); code == int(ui.ExitUsage) {
 			t.Errorf("%v: refused\n%s", args, said)
 		}
