@@ -49,7 +49,7 @@ func TestKeygenShowsItsKeyOnlyWhereAsked(t *testing.T) {
 			for _, found := range made.in(text) {
 				t.Errorf("keygen %s: %s holds %s", test.args, place, found)
 			}
-			for _, found := range l.marks.in(text) {
+			for _, found := range l.find(text) {
 				t.Errorf("keygen %s: %s holds %s", test.args, place, found)
 			}
 		}

@@ -27,9 +27,9 @@ func (l *leakTest) runHere(t *testing.T, where string, s situation, args []strin
 	code := cli.Main(t.Context(), args, deps)
 
 	for name, text := range l.written(t, before) {
-		t.Errorf("%s: the file %s was written, and holds %q", where, name, l.marks.in(text))
+		t.Errorf("%s: the file %s was written, and holds %q", where, name, l.find(text))
 	}
-	if found := l.marks.in(out.String() + diagnostics.String()); len(found) > 0 {
+	if found := l.find(out.String() + diagnostics.String()); len(found) > 0 {
 		t.Errorf("%s: the output holds %s", where, strings.Join(found, ", "))
 	} else if code != int(ui.ExitUsage) {
 		t.Errorf("%s: exit code %d: it is not refused\n%s%s", where, code, &out, &diagnostics)
