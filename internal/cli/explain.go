@@ -180,7 +180,7 @@ func explainRun(err error) *ui.Error {
 		return &ui.Error{Message: "stopped after what was in hand; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
 	case errors.Is(err, migrate.ErrAborted):
-		return &ui.Error{Message: "aborted from outside, with ocmt migrate abort; what was moved is safe", Code: ui.ExitInterrupted,
+		return &ui.Error{Message: abortedText(err) + ", with ocmt migrate abort; what was moved is safe", Code: ui.ExitInterrupted,
 			Hints: []string{"run the same command again to go on: what is done is skipped"}}
 	case errors.Is(err, migrate.ErrLockLost):
 		return &ui.Error{Message: migrate.ErrLockLost.Error() + ", so the run ended itself; what was moved is safe", Code: ui.ExitFailed,
@@ -202,6 +202,15 @@ func explainRun(err error) *ui.Error {
 			Hints: []string{"ocmt migrate columns lists what there is"}}
 	}
 	return nil
+}
+
+// abortedText says who has ended a run, where that is known.
+func abortedText(err error) string {
+	var aborted migrate.AbortedError
+	if errors.As(err, &aborted) && aborted.By != "" {
+		return "aborted by " + quoteName(aborted.By)
+	}
+	return "aborted from outside"
 }
 
 // explainClosed explains that the account may not read the record, or not even look for tables which the deployment names.

@@ -181,10 +181,10 @@ type leakTest struct {
 	stored   needles  // plaintexts and values of the last refill, and what became of these
 	filled   []string // the values as that has left them
 	damaged  bool     // some of them cannot be moved
-	apiKey   string // in the clear in the database
-	slip     string // what an operator typed in the wrong place
-	password string // of the database
-	seen     int    // how many runs were seen in the process list
+	apiKey   string   // in the clear in the database
+	slip     string   // what an operator typed in the wrong place
+	password string   // of the database
+	seen     int      // how many runs were seen in the process list
 }
 
 func newLeakTest(t *testing.T) *leakTest {

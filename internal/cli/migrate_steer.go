@@ -66,12 +66,15 @@ func (a *App) steer(ctx context.Context, settings *config.Settings, word string,
 	if given.Malformed != "" {
 		a.printer.Warn("what stood in the place of orders was malformed, and this order takes its place: %s", given.Malformed)
 	}
-	run, err := awaitAnswer(ctx, db.record, given.Orders.Number)
+	run, err := awaitAnswer(ctx, db.record, given.Orders.Number, *work.Run)
 	if err != nil {
 		return causeOf(ctx, err)
 	}
 	a.printer.Line("%s", describeSteered(word, given.Orders, run))
 	printOrderBefore(a.printer, given.Orders)
+	if run.Ended {
+		a.printer.Line("next: ocmt migrate status   (how it ended)")
+	}
 	if !run.Ended && run.Orders.Paused && !run.Orders.Abort {
 		a.printer.Line("%s", resumeAdvice)
 	}
@@ -89,8 +92,8 @@ func (e *silentRunError) Error() string {
 	return "the run gives no sign of life; no order was given"
 }
 
-// awaitAnswer looks at the run until it follows an order, or has ended.
-func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64) (last pgrecord.Run, err error) {
+// awaitAnswer looks at a run, which was seen before, until it follows an order or has ended.
+func awaitAnswer(ctx context.Context, record *pgrecord.Record, number int64, last pgrecord.Run) (pgrecord.Run, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errNoAnswer)
 	defer cancel()
 	ticker := time.NewTicker(answerPeriod)
@@ -130,10 +133,10 @@ func describeNote(note migrate.OrderNote) string {
 
 // describeSteered says what was seen of a run after an order.
 func describeSteered(word string, given migrate.Orders, status pgrecord.Run) string {
-	if status.Ended {
-		return "The run has ended."
-	}
 	at := fmt.Sprintf("%s of %s", ui.Number(status.Done), ui.Count(status.Total, "value", "values"))
+	if status.Ended {
+		return "The run has ended. It was last seen at " + at + "."
+	}
 	switch last := status.Orders.Note(); {
 	case status.Orders.Abort && word != migrate.OrderAbort:
 		return "The run ends, at " + at + ": an order to abort stands, and no other takes it back."

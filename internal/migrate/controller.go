@@ -36,7 +36,7 @@ func (c *controller) exchange(ctx context.Context) {
 			c.follow(orders)
 		}
 	}
-	c.run.gate.set(c.orders.Abort, c.pauseWait(ctx))
+	c.run.gate.set(c.orders.aborted(), c.pauseWait(ctx))
 	c.tellBlocked(ctx)
 }
 

@@ -26,9 +26,23 @@ var (
 	ErrSetAside = errors.New("a value cannot be moved")
 	// ErrStopped says that the run was asked to stop and has finished its batches.
 	ErrStopped = errors.New("stopped on request")
-	// ErrAborted says that a steering order asked the run to end.
+	// ErrAborted says that a steering order asked the run to end. The error that comes back is an AbortedError.
 	ErrAborted = errors.New("aborted on request from outside")
 )
+
+// AbortedError is an ErrAborted that says who gave the order.
+type AbortedError struct{ By string } // "" where that is not known
+
+// Error names the operator.
+func (e AbortedError) Error() string {
+	if e.By == "" {
+		return ErrAborted.Error()
+	}
+	return ErrAborted.Error() + ", by " + e.By
+}
+
+// Is reports whether the target is ErrAborted.
+func (e AbortedError) Is(target error) bool { return target == ErrAborted }
 
 // errPaused says that the run waits.
 var errPaused = errors.New("the run waits")

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -10,17 +11,17 @@ import (
 type gate struct {
 	mu      sync.Mutex
 	wait    Wait
-	aborted bool
+	aborted error         // an AbortedError where an order asked the run to end
 	changed chan struct{} // closed when wait or aborted change
 }
 
 func newGate() *gate { return &gate{changed: make(chan struct{})} }
 
-// set closes the gate because of a wait, or opens it where there is none.
-func (g *gate) set(aborted bool, wait Wait) {
+// set closes the gate because of a wait, or opens it where there is none. Aborted is an AbortedError, or nil.
+func (g *gate) set(aborted error, wait Wait) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.aborted == aborted && g.wait == wait {
+	if errors.Is(g.aborted, aborted) && g.wait == wait {
 		return
 	}
 	g.aborted, g.wait = aborted, wait
@@ -29,7 +30,7 @@ func (g *gate) set(aborted bool, wait Wait) {
 }
 
 // state returns what was set, and a channel that is closed when it changes.
-func (g *gate) state() (aborted bool, wait Wait, changed <-chan struct{}) {
+func (g *gate) state() (aborted error, wait Wait, changed <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.aborted, g.wait, g.changed
@@ -42,7 +43,7 @@ func (g *gate) waitingFor() Wait {
 }
 
 // pass returns when the gate is open, and reports the wait. Errors:
-// ErrAborted, ErrStopped, and that of the context.
+// AbortedError, ErrStopped, and that of the context.
 func (g *gate) pass(ctx context.Context, stop <-chan struct{}, report func(Wait)) error {
 	reported := false
 	defer func() {
@@ -53,8 +54,8 @@ func (g *gate) pass(ctx context.Context, stop <-chan struct{}, report func(Wait)
 	for {
 		aborted, wait, changed := g.state()
 		switch {
-		case aborted:
-			return ErrAborted
+		case aborted != nil:
+			return aborted
 		case wait.IsZero():
 			return nil
 		}

@@ -53,6 +53,19 @@ func (o Orders) Note() *OrderNote {
 	return &OrderNote{Word: o.Word, By: o.By, At: o.At}
 }
 
+// aborted returns an AbortedError where the orders ask the run to end, else nil.
+func (o Orders) aborted() error {
+	switch before := o.Before; {
+	case !o.Abort:
+		return nil
+	case o.Word == OrderAbort:
+		return AbortedError{By: o.By}
+	case before != nil && before.Word == OrderAbort:
+		return AbortedError{By: before.By}
+	}
+	return AbortedError{}
+}
+
 // OrdersError says that what stands in the place of orders is none.
 type OrdersError struct{ Problem string } // cleaned for a terminal
 

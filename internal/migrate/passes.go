@@ -60,7 +60,7 @@ func (r *run) makePasses(ctx context.Context, result *Result) error {
 func (r *run) makeFirstPass(ctx context.Context, table Table) error {
 	byPages := func(leaf Leaf) bool { return leaf.ByPages }
 	if slices.ContainsFunc(table.Leaves, byPages) {
-		if err := r.passByPages(ctx, table); err != nil || r.isStopping() || r.isAborted() {
+		if err := r.passByPages(ctx, table); err != nil || r.isStopping() || r.aborted() != nil {
 			return err
 		}
 	}

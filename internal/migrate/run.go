@@ -260,8 +260,8 @@ func (r *run) forEachTable(ctx context.Context, move func(context.Context, Table
 		if err := move(ctx, table); err != nil {
 			return fmt.Errorf("moving the values of %s: %w", table, err)
 		}
-		if r.isAborted() {
-			return ErrAborted
+		if aborted := r.aborted(); aborted != nil {
+			return aborted
 		}
 		if r.isStopping() {
 			return ErrStopped
@@ -276,8 +276,8 @@ func (r *run) haltReason() error {
 	switch aborted, wait, _ := r.gate.state(); {
 	case r.isStopping():
 		return ErrStopped
-	case aborted:
-		return ErrAborted
+	case aborted != nil:
+		return aborted
 	case !wait.IsZero():
 		return errPaused
 	}
@@ -294,8 +294,8 @@ func (r *run) isStopping() bool {
 	}
 }
 
-// isAborted reports whether a steering order asked the run to end.
-func (r *run) isAborted() bool {
+// aborted returns an AbortedError where a steering order asked the run to end.
+func (r *run) aborted() error {
 	aborted, _, _ := r.gate.state()
 	return aborted
 }
@@ -331,7 +331,7 @@ func (r *run) runWorkersOn(ctx context.Context, node string, work func(context.C
 // admit waits until so many more rows may be written, and returns how long that
 // took.
 func (r *run) admit(ctx context.Context, rows int) (time.Duration, error) {
-	if r.limit.rate() == 0 && r.gate.waitingFor().IsZero() && !r.isAborted() {
+	if r.limit.rate() == 0 && r.gate.waitingFor().IsZero() && r.aborted() == nil {
 		return 0, nil
 	}
 	began := r.Clock()
