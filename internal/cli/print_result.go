@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/migrate"
+	"github.com/ocmt/ocmt/internal/rowkey"
 	"github.com/ocmt/ocmt/internal/ui"
 )
 
@@ -81,5 +83,20 @@ func printSetAside(printer *ui.Printer, title string, count int64, list []migrat
 	printer.Table(table)
 	if count > shownSetAside {
 		printer.Line("… and %s more; --output json lists the first 1,000.", ui.Number(count-shownSetAside))
+	}
+	explainDigests(printer, table)
+}
+
+// explainDigests says, below a table with a column of row keys, how a row is found whose key is shown as a digest.
+func explainDigests(printer *ui.Printer, table ui.Table) {
+	at := slices.IndexFunc(table.Columns, func(column ui.Column) bool { return column.Title == "ROW" })
+	for _, row := range table.Rows {
+		digits, is := rowkey.ParseDigest(row[at].Text)
+		if !is {
+			continue
+		}
+		printer.Line("%s is the digest of a row key that could be a secret. SQL finds that row, with the column of the key for KEY:", row[at].Text)
+		printer.Code("  where left(encode(sha256(convert_to(KEY::text, 'UTF8')), 'hex'), %d) = '%s'", rowkey.Digits, digits)
+		return
 	}
 }
