@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ocmt/ocmt/internal/sampledata"
 	"github.com/ocmt/ocmt/internal/testenv"
 	"github.com/ocmt/ocmt/internal/ui"
+	"github.com/ocmt/ocmt/testdata"
 )
 
 // keptEnvFile is the env file that is left beside the servers. Its name is the one that a command reads without being told to.
@@ -20,6 +22,9 @@ const keptEnvFile = ".env"
 func (d *demo) keep(ctx context.Context) error {
 	d.app.printer.Heading("A second database, for you")
 	if err := d.fill(ctx); err != nil {
+		return err
+	}
+	if err := d.fillSessions(ctx); err != nil {
 		return err
 	}
 	file, err := testenv.Keep(exportLines(d.environ()), d.postgres, d.redis)
@@ -33,6 +38,18 @@ func (d *demo) keep(ctx context.Context) error {
 		return errors.Join(err, testenv.EndKept(context.WithoutCancel(ctx), folder))
 	}
 	return nil
+}
+
+// fillSessions makes the tables of live access too, and login sessions in them: there is more to try than a rotation.
+func (d *demo) fillSessions(ctx context.Context) error {
+	if err := testenv.Exec(ctx, d.address, testdata.AccessSchema); err != nil {
+		return fmt.Errorf("making the tables of live access: %w", err)
+	}
+	made, err := sampledata.FillSessions(ctx, d.address)
+	if err == nil {
+		d.app.printer.Line("%s.", ui.Count(made, "live login session", "live login sessions"))
+	}
+	return err
 }
 
 // environBefore returns the settings that servers have before a rotation, as NAME=value lines.
@@ -58,7 +75,7 @@ const keptBackups = 30 * 24 * time.Hour
 func (d *demo) tellKept() {
 	printer, kept := d.app.printer, d.document.Kept
 	printer.Line("PostgreSQL and Redis stay up. %s has the settings of servers that use the second database, which is still under version 0; only this account can read it. "+
-		"No server runs there, which --no-writes all says.", ui.Unbroken(kept.EnvFile))
+		"No server runs there, which --no-writes all says. It has login sessions too, to try %s on.", ui.Unbroken(kept.EnvFile), ui.Unbroken("ocmt session-invalidate list --user user7@example.org"))
 	printer.Line("\nnext, to rotate it by hand:")
 	var lines []string
 	if program := d.app.deps.Program(); program != "" {

@@ -52,12 +52,17 @@ func TestDemoKept(t *testing.T) {
 		t.Fatalf("the settings are not in a file of mode 0600: %v", err)
 	}
 	server := demoServer.Find(out)
+	sessions := "ocmt session-invalidate list --user user7@example.org"
+	if !bytes.Contains(out, []byte(sessions)) {
+		t.Errorf("nothing says what else there is to try:\n%s", out)
+	}
 	answered := strings.ReplaceAll(string(next[1]), "ocmt rotate", "ocmt --yes rotate") // a newcomer is asked
+	answered = strings.Replace(answered, "cd -", sessions+"\ncd -", 1)
 	typed := exec.CommandContext(ctx, "bash", "-ec", answered)
 	typed.Dir = t.TempDir()
 	said, err := typed.CombinedOutput()
 	if err != nil || !strings.Contains(string(said), "values open with the new key alone.") ||
-		!strings.Contains(string(said), "Moved ") || !strings.Contains(string(said), "Version 1 is the only key in use") || !strings.Contains(string(said), "The servers of the demo have ended") {
+		!strings.Contains(string(said), "Moved ") || !strings.Contains(string(said), "Version 1 is the only key in use") || !strings.Contains(string(said), "Firefox/128.0") || !strings.Contains(string(said), "The servers of the demo have ended") {
 		t.Errorf("typing what it says: %v\n%s", err, said)
 	}
 	checkGone(t, folder, string(server))
