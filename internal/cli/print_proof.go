@@ -157,7 +157,7 @@ func printRetirement(printer *ui.Printer, request migrate.Request, proof *rotati
 	printer.Line("Nothing in the database is under version %s. %s may be removed once every server runs with ENCRYPTION_KEY_VERSION=%d.",
 		joinVersions(retirable), keyNames(retirable), request.To)
 	printer.Line("Keep that key offline: database backups made before this run still need it.")
-	printer.Line("A server without the right key does not fail at users.gateway_token: it takes the encrypted text itself for the token.")
+	printer.Line("A server without the right key does not fail at users.gateway_token: it takes the encrypted text itself for the token. ocmt rotate readiness shows which version the servers write.")
 }
 
 // printRetirementSteps says what is to be done with keys that nothing needs.
