@@ -30,15 +30,15 @@ func (g *gate) set(aborted error, wait Wait) {
 }
 
 // state returns what was set, and a channel that is closed when it changes.
-func (g *gate) state() (aborted error, wait Wait, changed <-chan struct{}) {
+func (g *gate) state() (wait Wait, changed <-chan struct{}, aborted error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.aborted, g.wait, g.changed
+	return g.wait, g.changed, g.aborted
 }
 
 // waitingFor returns what the gate is closed for.
 func (g *gate) waitingFor() Wait {
-	_, wait, _ := g.state()
+	wait, _, _ := g.state()
 	return wait
 }
 
@@ -52,7 +52,7 @@ func (g *gate) pass(ctx context.Context, stop <-chan struct{}, report func(Wait)
 		}
 	}()
 	for {
-		aborted, wait, changed := g.state()
+		wait, changed, aborted := g.state()
 		switch {
 		case aborted != nil:
 			return aborted

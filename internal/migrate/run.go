@@ -273,7 +273,7 @@ func (r *run) forEachTable(ctx context.Context, move func(context.Context, Table
 // haltReason returns why gentle work must end between two bursts: the run is to
 // stop or to wait. It returns nil if the work may go on.
 func (r *run) haltReason() error {
-	switch aborted, wait, _ := r.gate.state(); {
+	switch wait, _, aborted := r.gate.state(); {
 	case r.isStopping():
 		return ErrStopped
 	case aborted != nil:
@@ -296,7 +296,7 @@ func (r *run) isStopping() bool {
 
 // aborted returns an AbortedError where a steering order asked the run to end.
 func (r *run) aborted() error {
-	aborted, _, _ := r.gate.state()
+	_, _, aborted := r.gate.state()
 	return aborted
 }
 
