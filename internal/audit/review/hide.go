@@ -80,8 +80,26 @@ func hideInText(quoted []byte) []byte {
 		}
 	}
 	before := text
-	text = userInfo.ReplaceAllString(queryValue.ReplaceAllString(text, "${1}"+notShown), "://"+notShown+"@")
-	words := strings.Split(text[1:max(1, len(text)-1)], " ")
+	// Most texts have neither, and a regular expression would be half of the time of an export.
+	if strings.IndexByte(text, '=') >= 0 {
+		text = queryValue.ReplaceAllString(text, "${1}"+notShown)
+	}
+	if strings.Contains(text, "://") {
+		text = userInfo.ReplaceAllString(text, "://"+notShown+"@")
+	}
+	if text = hideWords(text); text == before {
+		return quoted // as it was escaped
+	}
+	return []byte(text)
+}
+
+// hideWords returns a JSON string without the words in it that random sources make.
+func hideWords(text string) string {
+	inside := text[1:max(1, len(text)-1)]
+	if !hasLongWord(inside) {
+		return text
+	}
+	words := strings.Split(inside, " ")
 	for i, word := range words {
 		if len(word) < shortestHidden || strings.Contains(word, notShown[:1]+"not") {
 			continue
@@ -91,9 +109,15 @@ func hideInText(quoted []byte) []byte {
 			words[i] = notShown
 		}
 	}
-	text = `"` + strings.Join(words, " ") + `"`
-	if text == before {
-		return quoted // as it was escaped
+	return `"` + strings.Join(words, " ") + `"`
+}
+
+// hasLongWord reports whether a text has a word that is long enough to be taken for a secret.
+func hasLongWord(text string) bool {
+	for word := range strings.SplitSeq(text, " ") {
+		if len(word) >= shortestHidden {
+			return true
+		}
 	}
-	return []byte(text)
+	return false
 }
