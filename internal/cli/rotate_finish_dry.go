@@ -64,10 +64,10 @@ func (dryFinishRecord) RecordReadiness(context.Context, int, rotation.ReadinessS
 type noRetirer struct{}
 
 // Retire implements rotation.Retirer.
-func (noRetirer) Retire(context.Context, []int) ([]int, error) { return nil, nil }
+func (noRetirer) Retire(context.Context, rotation.Unneeded) ([]int, error) { return nil, nil }
 
 // EndProofs implements rotation.Retirer.
-func (noRetirer) EndProofs(context.Context, []int) error { return nil }
+func (noRetirer) EndProofs(context.Context, func(int) bool) error { return nil }
 
 // dryKeyFile is a file for the copy of a key that is only looked at.
 type dryKeyFile struct{ rotation.KeyFile }

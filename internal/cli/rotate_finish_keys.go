@@ -118,9 +118,9 @@ type tellingRetirer struct {
 }
 
 // Retire implements rotation.Retirer.
-func (t tellingRetirer) Retire(ctx context.Context, versions []int) ([]int, error) {
+func (t tellingRetirer) Retire(ctx context.Context, proven rotation.Unneeded) ([]int, error) {
 	t.finish.tellRecord()
-	return t.Retirer.Retire(ctx, versions)
+	return t.Retirer.Retire(ctx, proven)
 }
 
 // tellingFinishRecord says that the tool's own record is made, before it records what an earlier command has done.

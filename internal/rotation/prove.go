@@ -23,19 +23,29 @@ func (p *Proof) Staying() []int {
 	return slices.DeleteFunc(slices.Clone(p.Retirable), func(version int) bool { return slices.Contains(p.Gone, version) })
 }
 
-// isRefuted reports whether values were found that need another key, or open with none, so that an earlier proof does not
-// hold any more. The request is that of the verification.
-func (p *Proof) isRefuted(request migrate.Request) bool {
-	kind := JudgeVerification(request, p.Verification, p.Search).Kind
-	return (kind == VerdictNeeded || kind == VerdictNeededElsewhere) && slices.ContainsFunc(p.Reasons, isWrong)
+// refutes reports whether a value was found that needs the key of a version, or may need any key because none opens it:
+// an earlier proof that nothing needs that version does not hold any more. A value under another version refutes nothing,
+// and neither does what was not looked at.
+func (p *Proof) refutes(version int) bool {
+	if p.Verification.SetAside > 0 || p.Verification.Versions[version] > 0 {
+		return true
+	}
+	return p.Search != nil && findsNeed(p.Search, version)
+}
+
+// Unneeded are key versions that a run to another version has proven to be needed nowhere.
+type Unneeded struct {
+	To           int
+	Versions     []int
+	Fingerprints map[int]string // of the keys that are set, by version
 }
 
 // Retirer records which key versions nothing in the database needs.
 type Retirer interface {
 	// Retire records that this is proven of versions, and returns those that were retired already.
-	Retire(ctx context.Context, versions []int) (gone []int, err error)
-	// EndProofs records that it is no longer proven of versions, where it was recorded.
-	EndProofs(ctx context.Context, versions []int) error
+	Retire(ctx context.Context, proven Unneeded) (gone []int, err error)
+	// EndProofs records that it is no longer proven of the versions that are refuted, where it was recorded.
+	EndProofs(ctx context.Context, isRefuted func(version int) bool) error
 }
 
 // Prover proves what a run has reached.
@@ -59,8 +69,8 @@ func WaitOnce(request migrate.Request, verification *migrate.Verification) migra
 
 // Prove opens every value of the plan's database with the target key alone after a run, looks
 // through the columns that nothing lists, decides which keys may go, and notes in the record
-// that they are no longer in use. Where something is found wrong, it notes that an earlier proof of
-// them does not hold any more; what was only not looked at ends no proof. Where nothing could be
+// that they are no longer in use. Where a value is found that needs a version, or may need any, it notes
+// that an earlier proof of it does not hold any more, whichever version the run was to leave. Where nothing could be
 // read, or the request wants no search, nothing is searched. Where the keys cannot be recorded, the
 // proof names none and comes back with the error.
 func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.Result) (*Proof, error) {
@@ -78,15 +88,18 @@ func (p Prover) Prove(ctx context.Context, plan *migrate.Plan, result *migrate.R
 	}
 	proof.Retirable, proof.Reasons = Decide(plan, result, verification, proof.Search)
 	if len(proof.Retirable) > 0 {
-		if proof.Gone, err = p.Record.Retire(ctx, proof.Retirable); err != nil {
+		if proof.Gone, err = p.Record.Retire(ctx, unneeded(plan, proof.Retirable)); err != nil {
 			proof.Retirable = []int{}
 			return proof, err
 		}
 	}
-	if proof.isRefuted(request) {
-		if err := p.Record.EndProofs(ctx, leavingVersions(plan)); err != nil {
-			return proof, err
-		}
+	return proof, p.Record.EndProofs(ctx, func(version int) bool { return version != request.To && proof.refutes(version) })
+}
+
+func unneeded(plan *migrate.Plan, versions []int) Unneeded {
+	proven := Unneeded{To: plan.Request.To, Versions: versions, Fingerprints: map[int]string{}}
+	for _, key := range plan.Outline.Keys {
+		proven.Fingerprints[key.Version] = key.Fingerprint
 	}
-	return proof, nil
+	return proven
 }

@@ -64,6 +64,13 @@ func needsVersion(find discover.Find, concerns func(version int) bool) bool {
 	return slices.ContainsFunc(find.OpenedBy, concerns)
 }
 
+// findsNeed reports whether a search found values anywhere that name a version, or open with its key.
+func findsNeed(report *discover.Report, version int) bool {
+	isIt := func(other int) bool { return other == version }
+	needs := func(find discover.Find) bool { return needsVersion(find, isIt) }
+	return slices.ContainsFunc(report.Unlisted, needs) || slices.ContainsFunc(report.Late, needs) || len(findKnownColumns(report, isIt)) > 0
+}
+
 // sampledFinding says that some tables were looked at by sample only.
 func sampledFinding(report *discover.Report) finding.Finding {
 	named := report.Sampled[:min(len(report.Sampled), maxNamedTables)]

@@ -10,6 +10,7 @@ import (
 	"github.com/ocmt/ocmt/internal/chain"
 	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/postgres/pgrecord"
+	"github.com/ocmt/ocmt/internal/rotation"
 )
 
 // If this fails, a run and an operator's command wait for each other until the server ends one of
@@ -47,7 +48,10 @@ func TestChangesOfTheToolDoNotDeadlock(t *testing.T) {
 		_, err := ledger.End(t.Context(), migrate.LedgerOutcome{Status: migrate.RunCompleted, Changed: true, Columns: map[migrate.Place]migrate.ColumnOutcome{place: {Status: migrate.RunCompleted, Moved: 3}}})
 		return err
 	})
-	each(func(record *pgrecord.Record, _ int) error { _, err := record.Retire(t.Context(), []int{0}); return err })
+	each(func(record *pgrecord.Record, _ int) error {
+		_, err := record.Retire(t.Context(), rotation.Unneeded{To: 1, Versions: []int{0}})
+		return err
+	})
 	each(func(record *pgrecord.Record, n int) error {
 		return record.Accept(t.Context(), migrate.Accepted{Place: place, Key: "k", KeyDigest: fmt.Sprint(n), Digest: "d", Operator: "ann", Reason: "lost", At: time.Now()})
 	})

@@ -29,7 +29,7 @@ func TestCompromisedMarkStays(t *testing.T) {
 		{"and in place", func() error { return record.RecordInPlace(ctx, 1, "s") }, rotation.Compromised, rotation.Active},
 		{"rolled back", func() error { return record.Ledger().Begin(ctx, migrate.LedgerEntry{To: 0}) }, rotation.Active, rotation.DecryptOnly},
 		{"and forward", func() error { return record.Ledger().Begin(ctx, migrate.LedgerEntry{To: 1}) }, rotation.Compromised, rotation.Active},
-		{"proven", func() error { _, err := record.Retire(ctx, []int{0}); return err }, rotation.Compromised, rotation.Active},
+		{"proven", func() error { _, err := record.Retire(ctx, rotation.Unneeded{To: 1, Versions: []int{0}}); return err }, rotation.Compromised, rotation.Active},
 		{"to be finished", func() error { return record.RecordFinishing(ctx, evidence) }, rotation.Compromised, rotation.Active},
 		{"finished", func() error {
 			_, err := record.RecordFinished(ctx, evidence)

@@ -116,7 +116,7 @@ func TestKeysGoFromStateToState(t *testing.T) {
 	if err := record.RecordInPlace(ctx, 1, "s"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := record.Retire(ctx, []int{0}); err != nil {
+	if _, err := record.Retire(ctx, rotation.Unneeded{To: 1, Versions: []int{0}}); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := record.KeyStates(ctx)
@@ -206,9 +206,9 @@ func TestCompromisedKeyIsProvenAndFinished(t *testing.T) {
 		change func() error
 		proven bool
 	}{
-		{"proven", func() error { _, err := record.Retire(ctx, []int{0}); return err }, true},
+		{"proven", func() error { _, err := record.Retire(ctx, rotation.Unneeded{To: 1, Versions: []int{0}}); return err }, true},
 		{"values were found", func() error { return record.Ledger().Begin(ctx, run) }, false},
-		{"proven again", func() error { _, err := record.Retire(ctx, []int{0}); return err }, true},
+		{"proven again", func() error { _, err := record.Retire(ctx, rotation.Unneeded{To: 1, Versions: []int{0}}); return err }, true},
 	} {
 		if err := test.change(); err != nil {
 			t.Fatal(err)

@@ -110,7 +110,12 @@ func recordKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprin
 	if err != nil {
 		return err
 	}
-	_, err = postgres.QueryRows(ctx, conn, `insert into $encryption_keys (version, key_id, algorithm, status, metadata)
+	return insertKey(ctx, conn, version, fingerprint)
+}
+
+// insertKey records a key by its fingerprint where the record has neither the version nor the key.
+func insertKey(ctx context.Context, conn *pgconn.PgConn, version int, fingerprint string) error {
+	_, err := postgres.QueryRows(ctx, conn, `insert into $encryption_keys (version, key_id, algorithm, status, metadata)
 		values ($1, $2, 'aes-256-gcm', 'decrypt-only', '{"recorded_by": "ocmt"}') on conflict do nothing`,
 		strconv.Itoa(version), fingerprint)
 	return err

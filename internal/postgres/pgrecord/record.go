@@ -6,6 +6,7 @@ package pgrecord
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -70,12 +71,16 @@ func (r *Record) RecordedKeys(ctx context.Context) (map[int]string, error) {
 
 // Retire implements rotation.Retirer: it records that nothing in the database is under these versions any
 // more, and since when that is proven. A version that is proven already stays as it is, and one that is compromised
-// stays so.
-func (r *Record) Retire(ctx context.Context, versions []int) (gone []int, err error) {
+// stays so. Versions that the record does not have are recorded first: the values may have been moved before there was
+// a record.
+func (r *Record) Retire(ctx context.Context, proven rotation.Unneeded) (gone []int, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {
 			gone = nil
-			for _, version := range versions {
+			if err := recordUnneeded(ctx, conn, proven); err != nil {
+				return nil, fmt.Errorf("recording the key versions: %w", err)
+			}
+			for _, version := range proven.Versions {
 				retired, err := postgres.QueryRows(ctx, conn, "select from $encryption_keys where version = $1 and status::text = '"+string(rotation.Retired)+"'", strconv.Itoa(version))
 				if err != nil {
 					return nil, fmt.Errorf("asking for key version %d: %w", version, err)
@@ -100,11 +105,40 @@ func (r *Record) Retire(ctx context.Context, versions []int) (gone []int, err er
 	return gone, err
 }
 
+// recordUnneeded records the version that a proof is for, as the active one, and those that nothing needs, where the record
+// does not have them.
+func recordUnneeded(ctx context.Context, conn *pgconn.PgConn, proven rotation.Unneeded) error {
+	if err := createTables(ctx, conn); err != nil {
+		return err
+	}
+	for version, fingerprint := range proven.Fingerprints {
+		if version != proven.To && !slices.Contains(proven.Versions, version) {
+			continue
+		}
+		if err := insertKey(ctx, conn, version, fingerprint); err != nil {
+			return err
+		}
+	}
+	return activateKnown(ctx, conn, proven.To)
+}
+
 // EndProofs implements rotation.Retirer. What is retired stays so: its key is gone already.
-func (r *Record) EndProofs(ctx context.Context, versions []int) error {
+func (r *Record) EndProofs(ctx context.Context, isRefuted func(version int) bool) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
+		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
+		if err != nil || there[0][0] != "t" {
+			return err
+		}
 		return postgres.InTransaction(ctx, conn, func() error {
-			for _, version := range versions {
+			proven, err := postgres.QueryRows(ctx, conn, "select version from $encryption_keys where rotated_at is not null order by version")
+			if err != nil {
+				return fmt.Errorf("asking what is proven: %w", err)
+			}
+			for _, row := range proven {
+				version := int(postgres.ParseNumber(row[0]))
+				if !isRefuted(version) {
+					continue
+				}
 				if err := endProof(ctx, conn, version); err != nil {
 					return err
 				}
