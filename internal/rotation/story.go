@@ -20,6 +20,8 @@ const (
 	DecryptOnly KeyState = "decrypt-only" // only read with; values may still be under it
 	Retired     KeyState = "retired"      // no server has it, or it was never in place
 	Compromised KeyState = "compromised"  // as decrypt-only, and somebody else may have it
+	// Unknown is of no record: it could not be read.
+	Unknown KeyState = "unknown"
 )
 
 // RecordedKey is a key version as the record has it.

@@ -66,7 +66,7 @@ type Status struct {
 type VersionStatus struct {
 	Version     int        `json:"version"`
 	Fingerprint string     `json:"fingerprint"` // of the record, or else of the store or the settings
-	State       KeyState   `json:"state"`       // "" where the record does not have it
+	State       KeyState   `json:"state"`       // "" where the record does not have it, Unknown where that was not read
 	Created     *time.Time `json:"created"`
 	Proven      *time.Time `json:"proven"`
 	// Values is how many are labelled with it, of what was looked at; null where none was seen and not
@@ -163,8 +163,7 @@ func (a *assessment) decide() Status {
 		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("Version %d is active in the record, and no key was found here.", a.current),
 			Next: []Step{stepToActive(NewestIn(a.Keys, Active))}}
 	case a.hasForeignValues():
-		return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("Values are labelled with a newer version than %d, which neither the record nor this place has.", a.current),
-			Next: []Step{{Text: "find the server that has it, and set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION and the older keys here as it has them"}}}
+		return a.decideForeign()
 	case a.isRolledBack():
 		return a.decideRolledBack()
 	case place != nil && place.Version < a.current:
@@ -249,8 +248,21 @@ func (a *assessment) hasForeignValues() bool {
 	return false
 }
 
-// isRolledBack reports whether something is still with a version that is newer than the active one.
+func (a *assessment) decideForeign() Status {
+	lacking := "neither the record nor this place has"
+	if a.Unread {
+		lacking = "this place does not have; the record of key versions was not looked at"
+	}
+	return Status{Phase: PhaseBehind, Summary: fmt.Sprintf("Values are labelled with a newer version than %d, which %s.", a.current, lacking),
+		Next: []Step{{Text: "find the server that has it, and set ENCRYPTION_KEY, ENCRYPTION_KEY_VERSION and the older keys here as it has them"}}}
+}
+
+// isRolledBack reports whether something is still with a version that is newer than the active one. Where the record was not
+// read, nobody knows which one is active.
 func (a *assessment) isRolledBack() bool {
+	if a.Unread {
+		return false
+	}
 	for version, values := range a.labels {
 		if version > a.current && values > 0 {
 			return true

@@ -118,6 +118,9 @@ func stories() []story {
 		{"a server is ahead by hand", func(old, _ string) rotation.View {
 			return rotation.View{Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Look: labelled(map[int]int64{0: 4, 1: 1})}
 		}, rotation.PhaseBehind, "", "neither the record nor this place has"},
+		{"a server is ahead, and the record could not be read", func(old, _ string) rotation.View {
+			return rotation.View{Store: placed(map[string]string{"ENCRYPTION_KEY": old}), Look: labelled(map[int]int64{0: 4, 1: 1}), Unread: true}
+		}, rotation.PhaseBehind, "", "the record of key versions was not looked at"},
 		{"rolled back, and the store is not", func(old, fresh string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Active, rotation.DecryptOnly), Store: both(old, fresh), Look: labelled(map[int]int64{0: 4})}
 		}, rotation.PhaseRolledBack, "ocmt rotate put-back --to-version 0", "Version 0 is active again"},

@@ -39,6 +39,9 @@ func (a *assessment) versions() []VersionStatus {
 	list := []VersionStatus{}
 	for _, version := range a.known() {
 		one := VersionStatus{Version: version}
+		if a.Unread {
+			one.State = Unknown
+		}
 		if key := KeyOf(a.Keys, version); key != nil {
 			one.Fingerprint, one.State, one.Created, one.Proven = key.Fingerprint, key.State, timeOrNil(key.Created), timeOrNil(key.Proven)
 			one.BackupsUntil, one.Escrow, one.Compromised = key.BackupsUntil, key.Escrow, timeOrNil(key.Compromised)

@@ -20,7 +20,7 @@ func (s *Store) Describe(ctx context.Context, catalogue []ocmt.Table) (*migrate.
 	found := &describing{Description: &migrate.Description{}, described: map[string]bool{}}
 	err := s.db.With(ctx, func(conn *pgconn.PgConn) error {
 		if err := checkSchemas(ctx, conn, catalogue); err != nil {
-			return fmt.Errorf("looking for the tables of ocmt.yaml: %w", err)
+			return fmt.Errorf("looking for the tables: %w", err)
 		}
 		keys, err := keysOfDeployment(ctx, conn, catalogue)
 		if err != nil {

@@ -33,16 +33,16 @@ var fingerprintForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
 // KeyStates implements rotation.KeyRecord.
 func (r *Record) KeyStates(ctx context.Context) (keys []rotation.RecordedKey, err error) {
 	err = r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
-		if err != nil || there[0][0] != "t" {
-			return err
-		}
 		unread, err := findUnread(ctx, conn, "encryption_keys")
 		if err != nil {
 			return err
 		}
 		for _, one := range unread {
 			return &rotation.UnreadableError{Reason: finding.Reason{Text: one.Message, Missing: one.Rights}}
+		}
+		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
+		if err != nil || there[0][0] != "t" {
+			return err
 		}
 		keys, err = queryKeys(ctx, conn)
 		return err

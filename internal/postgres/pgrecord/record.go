@@ -234,6 +234,10 @@ func checkTables(ctx context.Context, conn *pgconn.PgConn) ([]finding.Finding, e
 			missing := postgres.TableRight("select, insert, update", schema, name, who)
 			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: name,
 				Message: fmt.Sprintf("the account %s may not record the run there", who), Fix: postgres.Grant(missing), Rights: []finding.Right{missing}})
+		case !there && schema == "":
+			found = append(found, finding.Finding{Code: finding.MissingLedger, Severity: finding.Error, Where: name,
+				Message: fmt.Sprintf("the table is not there, and the search path of the account %s has no schema that it may use", who),
+				Fix:     "set the search path of the account to the schema of OCMT's tables, and let it use that"})
 		case !there && !create:
 			missing := postgres.SchemaRight("create", schema, who)
 			found = append(found, finding.Finding{Code: finding.MissingLedger, Severity: finding.Error, Where: name,

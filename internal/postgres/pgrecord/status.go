@@ -72,8 +72,8 @@ func (r *Record) Status(ctx context.Context) (status Status, err error) {
 	return status, err
 }
 
-// findUnread finds tables of the record that are there and that the account may not read: what is in them must not be
-// taken for nothing.
+// findUnread finds tables of the record that are there and that the account may not read, or not even see because it may
+// not use their schema: what is in them must not be taken for nothing.
 func findUnread(ctx context.Context, conn *pgconn.PgConn, tables ...string) (found []finding.Finding, err error) {
 	for _, table := range tables {
 		rows, err := postgres.QueryRows(ctx, conn, `select c.oid is not null and not has_table_privilege(c.oid, 'SELECT'), current_user, coalesce(n.nspname, '')
@@ -81,12 +81,24 @@ func findUnread(ctx context.Context, conn *pgconn.PgConn, tables ...string) (fou
 		if err != nil {
 			return nil, fmt.Errorf("asking for the rights on %s: %w", table, err)
 		}
-		if rows[0][0] != "t" {
-			continue
+		var missing []finding.Right
+		if rows[0][0] == "t" {
+			missing = append(missing, postgres.TableRight("select", rows[0][2], table, rows[0][1]))
 		}
-		missing := postgres.TableRight("select", rows[0][2], table, rows[0][1])
-		found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: table,
-			Message: fmt.Sprintf("the account %s may not read it", rows[0][1]), Fix: postgres.Grant(missing), Rights: []finding.Right{missing}})
+		closed, err := postgres.ClosedTables(ctx, conn, []string{table}, []string{"status"})
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range closed {
+			missing = append(missing, postgres.SchemaRight("usage", one.Schema, one.Account))
+			if !one.MayRead {
+				missing = append(missing, postgres.TableRight("select", one.Schema, one.Name, one.Account))
+			}
+		}
+		if len(missing) > 0 {
+			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: table,
+				Message: fmt.Sprintf("the account %s may not read it", rows[0][1]), Fix: postgres.Grant(missing...), Rights: missing})
+		}
 	}
 	return found, nil
 }
