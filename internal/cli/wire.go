@@ -170,8 +170,10 @@ func (e *engine) close() { e.db.Close() }
 
 // runner returns the engine's runner, with the clock and the randomness of this process.
 func (e *engine) runner(reporter migrate.Reporter) migrate.Runner {
+	target, _ := e.ring.Key(e.request.To)
+	key := migrate.KeyFingerprint{Version: e.request.To, Fingerprint: target.Fingerprint()}
 	return migrate.Runner{Conns: e.db.tables, Locker: e.db.tables, Held: true, Tables: e.db.tables, Holders: e.db.tables, Replication: e.db.tables, Blockers: e.db.tables,
-		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(e.request.To, e.app.warnMalformedOrders), Ring: e.ring, Random: e.app.deps.Random,
+		Ledger: e.db.record.Ledger(), Control: e.db.record.Control(key, e.app.warnMalformedOrders), Ring: e.ring, Random: e.app.deps.Random,
 		Reporter: reporter, Clock: migrate.Clock(e.app.deps.Now), Pacing: e.pacing, Stop: e.app.stop.Graceful, StopReason: e.app.stop.Reason}
 }
 

@@ -93,8 +93,7 @@ func (r *Record) give(ctx context.Context, conn *pgconn.PgConn, run Run, word st
 		return given, err
 	}
 	given.Orders = orders
-	_, err = postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = jsonb_set("+metadataSQL+", '{orders}', $2::jsonb) where version = $1", version, string(text))
-	return given, err
+	return given, writeOrders(ctx, conn, run.To, string(text))
 }
 
 // KeptOrders is what stands in the place of the orders to runs to a version.
@@ -198,8 +197,7 @@ func replaceOrders(ctx context.Context, conn *pgconn.PgConn, kept KeptOrders, wo
 	if err != nil {
 		return err
 	}
-	_, err = postgres.QueryRows(ctx, conn, "update $encryption_keys set metadata = jsonb_set(metadata, '{orders}', $2::jsonb) where version = $1", version, string(text))
-	return err
+	return writeOrders(ctx, conn, kept.Version, string(text))
 }
 
 // readOrders reads orders as they are kept. Of malformed ones it says what the problem is.

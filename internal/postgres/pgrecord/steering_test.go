@@ -42,7 +42,7 @@ func holdLock(t *testing.T, of *pgx.Conn) (release func()) {
 // exchange lets a run to a version report, with a machine whose clock shows a time.
 func exchange(t *testing.T, record *pgrecord.Record, version int, clock time.Time) (problems []string, orders migrate.Orders) {
 	t.Helper()
-	control := record.WithProcess(pgrecord.Process{Host: "db-ops", PID: 4711}).Control(version, func(problem string) { problems = append(problems, problem) })
+	control := record.WithProcess(pgrecord.Process{Host: "db-ops", PID: 4711}).Control(migrate.KeyFingerprint{Version: version}, func(problem string) { problems = append(problems, problem) })
 	for range 2 {
 		var malformed *migrate.OrdersError
 		var err error
@@ -171,7 +171,7 @@ func TestOrderTakesThePlaceOfMalformedOnes(t *testing.T) {
 		t.Errorf("of what takes no orders: %v", err)
 	}
 	rate := 7
-	control := record.Control(1, func(string) {})
+	control := record.Control(migrate.KeyFingerprint{Version: 1, Fingerprint: "1123456789abcdef"}, func(string) {})
 	following := migrate.Status{To: 1, Seen: 40, Orders: migrate.Orders{Number: 40, MaxRowsPerSecond: &rate, Word: migrate.OrderSet, By: "lee"}}
 	if _, err := control.Exchange(context.Background(), following); err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestOrderFollowsTheLastNumber(t *testing.T) {
 	record, conn := newRecord(t)
 	execute(t, conn, versions)
 	holdLock(t, conn)
-	control := record.Control(1, func(problem string) { t.Errorf("malformed: %s", problem) })
+	control := record.Control(migrate.KeyFingerprint{Version: 1, Fingerprint: "1123456789abcdef"}, func(problem string) { t.Errorf("malformed: %s", problem) })
 	seen := int64(0)
 	exchange := func() migrate.Orders {
 		orders, err := control.Exchange(context.Background(), migrate.Status{To: 1, Seen: seen})
@@ -236,5 +236,32 @@ func TestOrderFollowsTheLastNumber(t *testing.T) {
 			}
 		}
 		seen = 0
+	}
+}
+
+// If this fails, a run that was paused goes on because somebody has cleared the table of keys, and nobody can hold it back any
+// more: no order reaches it.
+func TestRunStaysInHandWithoutItsVersion(t *testing.T) {
+	t.Parallel()
+	record, conn := newRecord(t)
+	execute(t, conn, versions)
+	holdLock(t, conn)
+	control := record.Control(migrate.KeyFingerprint{Version: 1, Fingerprint: "1123456789abcdef"}, func(problem string) { t.Errorf("malformed: %s", problem) })
+	paused := migrate.Status{To: 1, Seen: 7, Orders: migrate.Orders{Number: 7, Paused: true, Word: migrate.OrderPause, By: "lee"}}
+	execute(t, conn, "delete from encryption_keys where version = 1")
+	for range 3 {
+		if orders, err := control.Exchange(t.Context(), paused); err != nil || orders.Number != 7 || !orders.Paused {
+			t.Fatalf("the run reads %+v, %v", orders, err)
+		}
+	}
+	given, err := record.Order(t.Context(), migrate.OrderAbort, func(o *migrate.Orders) { o.Abort = true })
+	if err != nil || !given.Orders.Paused {
+		t.Fatalf("given %+v, %v", given, err)
+	}
+	if orders, err := control.Exchange(t.Context(), paused); err != nil || !orders.Abort {
+		t.Errorf("the run reads %+v, %v", orders, err)
+	}
+	if keys, err := record.KeyStates(t.Context()); err != nil || len(keys) != 3 || keys[0].State != "active" || keys[0].Fingerprint != "1123456789abcdef" {
+		t.Errorf("recorded are %+v, %v", keys, err)
 	}
 }
