@@ -27,9 +27,19 @@ var (
 	digest  = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 	// addressStart matches the scheme of an address, wherever it stands in a text.
 	addressStart = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://`)
-	// bareLogin matches user:password@host without a scheme, and no image of Docker with its digest, name:tag@sha256:….
-	bareLogin = regexp.MustCompile(`(?:^|[\s=,/])[^\s:/@=,]+:[^\s@/]+@[A-Za-z0-9._-]+(?::[0-9]{1,5})?(?:[/?,\s]|$)`)
+	// bareLogin matches user:password@host without a scheme, and no image of Docker with its digest, name:tag@sha256:…. A
+	// slash is of the password only where a port follows: else it is of a path.
+	bareLogin = regexp.MustCompile(`(?:^|[\s=,/])[^\s:/@=,]+:(?:[^\s/]+@` + bareHost + `(?::[0-9]{1,5})?|[^\s/]\S*@` + bareHost + `:[0-9]{1,5})(?:[/?,\s]|$)`)
+	// addressText matches an address with its scheme, which is looked at by itself.
+	addressText = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://\S*`)
+	// beforeName matches what stands before the name of a store, or of a person, and is no user's.
+	beforeName = regexp.MustCompile(`(^|[\s=,])(?:envfile|dir|mailto):`)
+	// setPassword matches a password as a shell or an env file sets it.
+	setPassword = regexp.MustCompile(`(?i)(?:^|[\s,;?&])[a-z_]*(?:password|passwd|passphrase)=\S`)
 )
+
+// bareHost is a host in a regular expression: a name, or an address of IPv4 or IPv6.
+const bareHost = `(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])`
 
 // hexFlags take what may well be 64 hexadecimal digits: the head of a chain, a fingerprint, and the key of a row, which
 // is hidden where it is told. Notes are looked through by their commands, which end with another exit status.
@@ -53,7 +63,7 @@ func readTyped(cmd *cobra.Command, args []string) (list []typedText) {
 		}
 		_, value, within := strings.Cut(arg, "=")
 		switch {
-		case within:
+		case within && (arg[1] == '-' || arg[1] == '=' || arg[2] == '='):
 			typed.text = value
 		case !takesNext(arg):
 			typed.text = arg[2:] // -ojson
@@ -88,7 +98,7 @@ func (a *App) refuseTypedSecrets(root *cobra.Command, args []string) error {
 // secretFormIn says what in a text has the form of a secret; "" where nothing has.
 func (a *App) secretFormIn(typed typedText) string {
 	switch {
-	case bareLogin.MatchString(typed.text),
+	case a.holdsNew(typed.text, hasBareLogin), setPassword.MatchString(typed.text),
 		slices.ContainsFunc(addressesIn(typed.text), func(address string) bool { return secret.AddressPassword(address) != "" }):
 		return "an address with a password"
 	case !slices.Contains(hexFlags, typed.flag) && a.holdsNew(typed.text, hasLongHex):
@@ -138,6 +148,10 @@ func addressesIn(text string) (list []string) {
 		list = append(list, address)
 	}
 	return list
+}
+
+func hasBareLogin(text string) bool {
+	return bareLogin.MatchString(beforeName.ReplaceAllString(addressText.ReplaceAllString(text, ""), "$1"))
 }
 
 func hasLongHex(text string) bool { return longHex.MatchString(digest.ReplaceAllString(text, "")) }

@@ -40,6 +40,8 @@ var typedSecrets = []string{
 	"envfile:" + typedKey, "management=" + typedKey, strings.ToUpper(typedKey), "x/redis://:" + typedPassword + "@h", "dir:rediss://:" + typedPassword + "@h",
 	"redis://:" + typedPassword[:8] + "@h", "agent=https://a:" + typedPassword + "/+@h", "http://h1,http://a:" + typedPassword + "@h2", "host=db1 password=" + typedPassword,
 	"ocmt:" + typedPassword + "@db1", "management=ocmt:" + typedPassword + "@db1:5432/ocmt",
+	"ocmt:p@" + typedPassword + "@db1", "ocmt:p/" + typedPassword + "@db1:5432/ocmt", "ocmt:" + typedPassword + "@[::1]:5432", "envfile:ocmt:" + typedPassword + "@db1",
+	"PGPASSWORD=" + typedPassword,
 }
 
 // If this fails, a key or a password that was typed or pasted where a name belongs stands on the screen, in a record or in
@@ -139,14 +141,19 @@ func TestNamesThatAreThereAreNoSecrets(t *testing.T) {
 }
 
 // If this fails, nothing works for an operator whose password of the database is also the name of the role, or whose addresses
-// have an @ in their path.
+// or files have an @ in their names, as what systemd makes of a template has.
 func TestNamesAreNoSecrets(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("REDIS_URL=redis://:openclaw@127.0.0.1:1\nADMIN_PASSWORD=openclaw\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"status", "--operator", "openclaw"}, {"status", "--operator", "ocmt:1.2@sha256:" + typedKey}, {"audit", "--only", "tokens", "--endpoint", "management=http://127.0.0.1:1/path@x"}} {
+	if err := os.WriteFile(filepath.Join(dir, "web:app@prod.log"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"status", "--operator", "openclaw"}, {"status", "--operator", "ocmt:1.2@sha256:" + typedKey}, {"audit", "--only", "tokens", "--endpoint", "management=http://127.0.0.1:1/path@x"},
+		{"rotate", "status", "--store", "envfile:ocmt@prod.env"}, {"rotate", "status", "--store", "dir:secrets@prod"}, {"status", "--operator", "mailto:ann@example.org"},
+		{"audit", "--only", "logs", "--log", "web:app@prod.log"}} {
 		if code, said := runTyped(t, dir, nil, args...); code == int(ui.ExitUsage) {
 			t.Errorf("%v: refused\n%s", args, said)
 		}
