@@ -34,6 +34,7 @@ var eventLabels = map[string]struct {
 	label string
 }{
 	chain.ActionKeyRetired:     {KeyEvent, "key retired"},
+	chain.ActionKeyUnproven:    {KeyEvent, "key needed after all"},
 	chain.ActionKeyBegun:       {KeyEvent, "key made"},
 	chain.ActionKeyInPlace:     {KeyEvent, "key in place"},
 	chain.ActionKeyAbandoned:   {KeyEvent, "key given up"},

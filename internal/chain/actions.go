@@ -17,7 +17,8 @@ const (
 	ActionOrdersReset    = "run.orders_reset" // orders were taken away, malformed ones or all
 
 	// Keys and values. The subject of the first is a key version, of the others a column.
-	ActionKeyRetired     = "key.retired" // a run proved that nothing in the database is under it any more
+	ActionKeyRetired     = "key.retired"  // a run proved that nothing in the database is under it any more
+	ActionKeyUnproven    = "key.unproven" // a later run found a value that needs it, or may need it
 	ActionValueAccepted  = "value.accepted"
 	ActionValueWithdrawn = "value.withdrawn"
 	ActionColumnEmpty    = "column.accepted_empty"

@@ -29,7 +29,7 @@ func explainSteering(err error) *ui.Error {
 			Hints: []string{"ocmt migrate status shows what was recorded"}}
 	case errors.Is(err, pgrecord.ErrNotSteerable):
 		return &ui.Error{Message: err.Error() + ": a dry run, a look for values, or a run that has just begun or is about to end", Code: ui.ExitFailed,
-			Hints: []string{"ocmt migrate status shows who holds the lock"}}
+			Hints: []string{"ocmt migrate status shows who holds the lock", "a run takes orders while it moves values: try again, or end it with Ctrl-C where it runs"}}
 	case errors.Is(err, errNoAnswer):
 		return &ui.Error{Code: ui.ExitFailed,
 			Message: fmt.Sprintf("the order is left in the database, and the run was not seen to follow it within %s", answerTimeout),

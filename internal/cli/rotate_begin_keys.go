@@ -15,6 +15,7 @@ import (
 
 	"github.com/ocmt/ocmt/internal/config"
 	"github.com/ocmt/ocmt/internal/finding"
+	"github.com/ocmt/ocmt/internal/migrate"
 	"github.com/ocmt/ocmt/internal/rotation"
 	"github.com/ocmt/ocmt/internal/secretstore"
 	"github.com/ocmt/ocmt/internal/ui"
@@ -48,11 +49,19 @@ func (a *App) openKeyStore(settings *config.Settings, flag storeFlag) (secretsto
 
 // lookAtLabels looks at the labels of every encrypted column of the database.
 func (e *engine) lookAtLabels(ctx context.Context) (*rotation.Look, error) {
+	look, _, err := e.lookAtDescribed(ctx)
+	return look, err
+}
+
+// lookAtDescribed looks at the labels of every encrypted column of the database, and returns what keeps tables and columns
+// out of that look. A plan refuses because of it.
+func (e *engine) lookAtDescribed(ctx context.Context) (*rotation.Look, []finding.Finding, error) {
 	found, err := e.db.tables.Describe(ctx, fullCatalogue(e.settings))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return e.db.labels.Look(ctx, found.Tables)
+	look, err := e.db.labels.Look(ctx, found.Tables)
+	return look, migrate.Request{Known: knownColumns(e.settings)}.WithoutKnown(found.Findings), err
 }
 
 // checkKeys makes the plan of a run from the current key to the next one, and refuses where that would be

@@ -18,7 +18,7 @@ func (r *run) lookAgain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := request.withoutKnown(now.Findings)
+	found := request.WithoutKnown(now.Findings)
 	access, err := r.Tables.CheckAccess(ctx, now.Tables)
 	if err != nil {
 		return err

@@ -167,7 +167,7 @@ func (p *planner) readTables(ctx context.Context) error {
 
 // checkAccess returns what keeps the tables or the record from being used.
 func (p *planner) checkAccess(ctx context.Context, found *Description) ([]finding.Finding, error) {
-	list := p.plan.Request.withoutKnown(found.Findings)
+	list := p.plan.Request.WithoutKnown(found.Findings)
 	access, err := p.sources.Tables.CheckAccess(ctx, found.Tables)
 	if err != nil {
 		return nil, err

@@ -167,10 +167,10 @@ func noteName(there map[string]bool, asked, name string, table Table) bool {
 	return true
 }
 
-// withoutKnown drops the findings about tables of other schemas, about what is no table, and about
-// columns of a type that is no text, that the deployment has listed as known: their values are not to
-// be moved.
-func (r Request) withoutKnown(list []finding.Finding) []finding.Finding {
+// WithoutKnown returns findings of a description without those about tables of other schemas, about what is no
+// table, and about columns of a type that is no text, where the deployment has listed them as known: their values
+// are not to be moved.
+func (r Request) WithoutKnown(list []finding.Finding) []finding.Finding {
 	return slices.DeleteFunc(slices.Clone(list), func(found finding.Finding) bool {
 		return slices.ContainsFunc(r.Known, func(k ocmt.Known) bool {
 			switch found.Code {

@@ -133,7 +133,7 @@ func findReadObstacles(ctx context.Context, tables Describer, request Request, f
 	if err != nil {
 		return nil, err
 	}
-	kept := request.withoutKnown(found.Findings)
+	kept := request.WithoutKnown(found.Findings)
 	for _, one := range all {
 		if isUnreadable([]finding.Finding{one}) || one.Code == finding.Standby || one.Code == finding.CitusWorker {
 			kept = append(kept, one)

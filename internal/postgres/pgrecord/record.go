@@ -129,10 +129,10 @@ func (r *Record) EndProofs(ctx context.Context, isRefuted func(version int) bool
 		if err != nil || there[0][0] != "t" {
 			return err
 		}
-		return postgres.InTransaction(ctx, conn, func() error {
-			proven, err := postgres.QueryRows(ctx, conn, "select version from $encryption_keys where rotated_at is not null order by version")
+		return r.change(ctx, conn, func() (events []chain.Event, err error) {
+			proven, err := postgres.QueryRows(ctx, conn, "select version from $encryption_keys where rotated_at is not null and status::text in "+finishable+" order by version")
 			if err != nil {
-				return fmt.Errorf("asking what is proven: %w", err)
+				return nil, fmt.Errorf("asking what is proven: %w", err)
 			}
 			for _, row := range proven {
 				version := int(postgres.ParseNumber(row[0]))
@@ -140,10 +140,11 @@ func (r *Record) EndProofs(ctx context.Context, isRefuted func(version int) bool
 					continue
 				}
 				if err := endProof(ctx, conn, version); err != nil {
-					return err
+					return nil, err
 				}
+				events = append(events, chain.Event{Action: chain.ActionKeyUnproven, Subject: chain.VersionSubject(version)})
 			}
-			return nil
+			return events, nil
 		})
 	})
 }
