@@ -50,6 +50,16 @@ func TestRotationIsNotTalkedIntoHarm(t *testing.T) {
 				d.exec(t, "insert into encryption_keys (version, key_id) values (1, $1)", strange.Fingerprint())
 				return nothing
 			}},
+		{name: "the key is recorded for another version", code: 5, says: "as version 2: one key under two version numbers",
+			prepare: func(t *testing.T, d *deployment) func() {
+				d.exec(t, "insert into encryption_keys (version, key_id) values (2, $1)", d.keys[1].Fingerprint())
+				return nothing
+			}},
+		{name: "the servers use the key under another version", code: 5, says: "opens values that are labelled version 2",
+			prepare: func(t *testing.T, d *deployment) func() {
+				d.insertLabelled(t, 2, d.keys[1], 3)
+				return nothing
+			}},
 		{name: "a trigger writes something else", code: 5, says: "a trigger changes the values",
 			prepare: func(t *testing.T, d *deployment) func() {
 				d.exec(t, `create function spoil() returns trigger language plpgsql as $$ begin new.value_encrypted := 'x'; return new; end $$;
@@ -133,7 +143,13 @@ func TestRotationIsNotTalkedIntoHarm(t *testing.T) {
 // another key as version 1.
 func (d *deployment) insertUnder(t *testing.T, key crypto.Key, count int) {
 	t.Helper()
-	ring, err := crypto.NewKeyring(1, map[int]crypto.Key{1: key})
+	d.insertLabelled(t, 1, key, count)
+}
+
+// insertLabelled puts values into the table secrets that a server wrote with a key as a version.
+func (d *deployment) insertLabelled(t *testing.T, version int, key crypto.Key, count int) {
+	t.Helper()
+	ring, err := crypto.NewKeyring(version, map[int]crypto.Key{version: key})
 	if err != nil {
 		t.Fatal(err)
 	}

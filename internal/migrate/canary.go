@@ -59,7 +59,7 @@ func checkKeys(request Request, ring *crypto.Keyring, columns []ColumnCount) []f
 	return found
 }
 
-func sortedKeys(m map[int]*sampleResult) []int {
+func sortedKeys[V any](m map[int]V) []int {
 	keys := make([]int, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)

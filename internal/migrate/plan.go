@@ -245,6 +245,7 @@ func (p *planner) countValues(outer context.Context) error {
 		// nothing, and the advice to confirm the key by its fingerprint would be wrong.
 		plan.Findings = append(plan.Findings, findOtherKey(plan.Request, p.ring, recordedKeys)...)
 	}
+	plan.Findings = append(plan.Findings, findOtherVersion(plan.Request, p.ring, recordedKeys, plan.Columns)...)
 	plan.Findings = append(plan.Findings, findNarrowColumns(plan.Request, plan.Tables, plan.Columns)...)
 	plan.Findings = append(plan.Findings, findDowngrade(plan.Request, plan.Columns)...)
 	p.reporter.Phase("planning: trying whether rows can be written")

@@ -46,6 +46,57 @@ func findOtherKey(request Request, ring *crypto.Keyring, recorded map[int]string
 		Fix:     "find out which of the two the servers have; if it is this one, and nothing is under the other, give its fingerprint as --expect-key"}}
 }
 
+// findOtherVersion finds that the key to reach is in use under another version number: a mistyped
+// ENCRYPTION_KEY_VERSION would put a label onto values that no server reads. The record says so, or values of a
+// version that stays open with the key while no value of the version to reach does.
+func findOtherVersion(request Request, ring *crypto.Keyring, recorded map[int]string, columns []ColumnCount) []finding.Finding {
+	key, there := ring.Key(request.To)
+	if !there || recorded[request.To] == key.Fingerprint() {
+		return nil
+	}
+	for _, version := range sortedKeys(recorded) {
+		if version != request.To && recorded[version] == key.Fingerprint() {
+			return []finding.Finding{otherVersionFinding(request.To, version, fmt.Sprintf("encryption_keys has this key, fingerprint %s, as version %d", key.Fingerprint(), version))}
+		}
+	}
+	opened := openedByTarget(request, ring, columns)
+	if opened[request.To] > 0 || len(opened) == 0 || request.RepairLabels {
+		return nil
+	}
+	version := sortedKeys(opened)[0]
+	found := otherVersionFinding(request.To, version,
+		fmt.Sprintf("this key, fingerprint %s, opens values that are labelled version %d, and none that is labelled version %d", key.Fingerprint(), version, request.To))
+	found.Fix += fmt.Sprintf("; if it is the key of version %d and their label is wrong, --repair-labels mends that", request.To)
+	return []finding.Finding{found}
+}
+
+// openedByTarget counts the sampled values that open with the key to reach, by the version of their label. Versions
+// that the request leaves are judged by checkKeys.
+func openedByTarget(request Request, ring *crypto.Keyring, columns []ColumnCount) map[int]int {
+	opened := map[int]int{}
+	opener := crypto.NewResealer(ring, nil)
+	for _, column := range columns {
+		for version, count := range column.versions {
+			if request.Leaves(version) {
+				continue
+			}
+			for _, value := range count.sample.values {
+				if value.openedBy(opener, ring) == request.To {
+					opened[version]++
+				}
+			}
+		}
+	}
+	return opened
+}
+
+// otherVersionFinding says that the key to reach belongs to another version.
+func otherVersionFinding(to, version int, message string) finding.Finding {
+	return finding.Finding{Code: finding.RecordedKey, Severity: finding.Error, Where: "key version " + strconv.Itoa(to),
+		Message: message + ": one key under two version numbers",
+		Fix:     fmt.Sprintf("set ENCRYPTION_KEY_VERSION=%d, if the servers have that; a new version needs a new key, which ocmt rotate begin makes", version)}
+}
+
 // findDowngrade finds that most values carry a newer version than the one to reach:
 // then the settings of this machine are old, and not the values.
 func findDowngrade(request Request, columns []ColumnCount) []finding.Finding {
