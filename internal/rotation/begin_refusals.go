@@ -43,11 +43,20 @@ func checkAgreement(store, settings Placement) error {
 	return nil
 }
 
-// checkRecord refuses where the record has a newer version as the active one.
+// checkRecord refuses where the record has another version as the active one: a newer one, or an older one that a
+// rollback has brought the values back to while the store still writes with the newer one.
 func checkRecord(keys []RecordedKey, plan *BeginPlan) error {
 	active := NewestIn(keys, Active)
-	if active == nil || active.Version <= plan.From {
+	if active == nil || active.Version == plan.From {
 		return nil
+	}
+	if active.Version < plan.From {
+		if key := KeyOf(keys, plan.From); key == nil || key.State != DecryptOnly {
+			return nil // the version of the store was not rolled back
+		}
+		return refuse(finding.UnfinishedRotation, active.Version,
+			fmt.Sprintf("a rollback is not finished: the record has version %d as the active one again, and %s still writes with version %d", active.Version, plan.Store.Place, plan.From),
+			Step{"put the older key back, then restart every server", putBackCommand(active.Version)}.String())
 	}
 	return refuse(finding.UnfinishedRotation, active.Version,
 		fmt.Sprintf("the record has version %d as the active one, and %s has version %d", active.Version, plan.Store.Place, plan.From),
