@@ -156,6 +156,7 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (account
 			view.Gaps = append(view.Gaps, rotation.Gap{What: what, Reason: gapReason(err)})
 		}
 	}
+	view.Unread = true
 	ask("the database", func() (err error) {
 		_, account, err = e.db.Server(ctx)
 		return err

@@ -312,7 +312,8 @@ func (a *assessment) decideOlder(version int) Status {
 			}
 			status.Next = []Step{next}
 		}
-		if a.Readiness == nil || !a.Readiness.IsReady() { // ocmt rotate finish refuses until then
+		isReady := a.Readiness != nil && a.Readiness.IsReady()
+		if !isReady && key.State != Retired { // ocmt rotate finish refuses until then
 			status.Next = append([]Step{a.restart()}, status.Next...)
 		}
 	}
@@ -324,7 +325,11 @@ func nextForOlder(key *RecordedKey, version int, values int64) Step {
 	if values > 0 || key == nil || key.State != Retired && key.Proven.IsZero() {
 		return Step{"bring every value to the new key, and prove it", fmt.Sprintf("ocmt rotate --from-version %d", version)}
 	}
-	command := fmt.Sprintf("ocmt rotate finish --from-version %d --backups-until DATE", version)
+	command := fmt.Sprintf("ocmt rotate finish --from-version %d", version)
+	if key.State == Retired && key.BackupsUntil != "" { // taken away in another place, where all of that was said
+		return Step{"take the old key away here too", command}
+	}
+	command += " --backups-until DATE"
 	if escrowFile(key) == "" && (key.Escrow == nil || key.Escrow.State == "") {
 		command += " --escrow FILE"
 	}

@@ -62,6 +62,11 @@ func stories() []story {
 		{"a new place after the end", func(string, string) rotation.View {
 			return rotation.View{Keys: recorded(rotation.Retired, rotation.Active), Store: placed(nil), Settings: placed(nil), Look: labelled(map[int]int64{1: 3})}
 		}, rotation.PhaseBehind, "ocmt rotate begin --from-escrow /copy", "no key was found here"},
+		{"the key was taken away in another place", func(old, fresh string) rotation.View {
+			keys := recorded(rotation.Retired, rotation.Active)
+			keys[0].BackupsUntil = "2027-01-01"
+			return rotation.View{Keys: keys, Store: both(old, fresh), Look: labelled(map[int]int64{1: 1})}
+		}, rotation.PhaseProven, "ocmt rotate finish --from-version 0", "A run has proven"},
 		{"one key, and it is compromised", func(old, _ string) rotation.View {
 			keys := recorded(rotation.Active, rotation.Retired)[:1]
 			keys[0].Compromised = time.Unix(1, 0)
