@@ -216,8 +216,11 @@ func (r *allRun) leftError() error {
 	case len(left) == 0, r.options.DryRun && len(blocked) == 0:
 		return nil
 	case r.options.DryRun:
-		return &ui.Error{Message: fmt.Sprintf("%s cannot be done as things are", ui.Count(int64(len(blocked)), "step", "steps")), Code: ui.ExitPartial,
-			Hints: []string{"mend what is said above; without it, ocmt rotate all changes the others, and goes on with this when it is run again"}}
+		hint := "mend what is said above"
+		if len(left) > len(blocked) {
+			hint += "; without it, " + again + " changes the others, and goes on with this when it is run again"
+		}
+		return &ui.Error{Message: fmt.Sprintf("%s cannot be done as things are", ui.Count(int64(len(blocked)), "step", "steps")), Code: ui.ExitPartial, Hints: []string{hint}}
 	}
 	explained := &ui.Error{Message: fmt.Sprintf("%s left", ui.Count(int64(len(left)), "change is", "changes are")), Code: ui.ExitPartial}
 	if len(r.plan.In(runbook.Waiting)) > 0 {

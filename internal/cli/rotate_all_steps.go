@@ -57,7 +57,11 @@ func (r *allRun) steps() (list []runbook.Step) {
 				if r.options.DryRun {
 					r.app.printer.Heading("What ocmt rotate " + one.kind + " would do")
 				}
-				return r.runStep(one.kind, !r.options.DryRun, func(app *App) error { return one.run(ctx, app, r.settings, false, true) })
+				err := r.runStep(one.kind, !r.options.DryRun, func(app *App) error { return one.run(ctx, app, r.settings, false, true) })
+				if r.options.DryRun && err != nil {
+					r.app.printer.Line("It cannot be done as things are: the list says why.")
+				}
+				return err
 			},
 			Run: func(ctx context.Context, restarted bool) (runbook.Outcome, error) {
 				err := r.runStep(one.kind, false, func(app *App) error { return one.run(ctx, app, r.settings, restarted, false) })
