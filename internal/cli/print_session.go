@@ -117,7 +117,7 @@ func (i *invalidation) printResult(plan *session.Plan, result *session.Result, t
 	i.printReached(result)
 	printer.Heading("Not reached from here")
 	for _, one := range i.unreachable() {
-		printer.Line("- %s\n  lives %s; ended by %s", one.What, one.Lives, one.Ends)
+		printer.Line("- %s\n  alive %s; ended by %s", one.What, one.Lives, one.Ends)
 	}
 	if result.Ended[session.Vaults] > 0 && !i.options.PlainDelete {
 		printer.Line("\nOnce every server has restarted, ocmt session-invalidate --after-restart removes the tombstones.")

@@ -33,7 +33,7 @@ func encryption() Kind {
 			Why: "a server reads its keys once, at its start, and opens no value of a newer version than its own"},
 		AfterIncident: true, Proof: "values of the database open with it",
 		Form:     "32 random bytes as 64 lowercase hexadecimal characters",
-		Next:     "set it as ENCRYPTION_KEY on every OCMT server, and keep an offline copy: what it encrypts cannot be read without it",
+		Next:     "in a new deployment, set it as ENCRYPTION_KEY on every OCMT server; where there is a key already, ocmt rotate begin makes the next one and keeps the old one beside it. Keep an offline copy: what it encrypts cannot be read without it",
 		Generate: generateEncryptionKey, Check: CheckEncryptionKey, Fingerprint: fingerprintEncryptionKey,
 		CheckSettings: func(settings Settings) []finding.Finding { return CheckEncryptionKeys(EncryptionKeySet(settings)) }}
 }
