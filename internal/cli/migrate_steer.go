@@ -149,7 +149,7 @@ func describeSteered(word string, given migrate.Orders, status pgrecord.Run) str
 	case migrate.OrderResume:
 		return "The run goes on, at " + at + "."
 	case migrate.OrderAbort:
-		return "The run ends, at " + at + "."
+		return "The run has the order and ends after what is in hand, at " + at + ". ocmt migrate status says when it has ended."
 	}
 	limit := "without a row limit"
 	if status.MaxRowsPerSecond > 0 {
