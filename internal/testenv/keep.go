@@ -74,7 +74,8 @@ func Keep(text string, servers ...Server) (file string, err error) {
 
 // EndKept ends the servers of a folder that Keep has made, and returns when their folders and this
 // one are gone. Where the machine was started again meanwhile, it removes what is left of the
-// folder. For another folder, the error is ErrNotKept, and nothing is touched.
+// folder. For another folder, the error is ErrNotKept, and nothing is touched. What others have put into the folder stays,
+// and the error names it.
 func EndKept(ctx context.Context, folder string) error {
 	folders, err := keptFolders(folder)
 	if err != nil {
@@ -92,15 +93,27 @@ func EndKept(ctx context.Context, folder string) error {
 				return fmt.Errorf("%s is still there", of)
 			}
 		}
-		if err := os.Remove(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("waiting for the servers to end: %w", err)
 	}
-	return nil
+	return removeEmpty(folder)
+}
+
+// removeEmpty removes a folder, and names what is in it where that cannot be done.
+func removeEmpty(folder string) error {
+	err := os.Remove(folder)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var names []string
+	if entries, err := os.ReadDir(folder); err == nil {
+		for _, entry := range entries {
+			names = append(names, entry.Name())
+		}
+	}
+	return fmt.Errorf("the servers have ended, and %s stays with what others have put there (%s): %w", folder, strings.Join(names, ", "), err)
 }
 
 // keptFolders returns the folders of the servers that are kept by a folder.
