@@ -13,6 +13,9 @@ import (
 // written, so nothing has to be found out first.
 const goOn = "run the same command again: what was in hand is either written or as it was, and what is done is skipped"
 
+// afterCrash says what a server that went down may have lost: a run waits for the disk at its end only.
+const afterCrash = "; where the server itself went down, the last values that were counted as moved may be as they were, and are moved then"
+
 // explainDatabase explains why the database did not answer as it should.
 func explainDatabase(err error) *ui.Error {
 	var connect *postgres.ConnectError
@@ -86,6 +89,9 @@ func failureHints(kind postgres.FailureKind) []string {
 		postgres.NotAllowed:    "give the account of DATABASE_URL that right with GRANT, or use another account",
 		postgres.RowsHidden:    "use the owner of the table, or give the account of DATABASE_URL the attribute BYPASSRLS: no policy of row-level security is run, because its functions would run with the rights of the account",
 		postgres.Refused:       "look into the server's log for the statement and the reason",
+	}
+	if kind == postgres.Lost || kind == postgres.Ended {
+		return []string{advice[kind], goOn + afterCrash}
 	}
 	return []string{advice[kind], goOn}
 }
