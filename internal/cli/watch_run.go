@@ -38,9 +38,14 @@ func waitOf(run migrate.Status) (reason, figures string) {
 		return "waiting for " + run.Waiting, ""
 	case run.Stopping:
 		return "stopping after what is in hand", ""
+	case run.Still >= noticedStill && run.Done < run.Total:
+		return "nothing new for " + describeSeconds(run.Still), ""
 	}
 	return "", ""
 }
+
+// noticedStill is for how many seconds no value must have been moved for a status to say so.
+const noticedStill = 10
 
 // noteOf returns what stands at the end of the line of a run.
 func noteOf(run migrate.Status) string {

@@ -21,6 +21,7 @@ type controller struct {
 	paused   Orders    // those that have paused the run
 	followed time.Time // when these were taken up
 	last     Status    // the status that was written last
+	grew     time.Time // when values were last seen to be moved
 
 	recent  recentRate
 	written int64 // rows that had an outcome at the last look for locked rows
@@ -118,6 +119,10 @@ func (c *controller) status() Status {
 	if elapsed := now.Sub(c.last.Updated).Seconds(); !c.last.Updated.IsZero() && elapsed > 0 {
 		status.RowsPerSecond = float64(status.Rows-c.last.Rows) / elapsed
 	}
+	if c.grew.IsZero() || status.Done != c.last.Done || status.Phase != c.last.Phase {
+		c.grew = now
+	}
+	status.Still = now.Sub(c.grew).Seconds()
 	c.last = status
 	return status
 }

@@ -20,7 +20,9 @@ type Status struct {
 	SetAside      int64     `json:"set_aside"`
 	RowsPerSecond float64   `json:"rows_per_second"` // since the status before
 	// ValuesPerSecond is the rate of the last 15 seconds, without what came before a wait.
-	ValuesPerSecond  float64 `json:"values_per_second"`
+	ValuesPerSecond float64 `json:"values_per_second"`
+	// Still is for how many seconds no value was moved. A run whose statement hangs gives signs of life all the same.
+	Still            float64 `json:"seconds_without_progress"`
 	MaxRowsPerSecond int     `json:"max_rows_per_second"`
 	Waiting          string  `json:"waiting_for"` // "" while the run is moving values
 	Wait             *Wait   `json:"wait"`        // the same in parts; nil while the run is moving values
