@@ -115,7 +115,7 @@ func TestKeygenOnTerminal(t *testing.T) {
 	if len(key) != 64 {
 		t.Errorf("standard output has %d characters, want 64 and a newline", len(key))
 	}
-	if !strings.Contains(diagnostics.String(), "keep an offline copy") || strings.Contains(diagnostics.String(), key) {
+	if !strings.Contains(diagnostics.String(), "Keep an offline copy") || strings.Contains(diagnostics.String(), key) {
 		t.Error("standard error lacks the advice, or shows the key")
 	}
 }
