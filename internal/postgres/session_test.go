@@ -19,9 +19,9 @@ func shortLived(t *testing.T) (server *testenv.Postgres, name string) {
 	t.Helper()
 	server = testenv.Shared(t)
 	name, err := server.CreateDatabase(t.Context(), "create table t (n int)", "insert into t values (1)", `do $$ begin
-		if current_setting('server_version_num')::int >= 140000 then execute format('alter database %I set idle_session_timeout = 50', current_database()); end if;
-		execute format('alter database %I set idle_in_transaction_session_timeout = 50', current_database());
-		execute format('alter database %I set statement_timeout = 50', current_database()); end $$`)
+		if current_setting('server_version_num')::int >= 140000 then execute format('alter database %I set idle_session_timeout = 400', current_database()); end if;
+		execute format('alter database %I set idle_in_transaction_session_timeout = 400', current_database());
+		execute format('alter database %I set statement_timeout = 400', current_database()); end $$`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +41,11 @@ func open(t *testing.T, address string) *postgres.DB {
 // endures reports what goes wrong on a connection that does nothing for longer than the database allows, in and
 // outside of a transaction, and whose statement takes longer. The server itself waits.
 func endures(ctx context.Context, conn *pgconn.PgConn) error {
-	if _, err := postgres.QueryRows(ctx, conn, "select pg_sleep(0.2)"); err != nil {
+	if _, err := postgres.QueryRows(ctx, conn, "select pg_sleep(0.8)"); err != nil {
 		return err
 	}
 	return postgres.InTransaction(ctx, conn, func() error {
-		_, err := postgres.QueryRows(ctx, conn, "select pg_sleep(0.2)")
+		_, err := postgres.QueryRows(ctx, conn, "select pg_sleep(0.8)")
 		return err
 	})
 }
@@ -94,7 +94,7 @@ func TestSettingsThatEndConnectionsDoNotHold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if lock != "0" || statement != "50ms" {
+	if lock != "0" || statement != "400ms" {
 		t.Errorf("behind the pool others have lock_timeout %s and statement_timeout %s", lock, statement)
 	}
 }
