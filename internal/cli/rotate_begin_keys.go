@@ -53,15 +53,26 @@ func (e *engine) lookAtLabels(ctx context.Context) (*rotation.Look, error) {
 	return look, err
 }
 
-// lookAtDescribed looks at the labels of every encrypted column of the database, and returns what keeps tables and columns
-// out of that look. A plan refuses because of it.
-func (e *engine) lookAtDescribed(ctx context.Context) (*rotation.Look, []finding.Finding, error) {
-	found, err := e.db.tables.Describe(ctx, fullCatalogue(e.settings))
+// lookForStatus is lookAtLabels with a gap for each table and column that the look leaves out. A plan refuses because of
+// those; a status has to name them.
+func (e *engine) lookForStatus(ctx context.Context) (*rotation.Look, error) {
+	look, described, err := e.lookAtDescribed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range (migrate.Request{Known: knownColumns(e.settings)}).WithoutKnown(described.Findings) {
+		look.Gaps = append(look.Gaps, rotation.Gap{What: found.Where, Reason: finding.Reason{Text: found.Message, Missing: found.Rights}})
+	}
+	return look, nil
+}
+
+func (e *engine) lookAtDescribed(ctx context.Context) (*rotation.Look, *migrate.Description, error) {
+	described, err := e.db.tables.Describe(ctx, fullCatalogue(e.settings))
 	if err != nil {
 		return nil, nil, err
 	}
-	look, err := e.db.labels.Look(ctx, found.Tables)
-	return look, migrate.Request{Known: knownColumns(e.settings)}.WithoutKnown(found.Findings), err
+	look, err := e.db.labels.Look(ctx, described.Tables)
+	return look, described, err
 }
 
 // checkKeys makes the plan of a run from the current key to the next one, and refuses where that would be

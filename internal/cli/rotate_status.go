@@ -187,11 +187,7 @@ func (e *engine) viewDatabase(ctx context.Context, view *rotation.View) (account
 		return err
 	})
 	ask("the values of the database", func() (err error) {
-		var leftOut []finding.Finding
-		view.Look, leftOut, err = e.lookAtDescribed(ctx)
-		for _, found := range leftOut {
-			view.Look.Gaps = append(view.Look.Gaps, rotation.Gap{What: found.Where, Reason: finding.Reason{Text: found.Message, Missing: found.Rights}})
-		}
+		view.Look, err = e.lookForStatus(ctx)
 		return err
 	})
 	return account, failure
