@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -52,20 +53,11 @@ func checkKeys(request Request, ring *crypto.Keyring, columns []ColumnCount) []f
 		}
 	}
 	var found []finding.Finding
-	for _, version := range sortedKeys(results) {
+	for _, version := range slices.Sorted(maps.Keys(results)) {
 		check := keyCheck{request: request, ring: ring, version: version, result: results[version], results: results}
 		found = append(found, check.judge(totalOf(columns, version))...)
 	}
 	return found
-}
-
-func sortedKeys[V any](m map[int]V) []int {
-	keys := make([]int, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // totalOf returns how many values of all columns are under a version.

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ func findOtherVersion(request Request, ring *crypto.Keyring, recorded map[int]st
 	if !there || recorded[request.To] == key.Fingerprint() {
 		return nil
 	}
-	for _, version := range sortedKeys(recorded) {
+	for _, version := range slices.Sorted(maps.Keys(recorded)) {
 		if version != request.To && recorded[version] == key.Fingerprint() {
 			return []finding.Finding{otherVersionFinding(request.To, version, fmt.Sprintf("encryption_keys has this key, fingerprint %s, as version %d", key.Fingerprint(), version))}
 		}
@@ -63,7 +64,7 @@ func findOtherVersion(request Request, ring *crypto.Keyring, recorded map[int]st
 	if opened[request.To] > 0 || len(opened) == 0 || request.RepairLabels {
 		return nil
 	}
-	version := sortedKeys(opened)[0]
+	version := slices.Min(slices.Collect(maps.Keys(opened)))
 	found := otherVersionFinding(request.To, version,
 		fmt.Sprintf("this key, fingerprint %s, opens values that are labelled version %d, and none that is labelled version %d", key.Fingerprint(), version, request.To))
 	found.Fix += fmt.Sprintf("; if it is the key of version %d and their label is wrong, --repair-labels mends that", request.To)

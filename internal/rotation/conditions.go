@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -124,7 +125,7 @@ func findUnproven(request migrate.Request, verification *migrate.Verification) [
 		found = append(found, finding.Finding{Code: finding.NotWhole, Severity: finding.Warning, Where: "database",
 			Message: "only some tables or columns were looked at", Fix: "ocmt migrate verify without --table and --column looks at all of them"})
 	}
-	for _, version := range sortedVersions(verification) {
+	for _, version := range slices.Sorted(maps.Keys(verification.Versions)) {
 		found = append(found, valuesUnder(request, verification, version))
 	}
 	if verification.Mislabelled > 0 {
@@ -146,15 +147,6 @@ func findUnproven(request migrate.Request, verification *migrate.Verification) [
 			Fix:      "keep every old key until they are dealt with: bring them back from a backup, or accept each as lost with ocmt migrate accept"})
 	}
 	return found
-}
-
-func sortedVersions(verification *migrate.Verification) []int {
-	versions := make([]int, 0, len(verification.Versions))
-	for version := range verification.Versions {
-		versions = append(versions, version)
-	}
-	slices.Sort(versions)
-	return versions
 }
 
 // valuesUnder says that values are under a version that is not the target.
