@@ -33,6 +33,6 @@ type Prospect struct {
 
 // Advice says what makes entries possible, in one line.
 func (p Prospect) Advice() string {
-	ways := []string{strings.Join(finding.Grants(p.Missing), " "), p.Fix}
+	ways := []string{finding.GrantText(p.Missing), p.Fix}
 	return strings.Join(slices.DeleteFunc(ways, func(way string) bool { return way == "" }), " or ")
 }

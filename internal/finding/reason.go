@@ -1,7 +1,5 @@
 package finding
 
-import "strings"
-
 // Reason says why something cannot be done, in a document as one text with the statements that end it. The zero value
 // says nothing.
 type Reason struct {
@@ -18,7 +16,7 @@ func (r Reason) String() string {
 	if len(r.Missing) == 0 {
 		return r.Text
 	}
-	return r.Text + ": " + strings.Join(Grants(r.Missing), " ")
+	return r.Text + ": " + GrantText(r.Missing)
 }
 
 // MarshalText returns what String returns.

@@ -18,6 +18,9 @@ type Right struct {
 	Role   string
 }
 
+// GrantText returns what Grants does in one line, "" where nothing is missing.
+func GrantText(missing []Right) string { return strings.Join(Grants(missing), " ") }
+
 // Grants returns the statements that give what is missing, in the order in which a database takes
 // them. Tables that lack the same share one statement. A right on a whole table makes those on its
 // columns needless.

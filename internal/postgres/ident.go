@@ -85,4 +85,4 @@ func DatabaseRight(privilege, database, account string) finding.Right {
 }
 
 // Grant returns the statements that give rights, in one line.
-func Grant(rights ...finding.Right) string { return strings.Join(finding.Grants(rights), " ") }
+func Grant(rights ...finding.Right) string { return finding.GrantText(rights) }

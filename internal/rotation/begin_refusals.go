@@ -199,18 +199,16 @@ func refuseEscrow(found *RecordedKey, fingerprint string) error {
 
 // refuseGaps refuses because not everything could be looked at. The rights are those that all gaps want.
 func refuseGaps(version int, gaps []Gap) error {
-	message, fix := "could not look at "+gaps[0].What, "see that it can be read, then run this again"
+	message := "could not look at " + gaps[0].What
 	if more := len(gaps) - 1; more > 0 {
 		message += fmt.Sprintf(" and %d more", more)
 	}
-	refused := finding.Finding{Code: finding.Unreadable, Severity: finding.Error, Where: versionName(version), Message: message + ": " + gaps[0].Reason.Text, Fix: fix}
+	var missing []finding.Right
 	for _, gap := range gaps {
-		refused.Rights = append(refused.Rights, gap.Reason.Missing...)
+		missing = append(missing, gap.Reason.Missing...)
 	}
-	if len(refused.Rights) > 0 {
-		refused.Fix = strings.Join(finding.Grants(refused.Rights), " ")
-	}
-	return &RefusedError{Finding: refused}
+	return &RefusedError{Finding: finding.Finding{Code: finding.Unreadable, Severity: finding.Error, Where: versionName(version), Message: message + ": " + gaps[0].Reason.Text,
+		Fix: cmp.Or(finding.GrantText(missing), "see that it can be read, then run this again"), Rights: missing}}
 }
 
 // shellWord returns a text as a shell takes it for one word, "" for "".

@@ -1,10 +1,10 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ocmt/ocmt/internal/finding"
@@ -330,12 +330,8 @@ func (f Finisher) checkLook(look *Look, version int) error {
 	}
 	unproven := &NotProvenError{Version: version, Conditions: Conditions(nil)}
 	for _, gap := range look.Gaps {
-		uncounted := finding.Finding{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What, Rights: gap.Reason.Missing,
-			Message: "its values could not be counted: " + gap.Reason.Text, Fix: "see that the table can be read, then run this again"}
-		if len(uncounted.Rights) > 0 {
-			uncounted.Fix = strings.Join(finding.Grants(uncounted.Rights), " ")
-		}
-		unproven.Reasons = append(unproven.Reasons, uncounted)
+		unproven.Reasons = append(unproven.Reasons, finding.Finding{Code: finding.Unreadable, Severity: finding.Error, Where: gap.What, Rights: gap.Reason.Missing,
+			Message: "its values could not be counted: " + gap.Reason.Text, Fix: cmp.Or(finding.GrantText(gap.Reason.Missing), "see that the table can be read, then run this again")})
 	}
 	return unproven
 }

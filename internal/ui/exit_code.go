@@ -111,7 +111,7 @@ func (e *Error) next() []string {
 	if len(e.Missing) == 0 {
 		return slices.Clone(e.Hints)
 	}
-	first := GrantAdvice + " " + strings.Join(finding.Grants(e.Missing), " ")
+	first := GrantAdvice + " " + finding.GrantText(e.Missing)
 	return append([]string{first}, e.Hints...)
 }
 
