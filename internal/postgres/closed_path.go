@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ocmt/ocmt/internal/finding"
 )
 
 // ClosedTable is a table in a schema that the search path of the account names and the account may not use. PostgreSQL
@@ -14,6 +16,15 @@ import (
 type ClosedTable struct {
 	Schema, Name, Account string
 	MayRead, MayWrite     bool // the rights on the table itself
+}
+
+// ReadRights returns what the account lacks to read the table.
+func (t ClosedTable) ReadRights() []finding.Right {
+	missing := []finding.Right{SchemaRight("usage", t.Schema, t.Account)}
+	if !t.MayRead {
+		missing = append(missing, TableRight("select", t.Schema, t.Name, t.Account))
+	}
+	return missing
 }
 
 // ClosedTables returns the tables of some names, with one of some columns, that only a schema hides which the account may

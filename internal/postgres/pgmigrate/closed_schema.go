@@ -30,10 +30,7 @@ func checkPath(ctx context.Context, conn *pgconn.PgConn, entry ocmt.Table, close
 
 // addClosed adds the rights that a table in a closed schema needs.
 func addClosed(closed *finding.Reason, table postgres.ClosedTable) {
-	missing := []finding.Right{postgres.SchemaRight("usage", table.Schema, table.Account)}
-	if !table.MayRead {
-		missing = append(missing, postgres.TableRight("select", table.Schema, table.Name, table.Account))
-	}
+	missing := table.ReadRights()
 	if !table.MayWrite {
 		missing = append(missing, postgres.TableRight("update", table.Schema, table.Name, table.Account))
 	}
@@ -46,7 +43,8 @@ func addClosed(closed *finding.Reason, table postgres.ClosedTable) {
 }
 
 // checkSchemas returns a *migrate.ClosedError where the account may not enter the schema of a table that the deployment
-// names, or of one of OCMT's own: PostgreSQL would refuse to look for it, or pass over it. A table in it needs rights of its own, which the error has too.
+// names, or of one of OCMT's own: PostgreSQL would refuse to look for it, or pass over it. A table in it needs rights of
+// its own, which the error has too.
 func checkSchemas(ctx context.Context, conn *pgconn.PgConn, catalogue []ocmt.Table) error {
 	var closed finding.Reason
 	for _, entry := range catalogue {

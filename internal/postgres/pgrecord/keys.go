@@ -37,11 +37,11 @@ func (r *Record) KeyStates(ctx context.Context) (keys []rotation.RecordedKey, er
 		if err != nil {
 			return err
 		}
-		for _, one := range unread {
-			return &rotation.UnreadableError{Reason: finding.Reason{Text: one.Message, Missing: one.Rights}}
+		if len(unread) > 0 {
+			return &rotation.UnreadableError{Reason: finding.Reason{Text: unread[0].Message, Missing: unread[0].Rights}}
 		}
-		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
-		if err != nil || there[0][0] != "t" {
+		there, err := hasKeys(ctx, conn)
+		if err != nil || !there {
 			return err
 		}
 		keys, err = queryKeys(ctx, conn)
@@ -51,6 +51,15 @@ func (r *Record) KeyStates(ctx context.Context) (keys []rotation.RecordedKey, er
 		return nil, fmt.Errorf("reading encryption_keys: %w", err)
 	}
 	return keys, nil
+}
+
+// hasKeys reports whether there is a record of key versions.
+func hasKeys(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
+	if err != nil {
+		return false, err
+	}
+	return there[0][0] == "t", nil
 }
 
 func queryKeys(ctx context.Context, conn *pgconn.PgConn) ([]rotation.RecordedKey, error) {

@@ -111,8 +111,9 @@ func recordUnneeded(ctx context.Context, conn *pgconn.PgConn, proven rotation.Un
 	if err := createTables(ctx, conn); err != nil {
 		return err
 	}
-	for version, fingerprint := range proven.Fingerprints {
-		if version != proven.To && !slices.Contains(proven.Versions, version) {
+	for _, version := range slices.Concat(proven.Versions, []int{proven.To}) {
+		fingerprint, isSet := proven.Fingerprints[version]
+		if !isSet {
 			continue
 		}
 		if err := insertKey(ctx, conn, version, fingerprint); err != nil {
@@ -125,8 +126,8 @@ func recordUnneeded(ctx context.Context, conn *pgconn.PgConn, proven rotation.Un
 // EndProofs implements rotation.Retirer. What is retired stays so: its key is gone already.
 func (r *Record) EndProofs(ctx context.Context, isRefuted func(version int) bool) error {
 	return r.db.With(ctx, func(conn *pgconn.PgConn) error {
-		there, err := postgres.QueryRows(ctx, conn, "select to_regclass('$encryption_keys') is not null")
-		if err != nil || there[0][0] != "t" {
+		there, err := hasKeys(ctx, conn)
+		if err != nil || !there {
 			return err
 		}
 		return r.change(ctx, conn, func() (events []chain.Event, err error) {

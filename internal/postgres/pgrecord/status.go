@@ -90,10 +90,7 @@ func findUnread(ctx context.Context, conn *pgconn.PgConn, tables ...string) (fou
 			return nil, err
 		}
 		for _, one := range closed {
-			missing = append(missing, postgres.SchemaRight("usage", one.Schema, one.Account))
-			if !one.MayRead {
-				missing = append(missing, postgres.TableRight("select", one.Schema, one.Name, one.Account))
-			}
+			missing = append(missing, one.ReadRights()...)
 		}
 		if len(missing) > 0 {
 			found = append(found, finding.Finding{Code: finding.MissingLedgerRights, Severity: finding.Error, Where: table,
