@@ -200,13 +200,21 @@ func TestOrderTakesThePlaceOfMalformedOnes(t *testing.T) {
 	}
 }
 
-// If this fails, an order with the last of all numbers, written by hand, pauses a run for ever: no order after it is taken.
-func TestOrderFollowsTheLastNumber(t *testing.T) {
-	t.Parallel()
+// newSteered makes a record in which a run to version 1 holds the lock, and the control of that run. A malformed order
+// fails the test.
+func newSteered(t *testing.T) (*pgrecord.Record, *pgx.Conn, *pgrecord.Control) {
+	t.Helper()
 	record, conn := newRecord(t)
 	execute(t, conn, versions)
 	holdLock(t, conn)
-	control := record.Control(migrate.KeyFingerprint{Version: 1, Fingerprint: "1123456789abcdef"}, func(problem string) { t.Errorf("malformed: %s", problem) })
+	key := migrate.KeyFingerprint{Version: 1, Fingerprint: "1123456789abcdef"}
+	return record, conn, record.Control(key, func(problem string) { t.Errorf("malformed: %s", problem) })
+}
+
+// If this fails, an order with the last of all numbers, written by hand, pauses a run for ever: no order after it is taken.
+func TestOrderFollowsTheLastNumber(t *testing.T) {
+	t.Parallel()
+	record, conn, control := newSteered(t)
 	seen := int64(0)
 	exchange := func() migrate.Orders {
 		orders, err := control.Exchange(context.Background(), migrate.Status{To: 1, Seen: seen})
@@ -243,10 +251,7 @@ func TestOrderFollowsTheLastNumber(t *testing.T) {
 // more: no order reaches it.
 func TestRunStaysInHandWithoutItsVersion(t *testing.T) {
 	t.Parallel()
-	record, conn := newRecord(t)
-	execute(t, conn, versions)
-	holdLock(t, conn)
-	control := record.Control(migrate.KeyFingerprint{Version: 1, Fingerprint: "1123456789abcdef"}, func(problem string) { t.Errorf("malformed: %s", problem) })
+	record, conn, control := newSteered(t)
 	paused := migrate.Status{To: 1, Seen: 7, Orders: migrate.Orders{Number: 7, Paused: true, Word: migrate.OrderPause, By: "lee"}}
 	execute(t, conn, "delete from encryption_keys where version = 1")
 	for range 3 {
